@@ -1,0 +1,67 @@
+"""Tiny models with seeded weights, and the embedded one."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
+from var_core.labels import Attribute
+from var_core.tokenizer.init import init_tokenizer
+from var_core.transformer import init_weights
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+SIDES = (1, 2, 3, 4)
+EMBEDDED_MODEL = Path(__file__).parent.parent / "assets" / "models" / "emoji64"
+
+
+def make_tokenizer() -> MultiScaleVQVAE:
+    tokenizer = MultiScaleVQVAE(
+        sides=SIDES, vocab_size=32, code_dim=8, level_channels=(16, 32), norm_groups=8, num_blocks=1
+    )
+    init_tokenizer(tokenizer, torch.Generator().manual_seed(0))
+    return tokenizer.eval().requires_grad_(False)
+
+
+def make_transformer(label_counts: tuple[int, ...] = (2, 4, 3)) -> VARTransformer:
+    transformer = VARTransformer(
+        sides=SIDES,
+        vocab_size=32,
+        code_dim=8,
+        label_counts=label_counts,
+        depth=2,
+        width=32,
+        num_heads=2,
+        shared_modulation=True,
+    )
+    # large factors, so that labels and tokens really change what is drawn
+    init_weights(transformer, torch.Generator().manual_seed(1), 8.0, 2.0, 2.0)
+    return transformer.eval().requires_grad_(False)
+
+
+def make_labels() -> LabelSpace:
+    attributes = (
+        Attribute("category", ("animal", "fruit")),
+        Attribute("emoji", ("cat", "dog", "apple", "pear"), {"🐱": 0, "🐶": 1}),
+        Attribute("style", ("flat", "round", "3d")),
+    )
+    return LabelSpace(attributes, {(1, 0): (0, 0, 1, 1)})
+
+
+@pytest.fixture
+def pipeline() -> VARPipeline:
+    """A tiny pipeline with the three attributes of the embedded model."""
+    return VARPipeline(make_tokenizer(), make_transformer(), make_labels())
+
+
+@pytest.fixture
+def class_pipeline() -> VARPipeline:
+    """A tiny pipeline with one attribute, like the official models."""
+    return VARPipeline(make_tokenizer(), make_transformer((10,)))
+
+
+@pytest.fixture(scope="session")
+def embedded() -> VARPipeline:
+    """The embedded model in float32."""
+    return VARPipeline.from_pretrained(EMBEDDED_MODEL)

@@ -1,0 +1,98 @@
+"""The shape of the repository: what imports what, and what lies at the top."""
+
+import ast
+from pathlib import Path
+
+import var_core
+
+ROOT = Path(__file__).parent.parent
+TOP_LEVEL = {
+    "LICENSE",
+    "README.md",
+    "Spacefile",
+    "app.py",
+    "assets",
+    "pyproject.toml",
+    "requirements.txt",
+    "tests",
+    "training",
+    "var_core",
+}
+IGNORED = {"data", "runs", "models", "__pycache__", "venv", "var_studio.egg-info"}
+ORDER = [
+    ("var_core.ranges", "var_core.scales", "var_core.images", "var_core.devices"),
+    ("var_core.labels", "var_core.tokenizer", "var_core.transformer", "var_core.conversion"),
+    ("var_core.sampling",),
+    ("var_core.checkpoints",),
+    ("var_core.pipeline",),
+    ("var_core.serving",),
+    ("var_core.__main__",),
+]
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(node.module)
+    return found
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def layer_of(module: str) -> int | None:
+    for layer, names in enumerate(ORDER):
+        if any(module == name or module.startswith(name + ".") for name in names):
+            return layer
+    return None
+
+
+def test_top_level_names() -> None:
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert found - IGNORED <= TOP_LEVEL
+
+
+def test_imports_in_the_engine_only_point_down() -> None:
+    for path in (ROOT / "var_core").rglob("*.py"):
+        module = module_of(path)
+        if module == "var_core":
+            continue
+        layer = layer_of(module)
+        assert layer is not None, f"{module} has no place in the order"
+        for imported in imports_of(path):
+            if imported.startswith("var_core."):
+                assert layer_of(imported) <= layer, f"{module} imports {imported}"
+            assert not imported.startswith(("training", "app"))
+
+
+def test_tokenizer_and_transformer_never_meet() -> None:
+    for name, other in (("tokenizer", "transformer"), ("transformer", "tokenizer")):
+        for path in (ROOT / "var_core" / name).glob("*.py"):
+            assert not any(i.startswith(f"var_core.{other}") for i in imports_of(path))
+
+
+def test_third_party_packages_stay_where_they_belong() -> None:
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT).parts
+        if parts[0] in IGNORED or parts[0].startswith("."):
+            continue
+        packages = {name.split(".")[0] for name in imports_of(path)}
+        assert "torchvision" not in packages
+        assert "gradio" not in packages or parts[0] in ("app.py", "tests")
+        assert "accelerate" not in packages or parts[0] in ("training", "tests")
+
+
+def test_no_pickle_is_loaded_by_the_engine() -> None:
+    for path in [*(ROOT / "var_core").rglob("*.py"), ROOT / "app.py"]:
+        text = path.read_text("utf-8")
+        assert "import pickle" not in text and "torch.load(" not in text, path
+
+
+def test_public_names_are_complete_and_sorted() -> None:
+    assert var_core.__all__ == sorted(var_core.__all__)
+    assert all(hasattr(var_core, name) for name in var_core.__all__)

@@ -1,0 +1,146 @@
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from var_core import CheckpointError, VARPipeline, generators_from_seeds
+
+WEIGHTS = Path("transformer") / "diffusion_pytorch_model.safetensors"
+CONFIG = Path("transformer") / "config.json"
+
+
+@pytest.fixture
+def folder(pipeline: VARPipeline, tmp_path: Path) -> Path:
+    pipeline.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def refused(folder: Path, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        VARPipeline.from_pretrained(folder)
+
+
+def change_weights(folder: Path, change: callable) -> None:
+    state = load_file(folder / WEIGHTS)
+    change(state)
+    save_file(state, folder / WEIGHTS)
+
+
+def change_config(folder: Path, **values: object) -> None:
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config | values))
+
+
+def test_a_saved_model_draws_the_same_pictures(pipeline: VARPipeline, folder: Path) -> None:
+    again = VARPipeline.from_pretrained(folder)
+    label = {"emoji": "cat", "style": "flat"}
+    pictures = [
+        p([label], generator=generators_from_seeds([3]), output_type="pt").images
+        for p in (pipeline, again)
+    ]
+    assert torch.equal(*pictures)
+    assert again.labels.resolve({"emoji": "pear"}) == (1, 3, 3)
+
+
+def test_a_saved_model_holds_no_pickle(folder: Path) -> None:
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {
+        ".json",
+        ".safetensors",
+    }
+
+
+def test_half_precision_leaves_the_quantizer_in_float32(folder: Path) -> None:
+    pipeline = VARPipeline.from_pretrained(folder, torch_dtype=torch.bfloat16)
+    assert pipeline.transformer.dtype == torch.bfloat16
+    assert pipeline.tokenizer.quantizer.codebook.weight.dtype == torch.float32
+
+
+def test_a_missing_folder_and_missing_files_are_named(folder: Path) -> None:
+    refused(folder / "nowhere", "there is no model folder")
+    (folder / WEIGHTS).unlink()
+    refused(folder, "safetensors is missing")
+    shutil.rmtree(folder / "tokenizer")
+    refused(folder, "tokenizer")
+
+
+def test_missing_surplus_and_misshapen_weights_are_named(folder: Path) -> None:
+    def change(state: dict) -> None:
+        state["extra.weight"] = torch.zeros(1)
+        del state["head.bias"]
+        state["head.weight"] = state["head.weight"][:, :5].contiguous()
+
+    change_weights(folder, change)
+    refused(
+        folder,
+        r"head.bias is missing; extra.weight is not part of the model; "
+        r"head.weight has shape \(32, 5\) instead of \(32, 32\)",
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(folder: Path, value: float) -> None:
+    change_weights(folder, lambda state: state["head.bias"].__setitem__(3, value))
+    refused(folder, "head.bias holds values that are not finite")
+
+
+@pytest.mark.parametrize("name", ["model.bin", "model.PTH", "transformer/weights.pkl"])
+def test_pickles_in_the_folder_are_refused_unread(folder: Path, name: str) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple:
+            return (Path(folder / "executed").touch, ())
+
+    (folder / name).write_bytes(pickle.dumps(Bomb()))
+    refused(folder, "only safetensors are loaded")
+    assert not (folder / "executed").exists()
+
+
+def test_a_pickle_named_safetensors_is_damaged_not_loaded(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(pickle.dumps({"head.bias": [0.0]}))
+    refused(folder, "damaged")
+
+
+def test_a_truncated_file_is_damaged(folder: Path) -> None:
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
+    refused(folder, "damaged")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"dropout": 0.1}, "'dropout' is not a setting"),
+        ({"width": 2**31}, "width must be a whole number from 1 to 8192, got 2147483648"),
+        ({"depth": "2"}, "depth must be a whole number"),
+        ({"num_heads": 3}, "multiple of num_heads"),
+        ({"sides": [1, 2, 3, 5]}, "shape"),
+        ({"_class_name": "MultiScaleVQVAE"}, "not a VARTransformer"),
+    ],
+)
+def test_bad_settings_are_refused_before_loading(folder: Path, values: dict, message: str) -> None:
+    change_config(folder, **values)
+    refused(folder, message)
+
+
+def test_json_that_is_broken_or_repeats_a_key_is_refused(folder: Path) -> None:
+    (folder / CONFIG).write_text('{"depth": 2, "depth": 3}')
+    refused(folder, "occurs twice")
+    (folder / CONFIG).write_text("{")
+    refused(folder, "not valid JSON")
+
+
+def test_unknown_entries_of_the_index_are_refused(folder: Path) -> None:
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scheduler": ["os", "system"]}))
+    refused(folder, "'scheduler' is not known")
+
+
+def test_labels_that_do_not_fit_are_refused(folder: Path) -> None:
+    path = folder / "labels.json"
+    content = json.loads(path.read_text())
+    content["attributes"][2]["values"].append("new")
+    path.write_text(json.dumps(content))
+    refused(folder, "label counts")

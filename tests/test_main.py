@@ -1,0 +1,121 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import EMBEDDED_MODEL
+from var_core.__main__ import main
+from var_core.pipeline import VARPipeline
+from var_core.serving.recipe import read_recipe
+
+
+@pytest.fixture
+def model(pipeline: VARPipeline, tmp_path: Path) -> Path:
+    pipeline.save_pretrained(tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+def test_generate_writes_a_picture_with_its_recipe(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "cat.png"
+    command = ["generate", "--model", str(model), "--emoji", "cat", "--seed", "7"]
+    assert main([*command, "--out", str(out)]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    recipe = read_recipe(out)
+    assert recipe["seed"] == 7
+    assert recipe["labels"] == {"category": "animal", "emoji": "cat", "style": None}
+    first = out.read_bytes()
+    main([*command, "--out", str(out)])
+    assert out.read_bytes() == first
+
+
+def test_count_numbers_files_and_seeds(model: Path, tmp_path: Path) -> None:
+    command = ["generate", "--model", str(model), "--seed", "5", "--precision", "fp32"]
+    assert main([*command, "--count", "2", "--out", str(tmp_path / "many.png")]) == 0
+    assert read_recipe(tmp_path / "many-1.png")["seed"] == 6
+    main([*command[:-3], "6", "--precision", "fp32", "--out", str(tmp_path / "one.png")])
+    pictures = [np.asarray(Image.open(tmp_path / n)) for n in ("many-1.png", "one.png")]
+    assert np.array_equal(*pictures)
+
+
+def test_scales_dir_gets_every_preview(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "scales"
+    out = tmp_path / "x.png"
+    command = ["generate", "--model", str(model), "--seed", "1", "--out", str(out)]
+    assert main([*command, "--scales-dir", str(folder)]) == 0
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [f"x-scale0{number}.png" for number in (1, 2, 3, 4)]
+    last = np.asarray(Image.open(folder / names[-1]))
+    assert np.array_equal(last, np.asarray(Image.open(out)))
+
+
+def test_reconstruct_and_info(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    Image.new("RGB", (20, 30), "red").save(tmp_path / "in.png")
+    out = tmp_path / "out.png"
+    assert (
+        main(["reconstruct", "--model", str(model), str(tmp_path / "in.png"), "--out", str(out)])
+        == 0
+    )
+    assert Image.open(out).size == (8, 8)
+    assert main(["info", "--model", str(model)]) == 0
+    assert "1, 2, 3, 4 (30 tokens)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generate", "--emoji", "ct"], "nearest is 'cat'"),
+        (["generate", "--category", "fruit", "--emoji", "cat"], "belongs to category 'animal'"),
+        (["generate", "--seed", "-1"], "seed must be a whole number from 0 to"),
+        (["generate", "--count", "65"], "count must be a whole number from 1 to 64, got 65"),
+        (
+            ["generate", "--guidance", "nan"],
+            "guidance_scale must be a number from 0 to 20",
+        ),
+        (["generate", "--top-k", "33"], "top_k must be a whole number from 0 to 32, got 33"),
+        (["generate", "--top-p", "1.5"], "top_p"),
+        (["generate", "--temperature", "inf"], "temperature"),
+        (["reconstruct", "nowhere.png"], "there is no file nowhere.png"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_two(
+    model: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([*arguments, "--model", str(model)]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert error[0].startswith("error: ") and message in error[0]
+
+
+def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["info", "--model", str(tmp_path / "none")]) == 2
+    assert "there is no model folder" in capsys.readouterr().err
+
+
+def test_no_space_for_the_output_is_one_sentence(
+    model: Path, capsys: pytest.CaptureFixture
+) -> None:
+    command = ["generate", "--model", str(model), "--seed", "1", "--out", "/dev/full/x.png"]
+    assert main(command) == 3
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: cannot write")
+
+
+def test_the_command_of_the_readme_draws_the_embedded_model(tmp_path: Path) -> None:
+    command = "generate --category animal-bird --style noto --seed 7 --out bird.png"
+    done = subprocess.run(
+        [sys.executable, "-m", "var_core", *command.split()],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(EMBEDDED_MODEL.parents[2]), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "bird.png").size == (64, 64)
+    assert "xformers" not in done.stderr.lower() and not re.search("warn", done.stderr, re.I)

@@ -1,0 +1,37 @@
+import pytest
+
+from var_core.scales import ScaleSchedule
+from var_core.tokenizer.quantizer import refine_choice
+
+
+def test_ranges_tile_all_tokens() -> None:
+    schedule = ScaleSchedule((1, 2, 3, 4))
+    ends = [schedule.token_range(index) for index in range(4)]
+    assert [(r.start, r.stop) for r in ends] == [(0, 1), (1, 5), (5, 14), (14, 30)]
+    assert schedule.num_tokens == 30
+    assert schedule.scale_of_token() == [0] + [1] * 4 + [2] * 9 + [3] * 16
+
+
+def test_progress_runs_from_zero_to_one_and_one_scale_is_allowed() -> None:
+    schedule = ScaleSchedule([1, 2, 4])
+    assert [schedule.progress(index) for index in range(3)] == [0.0, 0.5, 1.0]
+    assert ScaleSchedule([4]).progress(0) == 0.0
+
+
+@pytest.mark.parametrize("sides", [[], [0, 2], [1, 2.0], [True, 2], [3, 2], [1, 257], [1] * 65])
+def test_bad_sides_are_refused_by_name(sides: list) -> None:
+    with pytest.raises(ValueError, match=r"side|scales"):
+        ScaleSchedule(sides)
+
+
+@pytest.mark.parametrize(
+    ("num_scales", "choice"),
+    [
+        (4, (0, 1, 2, 3)),
+        (5, (0, 1, 2, 2, 3)),
+        (7, (0, 0, 1, 2, 2, 3, 3)),
+        (10, (0, 0, 1, 1, 1, 2, 2, 3, 3, 3)),
+    ],
+)
+def test_refine_convolutions_are_shared_as_published(num_scales: int, choice: tuple) -> None:
+    assert refine_choice(ScaleSchedule(range(1, num_scales + 1)), 4) == choice

@@ -1,0 +1,49 @@
+"""Joins a trained tokenizer and transformer to a model folder that the app loads.
+
+`python -m training.export --tokenizer runs/tokenizer/tokenizer --transformer
+runs/transformer/transformer --data data/emoji64 --out assets/models/emoji64`
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from training.config import parse_config
+from training.emoji_data import load_emoji_data
+from var_core.checkpoints import load_tokenizer, load_transformer
+from var_core.labels import LabelSpace
+from var_core.pipeline import VARPipeline
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What to join."""
+
+    tokenizer: str = field(metadata={"help": "folder of the trained tokenizer"})
+    transformer: str = field(metadata={"help": "folder of the trained transformer"})
+    data: str = field(metadata={"help": "folder written by training.prepare_emoji"})
+    out: str = field(metadata={"help": "model folder to write"})
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code. Weights are rounded to bf16, the quantizer stays fp32."""
+    config = parse_config(ExportConfig, argv, "Join trained parts to a model folder.")
+    try:
+        pipeline = VARPipeline(
+            load_tokenizer(config.tokenizer, torch.bfloat16),
+            load_transformer(config.transformer, torch.bfloat16),
+            LabelSpace.from_json(load_emoji_data(config.data).label_names),
+        )
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    pipeline.save_pretrained(config.out)
+    size = sum(path.stat().st_size for path in Path(config.out).rglob("*.safetensors"))
+    print(f"{config.out}: {size / 1e6:.1f} MB of weights")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""What a transformer step optimises: dropped labels, weighted cross-entropy, dropped branches."""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from var_core.scales import ScaleSchedule
+from var_core.transformer import VARTransformer
+from var_core.transformer.model import block_causal_mask
+
+CATEGORY, EMOJI, STYLE = range(3)
+
+
+@dataclass(frozen=True)
+class TransformerTrainConfig:
+    """Settings of a transformer run; the defaults made the embedded model."""
+
+    data: str = field(metadata={"help": "folder written by training.prepare_emoji"})
+    tokenizer: str = field(metadata={"help": "folder of the trained tokenizer"})
+    out: str = field(metadata={"help": "folder of the run"})
+    depth: int = 6
+    width: int = 384
+    num_heads: int = 6
+    mlp_ratio: float = 3.0
+    steps: int = 8000
+    batch_size: int = 32
+    num_views: int = 4
+    plain_view_share: float = field(
+        default=0.5, metadata={"help": "part of the pictures shown without zoom and shift"}
+    )
+    learning_rate: float = 8e-4
+    table_rate_factor: float = field(
+        default=2.0, metadata={"help": "factor on the rate of the label tables"}
+    )
+    warmup_steps: int = 200
+    final_ratio: float = 0.02
+    weight_decay: float = 0.02
+    grad_clip: float = 2.0
+    ema_decay: float = 0.9985
+    drop_path: float = 0.05
+    drop_all: float = field(default=0.1, metadata={"help": "chance of no label at all"})
+    drop_emoji: float = 0.2
+    drop_style: float = 0.15
+    drop_category: float = field(
+        default=0.3, metadata={"help": "chance of no category where the emoji is dropped"}
+    )
+    scale_weight_power: float = field(
+        default=0.5, metadata={"help": "a scale of N tokens weighs N to this power"}
+    )
+    label_std: float = 0.06
+    save_every: int = 500
+    evaluate_every: int = 500
+    mixed_precision: str = field(default="bf16", metadata={"help": "bf16 or no"})
+    compile: bool = True
+    attention: str = field(default="math", metadata={"help": "attention kernel"})
+    seed: int = 0
+
+
+def drop_labels(
+    labels: Tensor, null: Tensor, config: TransformerTrainConfig, generator: torch.Generator
+) -> Tensor:
+    """Leave attributes open at random, so that each may be left open when drawing.
+
+    Args:
+        labels: (B, 3) int64: category, emoji, style.
+        null: (3,) int64.
+        config: holds the chances.
+        generator: source of randomness.
+
+    Returns:
+        (B, 3); a category is never dropped where its emoji stays, for an emoji implies it.
+    """
+    chance = torch.rand(4, len(labels), generator=generator)
+    drop = torch.zeros_like(labels, dtype=torch.bool)
+    drop[:, EMOJI] = chance[0] < config.drop_emoji
+    drop[:, CATEGORY] = drop[:, EMOJI] & (chance[1] < config.drop_category)
+    drop[:, STYLE] = chance[2] < config.drop_style
+    drop |= (chance[3] < config.drop_all).unsqueeze(1)
+    return torch.where(drop, null, labels)
+
+
+def token_weights(schedule: ScaleSchedule, power: float) -> Tensor:
+    """Weight of each token in the loss, (L,), summing to 1; a scale of N tokens weighs N^power."""
+    weights = torch.tensor([side ** (2 * (power - 1)) for side in schedule.sides])
+    weights = weights[torch.tensor(schedule.scale_of_token())]
+    return weights / weights.sum()
+
+
+class TransformerObjective(nn.Module):
+    """Transformer and loss as one module, so that data-parallel wrappers see one forward."""
+
+    def __init__(self, transformer: VARTransformer, config: TransformerTrainConfig) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.attention = config.attention
+        schedule = transformer.schedule
+        weights = token_weights(schedule, config.scale_weight_power)
+        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("mask", block_causal_mask(schedule), persistent=False)
+
+    def forward(
+        self, inputs: Tensor, labels: Tensor, tokens: Tensor, branch_factors: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Weighted loss, and the cross-entropy of every token (B, L), in nats."""
+        transformer = self.transformer
+        hidden = transformer.hidden_states(
+            inputs, transformer.conditions(labels), self.mask, self.attention, branch_factors
+        )
+        logits = transformer.logits(hidden)
+        entropy = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
+        entropy = entropy.view_as(tokens)
+        return (entropy * self.weights).sum(dim=1).mean(), entropy.detach()
+
+
+def branch_factors(
+    depth: int, batch_size: int, drop_path: float, generator: torch.Generator
+) -> Tensor:
+    """Stochastic depth: (depth, 2, B, 1, 1), 0 where a branch is dropped, more often deep down."""
+    rates = torch.linspace(0, drop_path, depth).view(depth, 1, 1)
+    kept = torch.rand(depth, 2, batch_size, generator=generator) >= rates
+    return (kept / (1 - rates)).unsqueeze(-1).unsqueeze(-1)

@@ -1,0 +1,61 @@
+"""Learning-rate schedule, parameter groups and float32 masters of low-precision weights."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def learning_rate_at(
+    step: int, total_steps: int, peak: float, warmup_steps: int, final_ratio: float
+) -> float:
+    """Linear warm-up, then a half cosine down to `final_ratio` of the peak."""
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
+    return peak * (final_ratio + (1 - final_ratio) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def parameter_groups(
+    parameters: Iterable[tuple[str, nn.Parameter]], weight_decay: float
+) -> list[dict]:
+    """Two groups: matrices with weight decay; vectors, embeddings and positions without."""
+    decayed, plain = [], []
+    for name, parameter in parameters:
+        if not parameter.requires_grad:
+            continue
+        is_table = "embed" in name or "codebook" in name
+        (plain if parameter.ndim < 2 or is_table else decayed).append(parameter)
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+
+
+class MasterWeights:
+    """Float32 copies of low-precision weights, which the optimiser steps on.
+
+    Args:
+        model: its trainable parameters are mirrored; they may be of any floating dtype.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.names = [name for name, p in model.named_parameters() if p.requires_grad]
+        self.weights = [p for p in model.parameters() if p.requires_grad]
+        self.masters = [nn.Parameter(p.detach().clone().float()) for p in self.weights]
+
+    def take_gradients(self) -> None:
+        """Move gradients to the masters and clear them on the model."""
+        for weight, master in zip(self.weights, self.masters, strict=True):
+            master.grad = None if weight.grad is None else weight.grad.float()
+            weight.grad = None
+
+    @torch.no_grad()
+    def give_weights(self) -> None:
+        """Round the masters into the model."""
+        torch._foreach_copy_(self.weights, self.masters)
+
+    def named(self) -> dict[str, Tensor]:
+        """The masters under the model's names."""
+        return dict(zip(self.names, self.masters, strict=True))

@@ -1,0 +1,22 @@
+"""Contact sheets of pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+def save_sheet(path: Path, rows: Sequence[Tensor]) -> None:
+    """Write pictures as a grid.
+
+    Args:
+        path: of the PNG file.
+        rows: each (N, 3, H, W) in [-1, 1], all of one shape; a row of the sheet each.
+    """
+    grid = torch.stack(list(rows))  # (R, N, 3, H, W)
+    flat = grid.permute(0, 3, 1, 4, 2).flatten(0, 1).flatten(1, 2)  # (R*H, N*W, 3)
+    pixels = ((flat.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.cpu().numpy()).save(path)

@@ -1,0 +1,156 @@
+"""Loads model folders strictly: safetensors and JSON only, and nothing but a perfect match."""
+
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
+MAX_CONFIG_BYTES = 1_000_000
+PICKLE_SUFFIXES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
+MAX_NAMED_KEYS = 5
+
+Network = TypeVar("Network", MultiScaleVQVAE, VARTransformer)
+
+
+class CheckpointError(ValueError):
+    """A model folder cannot be used; the message says why in one sentence."""
+
+
+def load_tokenizer(folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> MultiScaleVQVAE:
+    """Load a tokenizer in eval mode; its quantizer stays float32 whatever the dtype.
+
+    Raises:
+        CheckpointError: if the folder is missing, damaged or not a tokenizer.
+    """
+    tokenizer = _load_network(Path(folder), MultiScaleVQVAE, torch_dtype)
+    tokenizer.quantizer.float()
+    return tokenizer
+
+
+def load_transformer(
+    folder: str | Path, torch_dtype: torch.dtype = torch.float32
+) -> VARTransformer:
+    """Load a transformer in eval mode.
+
+    Raises:
+        CheckpointError: if the folder is missing, damaged or not a transformer.
+    """
+    return _load_network(Path(folder), VARTransformer, torch_dtype)
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object of modest size without repeated keys.
+
+    Raises:
+        CheckpointError: if there is no such file, or it is anything else.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_CONFIG_BYTES:
+            raise CheckpointError(f"{path} has {size} bytes, at most {MAX_CONFIG_BYTES} are read")
+        value = json.loads(path.read_text("utf-8"), object_pairs_hook=_unique_keys)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object")
+    return value
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Refuse a folder that is missing or holds a file of a pickle format.
+
+    Raises:
+        CheckpointError: in either case.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no model folder {folder}")
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in PICKLE_SUFFIXES:
+            raise CheckpointError(f"{path} may hold a pickle, and only safetensors are loaded")
+
+
+def check_state(expected: Mapping[str, Iterable[int]], found: Mapping[str, Iterable[int]]) -> None:
+    """Compare names and shapes of weights.
+
+    Raises:
+        CheckpointError: naming up to five missing, surplus or misshapen weights.
+    """
+    problems = [f"{key} is missing" for key in expected if key not in found]
+    problems += [f"{key} is not part of the model" for key in found if key not in expected]
+    problems += [
+        f"{key} has shape {tuple(found[key])} instead of {tuple(shape)}"
+        for key, shape in expected.items()
+        if key in found and tuple(found[key]) != tuple(shape)
+    ]
+    if problems:
+        named = "; ".join(problems[:MAX_NAMED_KEYS])
+        more = len(problems) - MAX_NAMED_KEYS
+        raise CheckpointError(named + (f"; and {more} more" if more > 0 else ""))
+
+
+def _load_network(folder: Path, network_type: type[Network], dtype: torch.dtype) -> Network:
+    refuse_pickles(folder)
+    settings = _read_settings(folder / CONFIG_FILE, network_type)
+    try:
+        with torch.device("meta"):
+            network = network_type(**settings)
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG_FILE}: {error}") from error
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing")
+    expected = {key: value.shape for key, value in network.state_dict().items()}
+    try:
+        with safe_open(path, "pt") as file:
+            keys = list(file.keys())
+            check_state(expected, {key: file.get_slice(key).get_shape() for key in keys})
+            state = {key: _checked(key, file.get_tensor(key)).to(dtype) for key in keys}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    network.load_state_dict(state, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _read_settings(path: Path, network_type: type[nn.Module]) -> dict:
+    config = read_json(path)
+    named = config.pop("_class_name", None)
+    config.pop("_diffusers_version", None)
+    config.pop("_name_or_path", None)
+    if named != network_type.__name__:
+        raise CheckpointError(f"{path} describes a {named}, not a {network_type.__name__}")
+    known = inspect.signature(network_type.__init__).parameters
+    for key in config:
+        if key not in known or key == "self":
+            raise CheckpointError(f"{path}: {key!r} is not a setting of {network_type.__name__}")
+    return config
+
+
+def _checked(key: str, tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        raise CheckpointError(f"{key} holds {tensor.dtype} instead of floating-point numbers")
+    if not torch.isfinite(tensor).all():
+        raise CheckpointError(f"{key} holds values that are not finite")
+    return tensor
+
+
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise CheckpointError("a key occurs twice")
+    return unique

@@ -1,0 +1,63 @@
+"""Pictures: between PIL, arrays and tensors, and guarded reading."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+READABLE_FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_FILE_BYTES = 10_000_000
+MAX_PIXELS = 16_000_000
+MAX_SIDE = 8192
+
+
+def read_image(path: str | Path) -> Image.Image:
+    """Read a picture from an untrusted file as upright RGB; transparency becomes white.
+
+    Args:
+        path: a PNG, JPEG or WebP file of at most 10 MB and 16 megapixels.
+
+    Raises:
+        ValueError: if it is not such a file; nothing large has been decoded then.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ValueError(f"{path.name} is larger than {MAX_FILE_BYTES // 1_000_000} MB")
+        with Image.open(path, formats=READABLE_FORMATS) as image:
+            if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
+                raise ValueError(
+                    f"{path.name} has {image.width}x{image.height} pixels; the limits are "
+                    f"{MAX_SIDE} a side and {MAX_PIXELS // 1_000_000} megapixels"
+                )
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except FileNotFoundError as error:
+        raise ValueError(f"there is no file {path}") from error
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
+        raise ValueError(f"{path.name} is not a readable PNG, JPEG or WebP picture") from error
+    white = Image.new("RGBA", upright.size, "white")
+    return Image.alpha_composite(white, upright).convert("RGB")
+
+
+def fit_square(image: Image.Image, size: int) -> Image.Image:
+    """Crop the central square and scale it to `size` pixels a side (Lanczos)."""
+    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+
+
+def image_to_tensor(image: Image.Image) -> Tensor:
+    """RGB picture to (1, 3, H, W) in [-1, 1]."""
+    pixels = torch.from_numpy(np.array(image.convert("RGB")))
+    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 127.5 - 1
+
+
+def tensor_to_uint8(images: Tensor) -> np.ndarray:
+    """(B, 3, H, W) in [-1, 1] to (B, H, W, 3) uint8, rounded."""
+    scaled = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def tensor_to_images(images: Tensor) -> list[Image.Image]:
+    """(B, 3, H, W) in [-1, 1] to PIL pictures."""
+    return [Image.fromarray(pixels) for pixels in tensor_to_uint8(images)]

@@ -1,0 +1,211 @@
+"""What a picture can be asked to show: attributes, their values, and how they imply each other."""
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LABELS_FILE = "labels.json"
+
+Label = int | None | Sequence[int | str | None] | Mapping[str, int | str | None]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One column of the labels.
+
+    Attributes:
+        name: for example "style".
+        values: its names; the position of a name is its index, and the count is the null index.
+        aliases: further spellings of values, to indices.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    aliases: Mapping[str, int] = field(default_factory=dict)
+
+    def index(self, value: int | str | None) -> int:
+        """Index of a value given by name, alias or index; None gives the null index.
+
+        Raises:
+            ValueError: if there is no such value; the nearest name is suggested.
+        """
+        count = len(self.values)
+        if value is None:
+            return count
+        if type(value) is int:
+            if not 0 <= value <= count:
+                raise ValueError(f"{self.name} must be from 0 to {count} (null), got {value}")
+            return value
+        if not isinstance(value, str):
+            raise ValueError(f"{self.name} must be a name, a whole number or None, got {value!r}")
+        if value in self.values:
+            return self.values.index(value)
+        if value in self.aliases:
+            return self.aliases[value]
+        close = difflib.get_close_matches(value, self.values, n=1, cutoff=0.0)
+        shown = value if len(value) <= 40 else value[:40] + "..."
+        raise ValueError(f"there is no {self.name} {shown!r}; the nearest is {close[0]!r}")
+
+    def name_of(self, index: int) -> str | None:
+        """Name of an index; None for the null index."""
+        return None if index == len(self.values) else self.values[index]
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The attributes of a model.
+
+    Attributes:
+        attributes: one per column of the labels.
+        implies: (from, to) column pairs to a table: the value of `from` fixes that of `to`.
+        tags: search words of each value of an attribute, by attribute name.
+        characters: the Unicode character of each value of an attribute, by attribute name.
+    """
+
+    attributes: tuple[Attribute, ...]
+    implies: Mapping[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    tags: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    characters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def single(cls, name: str, count: int) -> "LabelSpace":
+        """One attribute whose values are named by their numbers."""
+        return cls((Attribute(name, tuple(str(index) for index in range(count))),))
+
+    @property
+    def null(self) -> tuple[int, ...]:
+        """The label that leaves everything open."""
+        return tuple(len(attribute.values) for attribute in self.attributes)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Number of values of each attribute."""
+        return self.null
+
+    def resolve(self, label: Label) -> tuple[int, ...]:
+        """Indices of one label, implied attributes filled in.
+
+        Args:
+            label: None (all open); an int, if there is one attribute; a tuple with one entry per
+                attribute; or a dictionary from attribute names to values. Entries are names,
+                indices or None.
+
+        Returns:
+            One index per attribute.
+
+        Raises:
+            ValueError: if a value is unknown, two values contradict each other, or the form does
+                not fit the attributes.
+        """
+        indices = self._indices(label)
+        for (source, target), table in self.implies.items():
+            if indices[source] == len(self.attributes[source].values):
+                continue
+            implied = table[indices[source]]
+            if indices[target] not in (implied, len(self.attributes[target].values)):
+                source_attribute, target_attribute = (
+                    self.attributes[source],
+                    self.attributes[target],
+                )
+                raise ValueError(
+                    f"{source_attribute.name} {source_attribute.name_of(indices[source])!r} "
+                    f"belongs to {target_attribute.name} {target_attribute.name_of(implied)!r}, "
+                    f"not {target_attribute.name_of(indices[target])!r}"
+                )
+            indices[target] = implied
+        return tuple(indices)
+
+    def names(self, label: Sequence[int]) -> dict[str, str | None]:
+        """Attribute names to value names of resolved indices; None where open."""
+        return {
+            attribute.name: attribute.name_of(index)
+            for attribute, index in zip(self.attributes, label, strict=True)
+        }
+
+    def _indices(self, label: Label) -> list[int]:
+        if label is None:
+            return list(self.null)
+        if isinstance(label, Mapping):
+            known = {attribute.name: attribute for attribute in self.attributes}
+            for name in label:
+                if name not in known:
+                    raise ValueError(f"a label has {', '.join(known)}, not {name!r}")
+            return [attribute.index(label.get(attribute.name)) for attribute in self.attributes]
+        if isinstance(label, tuple | list):
+            if len(label) != len(self.attributes):
+                raise ValueError(f"a label needs {len(self.attributes)} entries, got {len(label)}")
+            pairs = zip(self.attributes, label, strict=True)
+            return [attribute.index(value) for attribute, value in pairs]
+        if len(self.attributes) > 1:
+            names = ", ".join(attribute.name for attribute in self.attributes)
+            raise ValueError(
+                f"this model's labels have several attributes ({names}), got {label!r}"
+            )
+        return [self.attributes[0].index(label)]
+
+    def to_json(self) -> dict:
+        """The content of labels.json."""
+        implies: dict[str, dict[str, list[int]]] = {}
+        for (source, target), table in self.implies.items():
+            names = self.attributes[source].name, self.attributes[target].name
+            implies.setdefault(names[0], {})[names[1]] = list(table)
+        content: dict = {
+            "attributes": [
+                {"name": attribute.name, "values": list(attribute.values)}
+                for attribute in self.attributes
+            ],
+            "implies": implies,
+        }
+        for name in sorted({*self.tags, *self.characters}):
+            content[name] = {
+                "characters": list(self.characters.get(name, ())),
+                "tags": [list(words) for words in self.tags.get(name, ())],
+            }
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping) -> "LabelSpace":
+        """Read the content of labels.json.
+
+        Raises:
+            ValueError: if it is not of that form.
+        """
+        try:
+            return cls._from_json(content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the label table is damaged: {error!r}") from error
+
+    @classmethod
+    def _from_json(cls, content: Mapping) -> "LabelSpace":
+        attributes, tags, characters = [], {}, {}
+        for entry in content["attributes"]:
+            name, values = str(entry["name"]), tuple(str(value) for value in entry["values"])
+            if not values or len(set(values)) != len(values):
+                raise ValueError(f"the values of {name} must be different names, at least one")
+            extra = content.get(name, {})
+            symbols = tuple(str(symbol) for symbol in extra.get("characters", ()))
+            if symbols:
+                characters[name] = symbols
+            if "tags" in extra:
+                tags[name] = tuple(tuple(map(str, words)) for words in extra["tags"])
+            aliases = {symbol: index for index, symbol in enumerate(symbols)}
+            attributes.append(Attribute(name, values, aliases))
+        columns = {attribute.name: column for column, attribute in enumerate(attributes)}
+        implies = {}
+        for source, targets in content.get("implies", {}).items():
+            for target, table in targets.items():
+                pair = columns[source], columns[target]
+                limits = len(attributes[pair[0]].values), len(attributes[pair[1]].values)
+                if len(table) != limits[0] or not all(
+                    type(index) is int and 0 <= index < limits[1] for index in table
+                ):
+                    raise ValueError(f"the table from {source} to {target} does not fit")
+                implies[pair] = tuple(table)
+        return cls(tuple(attributes), implies, tags, characters)
+
+    def save(self, folder: Path) -> None:
+        """Write labels.json into a folder."""
+        text = json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":"))
+        (folder / LABELS_FILE).write_text(text, "utf-8")

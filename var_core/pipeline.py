@@ -1,0 +1,324 @@
+"""What people call: draw, stream, reconstruct, save and load."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from PIL import Image
+from torch import Tensor
+
+from var_core.checkpoints import (
+    CheckpointError,
+    load_tokenizer,
+    load_transformer,
+    read_json,
+    refuse_pickles,
+)
+from var_core.images import fit_square, image_to_tensor, tensor_to_images
+from var_core.labels import LABELS_FILE, Label, LabelSpace
+from var_core.ranges import check_int
+from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+
+INDEX_FILE = "model_index.json"
+OUTPUT_TYPES = ("pil", "np", "pt")
+DEFAULTS = SamplingOptions()
+MAX_IMAGES = 64
+
+Pictures = list[Image.Image] | np.ndarray | Tensor
+
+
+@dataclass(frozen=True)
+class VARPipelineOutput:
+    """Finished pictures.
+
+    Attributes:
+        images: list of PIL pictures, array (B, H, W, 3) or tensor (B, 3, H, W); numbers in [0, 1].
+        token_maps: K tensors (B, S, S) int64, coarse to fine.
+    """
+
+    images: Pictures
+    token_maps: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The pictures after one scale.
+
+    Attributes:
+        images: as in `VARPipelineOutput`, decoded from the scales so far.
+        token_maps: of the scales so far.
+        number: how many scales are done, from 1.
+        total: K, the number of scales.
+    """
+
+    images: Pictures
+    token_maps: list[Tensor]
+    number: int
+    total: int
+
+
+class VARPipeline(DiffusionPipeline):
+    """Next-scale image generation (arXiv 2404.02905) as a diffusers pipeline.
+
+    Args:
+        tokenizer: turns token maps into pictures and back.
+        transformer: predicts token maps.
+        labels: names of the transformer's labels; None numbers the values of one attribute
+            `class`.
+
+    Raises:
+        ValueError: if the parts do not fit together.
+    """
+
+    def __init__(
+        self,
+        tokenizer: MultiScaleVQVAE,
+        transformer: VARTransformer,
+        labels: LabelSpace | None = None,
+    ) -> None:
+        super().__init__()
+        counts = tuple(transformer.config.label_counts)
+        if labels is None and len(counts) == 1:
+            labels = LabelSpace.single("class", counts[0])
+        if labels is None or labels.counts != counts:
+            found = None if labels is None else labels.counts
+            raise ValueError(f"the transformer has label counts {counts}, the names have {found}")
+        for name in ("vocab_size", "code_dim"):
+            ours, theirs = tokenizer.config[name], transformer.config[name]
+            if ours != theirs:
+                raise ValueError(f"{name} is {ours} in the tokenizer, {theirs} in the transformer")
+        if tokenizer.schedule != transformer.schedule:
+            raise ValueError(
+                f"the scales are {tokenizer.schedule.sides} in the tokenizer, "
+                f"{transformer.schedule.sides} in the transformer"
+            )
+        self.register_modules(tokenizer=tokenizer, transformer=transformer)
+        self.labels = labels
+
+    @classmethod
+    def from_pretrained(
+        cls, path: str | Path, torch_dtype: torch.dtype = torch.float32
+    ) -> "VARPipeline":
+        """Load a model folder, strictly.
+
+        Args:
+            path: a folder written by `save_pretrained`.
+            torch_dtype: of both networks; the quantizer stays float32.
+
+        Raises:
+            CheckpointError: if anything is missing, surplus, misshapen, not finite or not
+                safetensors or JSON.
+        """
+        folder = Path(path)
+        refuse_pickles(folder)
+        index = read_json(folder / INDEX_FILE)
+        known = {"_class_name", "_diffusers_version", "_name_or_path", "tokenizer", "transformer"}
+        if surplus := sorted(set(index) - known):
+            raise CheckpointError(f"{folder / INDEX_FILE}: {surplus[0]!r} is not known")
+        if index.get("_class_name") != cls.__name__:
+            raise CheckpointError(f"{folder} holds a {index.get('_class_name')}, not a VARPipeline")
+        tokenizer = load_tokenizer(folder / "tokenizer", torch_dtype)
+        transformer = load_transformer(folder / "transformer", torch_dtype)
+        labels_path = folder / LABELS_FILE
+        try:
+            labels = LabelSpace.from_json(read_json(labels_path)) if labels_path.exists() else None
+            return cls(tokenizer, transformer, labels)
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            raise CheckpointError(f"{folder}: {error}") from error
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write a folder that `from_pretrained` loads: safetensors and JSON only."""
+        folder = Path(path)
+        super().save_pretrained(folder, safe_serialization=True)
+        self.labels.save(folder)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures in pixels."""
+        return self.tokenizer.image_size
+
+    def options(
+        self,
+        guidance_scale: float = DEFAULTS.guidance_scale,
+        top_k: int | None = None,
+        top_p: float = DEFAULTS.top_p,
+        temperature: float = DEFAULTS.temperature,
+        smooth: bool = DEFAULTS.smooth,
+    ) -> SamplingOptions:
+        """Sampling options checked against this model.
+
+        Args:
+            guidance_scale: 0 to 20; weight of the guidance at the last scale, ramped from 0.
+            top_k: 0 (off) to the codebook size; None takes the default, clamped to it.
+            top_p: 0 (off) to 1.
+            temperature: 0.01 to 10.
+            smooth: mix codes instead of drawing one.
+
+        Raises:
+            ValueError: if a value is out of range or not finite.
+        """
+        vocab_size = self.transformer.config.vocab_size
+        if top_k is None:
+            top_k = min(DEFAULTS.top_k, vocab_size)
+        check_int("top_k", top_k, 0, vocab_size)
+        return SamplingOptions(guidance_scale, top_k, top_p, temperature, smooth)
+
+    def __call__(
+        self,
+        class_labels: Sequence[Label],
+        guidance_scale: float = DEFAULTS.guidance_scale,
+        top_k: int | None = None,
+        top_p: float = DEFAULTS.top_p,
+        temperature: float = DEFAULTS.temperature,
+        smooth: bool = DEFAULTS.smooth,
+        generator: Sequence[torch.Generator] | None = None,
+        output_type: str = "pil",
+    ) -> VARPipelineOutput:
+        """Draw one picture per label.
+
+        Args:
+            class_labels: for each picture None (everything open), an int (models with one
+                attribute), a tuple with one entry per attribute, or a dictionary from attribute
+                names to values; entries are names, indices or None. An emoji fills in its category.
+            guidance_scale: 0 (off) to 20; the weight at the last scale, ramped up from 0.
+            top_k: draw among the k likeliest codes; 0 is off; None is the default.
+            top_p: draw among the likeliest codes of this mass; 0 is off.
+            temperature: above 1 wilder, below 1 tamer; 0.01 to 10.
+            smooth: mix codes instead of drawing one; smoother looks, less faithful statistics.
+            generator: one `torch.Generator` per picture; None takes random seeds.
+            output_type: "pil", "np" or "pt".
+
+        Returns:
+            The pictures and their token maps.
+
+        Raises:
+            ValueError: if an argument is out of range; nothing has been drawn then.
+        """
+        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
+        steps = self._steps(class_labels, settings, generator, output_type)
+        finished = list(steps)
+        images = self._output(self.decode_latent(finished[-1].latent), output_type)
+        return VARPipelineOutput(images, [step.token_map for step in finished])
+
+    def stream(
+        self,
+        class_labels: Sequence[Label],
+        guidance_scale: float = DEFAULTS.guidance_scale,
+        top_k: int | None = None,
+        top_p: float = DEFAULTS.top_p,
+        temperature: float = DEFAULTS.temperature,
+        smooth: bool = DEFAULTS.smooth,
+        generator: Sequence[torch.Generator] | None = None,
+        output_type: str = "pil",
+    ) -> Iterator[Preview]:
+        """Draw pictures and yield them after every scale; the last preview is the result.
+
+        The arguments are those of `__call__`. They are checked here, not at the first preview.
+        """
+        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
+        steps = self._steps(class_labels, settings, generator, output_type)
+        return self._previews(steps, output_type)
+
+    def decode_latent(self, latent: Tensor) -> Tensor:
+        """Latents (B, D, H, W) to pictures (B, 3, H, W) in [-1, 1].
+
+        On the CPU pictures go one by one: kernels round differently for different batch sizes.
+        """
+        with torch.inference_mode():
+            chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
+            return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
+
+    def reconstruct(self, image: Image.Image) -> list[Image.Image]:
+        """A picture after 1, 2, ... K of the tokenizer's scales.
+
+        Args:
+            image: any size; its central square is used.
+
+        Returns:
+            K pictures of the model's size, coarse to fine.
+        """
+        with torch.inference_mode():
+            pixels = image_to_tensor(fit_square(image, self.image_size)).to(self.device)
+            latents = self.tokenizer.encode(pixels).latents
+            return tensor_to_images(self.decode_latent(torch.cat(latents)))
+
+    def _steps(
+        self,
+        class_labels: Sequence[Label],
+        options: SamplingOptions,
+        generator: Sequence[torch.Generator] | None,
+        output_type: str,
+        rule: ScaleRule | None = None,
+    ) -> Iterator[ScaleStep]:
+        """Check the arguments, then return the running sampler."""
+        if output_type not in OUTPUT_TYPES:
+            raise ValueError(
+                f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}"
+            )
+        if not isinstance(class_labels, list | tuple) or not 1 <= len(class_labels) <= MAX_IMAGES:
+            raise ValueError(f"class_labels must be a list of 1 to {MAX_IMAGES} labels")
+        resolved = [self.labels.resolve(label) for label in class_labels]
+        if generator is None:
+            generator = [torch.Generator(self.device) for _ in resolved]
+            for one in generator:
+                one.seed()
+        if not isinstance(generator, list | tuple) or len(generator) != len(resolved):
+            raise ValueError(f"generator must be a list of {len(resolved)}, one for each picture")
+        labels = torch.tensor(resolved, device=self.device)
+        if self.device.type != "cpu":
+            return self._sample(labels, options, generator, rule)
+        # one by one: a seed must give the same picture alone and in any batch
+        runs = [
+            self._sample(labels[index : index + 1], options, [one], rule)
+            for index, one in enumerate(generator)
+        ]
+        return _side_by_side(runs)
+
+    def _sample(
+        self,
+        labels: Tensor,
+        options: SamplingOptions,
+        generators: Sequence[torch.Generator],
+        rule: ScaleRule | None,
+    ) -> Iterator[ScaleStep]:
+        quantizer = self.tokenizer.quantizer
+        return sample_scales(self.transformer, quantizer, labels, options, generators, rule)
+
+    def _previews(self, steps: Iterator[ScaleStep], output_type: str) -> Iterator[Preview]:
+        token_maps: list[Tensor] = []
+        total = self.transformer.schedule.num_scales
+        for step in steps:
+            token_maps.append(step.token_map)
+            images = self._output(self.decode_latent(step.latent), output_type)
+            yield Preview(images, list(token_maps), step.scale_index + 1, total)
+
+    def _output(self, images: Tensor, output_type: str) -> Pictures:
+        if output_type == "pil":
+            return tensor_to_images(images)
+        unit = (images + 1) / 2
+        return unit if output_type == "pt" else unit.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _side_by_side(runs: Sequence[Iterator[ScaleStep]]) -> Iterator[ScaleStep]:
+    """Advance single-picture runs together and join their steps to batches."""
+    for steps in zip(*runs, strict=True):
+        yield ScaleStep(
+            steps[0].scale_index,
+            torch.cat([step.token_map for step in steps]),
+            torch.cat([step.latent for step in steps]),
+        )
+
+
+def parameter_counts(pipeline: VARPipeline) -> dict[str, int]:
+    """Number of parameters of each network."""
+    return {
+        name: sum(parameter.numel() for parameter in getattr(pipeline, name).parameters())
+        for name in ("tokenizer", "transformer")
+    }

@@ -1,0 +1,44 @@
+"""Range checks with one wording: the value and the limits are always named."""
+
+import math
+from collections.abc import Sequence
+
+
+def check_int(name: str, value: object, low: int, high: int) -> int:
+    """Return `value` if it is a plain integer in [low, high].
+
+    Raises:
+        ValueError: otherwise; booleans and fractions are not integers here.
+    """
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+    return value
+
+
+def check_float(name: str, value: object, low: float, high: float) -> float:
+    """Return `value` as a float if it is a finite number in [low, high].
+
+    Raises:
+        ValueError: otherwise; booleans are not numbers here.
+    """
+    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+    return float(value)
+
+
+def check_widths(
+    name: str, values: Sequence[object], multiple_of: int, high: int, max_length: int
+) -> tuple[int, ...]:
+    """Return a short list of widths, each a multiple of `multiple_of` in [multiple_of, high].
+
+    Raises:
+        ValueError: if the list is empty or too long, or a width does not fit.
+    """
+    if not 1 <= len(values) <= max_length:
+        raise ValueError(f"{name} must have 1 to {max_length} entries, got {len(values)}")
+    for value in values:
+        if type(value) is not int or not multiple_of <= value <= high or value % multiple_of:
+            raise ValueError(
+                f"{name} must hold multiples of {multiple_of} up to {high}, got {value!r}"
+            )
+    return tuple(values)

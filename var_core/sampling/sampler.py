@@ -1,0 +1,125 @@
+"""The next-scale loop, as a generator."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from var_core.sampling.logits import (
+    SamplingOptions,
+    apply_guidance,
+    draw_tokens,
+    filter_logits,
+    soft_code_weights,
+)
+from var_core.tokenizer import MultiScaleQuantizer
+from var_core.transformer import VARTransformer
+
+
+@dataclass(frozen=True)
+class ScaleStep:
+    """The state after one scale.
+
+    Attributes:
+        scale_index: the scale just drawn.
+        token_map: its tokens, (B, S, S) int64. Where codes were mixed (smooth mode, soft rules)
+            these are the nearest codes and the latent is the truth.
+        latent: sum of all scales so far, (B, D, H, W) float32.
+    """
+
+    scale_index: int
+    token_map: Tensor
+    latent: Tensor
+
+
+class ScaleRule(Protocol):
+    """Replaces what was drawn, in part or wholly, before it joins the latent.
+
+    Attributes:
+        forced_scales: scales whose codes the rule makes alone. They still run the blocks, which
+            fill the cache, but neither the head nor the generators.
+    """
+
+    forced_scales: frozenset[int]
+
+    def __call__(self, scale_index: int, tokens: Tensor | None, latent: Tensor) -> Tensor:
+        """Codes to use at one scale.
+
+        Args:
+            scale_index: the scale.
+            tokens: what was drawn, (B, S, S) int64; None where the scale is forced.
+            latent: sum of the coarser scales, (B, D, H, W).
+
+        Returns:
+            Codes (B, D, S, S).
+        """
+
+
+@torch.inference_mode()
+def sample_scales(
+    transformer: VARTransformer,
+    quantizer: MultiScaleQuantizer,
+    labels: Tensor,
+    options: SamplingOptions,
+    generators: Sequence[torch.Generator],
+    rule: ScaleRule | None = None,
+    backend: str = "auto",
+) -> Iterator[ScaleStep]:
+    """Predict one picture per row of labels, yielding after each scale, coarse to fine.
+
+    Args:
+        transformer: predicts tokens.
+        quantizer: of the tokenizer; turns tokens into latents.
+        labels: (B, A) int64, null labels included.
+        options: how tokens are drawn.
+        generators: one per picture.
+        rule: replaces codes; None keeps what was drawn.
+        backend: attention kernel.
+
+    Yields:
+        One step per scale (arXiv 2404.02905, Alg. 2 run by predicted tokens).
+
+    Raises:
+        ValueError: if there are not as many generators as rows of labels.
+        FloatingPointError: if the network returns logits that are not finite.
+    """
+    num_images = len(labels)
+    if len(generators) != num_images:
+        raise ValueError(f"{num_images} pictures need as many generators, got {len(generators)}")
+    schedule = quantizer.schedule
+    null = torch.tensor(transformer.null_labels, device=labels.device)
+    guided = torch.zeros(num_images, dtype=torch.bool, device=labels.device)
+    if options.guidance_scale > 0:
+        guided = (labels != null).any(dim=1)  # an all-null label is its own unconditional branch
+    num_guided = int(guided.sum())
+    conditions = transformer.conditions(torch.cat((labels, null.expand(num_guided, -1))))
+    cache = transformer.new_cache(num_images + num_guided)
+    latent = quantizer.empty_latent(num_images)  # (B, D, H, W)
+    for scale_index, side in enumerate(schedule.sides):
+        inputs = quantizer.next_input(latent, scale_index)  # (B, N, D)
+        inputs = torch.cat((inputs, inputs[guided]))
+        hidden = transformer.predict_scale(inputs, conditions, scale_index, cache, backend)
+        tokens = None
+        if rule is None or scale_index not in rule.forced_scales:
+            logits, unconditional = transformer.logits(hidden).tensor_split([num_images])
+            if num_guided:
+                weight = schedule.progress(scale_index) * options.guidance_scale
+                logits[guided] = apply_guidance(logits[guided], unconditional, weight)
+            if not torch.isfinite(logits).all():
+                raise FloatingPointError(f"logits of scale {scale_index} are not finite")
+            logits = filter_logits(logits, options)  # (B, N, V)
+            if options.smooth:
+                weights = soft_code_weights(logits, schedule.progress(scale_index), generators)
+                codes = weights @ quantizer.codebook.weight.float()  # (B, N, D)
+                codes = codes.transpose(1, 2).unflatten(2, (side, side))
+                tokens = quantizer.nearest_tokens(codes)
+            else:
+                tokens = draw_tokens(logits, generators).unflatten(1, (side, side))  # (B, S, S)
+                codes = quantizer.embed(tokens)
+        if rule is not None:
+            codes = rule(scale_index, tokens, latent)
+            tokens = quantizer.nearest_tokens(codes)
+        latent = quantizer.add_scale(latent, codes, scale_index)
+        yield ScaleStep(scale_index, tokens, latent)

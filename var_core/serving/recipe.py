@@ -1,0 +1,46 @@
+"""The text chunk that lets a picture be made again."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+CHUNK = "var-studio"
+
+
+def write_png(path: Path, image: Image.Image, recipe: Mapping[str, object] | None) -> None:
+    """Write a picture with its recipe in a text chunk; the file appears whole or not at all.
+
+    Args:
+        path: of the PNG file; missing folders are made.
+        image: its pixels alone are written, never its metadata.
+        recipe: JSON-ready values, or None for no chunk.
+
+    Raises:
+        OSError: if there is no space or no permission.
+    """
+    info = PngInfo()
+    if recipe is not None:
+        info.add_text(CHUNK, json.dumps(recipe, ensure_ascii=True))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        clean = Image.frombytes(image.mode, image.size, image.tobytes())
+        clean.save(temporary, format="PNG", pnginfo=info)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_recipe(path: Path) -> dict | None:
+    """The recipe of a PNG file, or None if it has none.
+
+    Raises:
+        ValueError: if the chunk is damaged.
+    """
+    with Image.open(path, formats=("PNG",)) as image:
+        text = image.text.get(CHUNK)
+    return None if text is None else json.loads(text)

@@ -1,0 +1,6 @@
+"""The multi-scale tokenizer: pixels to token maps and back."""
+
+from var_core.tokenizer.quantizer import MultiScaleQuantizer, Quantization
+from var_core.tokenizer.vqvae import MultiScaleVQVAE
+
+__all__ = ["MultiScaleQuantizer", "MultiScaleVQVAE", "Quantization"]

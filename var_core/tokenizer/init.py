@@ -1,0 +1,28 @@
+"""Weights to start training a tokenizer from."""
+
+import torch
+from torch import Generator, nn
+
+from var_core.tokenizer.autoencoder import ResidualBlock
+from var_core.tokenizer.vqvae import MultiScaleVQVAE
+
+
+@torch.no_grad()
+def init_tokenizer(tokenizer: MultiScaleVQVAE, generator: Generator, branch: float = 0.3) -> None:
+    """Initialise in place: Xavier-normal convolutions, small residual branches, refine = identity.
+
+    Args:
+        tokenizer: float32, on the CPU.
+        generator: source of randomness.
+        branch: factor on the last convolution of every residual block.
+    """
+    for module in tokenizer.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_normal_(module.weight, generator=generator)
+            nn.init.zeros_(module.bias)
+    for module in tokenizer.modules():
+        if isinstance(module, ResidualBlock):
+            module.conv2.weight.mul_(branch)
+    for refine in tokenizer.quantizer.refine:
+        nn.init.dirac_(refine.weight)
+    nn.init.normal_(tokenizer.quantizer.codebook.weight, generator=generator)

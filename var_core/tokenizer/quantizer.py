@@ -1,0 +1,198 @@
+"""Residual quantization over scales: the one step that serves encoding, training and sampling."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from var_core.scales import ScaleSchedule
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Features explained scale by scale.
+
+    Attributes:
+        token_maps: K tensors (B, S, S) int64, coarse to fine.
+        latents: K tensors (B, D, H, W) float32, the sum of scales up to and including each one.
+    """
+
+    token_maps: list[Tensor]
+    latents: list[Tensor]
+
+    @property
+    def latent(self) -> Tensor:
+        """The sum over all scales, (B, D, H, W)."""
+        return self.latents[-1]
+
+
+def refine_choice(schedule: ScaleSchedule, num_refine: int) -> tuple[int, ...]:
+    """Which of the shared refine convolutions serves each scale.
+
+    The convolutions sit at evenly spread ticks on [0, 1]; a scale takes the nearest tick. With four
+    convolutions the outer ticks are 1/12 and 11/12, else 1/(2P) from the ends.
+    """
+    margin = 1 / (3 * num_refine) if num_refine == 4 else 1 / (2 * num_refine)
+    # numpy's float64 rounding decides the near-ties, as in the published models
+    ticks = np.linspace(margin, 1 - margin, num_refine)
+    progress = [schedule.progress(index) for index in range(schedule.num_scales)]
+    return tuple(int(np.abs(ticks - position).argmin()) for position in progress)
+
+
+class MultiScaleQuantizer(nn.Module):
+    """Codebook shared by all scales of the residual pyramid (arXiv 2404.02905, Alg. 1 and 2).
+
+    All arithmetic is float32 whatever the dtype of the weights: sums over scales must not drift.
+
+    Args:
+        schedule: sides of the token maps; the last one is the side of the latent.
+        vocab_size: number V of codes.
+        code_dim: width D of a code.
+        num_refine: number of 3x3 refine convolutions shared by the scales.
+        refine_ratio: weight of the convolution against its own input, in [0, 1].
+    """
+
+    def __init__(
+        self,
+        schedule: ScaleSchedule,
+        vocab_size: int,
+        code_dim: int,
+        num_refine: int = 4,
+        refine_ratio: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.vocab_size = vocab_size
+        self.code_dim = code_dim
+        self.refine_ratio = refine_ratio
+        self.refine_of_scale = refine_choice(schedule, num_refine)
+        self.codebook = nn.Embedding(vocab_size, code_dim)
+        self.refine = nn.ModuleList(
+            nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1) for _ in range(num_refine)
+        )
+
+    def empty_latent(self, batch_size: int) -> Tensor:
+        """The latent before any scale: zeros (B, D, H, W), float32."""
+        side = self.schedule.final_side
+        weight = self.codebook.weight
+        return torch.zeros(batch_size, self.code_dim, side, side, device=weight.device)
+
+    def embed(self, token_map: Tensor) -> Tensor:
+        """Look up code vectors: (B, S, S) int64 -> (B, D, S, S) float32."""
+        return F.embedding(token_map, self.codebook.weight).float().permute(0, 3, 1, 2)
+
+    def add_scale(self, latent: Tensor, codes: Tensor, scale_index: int) -> Tensor:
+        """Add one scale's codes to the running latent.
+
+        Args:
+            latent: sum over the coarser scales, (B, D, H, W), float32.
+            codes: code vectors of this scale, (B, D, S, S).
+            scale_index: position in the schedule; 0 is the coarsest scale.
+
+        Returns:
+            A new (B, D, H, W) tensor; `latent` itself is left unchanged.
+
+        Raises:
+            ValueError: if the side of `codes` is not the one the schedule gives for this scale.
+        """
+        side = self.schedule.sides[scale_index]
+        if codes.shape[-2:] != (side, side):
+            raise ValueError(f"scale {scale_index} is {side}x{side}, got {tuple(codes.shape[-2:])}")
+        upsampled = F.interpolate(codes.float(), size=latent.shape[-2:], mode="bicubic")
+        conv = self.refine[self.refine_of_scale[scale_index]]
+        refined = F.conv2d(upsampled, conv.weight.float(), conv.bias.float(), padding=1)
+        return latent + torch.lerp(upsampled, refined, self.refine_ratio)
+
+    def next_input(self, latent: Tensor, scale_index: int) -> Tensor:
+        """What the transformer sees of the coarser scales before it predicts one scale.
+
+        Args:
+            latent: sum over the scales before `scale_index`, (B, D, H, W).
+            scale_index: the scale about to be predicted.
+
+        Returns:
+            The latent averaged down to that scale's side, (B, N, D) with N = S*S.
+        """
+        pooled = self._pool(latent, scale_index)
+        return pooled.flatten(2).transpose(1, 2)
+
+    def nearest_tokens(self, codes: Tensor) -> Tensor:
+        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
+        vectors = codes.float().permute(0, 2, 3, 1)  # (B, S, S, D)
+        codebook = self.codebook.weight.float()
+        # |x - c|^2 without the constant |x|^2
+        distances = torch.addmm(
+            codebook.square().sum(dim=1), vectors.reshape(-1, self.code_dim), codebook.t(), alpha=-2
+        )
+        return distances.argmin(dim=1).view(vectors.shape[:-1])
+
+    def encode(self, features: Tensor) -> Quantization:
+        """Explain features scale by scale, each scale taking the nearest codes of what is left.
+
+        Args:
+            features: encoder output, (B, D, H, W).
+
+        Returns:
+            Token maps and running latents of all scales.
+        """
+        features = features.float()
+        latent = torch.zeros_like(features)
+        token_maps, latents = [], []
+        for scale_index in range(self.schedule.num_scales):
+            residual = self._pool((features - latent).detach(), scale_index)  # (B, D, S, S)
+            token_map = self.nearest_tokens(residual)
+            latent = self.add_scale(latent, self.embed(token_map), scale_index)
+            token_maps.append(token_map)
+            latents.append(latent)
+        return Quantization(token_maps, latents)
+
+    def sum_scales(self, token_maps: Sequence[Tensor]) -> list[Tensor]:
+        """Running latents of token maps, coarse to fine; a prefix of the scales will do.
+
+        Args:
+            token_maps: up to K tensors (B, S, S) int64.
+
+        Returns:
+            As many latents (B, D, H, W), float32, each including all coarser scales.
+        """
+        latent = self.empty_latent(token_maps[0].shape[0])
+        latents = []
+        for scale_index, token_map in enumerate(token_maps):
+            latent = self.add_scale(latent, self.embed(token_map), scale_index)
+            latents.append(latent)
+        return latents
+
+    def teacher_inputs(self, token_maps: Sequence[Tensor]) -> Tensor:
+        """Next-scale inputs of scales 2 to K for teacher forcing: (B, L - N_1, D)."""
+        latents = self.sum_scales(token_maps[:-1]) if self.schedule.num_scales > 1 else []
+        if not latents:
+            return self.codebook.weight.new_zeros(token_maps[0].shape[0], 0, self.code_dim)
+        return torch.cat(
+            [self.next_input(latent, index) for index, latent in enumerate(latents, start=1)], dim=1
+        )
+
+    def commitment_loss(self, features: Tensor, quantization: Quantization, beta: float) -> Tensor:
+        """Pull codes to features and, with weight `beta`, features to codes; mean over scales.
+
+        Args:
+            features: encoder output with gradient, (B, D, H, W).
+            quantization: what `encode` returned for it, with gradient into codebook and refine.
+            beta: weight of the commitment of the encoder, at least 0.
+
+        Returns:
+            A scalar (arXiv 2404.02905, eq. 5, first and second term).
+        """
+        features = features.float()
+        losses = [
+            F.mse_loss(latent, features.detach()) + beta * F.mse_loss(features, latent.detach())
+            for latent in quantization.latents
+        ]
+        return torch.stack(losses).mean()
+
+    def _pool(self, maps: Tensor, scale_index: int) -> Tensor:
+        """Average down to the side of a scale: (B, D, H, W) -> (B, D, S, S)."""
+        side = self.schedule.sides[scale_index]
+        return F.interpolate(maps, size=(side, side), mode="area")

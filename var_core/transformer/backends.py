@@ -1,0 +1,130 @@
+"""One attention call over several kernels, chosen by placement, dtype and mask."""
+
+import importlib.util
+import os
+from functools import lru_cache
+from types import ModuleType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BACKENDS = ("auto", "sdpa", "xformers", "math")
+ENVIRONMENT_VARIABLE = "VAR_ATTENTION"
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    scale: float,
+    mask: Tensor | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    """softmax(scale * q kT + mask) v, by the kernel that fits.
+
+    Args:
+        q: queries, (B, h, N, d).
+        k: keys, (B, h, M, d).
+        v: values, (B, h, M, d).
+        scale: factor on the scores.
+        mask: (N, M) bool, True where attending is allowed; None allows everything.
+        backend: "auto", or one of `BACKENDS` to force a kernel. The environment variable
+            VAR_ATTENTION forces one wherever the argument says "auto".
+
+    Returns:
+        (B, h, N, d) in the dtype of `q`.
+
+    Raises:
+        ValueError: if the name is unknown or a forced kernel cannot take these operands.
+    """
+    chosen = select_backend(q, k, v, mask, backend)
+    if chosen == "sdpa":
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+    if chosen == "xformers":
+        return _xformers_attention(q, k, v, scale, mask)
+    return _math_attention(q, k, v, scale, mask)
+
+
+def select_backend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, backend: str = "auto"
+) -> str:
+    """Name of the kernel that `attention` would run for these operands.
+
+    Raises:
+        ValueError: as `attention`.
+    """
+    if backend == "auto":
+        backend = os.environ.get(ENVIRONMENT_VARIABLE, "auto")
+    if backend not in BACKENDS:
+        raise ValueError(f"attention backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    if backend == "auto":
+        return "xformers" if _xformers_accepts(q, k, v, mask) else "sdpa"
+    if backend == "xformers" and not _xformers_accepts(q, k, v, mask):
+        raise ValueError(
+            f"xformers attention has no kernel for {q.dtype} on {q.device.type}; "
+            "use the backend sdpa or auto"
+        )
+    return backend
+
+
+def _math_attention(q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None) -> Tensor:
+    """The plain formula: the slow twin of every other kernel."""
+    scores = (q @ k.transpose(-2, -1)).float() * scale
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(dim=-1).to(v.dtype) @ v
+
+
+@lru_cache(maxsize=1)
+def _xformers_ops() -> ModuleType | None:
+    """The module xformers.ops, or None where it is missing; imported on first need only."""
+    if importlib.util.find_spec("xformers") is None:
+        return None
+    import xformers.ops
+
+    return xformers.ops
+
+
+def _xformers_bias(mask: Tensor, q: Tensor) -> Tensor:
+    """The mask as an additive bias (B, h, N, M); rows are padded to 8 keys as kernels demand."""
+    num_keys = mask.shape[-1]
+    padded = -(-num_keys // 8) * 8
+    bias = torch.zeros(*mask.shape[:-1], padded, dtype=q.dtype, device=q.device)
+    bias[..., :num_keys].masked_fill_(~mask, float("-inf"))
+    return bias[..., :num_keys].expand(q.shape[0], q.shape[1], -1, -1)
+
+
+def _xformers_accepts(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> bool:
+    """Whether the dispatcher of xformers names a kernel for these operands."""
+    if q.device.type != "cuda":  # there is no CPU kernel, and importing it costs seconds
+        return False
+    ops = _xformers_ops()
+    if ops is None:
+        return False
+    inputs = ops.fmha.Inputs(
+        query=q.transpose(1, 2),
+        key=k.transpose(1, 2),
+        value=v.transpose(1, 2),
+        attn_bias=None if mask is None else _xformers_bias(mask, q),
+    )
+    try:
+        ops.fmha.dispatch._dispatch_fw(inputs, needs_gradient=q.requires_grad)
+    except (NotImplementedError, ValueError):
+        return False
+    return True
+
+
+def _xformers_attention(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None
+) -> Tensor:
+    """Memory-efficient attention; xformers wants (B, N, h, d)."""
+    ops = _xformers_ops()
+    out = ops.memory_efficient_attention(
+        q.transpose(1, 2),
+        k.transpose(1, 2),
+        v.transpose(1, 2),
+        attn_bias=None if mask is None else _xformers_bias(mask, q),
+        scale=scale,
+    )
+    return out.transpose(1, 2)
