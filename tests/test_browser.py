@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
+from var_core.images import tensor_to_uint8
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium")
@@ -34,6 +36,7 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 START_SECONDS = 120
+MAX_ROUNDING = 4  # of 255
 
 if CHROMIUM is None and os.environ.get("REQUIRE_BROWSER") != "1":
     pytest.skip(
@@ -164,10 +167,14 @@ def test_previews_arrive_in_order_and_a_seed_repeats(page: Page) -> None:
     assert total == pipeline.transformer.schedule.num_scales
     label = {"category": "animal-bird", "style": "noto"}
     result = pipeline([label], generator=generators_from_seeds([7]))
-    latents = pipeline.tokenizer.quantizer.sum_scales(result.token_maps)
-    for picture, latent in zip(shown, latents, strict=True):
-        expected = pipeline._output(pipeline.decode_latent(latent), "pil")[0]
-        assert np.array_equal(picture, np.asarray(expected))
+    with torch.inference_mode():
+        latents = pipeline.tokenizer.quantizer.sum_scales(result.token_maps)
+    decodes = tensor_to_uint8(pipeline.decode_latent(torch.cat(latents))).astype(int)
+    for index, picture in enumerate(shown):
+        # two processes may round bf16 differently; in one process test_app.py asks for equality
+        distances = np.abs(decodes - picture).max(axis=(1, 2, 3))
+        assert distances[index] <= MAX_ROUNDING
+        assert np.delete(distances, index).min() > MAX_ROUNDING
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(first))), shown[-1])
 
     page.locator("#generate").click()
