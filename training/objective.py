@@ -20,6 +20,9 @@ class TransformerTrainConfig:
     data: str = field(metadata={"help": "folder written by training.prepare_emoji"})
     tokenizer: str = field(metadata={"help": "folder of the trained tokenizer"})
     out: str = field(metadata={"help": "folder of the run"})
+    initial: str = field(
+        default="", metadata={"help": "folder of a trained transformer to go on from"}
+    )
     depth: int = 6
     width: int = 384
     num_heads: int = 6

@@ -37,7 +37,7 @@ from training.state import (
     step_generator,
 )
 from training.token_cache import load_or_build_token_cache
-from var_core.checkpoints import load_tokenizer
+from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.sampling import SamplingOptions, generators_from_seeds, sample_scales
 from var_core.transformer import VARTransformer, init_weights
 
@@ -80,18 +80,25 @@ class TransformerRun:
     def new_transformer(self) -> VARTransformer:
         """The network with its starting weights, float32."""
         config = self.config
-        transformer = VARTransformer(
-            sides=list(self.tokenizer.schedule.sides),
-            vocab_size=self.tokenizer.config.vocab_size,
-            code_dim=self.tokenizer.config.code_dim,
-            label_counts=[len(a["values"]) for a in self.data.label_names["attributes"]],
-            depth=config.depth,
-            width=config.width,
-            num_heads=config.num_heads,
-            mlp_ratio=config.mlp_ratio,
-            shared_modulation=True,
-            qk_norm=True,
-        )
+        settings = {
+            "sides": list(self.tokenizer.schedule.sides),
+            "vocab_size": self.tokenizer.config.vocab_size,
+            "code_dim": self.tokenizer.config.code_dim,
+            "label_counts": [len(a["values"]) for a in self.data.label_names["attributes"]],
+            "depth": config.depth,
+            "width": config.width,
+            "num_heads": config.num_heads,
+            "mlp_ratio": config.mlp_ratio,
+            "shared_modulation": True,
+            "qk_norm": True,
+        }
+        transformer = VARTransformer(**settings)
+        if config.initial:
+            trained = load_transformer(config.initial)
+            if any(trained.config[name] != value for name, value in settings.items()):
+                raise ValueError(f"{config.initial} holds a transformer of another configuration")
+            transformer.load_state_dict(trained.state_dict())
+            return transformer
         init_weights(transformer, step_generator(config.seed, -1))
         rows = self.splits["train"]
         init_label_embeddings(

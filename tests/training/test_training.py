@@ -1,6 +1,7 @@
 """Both trainers on a handful of made-up pictures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from training import train_tokenizer, train_transformer
+from training.config import parse_config
 from training.objective import TransformerTrainConfig, drop_labels
 from training.perceptual import PerceptualDistance
 from training.state import complete_checkpoints, load_run, save_run, step_generator
@@ -117,6 +119,22 @@ def test_training_resumes_bit_for_bit(
         assert [key for key in expected if not torch.equal(found[key], expected[key])] == []
     load_tokenizer(tmp_path / "tok" / "tokenizer")
     load_transformer(tmp_path / "var" / "transformer")
+
+
+def test_a_run_can_go_on_from_trained_weights(data: Path, tmp_path: Path) -> None:
+    tokenizer, trained = tmp_path / "tok" / "tokenizer", tmp_path / "var" / "transformer"
+    run_tokenizer(data, tmp_path / "tok", 2)
+    run_transformer(data, tokenizer, tmp_path / "var", 2)
+    arguments = f"--data {data} --tokenizer {tokenizer} --out {tmp_path / 'next'}"
+    settings = parse_config(
+        TransformerTrainConfig, f"{arguments} --initial {trained} {TINY_TRANSFORMER}".split(), ""
+    )
+    start = train_transformer.TransformerRun(settings).masters.named()
+    expected = load_transformer(trained).state_dict()
+    assert [name for name in start if not torch.equal(start[name], expected[name])] == []
+    wider = replace(settings, width=2 * settings.width)
+    with pytest.raises(ValueError, match="another configuration"):
+        train_transformer.TransformerRun(wider)
 
 
 def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
