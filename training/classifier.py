@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 JUDGE_FILE = "judge.safetensors"
 REPORT_FILE = "judge.json"
 COMMAND = "python -m training.classifier --data data/emoji64 --nets data/nets --out runs/judge"
+BLURRED, HALVED = 0.25, 0.25  # parts of the changed copies with less sharpness
 GRID = 2  # the early maps are pooled to GRID x GRID, so the head knows roughly where things are
 NUM_INPUTS = NUM_FEATURES + EARLY_CHANNELS * GRID * GRID
 
@@ -173,8 +174,12 @@ def change_at_random(images: Tensor, generator: torch.Generator) -> Tensor:
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * draw(0.5, 1.4)  # saturation
     images = images * draw(0.75, 1.25) * draw(0.9, 1.1, channels=3) + draw(-0.15, 0.15)
+    # what a picture shows does not depend on its finest texture, which a tokenizer changes
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    return torch.where(draw(0.0, 1.0) < 0.2, blurred, images).clamp(-1.0, 1.0)
+    halved = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
+    choice = draw(0.0, 1.0)
+    images = torch.where(choice < BLURRED, blurred, images)
+    return torch.where(choice > 1 - HALVED, halved, images).clamp(-1.0, 1.0)
 
 
 @torch.no_grad()
