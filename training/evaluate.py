@@ -73,6 +73,13 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
 
 
 @torch.inference_mode()
+def reconstruct(pipeline: VARPipeline, images: Tensor) -> np.ndarray:
+    """Through the tokenizer and back: (N, 3, 64, 64) in [-1, 1] to (N, 64, 64, 3) uint8."""
+    latent = pipeline.tokenizer.encode(images).latents[-1]
+    return tensor_to_uint8(pipeline.decode_latent(latent))
+
+
+@torch.inference_mode()
 def entropy_per_scale(pipeline: VARPipeline, images: Tensor, labels: np.ndarray) -> list[float]:
     """Teacher-forced cross-entropy in nats per token, for each scale and over all tokens."""
     entropies = []
@@ -195,7 +202,13 @@ def measure(config: EvaluationConfig) -> dict:
             )
             for name in ("validation", "held_out")
         },
-        "judge": {"n": len(validation), "right_on_real_validation": real_accuracy},
+        "judge": {
+            "n": len(validation),
+            "right_on_real_validation": real_accuracy,
+            "right_on_reconstructions": measure_accuracy(
+                judge, reconstruct(pipeline, validation), real_labels
+            ),
+        },
     }
     judged, drawings = judge_drawings(pipeline, data, judge, real_accuracy)
     figures["drawings"] = judged
