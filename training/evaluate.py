@@ -75,8 +75,7 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
 @torch.inference_mode()
 def reconstruct(pipeline: VARPipeline, images: Tensor) -> np.ndarray:
     """Through the tokenizer and back: (N, 3, 64, 64) in [-1, 1] to (N, 64, 64, 3) uint8."""
-    latent = pipeline.tokenizer.encode(images).latents[-1]
-    return tensor_to_uint8(pipeline.decode_latent(latent))
+    return tensor_to_uint8(pipeline.decode_latent(pipeline.tokenizer.encode(images).latent))
 
 
 @torch.inference_mode()
