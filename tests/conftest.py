@@ -34,6 +34,7 @@ def make_transformer(label_counts: tuple[int, ...] = (2, 4, 3)) -> VARTransforme
         width=32,
         num_heads=2,
         shared_modulation=True,
+        label_map_rank=5,
     )
     # large factors, so that labels and tokens really change what is drawn
     init_weights(transformer, torch.Generator().manual_seed(1), 8.0, 2.0, 2.0)

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from var_core.transformer import VARTransformer
 
+CODE_STD = 0.25  # of the entries of a label map's codes
+
 
 @torch.no_grad()
 def init_label_embeddings(
@@ -53,6 +55,47 @@ def init_label_embeddings(
     child_table.zero_()
     parent_table[: len(parent_means)] = parent_means
     child_table[: len(projected)] = projected - parent_means[parents]
+
+
+@torch.no_grad()
+def init_label_maps(
+    transformer: VARTransformer, latents: Tensor, labels: Tensor, parent: int, child: int
+) -> None:
+    """Set the label maps to mean latents, so that labels start from what their pictures look like.
+
+    The basis holds the leading principal components over all children. A child has the mean of its
+    pictures cleared of their other attributes, as the rest over its parent; other attributes have
+    the mean of theirs. Null rows and the projection are zero: the network starts unchanged.
+
+    Args:
+        transformer: its label maps are changed in place.
+        latents: (N, D * H * W) encoder features of the training pictures.
+        labels: (N, A) int64.
+        parent: column of the coarser attribute.
+        child: column of the finer attribute, which implies the parent.
+    """
+    maps = transformer.label_maps
+    latents = latents.float() - latents.float().mean(dim=0)
+    others = [column for column in range(labels.shape[1]) if column not in (parent, child)]
+    means = {column: _means(latents, labels[:, column]) for column in others}
+    for column in others:
+        latents = latents - means[column][labels[:, column]]
+    means[child] = _means(latents, labels[:, child])
+    parents = torch.zeros(len(means[child]), dtype=torch.int64)
+    parents[labels[:, child]] = labels[:, parent]
+    means[parent] = _means(means[child], parents)
+    _, _, components = torch.linalg.svd(means[child], full_matrices=False)  # (.., D*H*W), unit rows
+    components = components[: maps.basis.in_features]
+    scale = (means[child] @ components.t()).std()
+    maps.basis.weight.zero_()
+    maps.basis.weight[:, : len(components)] = components.t() * (scale / CODE_STD)
+    maps.proj.weight.zero_()
+    for column, rows in means.items():
+        if column == child:
+            rows = rows - means[parent][parents]
+        table = maps.codes[column].weight
+        table.zero_()
+        table[: len(rows), : len(components)] = rows @ components.t() * (CODE_STD / scale)
 
 
 def _means(rows: Tensor, groups: Tensor) -> Tensor:

@@ -27,6 +27,9 @@ class TransformerTrainConfig:
     width: int = 384
     num_heads: int = 6
     mlp_ratio: float = 3.0
+    label_map_rank: int = field(
+        default=240, metadata={"help": "length of the codes of the label maps; 0: no maps"}
+    )
     steps: int = 8000
     batch_size: int = 32
     num_views: int = 4

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from training.config import parse_config
 from training.emoji_data import EmojiData, load_emoji_data
-from training.labels_init import init_label_embeddings
+from training.labels_init import init_label_embeddings, init_label_maps
 from training.loop import run_to_the_end
 from training.objective import (
     CATEGORY,
@@ -92,23 +92,20 @@ class TransformerRun:
             "shared_modulation": True,
             "qk_norm": True,
         }
-        transformer = VARTransformer(**settings)
-        if config.initial:
-            trained = load_transformer(config.initial)
-            if any(trained.config[name] != value for name, value in settings.items()):
-                raise ValueError(f"{config.initial} holds a transformer of another configuration")
-            transformer.load_state_dict(trained.state_dict())
-            return transformer
+        transformer = VARTransformer(**settings, label_map_rank=config.label_map_rank)
         init_weights(transformer, step_generator(config.seed, -1))
         rows = self.splits["train"]
-        init_label_embeddings(
-            transformer,
-            self.cache.latents[rows],
-            self.labels[rows],
-            CATEGORY,
-            EMOJI,
-            config.label_std,
-        )
+        latents, labels = self.cache.latents[rows], self.labels[rows]
+        init_label_embeddings(transformer, latents, labels, CATEGORY, EMOJI, config.label_std)
+        if config.label_map_rank:
+            init_label_maps(transformer, latents, labels, CATEGORY, EMOJI)
+        if config.initial:
+            trained = load_transformer(config.initial)
+            differs = any(trained.config[name] != value for name, value in settings.items())
+            if differs or trained.config.label_map_rank not in (0, config.label_map_rank):
+                raise ValueError(f"{config.initial} holds a transformer of another configuration")
+            # weights trained without label maps leave these at their start
+            transformer.load_state_dict(trained.state_dict(), strict=False)
         return transformer
 
     def groups(self) -> list[dict]:
@@ -116,7 +113,8 @@ class TransformerRun:
         groups: dict[str, list[Tensor]] = {"matrix": [], "vector": [], "table": []}
         for name, master in self.masters.named().items():
             is_matrix = master.ndim == 2 and "embed" not in name
-            kind = "table" if "label_embeds" in name else "matrix" if is_matrix else "vector"
+            is_table = "label_embeds" in name or "label_maps.codes" in name
+            kind = "table" if is_table else "matrix" if is_matrix else "vector"
             groups[kind].append(master)
         decay = {"matrix": self.config.weight_decay}
         factor = {"table": self.config.table_rate_factor}

@@ -10,10 +10,12 @@ import torch
 
 from training import train_tokenizer, train_transformer
 from training.config import parse_config
+from training.labels_init import init_label_maps
 from training.objective import TransformerTrainConfig, drop_labels
 from training.perceptual import PerceptualDistance
 from training.state import complete_checkpoints, load_run, save_run, step_generator
 from var_core.checkpoints import load_tokenizer, load_transformer
+from var_core.transformer import VARTransformer
 
 TINY_TOKENIZER = (
     "--sides 1 2 8 --vocab-size 16 --code-dim 8 --level-channels 32 --stem-patch 8 --batch-size 4 "
@@ -132,9 +134,46 @@ def test_a_run_can_go_on_from_trained_weights(data: Path, tmp_path: Path) -> Non
     start = train_transformer.TransformerRun(settings).masters.named()
     expected = load_transformer(trained).state_dict()
     assert [name for name in start if not torch.equal(start[name], expected[name])] == []
-    wider = replace(settings, width=2 * settings.width)
-    with pytest.raises(ValueError, match="another configuration"):
-        train_transformer.TransformerRun(wider)
+    for other in (
+        replace(settings, width=2 * settings.width),
+        replace(settings, label_map_rank=0),
+        replace(settings, label_map_rank=7),
+    ):
+        with pytest.raises(ValueError, match="another configuration"):
+            train_transformer.TransformerRun(other)
+
+
+def test_label_maps_can_be_added_to_trained_weights(data: Path, tmp_path: Path) -> None:
+    tokenizer, plain = tmp_path / "tok" / "tokenizer", tmp_path / "plain"
+    run_tokenizer(data, tmp_path / "tok", 2)
+    arguments = f"--data {data} --tokenizer {tokenizer} {TINY_TRANSFORMER} --mixed-precision no"
+    settings = parse_config(
+        TransformerTrainConfig, f"{arguments} --label-map-rank 0 --out {plain}".split(), ""
+    )
+    run = train_transformer.TransformerRun(settings)
+    run.save()
+    settings = replace(settings, label_map_rank=3, initial=str(plain / "transformer"))
+    mapped = train_transformer.TransformerRun(settings).averaged_transformer()
+    inputs, labels, _ = run.batch(step_generator(0, 0))
+    with torch.inference_mode():
+        assert torch.equal(mapped(inputs, labels), run.averaged_transformer()(inputs, labels))
+
+
+def test_label_maps_start_as_the_mean_of_the_pictures_of_a_label() -> None:
+    latents = torch.randn(4, 2 * 2 * 2, generator=step_generator(0, 0))
+    labels = torch.tensor([[0, 0, 0], [0, 1, 0], [1, 2, 0], [1, 3, 0]])
+    transformer = VARTransformer([1, 2], 16, 2, [2, 4, 1], 1, 8, 2, label_map_rank=4)
+    init_label_maps(transformer, latents, labels, 0, 1)
+    maps = transformer.label_maps
+    torch.nn.init.eye_(maps.proj.weight)
+    centred = (latents - latents.mean(dim=0)).view(4, 2, 4)  # (pictures, D, N)
+    null = torch.tensor([[2, 4, 1], [1, 4, 1]])
+    with torch.inference_mode():
+        named, opened = maps(labels), maps(null)
+    torch.testing.assert_close(named[:, 1:, :2], centred.transpose(1, 2))
+    torch.testing.assert_close(named[:, 0, :2], centred.mean(dim=2))
+    assert not opened[0].any()
+    torch.testing.assert_close(opened[1, 1:, :2], centred[2:].mean(dim=0).t())
 
 
 def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from var_core.ranges import check_float, check_int
 from var_core.scales import ScaleSchedule
 from var_core.transformer.blocks import AdaptiveBlock, Modulation, modulate
 from var_core.transformer.kv_cache import KVCache
+from var_core.transformer.label_maps import LabelMaps
 
 SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 
@@ -25,12 +26,14 @@ class Conditions(NamedTuple):
         blocks: modulation of each block.
         head_scale: of the norm before the head, (B, 1, C).
         head_shift: likewise.
+        places: what the label maps add to the input of every token, (B, L, C), or None.
     """
 
     embedding: Tensor
     blocks: tuple[Modulation, ...]
     head_scale: Tensor
     head_shift: Tensor
+    places: Tensor | None
 
 
 class VARTransformer(ModelMixin, ConfigMixin):
@@ -49,6 +52,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
         shared_modulation: one modulation map for all blocks instead of one each.
         qk_norm: unit queries and keys with a learned temperature.
         norm_eps: epsilon of the layer norms.
+        label_map_rank: length of the code from which each label's map is made (see `LabelMaps`);
+            0, as published, has no such maps. Up to 4,096.
 
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
@@ -68,6 +73,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         shared_modulation: bool = False,
         qk_norm: bool = True,
         norm_eps: float = 1e-6,
+        label_map_rank: int = 0,
     ) -> None:
         schedule = ScaleSchedule(sides)
         check_int("vocab_size", vocab_size, 2, 65536)
@@ -77,6 +83,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         check_int("num_heads", num_heads, 1, 256)
         check_float("mlp_ratio", mlp_ratio, 0.01, 16.0)
         check_float("norm_eps", norm_eps, 0.0, 1.0)
+        check_int("label_map_rank", label_map_rank, 0, 4096)
         if width % num_heads:
             raise ValueError(f"width must be a multiple of num_heads ({num_heads}), got {width}")
         if not 1 <= len(label_counts) <= 8:
@@ -86,6 +93,11 @@ class VARTransformer(ModelMixin, ConfigMixin):
         super().__init__()
         self.schedule = schedule
         self.label_embeds = nn.ModuleList(nn.Embedding(count + 1, width) for count in label_counts)
+        self.label_maps = (
+            LabelMaps(schedule, label_counts, label_map_rank, code_dim, width)
+            if label_map_rank
+            else None
+        )
         first_tokens = schedule.sides[0] ** 2
         self.start_embed = nn.Parameter(torch.zeros(1, first_tokens, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, schedule.num_tokens, width))
@@ -142,7 +154,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
         head = self.head_modulation(F.silu(embedding)).unflatten(1, (2, -1))
         head_scale, head_shift = head.unsqueeze(1).unbind(2)  # (B, 1, C) each
         blocks = tuple(block.modulation_of(embedding, shared) for block in self.blocks)
-        return Conditions(embedding, blocks, head_scale, head_shift)
+        places = None if self.label_maps is None else self.label_maps(labels)
+        return Conditions(embedding, blocks, head_scale, head_shift, places)
 
     def hidden_states(
         self,
@@ -168,7 +181,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
             (self._first_input(conditions), self.input_proj(inputs.to(self.head.weight.dtype))),
             dim=1,
         )
-        hidden = hidden + self._places()[:, : hidden.shape[1]]
+        hidden = hidden + self._places(conditions)[:, : hidden.shape[1]]
         for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
             factors = None if branch_factors is None else branch_factors[index]
             hidden = block(hidden, parts, mask, backend=backend, branch_factors=factors)
@@ -217,7 +230,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
             hidden = self._first_input(conditions)
         else:
             hidden = self.input_proj(inputs.to(self.head.weight.dtype))
-        hidden = hidden + self._places()[:, self.schedule.token_range(scale_index)]
+        hidden = hidden + self._places(conditions)[:, self.schedule.token_range(scale_index)]
         for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
             hidden = block(hidden, parts, None, cache, index, backend)
         return self._final_norm(hidden, conditions)
@@ -226,11 +239,12 @@ class VARTransformer(ModelMixin, ConfigMixin):
         """Input of scale 0: label and start embedding, (B, N_1, C)."""
         return conditions.embedding.unsqueeze(1) + self.start_embed
 
-    def _places(self) -> Tensor:
-        """Position and scale embedding of all tokens, (1, L, C)."""
+    def _places(self, conditions: Conditions) -> Tensor:
+        """Position and scale embedding of all tokens, with the label maps: (1 or B, L, C)."""
         counts = torch.tensor([side * side for side in self.schedule.sides])
         counts = counts.to(self.pos_embed.device)
-        return self.pos_embed + self.scale_embed.weight.repeat_interleave(counts, dim=0)
+        places = self.pos_embed + self.scale_embed.weight.repeat_interleave(counts, dim=0)
+        return places if conditions.places is None else places + conditions.places
 
     def _final_norm(self, hidden: Tensor, conditions: Conditions) -> Tensor:
         """The norm before the head: (B, N, C) -> (B, N, C)."""
