@@ -26,7 +26,7 @@ from var_core.pipeline import DEFAULTS
 from var_core.ranges import check_float, check_int
 from var_core.sampling import MAX_SEED, random_seed
 from var_core.sampling.logits import MAX_GUIDANCE
-from var_core.serving.recipe import write_png
+from var_core.serving.recipe import recipe_of, write_png
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 EMBEDDED_MODEL = ASSETS / "models" / "emoji64"
@@ -100,13 +100,8 @@ class Studio:
             )
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        recipe = {
-            "model": self.model_name,
-            "labels": self.pipeline.labels.names(label),
-            "seed": seed,
-            "guidance_scale": guidance,
-            "dtype": str(self.pipeline.dtype).removeprefix("torch."),
-        }
+        options = self.pipeline.options(guidance_scale=guidance)
+        recipe = recipe_of(self.pipeline, self.model_name, label, seed, options)
         started = time.monotonic()
         thumbnails: list[str] = []
         for preview in previews:

@@ -25,6 +25,18 @@ def test_drawing_streams_every_scale_and_ends_with_a_file(studio: app.Studio) ->
     assert [strip.count("<img") for _, strip, _ in yielded] == [1, 2, 3, 4]
 
 
+def test_the_recipe_of_the_page_is_enough_to_draw_its_picture_again(studio: app.Studio) -> None:
+    path = Path(list(studio.draw("", "cat", "flat", 7, 2.0, 0.0))[-1][0])
+    recipe = read_recipe(path)
+    names = ("guidance_scale", "top_k", "top_p", "temperature", "smooth")
+    again = studio.pipeline(
+        [recipe["labels"]],
+        **{name: recipe[name] for name in names},
+        generator=app.generators_from_seeds([recipe["seed"]]),
+    ).images[0]
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(again))
+
+
 def test_the_same_seed_gives_the_same_file(studio: app.Studio) -> None:
     first, second = (Path(list(studio.draw("", "", "", 3, 2.0, 0.0))[-1][0]) for _ in range(2))
     assert first != second

@@ -14,7 +14,7 @@ from var_core.labels import LABELS_FILE, LabelSpace
 from var_core.pipeline import DEFAULTS, Preview, VARPipeline, parameter_counts
 from var_core.ranges import check_int
 from var_core.sampling import MAX_SEED, generators_from_seeds, random_seed
-from var_core.serving.recipe import write_png
+from var_core.serving.recipe import recipe_of, write_png
 
 EMBEDDED_MODEL = Path(__file__).resolve().parent.parent / "assets" / "models" / "emoji64"
 EXIT_BAD_INPUT = 2
@@ -106,32 +106,24 @@ def _generate(arguments: argparse.Namespace) -> int:
     label = pipeline.labels.resolve(
         {name: int(value) if _is_index(value) else value for name, value in given.items()}
     )
-    previews = pipeline.stream(
-        [label] * count,
-        guidance_scale=arguments.guidance,
-        top_k=arguments.top_k,
-        top_p=arguments.top_p,
-        temperature=arguments.temperature,
-        smooth=arguments.smooth,
-        generator=generators_from_seeds(seeds, pipeline.device),
-    )
+    chosen = {
+        "guidance_scale": arguments.guidance,
+        "top_k": arguments.top_k,
+        "top_p": arguments.top_p,
+        "temperature": arguments.temperature,
+        "smooth": arguments.smooth,
+    }
+    options = pipeline.options(**chosen)
+    generators = generators_from_seeds(seeds, pipeline.device)
+    previews = pipeline.stream([label] * count, **chosen, generator=generators)
     total = pipeline.transformer.schedule.num_scales
     for preview in tqdm(previews, total=total, unit="scale", desc="drawing"):
         if arguments.scales_dir is not None:
             _write_scale(arguments.scales_dir, arguments.out, preview)
-    recipe = {
-        "model": arguments.model.name,
-        "labels": pipeline.labels.names(label),
-        "guidance_scale": arguments.guidance,
-        "top_k": pipeline.options(top_k=arguments.top_k).top_k,
-        "top_p": arguments.top_p,
-        "temperature": arguments.temperature,
-        "smooth": arguments.smooth,
-        "dtype": str(pipeline.dtype).removeprefix("torch."),
-    }
     for index, (one, image) in enumerate(zip(seeds, preview.images, strict=True)):
         path = _numbered(arguments.out, index, count)
-        write_png(path, image, {**recipe, "seed": one})
+        recipe = recipe_of(pipeline, arguments.model.name, label, one, options)
+        write_png(path, image, recipe)
         print(path)
     return 0
 

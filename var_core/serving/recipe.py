@@ -3,12 +3,41 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from var_core.pipeline import VARPipeline
+from var_core.sampling import SamplingOptions
+
 CHUNK = "var-studio"
+
+
+def recipe_of(
+    pipeline: VARPipeline,
+    model_name: str,
+    label: tuple[int, ...],
+    seed: int,
+    options: SamplingOptions,
+) -> dict:
+    """Everything that decides a picture, JSON-ready.
+
+    Args:
+        pipeline: draws it.
+        model_name: of its model, as people know it.
+        label: one index per attribute.
+        seed: of its generator.
+        options: as they were used, every one of them.
+    """
+    return {
+        "model": model_name,
+        "labels": pipeline.labels.names(label),
+        "seed": seed,
+        **asdict(options),
+        "dtype": str(pipeline.dtype).removeprefix("torch."),
+    }
 
 
 def write_png(path: Path, image: Image.Image, recipe: Mapping[str, object] | None) -> None:
