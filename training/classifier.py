@@ -36,6 +36,7 @@ from training.features import (
     FeatureNet,
     load_features,
 )
+from var_core.devices import pick_dtype
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +183,12 @@ def change_at_random(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(choice > 1 - HALVED, halved, images).clamp(-1.0, 1.0)
 
 
+def fast_autocast() -> torch.autocast:
+    """bf16 where the processor multiplies it fast; elsewhere it would be far slower than fp32."""
+    dtype = pick_dtype(torch.device("cpu"))
+    return torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16)
+
+
 @torch.no_grad()
 def describe_copies(
     judge: Judge, images: np.ndarray, num_copies: int, generator: torch.Generator
@@ -198,7 +205,7 @@ def describe_copies(
             pictures = to_pictures(images[start : start + 64])
             if copy > 0:
                 pictures = change_at_random(pictures, generator)
-            with torch.autocast("cpu", torch.bfloat16):
+            with fast_autocast():
                 early = judge.net.early_maps(pictures)
                 features.append(judge.describe(early))
             maps.append(early.bfloat16().contiguous())
@@ -270,7 +277,7 @@ def fit(
         total = 0.0
         for rows in torch.randperm(num_rows, generator=generator).split(options.batch_size):
             copies = torch.randint(num_copies, (len(rows),), generator=generator)
-            with torch.autocast("cpu", torch.bfloat16):
+            with fast_autocast():
                 logits = predict(inputs[copies, rows])
             loss = F.cross_entropy(
                 logits.float(), targets[rows], label_smoothing=options.label_smoothing
@@ -307,7 +314,7 @@ def classify(judge: Judge, images: np.ndarray, batch_size: int = 64) -> np.ndarr
     names = []
     for start in range(0, len(images), batch_size):
         pictures = to_pictures(images[start : start + batch_size])
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_autocast():
             chances = judge(pictures).float().softmax(1) + judge(pictures.flip(3)).float().softmax(
                 1
             )

@@ -5,7 +5,26 @@ from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import TypeVar, get_type_hints
 
+import torch
+
+from var_core.devices import pick_dtype
+
 Config = TypeVar("Config")
+
+PRECISION_HELP = "bf16, no, or auto: bf16 where the device multiplies it fast"
+
+
+def resolve_precision(mixed_precision: str, device: torch.device) -> str:
+    """What "auto" means on a device: "bf16" or "no", as Accelerate spells them.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    if mixed_precision not in ("auto", "bf16", "no"):
+        raise ValueError(f"mixed_precision must be auto, bf16 or no, got {mixed_precision!r}")
+    if mixed_precision != "auto":
+        return mixed_precision
+    return "bf16" if pick_dtype(device) == torch.bfloat16 else "no"
 
 
 def parse_config(config_type: type[Config], argv: Sequence[str] | None, about: str) -> Config:

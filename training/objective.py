@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.config import PRECISION_HELP
 from var_core.scales import ScaleSchedule
 from var_core.transformer import VARTransformer
 from var_core.transformer.model import block_causal_mask
@@ -58,7 +59,7 @@ class TransformerTrainConfig:
     label_std: float = 0.06
     save_every: int = 500
     evaluate_every: int = 500
-    mixed_precision: str = field(default="bf16", metadata={"help": "bf16 or no"})
+    mixed_precision: str = field(default="auto", metadata={"help": PRECISION_HELP})
     compile: bool = True
     attention: str = field(default="math", metadata={"help": "attention kernel"})
     seed: int = 0

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from training.augment import random_flip, random_zoom_shift
-from training.config import parse_config
+from training.config import PRECISION_HELP, parse_config, resolve_precision
 from training.emoji_data import load_emoji_data
 from training.loop import run_to_the_end
 from training.optim import learning_rate_at, parameter_groups
@@ -28,6 +28,7 @@ from training.state import (
     save_run,
     step_generator,
 )
+from var_core.devices import pick_device
 from var_core.tokenizer import MultiScaleVQVAE, Quantization
 from var_core.tokenizer.init import init_tokenizer
 from var_core.tokenizer.vqvae import straight_through
@@ -66,7 +67,7 @@ class TokenizerTrainConfig:
     restart_until: float = 0.8
     save_every: int = 500
     evaluate_every: int = 500
-    mixed_precision: str = field(default="bf16", metadata={"help": "bf16 or no"})
+    mixed_precision: str = field(default="auto", metadata={"help": PRECISION_HELP})
     seed: int = 0
 
 
@@ -182,7 +183,9 @@ class TokenizerRun:
     def __init__(self, config: TokenizerTrainConfig) -> None:
         self.config = config
         self.folder = Path(config.out)
-        self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        self.accelerator = Accelerator(
+            mixed_precision=resolve_precision(config.mixed_precision, pick_device())
+        )
         data = load_emoji_data(config.data)
         self.train_images = torch.as_tensor(data.images[data.splits["train"]])
         self.validation_images = to_tensor(data.images[data.splits["validation"]])

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from training.config import parse_config
+from training.config import parse_config, resolve_precision
 from training.emoji_data import EmojiData, load_emoji_data
 from training.labels_init import init_label_embeddings, init_label_maps
 from training.loop import run_to_the_end
@@ -64,7 +64,8 @@ class TransformerRun:
             name: torch.as_tensor(rows, dtype=torch.int64)
             for name, rows in self.data.splits.items()
         }
-        dtype = torch.bfloat16 if config.mixed_precision == "bf16" else torch.float32
+        precision = resolve_precision(config.mixed_precision, self.accelerator.device)
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.transformer = self.new_transformer().train()
         self.null = torch.tensor(self.transformer.null_labels)
         self.masters = MasterWeights(self.transformer)

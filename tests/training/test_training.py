@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from training import train_tokenizer, train_transformer
-from training.config import parse_config
+from training.config import parse_config, resolve_precision
 from training.labels_init import init_label_maps
 from training.objective import TransformerTrainConfig, drop_labels
 from training.perceptual import PerceptualDistance
 from training.state import complete_checkpoints, load_run, save_run, step_generator
 from var_core.checkpoints import load_tokenizer, load_transformer
+from var_core.devices import pick_dtype
 from var_core.transformer import VARTransformer
 
 TINY_TOKENIZER = (
@@ -228,3 +229,12 @@ def test_labels_are_dropped_but_never_a_category_beside_its_emoji() -> None:
     assert 0.24 < emoji.float().mean() < 0.32
     assert 0.19 < style.float().mean() < 0.28
     assert (emoji & ~category & ~style).any()
+
+
+def test_automatic_precision_is_that_of_drawing() -> None:
+    cpu = torch.device("cpu")
+    expected = "bf16" if pick_dtype(cpu) == torch.bfloat16 else "no"
+    assert resolve_precision("auto", cpu) == expected
+    assert [resolve_precision(name, cpu) for name in ("bf16", "no")] == ["bf16", "no"]
+    with pytest.raises(ValueError, match="mixed_precision must be"):
+        resolve_precision("fp8", cpu)
