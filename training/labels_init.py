@@ -33,11 +33,8 @@ def init_label_embeddings(
         std: standard deviation of the entries of parent plus child.
     """
     width = transformer.config.width
-    latents = latents.float() - latents.float().mean(dim=0)
-    for column in range(labels.shape[1]):
-        if column not in (parent, child):
-            latents = latents - _means(latents, labels[:, column])[labels[:, column]]
-    child_means = _means(latents, labels[:, child])  # (children, F)
+    means, parents = _label_means(latents, labels, parent, child)
+    child_means = means[child]  # (children, F)
     _, _, components = torch.linalg.svd(child_means, full_matrices=False)  # (.., F), not random
     components = components[:width].t()
     projected = torch.zeros(len(child_means), width)
@@ -47,8 +44,6 @@ def init_label_embeddings(
     rotation, _ = torch.linalg.qr(torch.randn(width, width, generator=generator))
     projected = projected @ rotation
     projected = projected * (std / projected.std())
-    parents = torch.zeros(len(projected), dtype=torch.int64)
-    parents[labels[:, child]] = labels[:, parent]
     parent_means = _means(projected, parents)
     parent_table, child_table = (transformer.label_embeds[i].weight for i in (parent, child))
     parent_table.zero_()
@@ -75,14 +70,7 @@ def init_label_maps(
         child: column of the finer attribute, which implies the parent.
     """
     maps = transformer.label_maps
-    latents = latents.float() - latents.float().mean(dim=0)
-    others = [column for column in range(labels.shape[1]) if column not in (parent, child)]
-    means = {column: _means(latents, labels[:, column]) for column in others}
-    for column in others:
-        latents = latents - means[column][labels[:, column]]
-    means[child] = _means(latents, labels[:, child])
-    parents = torch.zeros(len(means[child]), dtype=torch.int64)
-    parents[labels[:, child]] = labels[:, parent]
+    means, parents = _label_means(latents, labels, parent, child)
     means[parent] = _means(means[child], parents)
     _, _, components = torch.linalg.svd(means[child], full_matrices=False)  # (.., D*H*W), unit rows
     components = components[: maps.basis.in_features]
@@ -96,6 +84,26 @@ def init_label_maps(
         table = maps.codes[column].weight
         table.zero_()
         table[: len(rows), : len(components)] = rows @ components.t() * (CODE_STD / scale)
+
+
+def _label_means(
+    latents: Tensor, labels: Tensor, parent: int, child: int
+) -> tuple[dict[int, Tensor], Tensor]:
+    """What the pictures of a label have in common, the other attributes cleared one by one.
+
+    Returns:
+        Mean latents, (values, F), of every column but `parent`, and the parent of each child.
+    """
+    latents = latents.float() - latents.float().mean(dim=0)
+    means = {}
+    for column in range(labels.shape[1]):
+        if column not in (parent, child):
+            means[column] = _means(latents, labels[:, column])
+            latents = latents - means[column][labels[:, column]]
+    means[child] = _means(latents, labels[:, child])
+    parents = torch.zeros(len(means[child]), dtype=torch.int64)
+    parents[labels[:, child]] = labels[:, parent]
+    return means, parents
 
 
 def _means(rows: Tensor, groups: Tensor) -> Tensor:

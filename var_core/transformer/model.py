@@ -26,14 +26,14 @@ class Conditions(NamedTuple):
         blocks: modulation of each block.
         head_scale: of the norm before the head, (B, 1, C).
         head_shift: likewise.
-        places: what the label maps add to the input of every token, (B, L, C), or None.
+        places: position and scale embedding of every token, with the label maps, (1 or B, L, C).
     """
 
     embedding: Tensor
     blocks: tuple[Modulation, ...]
     head_scale: Tensor
     head_shift: Tensor
-    places: Tensor | None
+    places: Tensor
 
 
 class VARTransformer(ModelMixin, ConfigMixin):
@@ -154,8 +154,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         head = self.head_modulation(F.silu(embedding)).unflatten(1, (2, -1))
         head_scale, head_shift = head.unsqueeze(1).unbind(2)  # (B, 1, C) each
         blocks = tuple(block.modulation_of(embedding, shared) for block in self.blocks)
-        places = None if self.label_maps is None else self.label_maps(labels)
-        return Conditions(embedding, blocks, head_scale, head_shift, places)
+        return Conditions(embedding, blocks, head_scale, head_shift, self._places(labels))
 
     def hidden_states(
         self,
@@ -181,7 +180,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
             (self._first_input(conditions), self.input_proj(inputs.to(self.head.weight.dtype))),
             dim=1,
         )
-        hidden = hidden + self._places(conditions)[:, : hidden.shape[1]]
+        hidden = hidden + conditions.places[:, : hidden.shape[1]]
         for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
             factors = None if branch_factors is None else branch_factors[index]
             hidden = block(hidden, parts, mask, backend=backend, branch_factors=factors)
@@ -230,7 +229,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
             hidden = self._first_input(conditions)
         else:
             hidden = self.input_proj(inputs.to(self.head.weight.dtype))
-        hidden = hidden + self._places(conditions)[:, self.schedule.token_range(scale_index)]
+        hidden = hidden + conditions.places[:, self.schedule.token_range(scale_index)]
         for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
             hidden = block(hidden, parts, None, cache, index, backend)
         return self._final_norm(hidden, conditions)
@@ -239,12 +238,12 @@ class VARTransformer(ModelMixin, ConfigMixin):
         """Input of scale 0: label and start embedding, (B, N_1, C)."""
         return conditions.embedding.unsqueeze(1) + self.start_embed
 
-    def _places(self, conditions: Conditions) -> Tensor:
+    def _places(self, labels: Tensor) -> Tensor:
         """Position and scale embedding of all tokens, with the label maps: (1 or B, L, C)."""
         counts = torch.tensor([side * side for side in self.schedule.sides])
         counts = counts.to(self.pos_embed.device)
         places = self.pos_embed + self.scale_embed.weight.repeat_interleave(counts, dim=0)
-        return places if conditions.places is None else places + conditions.places
+        return places if self.label_maps is None else places + self.label_maps(labels)
 
     def _final_norm(self, hidden: Tensor, conditions: Conditions) -> Tensor:
         """The norm before the head: (B, N, C) -> (B, N, C)."""
