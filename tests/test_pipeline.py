@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.conftest import PAIRS
 from var_core import VARPipeline, generators_from_seeds
 
 LABELS = [{"emoji": "cat", "style": "flat"}, {"category": "fruit"}, None, (0, None, 2)]
@@ -99,3 +100,68 @@ def test_bad_arguments_are_refused_before_the_model_runs(
 def test_reconstruct_shows_every_scale(pipeline: VARPipeline) -> None:
     scales = pipeline.reconstruct(Image.new("RGB", (30, 20), "red"))
     assert [image.size for image in scales] == [(8, 8)] * 4
+
+
+def test_open_labels_are_drawn_from_known_pairs(pipeline: VARPipeline) -> None:
+    style = pipeline.labels.attributes[2].values[1]
+    asked = [{"style": style}, {"category": "fruit"}, {"emoji": "dog"}, None] * 8
+    full = pipeline(asked, generator=generators_from_seeds(range(32))).labels
+    assert {label[1:] for label in full} == set(PAIRS)
+    assert {label[1:] for label in full[::4]} == {(0, 1), (3, 1)}
+    assert {label[1:] for label in full[1::4]} == {(2, 0), (3, 1)}
+    assert set(full[2::4]) == {(0, 1, 2)}
+    table = pipeline.labels.implies[(1, 0)]
+    assert all(category == table[emoji] for category, emoji, _ in full)
+
+
+def test_an_open_label_gives_the_picture_of_what_was_drawn_for_it(pipeline: VARPipeline) -> None:
+    maps = pipeline.transformer.label_maps
+    labels = torch.tensor([pipeline.labels.null])
+    first, second = (
+        pipeline.fill_open_labels(labels, generators_from_seeds([5])) for _ in range(2)
+    )
+    assert torch.equal(first, second)
+    assert torch.equal(pipeline.fill_open_labels(first, [None]), first)  # draws nothing
+    assert tuple(first[0, 1:].tolist()) in {tuple(pair) for pair in maps.pairs.tolist()}
+
+
+def test_what_no_picture_shows_stays_open(pipeline: VARPipeline) -> None:
+    asked = torch.tensor([[1, 4, 2]])  # no fruit is known in 3d
+    assert torch.equal(pipeline.fill_open_labels(asked, generators_from_seeds([0])), asked)
+
+
+def test_kept_scales_stay_and_the_rest_is_drawn_anew(pipeline: VARPipeline) -> None:
+    labels = [{"emoji": "cat", "style": "flat"}, {"emoji": "dog", "style": "3d"}]
+    first = pipeline(labels, generator=generators_from_seeds([1, 2]))
+    kept = first.token_maps[:2]
+    again = pipeline(labels, generator=generators_from_seeds([3, 4]), keep=kept)
+    assert all(torch.equal(a, b) for a, b in zip(again.token_maps, kept, strict=False))
+    assert not torch.equal(again.token_maps[3], first.token_maps[3])
+    one = pipeline(
+        labels[1:], generator=generators_from_seeds([4]), keep=[maps[1:] for maps in kept]
+    )
+    for alone, both in zip(one.token_maps, again.token_maps, strict=True):
+        assert torch.equal(alone[0], both[1])
+
+
+def test_keeping_a_whole_prefix_continues_as_if_it_had_been_drawn(pipeline: VARPipeline) -> None:
+    label = [{"emoji": "cat", "style": "flat"}]
+    options = {"top_k": 1, "temperature": 0.01}  # the likeliest code whatever the generator
+    first = pipeline(label, generator=generators_from_seeds([1]), **options)
+    again = pipeline(
+        label, generator=generators_from_seeds([2]), keep=first.token_maps[:2], **options
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first.token_maps, again.token_maps, strict=True))
+
+
+def test_scales_that_cannot_be_kept_are_refused(pipeline: VARPipeline) -> None:
+    label = [{"emoji": "cat"}]
+    maps = pipeline(label).token_maps
+    for keep, message in (
+        (maps, "1 to 3 scales can be kept of 4, got 4"),
+        (maps[1:2], r"tokens of scale 1 must be \(1, 1, 1\), got \(1, 2, 2\)"),
+        ([maps[0] + 32], "whole numbers from 0 to 31"),
+        ([maps[0].repeat(2, 1, 1)], "keep must hold tokens of 1 pictures"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pipeline.stream(label, keep=keep)

@@ -59,13 +59,13 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
     pictures = []
     rows = torch.as_tensor(labels)
     for start in tqdm(range(0, len(rows), BATCH), desc="drawing", unit="batch"):
-        chunk = rows[start : start + BATCH]
+        generators = generators_from_seeds(seeds[start : start + BATCH])
         steps = sample_scales(
             pipeline.transformer,
             pipeline.tokenizer.quantizer,
-            chunk,
+            pipeline.fill_open_labels(rows[start : start + BATCH], generators),
             pipeline.options(),
-            generators_from_seeds(seeds[start : start + BATCH]),
+            generators,
         )
         latent = list(steps)[-1].latent
         pictures.append(tensor_to_uint8(pipeline.tokenizer.decode_latent(latent)))

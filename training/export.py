@@ -15,6 +15,7 @@ from training.emoji_data import load_emoji_data
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
 from var_core.pipeline import VARPipeline
+from var_core.transformer.label_maps import TRUST
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class ExportConfig:
     transformer: str = field(metadata={"help": "folder of the trained transformer"})
     data: str = field(metadata={"help": "folder written by training.prepare_emoji"})
     out: str = field(metadata={"help": "model folder to write"})
+    borrow_trust: float = field(
+        default=0.0,
+        metadata={"help": "trust of the head in borrowed pair codes; 0 keeps what was trained"},
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    maps = pipeline.transformer.label_maps
+    if config.borrow_trust and maps is not None:
+        maps.trust_embed.weight[TRUST.index("borrowed")] = config.borrow_trust
     pipeline.save_pretrained(config.out)
     size = sum(path.stat().st_size for path in Path(config.out).rglob("*.safetensors"))
     print(f"{config.out}: {size / 1e6:.1f} MB of weights")

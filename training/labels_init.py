@@ -4,8 +4,11 @@ import torch
 from torch import Tensor
 
 from var_core.transformer import VARTransformer
+from var_core.transformer.label_maps import LabelMaps
 
 CODE_STD = 0.25  # of the entries of a label map's codes
+HEAD_SHARPNESS = 12.0  # 1 / variance of the latents around the map of a pair's own code
+TRUST_START = (1.0, 0.08, 0.08)  # the same variance over that of other codes
 
 
 @torch.no_grad()
@@ -52,31 +55,50 @@ def init_label_embeddings(
     child_table[: len(projected)] = projected - parent_means[parents]
 
 
+def unique_pairs(labels: Tensor) -> Tensor:
+    """Different values of the last two attributes: (N, A) -> (P, 2) int64, sorted."""
+    return torch.unique(labels[:, -2:], dim=0)
+
+
 @torch.no_grad()
 def init_label_maps(
-    transformer: VARTransformer, latents: Tensor, labels: Tensor, parent: int, child: int
+    transformer: VARTransformer,
+    codebook: Tensor,
+    latents: Tensor,
+    labels: Tensor,
+    parent: int,
+    child: int,
 ) -> None:
     """Set the label maps to mean latents, so that labels start from what their pictures look like.
 
-    The basis holds the leading principal components over all children. A child has the mean of its
-    pictures cleared of their other attributes, as the rest over its parent; other attributes have
-    the mean of theirs. Null rows and the projection are zero: the network starts unchanged.
+    The basis holds the leading principal components of the pictures. A child, or with pairs each of
+    its pairs, has the mean of its pictures cleared of their other attributes, as the rest over its
+    parent; other attributes have the mean of theirs. Null rows are zero. The head starts by
+    favouring codes close to what is still open of the map.
 
     Args:
-        transformer: its label maps are changed in place.
+        transformer: its label maps and head are changed in place.
+        codebook: (V, D), what the tokens stand for.
         latents: (N, D * H * W) encoder features of the training pictures.
         labels: (N, A) int64.
         parent: column of the coarser attribute.
         child: column of the finer attribute, which implies the parent.
     """
     maps = transformer.label_maps
+    if maps.num_pairs:
+        pairs = unique_pairs(labels)
+        maps.pairs.copy_(pairs)
+        maps.row_of.copy_(_nearest_rows(pairs, latents, labels, maps.row_of.shape))
+        labels = labels.clone()
+        labels[:, child] = _own_rows(pairs, maps.row_of.shape)[labels[:, -2], labels[:, -1]]
     means, parents = _label_means(latents, labels, parent, child)
     means[parent] = _means(means[child], parents)
-    _, _, components = torch.linalg.svd(means[child], full_matrices=False)  # (.., D*H*W), unit rows
-    components = components[: maps.basis.in_features]
+    mean = latents.float().mean(dim=0)
+    components = _principal_components(latents.float() - mean, maps.basis.in_features)
     scale = (means[child] @ components.t()).std()
     maps.basis.weight.zero_()
     maps.basis.weight[:, : len(components)] = components.t() * (scale / CODE_STD)
+    maps.basis.bias.copy_(mean)
     maps.proj.weight.zero_()
     for column, rows in means.items():
         if column == child:
@@ -84,6 +106,96 @@ def init_label_maps(
         table = maps.codes[column].weight
         table.zero_()
         table[: len(rows), : len(components)] = rows @ components.t() * (CODE_STD / scale)
+    width = transformer.config.width
+    transformer.head.weight[:, width:-1] = HEAD_SHARPNESS * codebook
+    transformer.head.weight[:, -1] = -HEAD_SHARPNESS / 2 * codebook.square().sum(dim=1)
+    maps.trust_embed.weight.copy_(torch.tensor(TRUST_START).unsqueeze(1))
+    if maps.num_pairs:
+        maps.source_embed.weight.zero_()
+
+
+def own_rows(maps: LabelMaps) -> Tensor:
+    """Row of every pair that has a code: (children + 1, values), `num_pairs` elsewhere."""
+    children, values = maps.row_of.shape
+    return _own_rows(maps.pairs.long(), (children, values - 1))
+
+
+@torch.no_grad()
+def continue_from(transformer: VARTransformer, trained: VARTransformer) -> None:
+    """Take over trained weights; label maps of another make stay at their start.
+
+    A shallower network takes evenly spaced blocks of the trained one.
+
+    Args:
+        transformer: changed in place.
+        trained: of the same width and labels, at least as deep.
+
+    Raises:
+        ValueError: if it differs in anything else than depth and label maps.
+    """
+    ours, theirs = dict(transformer.config), dict(trained.config)
+    free = {"depth", "label_map_rank", "label_pairs"}
+    differs = [name for name in ours if not name.startswith("_") and ours[name] != theirs[name]]
+    if set(differs) - free or ours["depth"] > theirs["depth"]:
+        raise ValueError(f"the trained transformer has another configuration: {differs}")
+    same_maps = not set(differs) & {"label_map_rank", "label_pairs"}
+    state, width = trained.state_dict(), ours["width"]
+    chosen = torch.linspace(0, theirs["depth"] - 1, ours["depth"]).round().long().tolist()
+    for name, value in transformer.state_dict().items():
+        source = name
+        if name.startswith("blocks."):
+            _, index, rest = name.split(".", 2)
+            source = f"blocks.{chosen[int(index)]}.{rest}"
+        if same_maps:
+            value.copy_(state[source])
+        elif name == "head.weight":
+            value[:, :width] = state[source][:, :width]
+        elif not name.startswith("label_maps."):
+            value.copy_(state[source])
+
+
+def _principal_components(rows: Tensor, count: int) -> Tensor:
+    """The leading directions of centred rows: (N, F) -> (at most count, F), orthonormal."""
+    _, vectors = torch.linalg.eigh(rows.t() @ rows)  # ascending
+    return vectors.flip(1)[:, : min(count, len(rows) - 1)].t()
+
+
+def _own_rows(pairs: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Row of every pair: (P, 2) -> a table of that shape, P where there is no such pair."""
+    table = torch.full(shape, len(pairs))
+    table[pairs[:, 0], pairs[:, 1]] = torch.arange(len(pairs))
+    return table
+
+
+def _nearest_rows(pairs: Tensor, latents: Tensor, labels: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Row of every combination of the last two attributes, borrowed where there is none.
+
+    A style that an emoji lacks borrows from the style whose pictures of other emojis are nearest;
+    an open style takes the picture nearest to the mean of its emoji.
+    """
+    table = _own_rows(pairs, shape)
+    own = table[:, :-1].clone()  # (children + 1, styles)
+    latents = latents.float()
+    styles = labels[:, -1]
+    cleared = torch.zeros(len(pairs) + 1, latents.shape[1])
+    cleared[own[labels[:, -2], styles]] = latents - _means(latents, styles)[styles]
+    num_styles = own.shape[1]
+    distance = torch.zeros(num_styles, num_styles)
+    for style in range(num_styles):
+        for other in range(num_styles):
+            both = (own[:, style] < len(pairs)) & (own[:, other] < len(pairs))
+            gap = cleared[own[both, style]] - cleared[own[both, other]]
+            distance[style, other] = gap.square().mean()
+    distance = distance.nan_to_num(float("inf"))
+    for child in pairs[:, 0].unique().tolist():
+        known = (own[child] < len(pairs)).nonzero().squeeze(1)
+        rows = own[child, known]
+        for style in range(num_styles):
+            if own[child, style] == len(pairs):
+                table[child, style] = rows[distance[style, known].argmin()]
+        spread = (cleared[rows] - cleared[rows].mean(dim=0)).square().sum(dim=1)
+        table[child, -1] = rows[spread.argmin()]
+    return table
 
 
 def _label_means(

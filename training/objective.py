@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from training.config import PRECISION_HELP
 from var_core.scales import ScaleSchedule
 from var_core.transformer import VARTransformer
-from var_core.transformer.model import block_causal_mask
+from var_core.transformer.backends import block_causal_mask
 
 CATEGORY, EMOJI, STYLE = range(3)
 
@@ -24,12 +24,18 @@ class TransformerTrainConfig:
     initial: str = field(
         default="", metadata={"help": "folder of a trained transformer to go on from"}
     )
-    depth: int = 6
+    depth: int = 4
     width: int = 384
     num_heads: int = 6
     mlp_ratio: float = 3.0
     label_map_rank: int = field(
-        default=240, metadata={"help": "length of the codes of the label maps; 0: no maps"}
+        default=352, metadata={"help": "length of the codes of the label maps; 0: no maps"}
+    )
+    label_pairs: bool = field(
+        default=True, metadata={"help": "a code for every (emoji, style), not every emoji"}
+    )
+    borrow: float = field(
+        default=0.35, metadata={"help": "chance of a pair code from another style"}
     )
     steps: int = 8000
     batch_size: int = 32
@@ -48,8 +54,8 @@ class TransformerTrainConfig:
     ema_decay: float = 0.9985
     drop_path: float = 0.05
     drop_all: float = field(default=0.1, metadata={"help": "chance of no label at all"})
-    drop_emoji: float = 0.2
-    drop_style: float = 0.15
+    drop_emoji: float = 0.07
+    drop_style: float = 0.05
     drop_category: float = field(
         default=0.3, metadata={"help": "chance of no category where the emoji is dropped"}
     )
@@ -88,6 +94,29 @@ def drop_labels(
     return torch.where(drop, null, labels)
 
 
+def borrow_rows(own: Tensor, labels: Tensor, chance: float, generator: torch.Generator) -> Tensor:
+    """Rows of the pair codes to train with, some borrowed from the same emoji in another style.
+
+    Args:
+        own: (emojis + 1, styles) int64, row of every pair; the largest value where there is none.
+        labels: (B, 3) int64, as shown to the network.
+        chance: of borrowing, where another style is known.
+        generator: source of randomness.
+
+    Returns:
+        (B,) int64; the null row (the largest value) where the emoji is dropped.
+    """
+    null = int(own.max())
+    rows = own[labels[:, EMOJI]]  # (B, styles)
+    score = torch.rand(rows.shape, generator=generator)
+    score[rows == null] = -1.0
+    borrows = torch.rand(len(labels), 1, generator=generator) < chance
+    is_own = torch.arange(rows.shape[1]) == labels[:, STYLE : STYLE + 1]
+    score = torch.where(is_own & (rows < null), torch.where(borrows, -0.5, 2.0), score)
+    picked = score.argmax(dim=1, keepdim=True)
+    return rows.gather(1, picked).squeeze(1)
+
+
 def token_weights(schedule: ScaleSchedule, power: float) -> Tensor:
     """Weight of each token in the loss, (L,), summing to 1; a scale of N tokens weighs N^power."""
     weights = torch.tensor([side ** (2 * (power - 1)) for side in schedule.sides])
@@ -108,12 +137,17 @@ class TransformerObjective(nn.Module):
         self.register_buffer("mask", block_causal_mask(schedule), persistent=False)
 
     def forward(
-        self, inputs: Tensor, labels: Tensor, tokens: Tensor, branch_factors: Tensor | None
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        rows: Tensor | None,
+        tokens: Tensor,
+        branch_factors: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Weighted loss, and the cross-entropy of every token (B, L), in nats."""
         transformer = self.transformer
         hidden = transformer.hidden_states(
-            inputs, transformer.conditions(labels), self.mask, self.attention, branch_factors
+            inputs, transformer.conditions(labels, rows), self.mask, self.attention, branch_factors
         )
         logits = transformer.logits(hidden)
         entropy = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")

@@ -15,13 +15,20 @@ from torch import Tensor, nn
 
 from training.config import parse_config, resolve_precision
 from training.emoji_data import EmojiData, load_emoji_data
-from training.labels_init import init_label_embeddings, init_label_maps
+from training.labels_init import (
+    continue_from,
+    init_label_embeddings,
+    init_label_maps,
+    own_rows,
+    unique_pairs,
+)
 from training.loop import run_to_the_end
 from training.objective import (
     CATEGORY,
     EMOJI,
     TransformerObjective,
     TransformerTrainConfig,
+    borrow_rows,
     branch_factors,
     drop_labels,
 )
@@ -38,7 +45,9 @@ from training.state import (
 )
 from training.token_cache import load_or_build_token_cache
 from var_core.checkpoints import load_tokenizer, load_transformer
-from var_core.sampling import SamplingOptions, generators_from_seeds, sample_scales
+from var_core.labels import LabelSpace
+from var_core.pipeline import VARPipeline
+from var_core.sampling import generators_from_seeds
 from var_core.transformer import VARTransformer, init_weights
 
 logger = logging.getLogger(__name__)
@@ -68,6 +77,9 @@ class TransformerRun:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.transformer = self.new_transformer().train()
         self.null = torch.tensor(self.transformer.null_labels)
+        self.own_rows = None
+        if config.label_pairs:
+            self.own_rows = own_rows(self.transformer.label_maps)
         self.masters = MasterWeights(self.transformer)
         self.average = ExponentialAverage(self.transformer, config.ema_decay)
         nn.Module.to(self.transformer, dtype)  # the masters stay float32
@@ -93,20 +105,18 @@ class TransformerRun:
             "shared_modulation": True,
             "qk_norm": True,
         }
-        transformer = VARTransformer(**settings, label_map_rank=config.label_map_rank)
-        init_weights(transformer, step_generator(config.seed, -1))
         rows = self.splits["train"]
         latents, labels = self.cache.latents[rows], self.labels[rows]
+        settings["label_map_rank"] = config.label_map_rank
+        settings["label_pairs"] = len(unique_pairs(labels)) if config.label_pairs else 0
+        transformer = VARTransformer(**settings)
+        init_weights(transformer, step_generator(config.seed, -1))
         init_label_embeddings(transformer, latents, labels, CATEGORY, EMOJI, config.label_std)
         if config.label_map_rank:
-            init_label_maps(transformer, latents, labels, CATEGORY, EMOJI)
+            codebook = self.tokenizer.quantizer.codebook.weight.float()
+            init_label_maps(transformer, codebook, latents, labels, CATEGORY, EMOJI)
         if config.initial:
-            trained = load_transformer(config.initial)
-            differs = any(trained.config[name] != value for name, value in settings.items())
-            if differs or trained.config.label_map_rank not in (0, config.label_map_rank):
-                raise ValueError(f"{config.initial} holds a transformer of another configuration")
-            # weights trained without label maps leave these at their start
-            transformer.load_state_dict(trained.state_dict(), strict=False)
+            continue_from(transformer, load_transformer(config.initial))
         return transformer
 
     def groups(self) -> list[dict]:
@@ -143,8 +153,8 @@ class TransformerRun:
         self.step = meta["step"]
         logger.info("resumed at step %d", self.step)
 
-    def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Teacher inputs (B, L - N_1, D), labels (B, 3) and tokens (B, L) of random pictures."""
+    def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+        """Teacher inputs (B, L - N_1, D), labels (B, 3), pair codes (B,), tokens (B, L)."""
         config = self.config
         train = self.splits["train"]
         rows = train[torch.randint(len(train), (config.batch_size,), generator=generator)]
@@ -152,7 +162,10 @@ class TransformerRun:
         plain = torch.rand(config.batch_size, generator=generator) < config.plain_view_share
         tokens = self.cache.tokens[torch.where(plain, 0, view), rows].long()
         labels = drop_labels(self.labels[rows], self.null, config, generator)
-        return self.teacher_inputs(tokens), labels, tokens
+        pairs = None
+        if self.own_rows is not None:
+            pairs = borrow_rows(self.own_rows, labels, config.borrow, generator)
+        return self.teacher_inputs(tokens), labels, pairs, tokens
 
     @torch.no_grad()
     def teacher_inputs(self, tokens: Tensor) -> Tensor:
@@ -173,10 +186,10 @@ class TransformerRun:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
         generator = step_generator(config.seed, self.step, self.accelerator.process_index)
-        inputs, labels, tokens = self.batch(generator)
+        inputs, labels, pairs, tokens = self.batch(generator)
         factors = branch_factors(config.depth, len(tokens), config.drop_path, generator)
         dtype = self.transformer.dtype
-        loss, entropy = self.objective(inputs.to(dtype), labels, tokens, factors.to(dtype))
+        loss, entropy = self.objective(inputs.to(dtype), labels, pairs, tokens, factors.to(dtype))
         self.accelerator.backward(loss)
         self.masters.take_gradients()
         norm = torch.nn.utils.clip_grad_norm_(self.masters.masters, config.grad_clip)
@@ -230,24 +243,20 @@ class TransformerRun:
         unseen = held_out[torch.randperm(len(held_out), generator=generator)[:width]]
         opened = self.labels[trained].clone()
         opened[:, EMOJI] = self.null[EMOJI]
+        names = LabelSpace.from_json(self.data.label_names)
+        pipeline = VARPipeline(self.tokenizer, transformer, names)
         rows = []
         for labels, real in (
             (self.labels[trained], trained),
             (self.labels[unseen], unseen),
             (opened, None),
         ):
-            steps = sample_scales(
-                transformer,
-                self.tokenizer.quantizer,
-                labels,
-                SamplingOptions(),
-                generators_from_seeds(range(len(labels))),
-            )
-            latent = list(steps)[-1].latent
             if real is not None:
                 images = torch.as_tensor(self.data.images[real.numpy()])
                 rows.append(images.permute(0, 3, 1, 2).float() / 127.5 - 1)
-            rows.append(self.tokenizer.decode_latent(latent))
+            generators = generators_from_seeds(range(len(labels)))
+            drawn = pipeline(labels.tolist(), generator=generators, output_type="pt").images
+            rows.append(drawn * 2 - 1)
         save_sheet(self.folder / f"sheet-{self.step:06d}.png", rows)
 
     def save(self) -> None:

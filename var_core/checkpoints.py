@@ -45,7 +45,13 @@ def load_transformer(
     Raises:
         CheckpointError: if the folder is missing, damaged or not a transformer.
     """
-    return _load_network(Path(folder), VARTransformer, torch_dtype)
+    transformer = _load_network(Path(folder), VARTransformer, torch_dtype)
+    if transformer.label_maps is not None:
+        try:
+            transformer.label_maps.check_pairs()
+        except ValueError as error:
+            raise CheckpointError(f"{Path(folder) / WEIGHTS_FILE}: {error}") from error
+    return transformer
 
 
 def read_json(path: Path) -> dict:
@@ -113,12 +119,13 @@ def _load_network(folder: Path, network_type: type[Network], dtype: torch.dtype)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise CheckpointError(f"{path} is missing")
-    expected = {key: value.shape for key, value in network.state_dict().items()}
+    expected = network.state_dict()
     try:
         with safe_open(path, "pt") as file:
             keys = list(file.keys())
-            check_state(expected, {key: file.get_slice(key).get_shape() for key in keys})
-            state = {key: _checked(key, file.get_tensor(key)).to(dtype) for key in keys}
+            shapes = {key: value.shape for key, value in expected.items()}
+            check_state(shapes, {key: file.get_slice(key).get_shape() for key in keys})
+            state = {key: _checked(key, file.get_tensor(key), expected[key], dtype) for key in keys}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     except CheckpointError as error:
@@ -141,12 +148,16 @@ def _read_settings(path: Path, network_type: type[nn.Module]) -> dict:
     return config
 
 
-def _checked(key: str, tensor: Tensor) -> Tensor:
+def _checked(key: str, tensor: Tensor, expected: Tensor, dtype: torch.dtype) -> Tensor:
+    if not expected.is_floating_point():
+        if tensor.dtype != expected.dtype:
+            raise CheckpointError(f"{key} holds {tensor.dtype} instead of {expected.dtype}")
+        return tensor
     if not tensor.is_floating_point():
         raise CheckpointError(f"{key} holds {tensor.dtype} instead of floating-point numbers")
     if not torch.isfinite(tensor).all():
         raise CheckpointError(f"{key} holds values that are not finite")
-    return tensor
+    return tensor.to(dtype)
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict:

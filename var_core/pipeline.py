@@ -20,7 +20,7 @@ from var_core.checkpoints import (
 from var_core.images import fit_square, image_to_tensor, tensor_to_images
 from var_core.labels import LABELS_FILE, Label, LabelSpace
 from var_core.ranges import check_int
-from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
+from var_core.sampling import KeepScales, SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -39,10 +39,12 @@ class VARPipelineOutput:
     Attributes:
         images: list of PIL pictures, array (B, H, W, 3) or tensor (B, 3, H, W); numbers in [0, 1].
         token_maps: K tensors (B, S, S) int64, coarse to fine.
+        labels: indices of each picture's labels, with what was drawn for open ones.
     """
 
     images: Pictures
     token_maps: list[Tensor]
+    labels: list[tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,14 @@ class Preview:
         token_maps: of the scales so far.
         number: how many scales are done, from 1.
         total: K, the number of scales.
+        labels: as in `VARPipelineOutput`.
     """
 
     images: Pictures
     token_maps: list[Tensor]
     number: int
     total: int
+    labels: list[tuple[int, ...]]
 
 
 class VARPipeline(DiffusionPipeline):
@@ -180,6 +184,7 @@ class VARPipeline(DiffusionPipeline):
         smooth: bool = DEFAULTS.smooth,
         generator: Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
+        keep: Sequence[Tensor] = (),
     ) -> VARPipelineOutput:
         """Draw one picture per label.
 
@@ -194,6 +199,8 @@ class VARPipeline(DiffusionPipeline):
             smooth: mix codes instead of drawing one; smoother looks, less faithful statistics.
             generator: one `torch.Generator` per picture; None takes random seeds.
             output_type: "pil", "np" or "pt".
+            keep: token maps of the first scales of earlier pictures, (B, S, S) int64 each; they
+                are kept, and the rest is drawn, perhaps with another seed or label.
 
         Returns:
             The pictures and their token maps.
@@ -202,10 +209,10 @@ class VARPipeline(DiffusionPipeline):
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
         settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        steps = self._steps(class_labels, settings, generator, output_type)
+        labels, steps = self._steps(class_labels, settings, generator, output_type, keep)
         finished = list(steps)
         images = self._output(self.decode_latent(finished[-1].latent), output_type)
-        return VARPipelineOutput(images, [step.token_map for step in finished])
+        return VARPipelineOutput(images, [step.token_map for step in finished], labels)
 
     def stream(
         self,
@@ -217,14 +224,48 @@ class VARPipeline(DiffusionPipeline):
         smooth: bool = DEFAULTS.smooth,
         generator: Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
+        keep: Sequence[Tensor] = (),
     ) -> Iterator[Preview]:
         """Draw pictures and yield them after every scale; the last preview is the result.
 
         The arguments are those of `__call__`. They are checked here, not at the first preview.
         """
         settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        steps = self._steps(class_labels, settings, generator, output_type)
-        return self._previews(steps, output_type)
+        labels, steps = self._steps(class_labels, settings, generator, output_type, keep)
+        return self._previews(labels, steps, output_type)
+
+    def fill_open_labels(self, labels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Draw what is left open, where the transformer knows which labels occur together.
+
+        With pairs (see `LabelMaps`), an open attribute is first drawn from the labels of the
+        pictures that the model was trained on, and then the picture from all its labels:
+        p(x | category) is the sum of p(emoji, style | category) p(x | category, emoji, style).
+
+        Args:
+            labels: (B, A) int64.
+            generators: one per picture; used only where something is open.
+
+        Returns:
+            (B, A); as given where the transformer has no pairs or none that fits.
+        """
+        maps = self.transformer.label_maps
+        if maps is None or not maps.num_pairs:
+            return labels
+        null = torch.tensor(self.labels.null, device=labels.device)
+        known = null.repeat(maps.num_pairs, 1)
+        known[:, -2:] = maps.pairs
+        for (source, target), table in self.labels.implies.items():
+            known[:, target] = torch.tensor(table, device=labels.device)[known[:, source]]
+        filled = labels.clone()
+        for index, generator in enumerate(generators):
+            given = labels[index] != null
+            if given.all():
+                continue
+            fitting = known[(known == labels[index])[:, given].all(dim=1)]
+            if len(fitting):
+                pick = torch.randint(len(fitting), (), generator=generator, device=labels.device)
+                filled[index] = fitting[pick]
+        return filled
 
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Latents (B, D, H, W) to pictures (B, 3, H, W) in [-1, 1].
@@ -255,9 +296,9 @@ class VARPipeline(DiffusionPipeline):
         options: SamplingOptions,
         generator: Sequence[torch.Generator] | None,
         output_type: str,
-        rule: ScaleRule | None = None,
-    ) -> Iterator[ScaleStep]:
-        """Check the arguments, then return the running sampler."""
+        keep: Sequence[Tensor],
+    ) -> tuple[list[tuple[int, ...]], Iterator[ScaleStep]]:
+        """Check the arguments, then return the full labels and the running sampler."""
         if output_type not in OUTPUT_TYPES:
             raise ValueError(
                 f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}"
@@ -271,15 +312,27 @@ class VARPipeline(DiffusionPipeline):
                 one.seed()
         if not isinstance(generator, list | tuple) or len(generator) != len(resolved):
             raise ValueError(f"generator must be a list of {len(resolved)}, one for each picture")
-        labels = torch.tensor(resolved, device=self.device)
+        labels = self.fill_open_labels(torch.tensor(resolved, device=self.device), generator)
+        if keep and len(keep[0]) != len(resolved):
+            raise ValueError(f"keep must hold tokens of {len(resolved)} pictures")
+        quantizer = self.tokenizer.quantizer
+        rule = KeepScales(quantizer, keep) if keep else None
+        full = [tuple(label) for label in labels.tolist()]
         if self.device.type != "cpu":
-            return self._sample(labels, options, generator, rule)
+            return full, self._sample(labels, options, generator, rule)
         # one by one: a seed must give the same picture alone and in any batch
         runs = [
-            self._sample(labels[index : index + 1], options, [one], rule)
+            self._sample(
+                labels[index : index + 1],
+                options,
+                [one],
+                KeepScales(quantizer, [tokens[index : index + 1] for tokens in keep])
+                if keep
+                else None,
+            )
             for index, one in enumerate(generator)
         ]
-        return _side_by_side(runs)
+        return full, _side_by_side(runs)
 
     def _sample(
         self,
@@ -291,13 +344,15 @@ class VARPipeline(DiffusionPipeline):
         quantizer = self.tokenizer.quantizer
         return sample_scales(self.transformer, quantizer, labels, options, generators, rule)
 
-    def _previews(self, steps: Iterator[ScaleStep], output_type: str) -> Iterator[Preview]:
+    def _previews(
+        self, labels: list[tuple[int, ...]], steps: Iterator[ScaleStep], output_type: str
+    ) -> Iterator[Preview]:
         token_maps: list[Tensor] = []
         total = self.transformer.schedule.num_scales
         for step in steps:
             token_maps.append(step.token_map)
             images = self._output(self.decode_latent(step.latent), output_type)
-            yield Preview(images, list(token_maps), step.scale_index + 1, total)
+            yield Preview(images, list(token_maps), step.scale_index + 1, total, labels)
 
     def _output(self, images: Tensor, output_type: str) -> Pictures:
         if output_type == "pil":

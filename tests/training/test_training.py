@@ -10,8 +10,8 @@ import torch
 
 from training import train_tokenizer, train_transformer
 from training.config import parse_config, resolve_precision
-from training.labels_init import init_label_maps
-from training.objective import TransformerTrainConfig, drop_labels
+from training.labels_init import init_label_maps, own_rows
+from training.objective import TransformerTrainConfig, borrow_rows, drop_labels
 from training.perceptual import PerceptualDistance
 from training.state import complete_checkpoints, load_run, save_run, step_generator
 from var_core.checkpoints import load_tokenizer, load_transformer
@@ -73,9 +73,10 @@ def run_tokenizer(data: Path, out: Path, steps: int) -> None:
     train_tokenizer.main(arguments.split())
 
 
-def run_transformer(data: Path, tokenizer: Path, out: Path, steps: int) -> None:
+def run_transformer(data: Path, tokenizer: Path, out: Path, steps: int, *more: str) -> None:
     arguments = f"--data {data} --tokenizer {tokenizer} --out {out} --steps {steps}"
-    train_transformer.main(f"{arguments} --mixed-precision no {TINY_TRANSFORMER}".split())
+    arguments = f"{arguments} --mixed-precision no {TINY_TRANSFORMER}".split()
+    train_transformer.main([*arguments, *more])
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, run_type: type, step: int) -> None:
@@ -137,55 +138,89 @@ def test_a_run_can_go_on_from_trained_weights(data: Path, tmp_path: Path) -> Non
     assert [name for name in start if not torch.equal(start[name], expected[name])] == []
     for other in (
         replace(settings, width=2 * settings.width),
-        replace(settings, label_map_rank=0),
-        replace(settings, label_map_rank=7),
+        replace(settings, depth=settings.depth + 1),
     ):
         with pytest.raises(ValueError, match="another configuration"):
             train_transformer.TransformerRun(other)
 
 
-def test_label_maps_can_be_added_to_trained_weights(data: Path, tmp_path: Path) -> None:
+def test_a_shallower_run_takes_over_trained_weights(data: Path, tmp_path: Path) -> None:
     tokenizer, plain = tmp_path / "tok" / "tokenizer", tmp_path / "plain"
     run_tokenizer(data, tmp_path / "tok", 2)
     arguments = f"--data {data} --tokenizer {tokenizer} {TINY_TRANSFORMER} --mixed-precision no"
-    settings = parse_config(
-        TransformerTrainConfig, f"{arguments} --label-map-rank 0 --out {plain}".split(), ""
-    )
+    deep = f"{arguments} --label-map-rank 0 --no-label-pairs --depth 3 --out {plain}"
+    settings = parse_config(TransformerTrainConfig, deep.split(), "")
     run = train_transformer.TransformerRun(settings)
     run.save()
-    settings = replace(settings, label_map_rank=3, initial=str(plain / "transformer"))
-    mapped = train_transformer.TransformerRun(settings).averaged_transformer()
-    inputs, labels, _ = run.batch(step_generator(0, 0))
-    with torch.inference_mode():
-        assert torch.equal(mapped(inputs, labels), run.averaged_transformer()(inputs, labels))
+    settings = replace(
+        settings,
+        label_map_rank=3,
+        label_pairs=True,
+        depth=2,
+        initial=str(plain / "transformer"),
+    )
+    started = train_transformer.TransformerRun(settings).transformer.state_dict()
+    trained = run.transformer.state_dict()
+    width = settings.width
+    assert torch.equal(started["pos_embed"], trained["pos_embed"])
+    assert torch.equal(started["head.weight"][:, :width], trained["head.weight"])
+    for ours, theirs in ((0, 0), (1, 2)):
+        name = "attention.proj.weight"
+        assert torch.equal(started[f"blocks.{ours}.{name}"], trained[f"blocks.{theirs}.{name}"])
 
 
-def test_label_maps_start_as_the_mean_of_the_pictures_of_a_label() -> None:
+LABELS = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 1, 0], [1, 2, 1]])  # category, emoji, style
+
+
+def pair_transformer() -> tuple[VARTransformer, torch.Tensor]:
+    """A tiny network whose label maps come from four pictures, and their latents."""
     latents = torch.randn(4, 2 * 2 * 2, generator=step_generator(0, 0))
-    labels = torch.tensor([[0, 0, 0], [0, 1, 0], [1, 2, 0], [1, 3, 0]])
-    transformer = VARTransformer([1, 2], 16, 2, [2, 4, 1], 1, 8, 2, label_map_rank=4)
-    init_label_maps(transformer, latents, labels, 0, 1)
+    transformer = VARTransformer([1, 2], 16, 2, [2, 3, 2], 1, 8, 2, label_map_rank=6, label_pairs=4)
+    init_label_maps(transformer, torch.zeros(16, 2), latents, LABELS, 0, 1)
+    return transformer, latents
+
+
+def test_the_map_of_a_trained_pair_starts_as_its_picture() -> None:
+    transformer, latents = pair_transformer()
     maps = transformer.label_maps
-    torch.nn.init.eye_(maps.proj.weight)
-    centred = (latents - latents.mean(dim=0)).view(4, 2, 4)  # (pictures, D, N)
-    null = torch.tensor([[2, 4, 1], [1, 4, 1]])
     with torch.inference_mode():
-        named, opened = maps(labels), maps(null)
-    torch.testing.assert_close(named[:, 1:, :2], centred.transpose(1, 2))
-    torch.testing.assert_close(named[:, 0, :2], centred.mean(dim=2))
-    assert not opened[0].any()
-    torch.testing.assert_close(opened[1, 1:, :2], centred[2:].mean(dim=0).t())
+        expected = maps(LABELS, maps.rows(LABELS))
+        nothing = maps(torch.tensor([[2, 3, 2]]), torch.tensor([4]))
+    places = latents.view(4, 2, 4).transpose(1, 2)  # (pictures, N, D)
+    torch.testing.assert_close(expected[:, 1:], places)
+    torch.testing.assert_close(expected[:, 0], places.mean(dim=1))
+    torch.testing.assert_close(nothing[0, 1:], places.mean(dim=0))
+
+
+def test_a_pair_without_picture_borrows_from_its_emoji() -> None:
+    transformer, _ = pair_transformer()
+    maps = transformer.label_maps
+    asked = torch.tensor([[0, 1, 1], [1, 2, 0], [0, 0, 1], [0, 3, 1]])
+    rows = maps.rows(asked)
+    assert maps.pairs[rows[:3], 0].tolist() == [1, 2, 0]
+    assert rows[3] == 4  # an open emoji has no code
+    assert maps.sources(rows).tolist() == [0, 1, 1, 2]
+
+
+def test_training_borrows_as_often_as_asked() -> None:
+    transformer, _ = pair_transformer()
+    own = own_rows(transformer.label_maps)
+    labels = torch.tensor([[0, 0, 0], [0, 1, 0], [0, 3, 0]]).repeat(1000, 1)
+    rows = borrow_rows(own, labels, 0.3, step_generator(0, 1)).view(1000, 3)
+    assert 0.25 < (rows[:, 0] == 1).float().mean() < 0.35  # style 1 of emoji 0
+    assert (rows[:, 0] < 2).all()
+    assert (rows[:, 1] == 2).all()  # nothing to borrow
+    assert (rows[:, 2] == 4).all()  # dropped emoji
 
 
 def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
     run_tokenizer(data, tmp_path / "tok", 40)
-    run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 40)
+    plain = ("--label-map-rank", "0", "--no-label-pairs")  # maps know these pictures at once
+    run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 40, *plain)
     for name, key in (("tok", "l1"), ("var", "entropy")):
         lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
         first, last = (json.loads(line)[key] for line in (lines[0], lines[-1]))
         assert last < first
-    start = json.loads((tmp_path / "var" / "log.jsonl").read_text().splitlines()[0])
-    assert start["entropy"] < np.log(16) * 1.05
 
 
 def test_a_half_written_checkpoint_is_not_used(tmp_path: Path) -> None:
@@ -218,7 +253,7 @@ def test_steps_are_seeded_apart() -> None:
 
 
 def test_labels_are_dropped_but_never_a_category_beside_its_emoji() -> None:
-    config = TransformerTrainConfig(data="", tokenizer="", out="")
+    config = TransformerTrainConfig("", "", "", drop_emoji=0.2, drop_style=0.15)
     labels = torch.zeros(4000, 3, dtype=torch.int64)
     null = torch.tensor([2, 4, 5])
     dropped = drop_labels(labels, null, config, step_generator(0, 0)) == null

@@ -2,10 +2,12 @@
 
 from var_core.sampling.logits import SamplingOptions, apply_guidance, draw_tokens, filter_logits
 from var_core.sampling.rng import MAX_SEED, generators_from_seeds, random_seed
+from var_core.sampling.rules import KeepScales
 from var_core.sampling.sampler import ScaleRule, ScaleStep, sample_scales
 
 __all__ = [
     "MAX_SEED",
+    "KeepScales",
     "SamplingOptions",
     "ScaleRule",
     "ScaleStep",

@@ -20,9 +20,9 @@ class SamplingOptions:
         ValueError: on construction, if a value is out of its range or not finite.
     """
 
-    guidance_scale: float = 3.0  # t at the last scale, ramped from 0: (1+t)*cond - t*uncond; 0 off
+    guidance_scale: float = 1.5  # t at the last scale, ramped from 0: (1+t)*cond - t*uncond; 0 off
     top_k: int = 900  # keep the k likeliest codes; 0 keeps the whole codebook
-    top_p: float = 0.7  # keep the likeliest codes of this mass; 0 keeps the whole mass
+    top_p: float = 0.5  # keep the likeliest codes of this mass; 0 keeps the whole mass
     temperature: float = 1.0  # divides the logits before the filters
     smooth: bool = False  # mix codes by Gumbel weights instead of drawing one; looks only
 

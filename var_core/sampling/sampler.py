@@ -44,7 +44,7 @@ class ScaleRule(Protocol):
 
     forced_scales: frozenset[int]
 
-    def __call__(self, scale_index: int, tokens: Tensor | None, latent: Tensor) -> Tensor:
+    def __call__(self, scale_index: int, tokens: Tensor | None, latent: Tensor) -> Tensor | None:
         """Codes to use at one scale.
 
         Args:
@@ -53,7 +53,7 @@ class ScaleRule(Protocol):
             latent: sum of the coarser scales, (B, D, H, W).
 
         Returns:
-            Codes (B, D, S, S).
+            Codes (B, D, S, S); None keeps what was drawn, where something was.
         """
 
 
@@ -118,8 +118,9 @@ def sample_scales(
             else:
                 tokens = draw_tokens(logits, generators).unflatten(1, (side, side))  # (B, S, S)
                 codes = quantizer.embed(tokens)
-        if rule is not None:
-            codes = rule(scale_index, tokens, latent)
+        replaced = None if rule is None else rule(scale_index, tokens, latent)
+        if replaced is not None:
+            codes = replaced
             tokens = quantizer.nearest_tokens(codes)
         latent = quantizer.add_scale(latent, codes, scale_index)
         yield ScaleStep(scale_index, tokens, latent)

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from var_core.scales import ScaleSchedule
+
 BACKENDS = ("auto", "sdpa", "xformers", "math")
 ENVIRONMENT_VARIABLE = "VAR_ATTENTION"
 
@@ -128,3 +130,9 @@ def _xformers_attention(
         scale=scale,
     )
     return out.transpose(1, 2)
+
+
+def block_causal_mask(schedule: ScaleSchedule) -> Tensor:
+    """(L, L) bool: a token sees its own scale and all coarser ones."""
+    scale = torch.tensor(schedule.scale_of_token())
+    return scale.unsqueeze(1) >= scale.unsqueeze(0)

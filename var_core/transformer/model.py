@@ -1,7 +1,6 @@
 """The network: predicts all tokens of a scale from the coarser scales and the labels."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,29 +10,13 @@ from torch import Tensor, nn
 
 from var_core.ranges import check_float, check_int
 from var_core.scales import ScaleSchedule
-from var_core.transformer.blocks import AdaptiveBlock, Modulation, modulate
+from var_core.transformer.backends import block_causal_mask
+from var_core.transformer.blocks import AdaptiveBlock, modulate
+from var_core.transformer.conditions import Conditions
 from var_core.transformer.kv_cache import KVCache
 from var_core.transformer.label_maps import LabelMaps
 
 SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
-
-
-class Conditions(NamedTuple):
-    """Everything the network derives from the labels, computed once per run.
-
-    Attributes:
-        embedding: summed label embeddings, (B, C).
-        blocks: modulation of each block.
-        head_scale: of the norm before the head, (B, 1, C).
-        head_shift: likewise.
-        places: position and scale embedding of every token, with the label maps, (1 or B, L, C).
-    """
-
-    embedding: Tensor
-    blocks: tuple[Modulation, ...]
-    head_scale: Tensor
-    head_shift: Tensor
-    places: Tensor
 
 
 class VARTransformer(ModelMixin, ConfigMixin):
@@ -54,6 +37,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         norm_eps: epsilon of the layer norms.
         label_map_rank: length of the code from which each label's map is made (see `LabelMaps`);
             0, as published, has no such maps. Up to 4,096.
+        label_pairs: (last but one, last) attribute values with a code of their own; 0 to 1,000,000.
 
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
@@ -74,6 +58,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         qk_norm: bool = True,
         norm_eps: float = 1e-6,
         label_map_rank: int = 0,
+        label_pairs: int = 0,
     ) -> None:
         schedule = ScaleSchedule(sides)
         check_int("vocab_size", vocab_size, 2, 65536)
@@ -84,17 +69,20 @@ class VARTransformer(ModelMixin, ConfigMixin):
         check_float("mlp_ratio", mlp_ratio, 0.01, 16.0)
         check_float("norm_eps", norm_eps, 0.0, 1.0)
         check_int("label_map_rank", label_map_rank, 0, 4096)
+        check_int("label_pairs", label_pairs, 0, 1_000_000)
         if width % num_heads:
             raise ValueError(f"width must be a multiple of num_heads ({num_heads}), got {width}")
         if not 1 <= len(label_counts) <= 8:
             raise ValueError(f"label_counts must have 1 to 8 entries, got {len(label_counts)}")
         for count in label_counts:
             check_int("label_counts", count, 1, 1_000_000)
+        if label_pairs and (not label_map_rank or len(label_counts) < 2):
+            raise ValueError("label_pairs needs a label_map_rank and two label_counts or more")
         super().__init__()
         self.schedule = schedule
         self.label_embeds = nn.ModuleList(nn.Embedding(count + 1, width) for count in label_counts)
         self.label_maps = (
-            LabelMaps(schedule, label_counts, label_map_rank, code_dim, width)
+            LabelMaps(schedule, label_counts, label_map_rank, code_dim, width, label_pairs)
             if label_map_rank
             else None
         )
@@ -116,7 +104,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
             for _ in range(depth)
         )
         self.head_modulation = nn.Linear(width, 2 * width)
-        self.head = nn.Linear(width, vocab_size)
+        self.head = nn.Linear(width + (code_dim + 1 if label_map_rank else 0), vocab_size)
 
     @property
     def null_labels(self) -> tuple[int, ...]:
@@ -137,24 +125,36 @@ class VARTransformer(ModelMixin, ConfigMixin):
             weight.device,
         )
 
-    def conditions(self, labels: Tensor) -> Conditions:
+    def conditions(self, labels: Tensor, rows: Tensor | None = None) -> Conditions:
         """Embed labels and derive all modulations.
 
         Args:
             labels: (B, A) int64, one column per attribute, each in [0, count]; count is null.
+            rows: (B,) int64, pair codes to use instead of those of the labels (see `LabelMaps`).
 
         Returns:
             The conditions that `hidden_states` and `predict_scale` take.
         """
         columns = zip(self.label_embeds, labels.unbind(1), strict=True)
         embedding = sum(embed(column) for embed, column in columns)  # (B, C)
+        counts = torch.tensor([side * side for side in self.schedule.sides])
+        counts = counts.to(self.pos_embed.device)
+        places = self.pos_embed + self.scale_embed.weight.repeat_interleave(counts, dim=0)
+        expected = trust = None
+        if self.label_maps is not None:
+            if self.label_maps.num_pairs:
+                rows = self.label_maps.rows(labels) if rows is None else rows
+                embedding = embedding + self.label_maps.source_embed(self.label_maps.sources(rows))
+            expected = self.label_maps(labels, rows)
+            trust = self.label_maps.trust(labels, rows)
+            places = places + self.label_maps.proj(expected)
         shared = None
         if self.block_modulation is not None:
             shared = self.block_modulation(F.silu(embedding)).unflatten(1, (6, -1))  # (B, 6, C)
         head = self.head_modulation(F.silu(embedding)).unflatten(1, (2, -1))
         head_scale, head_shift = head.unsqueeze(1).unbind(2)  # (B, 1, C) each
         blocks = tuple(block.modulation_of(embedding, shared) for block in self.blocks)
-        return Conditions(embedding, blocks, head_scale, head_shift, self._places(labels))
+        return Conditions(embedding, blocks, head_scale, head_shift, places, expected, trust)
 
     def hidden_states(
         self,
@@ -174,17 +174,16 @@ class VARTransformer(ModelMixin, ConfigMixin):
             branch_factors: (depth, 2, B, 1, 1) factors on the residual branches, or None.
 
         Returns:
-            (B, M, C), normalised and modulated, ready for `head`.
+            (B, M, C), or (B, M, C + D + 1) with label maps: ready for `logits`.
         """
-        hidden = torch.cat(
-            (self._first_input(conditions), self.input_proj(inputs.to(self.head.weight.dtype))),
-            dim=1,
-        )
+        inputs = inputs.to(self.head.weight.dtype)
+        hidden = torch.cat((self._first_input(conditions), self.input_proj(inputs)), dim=1)
         hidden = hidden + conditions.places[:, : hidden.shape[1]]
         for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
             factors = None if branch_factors is None else branch_factors[index]
             hidden = block(hidden, parts, mask, backend=backend, branch_factors=factors)
-        return self._final_norm(hidden, conditions)
+        first = self.schedule.sides[0] ** 2
+        return self._final(hidden, conditions, F.pad(inputs, (0, 0, first, 0)), 0)
 
     def forward(self, inputs: Tensor, labels: Tensor, backend: str = "auto") -> Tensor:
         """Teacher-forced logits of all scales.
@@ -201,7 +200,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         return self.logits(self.hidden_states(inputs, self.conditions(labels), mask, backend))
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of all codes: (B, N, C) -> (B, N, V) float32."""
+        """Scores of all codes: states (B, N, C) or (B, N, C + D + 1) -> (B, N, V) float32."""
         return self.head(hidden).float()
 
     def predict_scale(
@@ -223,34 +222,27 @@ class VARTransformer(ModelMixin, ConfigMixin):
             backend: attention kernel.
 
         Returns:
-            States for `logits`, (B, N, C). No mask is needed: a scale sees itself and all before.
+            States for `logits`. No mask is needed: a scale sees itself and all before.
         """
-        if scale_index == 0:
-            hidden = self._first_input(conditions)
-        else:
-            hidden = self.input_proj(inputs.to(self.head.weight.dtype))
-        hidden = hidden + conditions.places[:, self.schedule.token_range(scale_index)]
+        inputs = inputs.to(self.head.weight.dtype)
+        tokens = self.schedule.token_range(scale_index)
+        hidden = self._first_input(conditions) if scale_index == 0 else self.input_proj(inputs)
+        hidden = hidden + conditions.places[:, tokens]
         for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
             hidden = block(hidden, parts, None, cache, index, backend)
-        return self._final_norm(hidden, conditions)
+        return self._final(hidden, conditions, inputs, tokens.start)
 
     def _first_input(self, conditions: Conditions) -> Tensor:
         """Input of scale 0: label and start embedding, (B, N_1, C)."""
         return conditions.embedding.unsqueeze(1) + self.start_embed
 
-    def _places(self, labels: Tensor) -> Tensor:
-        """Position and scale embedding of all tokens, with the label maps: (1 or B, L, C)."""
-        counts = torch.tensor([side * side for side in self.schedule.sides])
-        counts = counts.to(self.pos_embed.device)
-        places = self.pos_embed + self.scale_embed.weight.repeat_interleave(counts, dim=0)
-        return places if self.label_maps is None else places + self.label_maps(labels)
-
-    def _final_norm(self, hidden: Tensor, conditions: Conditions) -> Tensor:
-        """The norm before the head: (B, N, C) -> (B, N, C)."""
-        return modulate(hidden, conditions.head_scale, conditions.head_shift, self.config.norm_eps)
-
-
-def block_causal_mask(schedule: ScaleSchedule) -> Tensor:
-    """(L, L) bool: a token sees its own scale and all coarser ones."""
-    scale = torch.tensor(schedule.scale_of_token())
-    return scale.unsqueeze(1) >= scale.unsqueeze(0)
+    def _final(self, hidden: Tensor, conditions: Conditions, inputs: Tensor, start: int) -> Tensor:
+        """The norm before the head, and what `inputs` leave open of the label maps."""
+        eps = self.config.norm_eps
+        hidden = modulate(hidden, conditions.head_scale, conditions.head_shift, eps)
+        if conditions.expected is None:
+            return hidden
+        tokens = slice(start, start + hidden.shape[1])
+        trust = conditions.trust[:, tokens]
+        rest = (conditions.expected[:, tokens] - inputs) * trust
+        return torch.cat((hidden, rest, trust), dim=2)
