@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from var_core.pipeline import VARPipeline
 from var_core.sampling import SamplingOptions
@@ -21,6 +22,7 @@ def recipe_of(
     label: tuple[int, ...],
     seed: int,
     options: SamplingOptions,
+    kept: Sequence[Tensor] = (),
 ) -> dict:
     """Everything that decides a picture, JSON-ready.
 
@@ -30,13 +32,16 @@ def recipe_of(
         label: one index per attribute.
         seed: of its generator.
         options: as they were used, every one of them.
+        kept: token maps (S, S) of the first scales, where they came from an earlier picture.
     """
+    extra = {"kept": [tokens.flatten().tolist() for tokens in kept]} if kept else {}
     return {
         "model": model_name,
         "labels": pipeline.labels.names(label),
         "seed": seed,
         **asdict(options),
         "dtype": str(pipeline.dtype).removeprefix("torch."),
+        **extra,
     }
 
 
@@ -64,12 +69,24 @@ def write_png(path: Path, image: Image.Image, recipe: Mapping[str, object] | Non
         temporary.unlink(missing_ok=True)
 
 
-def read_recipe(path: Path) -> dict | None:
+def read_recipe(path: str | Path) -> dict | None:
     """The recipe of a PNG file, or None if it has none.
 
     Raises:
-        ValueError: if the chunk is damaged.
+        ValueError: if it is no PNG file, or the chunk is damaged.
     """
-    with Image.open(path, formats=("PNG",)) as image:
-        text = image.text.get(CHUNK)
-    return None if text is None else json.loads(text)
+    path = Path(path)
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            text = image.text.get(CHUNK)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path.name} is not a readable PNG picture") from error
+    if text is None:
+        return None
+    try:
+        recipe = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the recipe of {path.name} is damaged") from error
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("labels"), dict):
+        raise ValueError(f"the recipe of {path.name} is damaged")
+    return recipe
