@@ -52,12 +52,12 @@ NUM_INPUTS = NUM_FEATURES + EARLY_CHANNELS * GRID * GRID
 class JudgeOptions:
     """How the judge is trained. The defaults take about four minutes on two cores."""
 
-    num_copies: int = 2  # of every picture: one as it is, the others changed at random
+    num_copies: int = 4  # of every picture: one as it is, the others changed at random
     hidden: int = 512  # width of the head
     dropout: float = 0.4
     head_epochs: int = 12
     head_learning_rate: float = 2e-3
-    tune_epochs: int = 0
+    tune_epochs: int = 3
     tune_learning_rate: float = 3e-4
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
