@@ -221,6 +221,8 @@ def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
         lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
         first, last = (json.loads(line)[key] for line in (lines[0], lines[-1]))
         assert last < first
+    start = json.loads((tmp_path / "var" / "log.jsonl").read_text().splitlines()[0])
+    assert start["entropy"] < np.log(16) * 1.05
 
 
 def test_a_half_written_checkpoint_is_not_used(tmp_path: Path) -> None:
