@@ -250,9 +250,7 @@ class Studio:
         start = dict(zip(CONTROLS, self.defaults()[len(self.names) :], strict=True))
         found = {name: recipe.get(name, value) for name, value in start.items()}
         values += [*found.values()]
-        label, seed, *_ = self._read(values)  # refuses what the model does not know
-        check_int("seed", seed, 0, MAX_SEED)
-        return self._with_label(values, label)
+        return self._checked(values)
 
     def from_link(self, request: gr.Request) -> list[object]:
         """Values of the controls from the query string; what is missing or wrong stays as it is."""
@@ -264,18 +262,23 @@ class Studio:
             text, changed = asked[name], list(values)
             try:
                 changed[index] = text if index < len(self.names) else _parsed(text, values[index])
-                _, seed, count, _ = self._read(changed)
-                check_int("seed", seed, 0, MAX_SEED)
-                check_int("count", count, 1, MAX_COUNT)
-                check_float("pause", changed[len(self.names) + 2], 0.0, MAX_PAUSE)
+                self._checked(changed)
             except ValueError as error:
                 gr.Warning(f"The link's {name} was left out: {error}")
                 continue
             values = changed
-        return self._with_label(values, self._read(values)[0])
+        return self._checked(values)
 
-    def _with_label(self, values: list[object], label: tuple[int, ...]) -> list[object]:
-        """The controls' values with those of a label, implied attributes included."""
+    def _checked(self, values: list[object]) -> list[object]:
+        """The controls' values with implied attributes filled in.
+
+        Raises:
+            ValueError: if one is out of range, or the model does not know it.
+        """
+        label, seed, count, _ = self._read(values)
+        check_int("seed", seed, 0, MAX_SEED)
+        check_int("count", count, 1, MAX_COUNT)
+        check_float("pause", values[len(self.names) + 2], 0.0, MAX_PAUSE)
         names = [name or ANY for name in self.pipeline.labels.names(label).values()]
         return [*names, *values[len(names) :]]
 
