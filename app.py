@@ -4,482 +4,488 @@ Run `python app.py`; nothing leaves the machine.
 """
 
 import argparse
-import base64
 import functools
-import io
+import inspect
 import os
-import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it on import
 
 import gradio as gr
-from PIL import Image
 
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
-from var_core.labels import Attribute
-from var_core.ranges import check_float, check_int
-from var_core.sampling import MAX_SEED, SamplingOptions, random_seed
+from var_core.sampling import random_seed
 from var_core.sampling.logits import MAX_GUIDANCE
-from var_core.serving.recipe import read_recipe, recipe_of, write_png
-from var_core.serving.runs import (
-    MAX_COUNT,
-    Request,
-    Run,
-    branch,
-    count_up,
-    draw_run,
-    style_sheet,
-)
+from var_core.serving.api import Api
+from var_core.serving.controls import ANY, BALANCED, MAX_PAUSE, PRESET_OPTIONS, PRESETS
+from var_core.serving.engine import Engine
+from var_core.serving.history import History, check_place, forget
+from var_core.serving.markup import history_html, strip_html
+from var_core.serving.reconstruction import Reconstruction
+from var_core.serving.runs import MAX_COUNT, MAX_SWEEP, Run
+from var_core.serving.studio import KEEP_FILES_SECONDS, Moment, Studio
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 EMBEDDED_MODEL = ASSETS / "models" / "emoji64"
-ANY = ""  # the dropdown value that leaves an attribute open
-CONTROLS = (  # after the attributes, in this order, under their names in recipes and links
-    "seed",
-    "guidance_scale",
-    "pause",
-    "count",
-    "temperature",
-    "top_k",
-    "top_p",
-    "smooth",
-)
-MAX_PAUSE = 1.0
 MAX_QUEUE = 32
-KEEP_FILES_SECONDS = 3600
 EXIT_BAD_INPUT = 2
 EXIT_PORT_IN_USE = 4
-
-
-def choices_of(pipeline: VARPipeline, attribute: Attribute) -> list[tuple[str, str]]:
-    """Dropdown entries of an attribute, the open one first; shown tags can be searched."""
-    shown = list(attribute.values)
-    if characters := pipeline.labels.characters.get(attribute.name):
-        shown = [f"{symbol} {name}" for symbol, name in zip(characters, shown, strict=True)]
-    if tags := pipeline.labels.tags.get(attribute.name):
-        shown = [
-            f"{name} ({', '.join(words)})" if words else name
-            for name, words in zip(shown, tags, strict=True)
-        ]
-    return [(f"any {attribute.name}", ANY), *zip(shown, attribute.values, strict=True)]
-
-
-def strip_html(thumbnails: list[str], sides: tuple[int, ...]) -> str:
-    """The row of all scales; those not drawn yet are empty frames, so nothing jumps."""
-    cells = []
-    for index, side in enumerate(sides):
-        picture = "<span></span>"
-        if index < len(thumbnails):
-            text = f"preview after scale {index + 1}, {side} by {side} tokens"
-            picture = f'<img src="{thumbnails[index]}" alt="{text}">'
-        cells.append(f"<figure>{picture}<figcaption>{side}&times;{side}</figcaption></figure>")
-    return f'<div class="scale-strip">{"".join(cells)}</div>'
-
-
-def data_url(image: Image.Image) -> str:
-    """A picture as a PNG data URL, pixel for pixel."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+SPOKEN = QUICK | {"queue": True, "concurrency_limit": None}  # may say something: words need a queue
 
 
 def clear_errors(handler: Callable) -> Callable:
-    """Show what a handler refuses as one sentence on the page."""
+    """Show what a handler refuses, and what the disk refuses, as one sentence on the page."""
+
+    def sentence(error: ValueError | OSError) -> gr.Error:
+        text = str(error)
+        if isinstance(error, OSError):
+            text = f"The picture could not be saved: {error.strerror}. Free some space, try again."
+        return gr.Error(text, print_exception=False)
 
     @functools.wraps(handler)
-    def guarded(*values: object) -> object:
+    def guarded(*values: object, **named: object) -> object:
         try:
-            return handler(*values)
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            return handler(*values, **named)
+        except (ValueError, OSError) as error:
+            raise sentence(error) from error
 
-    return guarded
+    @functools.wraps(handler)
+    def guarded_stream(*values: object, **named: object) -> Iterator[object]:
+        try:
+            yield from handler(*values, **named)
+        except (ValueError, OSError) as error:
+            raise sentence(error) from error
+
+    return guarded_stream if inspect.isgeneratorfunction(handler) else guarded
 
 
-class Studio:
-    """The handlers of the page, around one pipeline.
+def shelf_html(history: History) -> str:
+    """The history as the page shows it."""
+    return history_html([(entry.thumbnail, entry.words) for entry in history])
 
-    Values of the controls come as a list: one per attribute, then seed, guidance, pause, count,
-    temperature, top-k, top-p, smooth.
+
+def widgets(moment: Moment) -> tuple:
+    """Updates of stage, strip, status, seed, scale, files, run, history and shelf."""
+    parts = (moment.picture, moment.strip, moment.status, moment.seed, moment.scale)
+    files: object = moment.files
+    if files is not None:
+        files = gr.Files(list(files) or None, visible=bool(files))
+    shelf = None if moment.history is None else shelf_html(moment.history)
+    updates = (*parts, files, moment.run, moment.history, shelf)
+    return tuple(gr.skip() if update is None else update for update in updates)
+
+
+class Page:
+    """The widgets and what they set off; `demo` is the result.
 
     Args:
-        pipeline: draws.
-        model_name: shown on the page and written into recipes.
-        folder: where finished pictures go.
+        studio: its handlers answer.
     """
 
-    def __init__(self, pipeline: VARPipeline, model_name: str, folder: Path) -> None:
-        self.pipeline = pipeline
-        self.model_name = model_name
-        self.folder = folder
-        self.names = [attribute.name for attribute in pipeline.labels.attributes]
-        self.sides = pipeline.transformer.schedule.sides
-        self.draw = self._streaming(self._drawing)
-        self.draw_styles = self._streaming(self._styles)
-        self.redraw = self._streaming(self._redrawing)
-
-    def defaults(self) -> list[object]:
-        """Values of the controls at the start."""
-        options = self.pipeline.options()
-        return [
-            *[ANY] * len(self.names),
-            *(7, options.guidance_scale, 0.15, 1, options.temperature, options.top_k),
-            *(options.top_p, options.smooth),
-        ]
-
-    def _drawing(self, values: list[object], *_: object) -> Request:
-        label, seed, count, options = self._read(values)
-        return count_up(label, seed, count, options)
-
-    def _styles(self, values: list[object], *_: object) -> Request:
-        label, seed, _, options = self._read(values)
-        return style_sheet(label, self.pipeline.labels.counts[-1], seed, options)
-
-    def _redrawing(self, values: list[object], run: Run | None, scale: object) -> Request:
-        label, *_ = self._read(values)
-        return branch(run, scale, label, random_seed() // 2)
-
-    def _read(
-        self, values: list[object]
-    ) -> tuple[tuple[int, ...], object, object, SamplingOptions]:
-        """Label, seed, count and options of the controls."""
-        chosen, rest = values[: len(self.names)], values[len(self.names) :]
-        label = self.pipeline.labels.resolve(
-            {name: value or None for name, value in zip(self.names, chosen, strict=True)}
-        )
-        seed, guidance, _, count, temperature, top_k, top_p, smooth = rest
-        return (
-            label,
-            seed,
-            count,
-            self.pipeline.options(guidance, top_k, top_p, temperature, smooth),
-        )
-
-    def _streaming(self, request_of: Callable[..., Request]) -> Callable:
-        """A handler that streams what `request_of` asks for.
-
-        It takes the controls, the last run and the scale of the scrubber, and yields the picture so
-        far (at last the path of a PNG), the strip, the status, the scrubber, the files, the run.
-        """
-
-        def handler(*values: object) -> Iterator[tuple]:
-            *controls, run, scale = values
-            try:
-                request = request_of(controls, run, scale)
-                pause = check_float("pause", controls[len(self.names) + 2], 0.0, MAX_PAUSE)
-                runs = draw_run(self.pipeline, request)
-            except ValueError as error:
-                raise gr.Error(str(error), print_exception=False) from error
-            yield from self._stream(runs, pause)
-
-        return handler
-
-    def _stream(self, runs: Iterator[Run], pause: float) -> Iterator[tuple]:
-        total = len(self.sides)
-        started, paused = time.monotonic(), 0.0
-        thumbnails: list[str] = []
-        for run in runs:
-            number = len(run.frames)
-            sheet = run.sheet(number)
-            thumbnails.append(data_url(sheet))
-            strip = strip_html(thumbnails, self.sides)
-            if number < total:
-                status = f"Scale {number} of {total}"
-                yield sheet, strip, status, gr.skip(), gr.skip(), gr.skip()
-                time.sleep(pause)
-                paused += pause
-        seconds = time.monotonic() - started - paused
-        try:
-            paths = self._save(run)
-        except OSError as error:
-            message = (
-                f"The picture could not be saved: {error.strerror}. Free some space, try again."
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.controls = studio.controls
+        self.total = len(studio.sides)
+        self.inputs: dict[str, gr.components.Component] = {}  # under the names of the controls
+        pipeline = studio.engine.first
+        with gr.Blocks(title="VAR Studio", delete_cache=(600, KEEP_FILES_SECONDS)) as self.demo:
+            gr.Markdown(
+                f"# VAR Studio\nPictures drawn coarse to fine, in {self.total} scales. Model "
+                f"`{studio.model_name}`, {pipeline.image_size} px, on {pipeline.device.type}."
             )
-            raise gr.Error(message, print_exception=False) from error
-        names = self.pipeline.labels.names(run.labels[0]).values()
-        drawn = ", ".join(name for name in names if name) or "anything"
-        if len(run.labels) > 1:
-            drawn = f"{len(run.labels)} pictures, the first {drawn}"
-        status = f"Done in {seconds:.2f} s, seed {run.request.seeds[0]}: {drawn}"
-        files = gr.Files(paths[:-1] or paths, visible=len(run.labels) > 1)
-        yield paths[-1], strip, status, total, files, run
+            self.run = gr.State(None, time_to_live=KEEP_FILES_SECONDS)
+            self.history = gr.State((), time_to_live=KEEP_FILES_SECONDS)
+            self.place = gr.State(0)
+            self.result = gr.State(None, time_to_live=KEEP_FILES_SECONDS)
+            with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
+                with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
+                    with gr.Column(scale=2, min_width=300, elem_id="controls"):
+                        self._build_controls()
+                    with gr.Column(scale=3, min_width=320, elem_id="stage-column"):
+                        self._build_stage()
+                        with gr.Column(elem_id="history-column"):
+                            self._build_history()
+                with gr.Tab("Tokenizer", id="tokenizer"):
+                    self._build_tokenizer()
+            self.download = gr.DownloadButton(elem_id="download", visible="hidden")
+            self._connect_drawing()
+            self._connect_controls()
+            self._connect_stage()
+            self._connect_tokenizer()
+            self._connect_api()
+            gr.Timer(600).tick(studio.sweep_files, queue=False, api_visibility="private")
+        self.demo.queue(max_size=MAX_QUEUE, api_open=False, default_concurrency_limit=1)
 
-    def _save(self, run: Run) -> list[str]:
-        """Write every picture, and of several a sheet; returns the paths, the sheet last."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))  # of this very request
-        request, paths = run.request, []
-        for index, image in enumerate(run.frames[-1]):
-            label, seed = request.labels[index], request.seeds[index]
-            kept = [tokens[index] for tokens in request.keep]
-            recipe = recipe_of(self.pipeline, self.model_name, label, seed, request.options, kept)
-            words = [name or "any" for name in self.pipeline.labels.names(label).values()]
-            plain = "-".join("".join(c if c.isalnum() else "-" for c in word) for word in words)
-            paths.append(folder / f"{plain[:80]}-seed{seed}.png")
-            write_png(paths[-1], image, recipe)
-        if len(paths) > 1:
-            paths.append(folder / "sheet.png")
-            write_png(paths[-1], run.sheet(len(self.sides)), None)
-        return [str(path) for path in paths]
-
-    def scrub(self, run: Run | None, scale: int) -> Image.Image | dict:
-        """The true decode after a scale."""
-        if run is None:
-            return gr.skip()
-        return run.sheet(check_int("scale", scale, 1, len(run.frames)))
-
-    def restore(self, path: str) -> list[object]:
-        """Values of the controls from the recipe in a PNG file.
-
-        Raises:
-            ValueError: if there is none, or it is damaged or of another model.
-        """
-        recipe = read_recipe(path)
-        if recipe is None:
-            raise ValueError(f"{Path(path).name} holds no recipe of VAR Studio")
-        if recipe.get("model") != self.model_name:
-            raise ValueError(f"{Path(path).name} was drawn by model {recipe.get('model')!r}")
-        if "kept" in recipe:
-            gr.Info("This picture went on from an earlier one; its coarse scales are not restored.")
-        values = [recipe["labels"].get(name) or ANY for name in self.names]
-        start = dict(zip(CONTROLS, self.defaults()[len(self.names) :], strict=True))
-        found = {name: recipe.get(name, value) for name, value in start.items()}
-        values += [*found.values()]
-        return self._checked(values)
-
-    def from_link(self, request: gr.Request) -> list[object]:
-        """Values of the controls from the query string; what is missing or wrong stays as it is."""
-        values = self.defaults()
-        asked = dict(request.query_params)
-        for index, name in enumerate([*self.names, *CONTROLS]):
-            if name not in asked:
-                continue
-            text, changed = asked[name], list(values)
-            try:
-                changed[index] = text if index < len(self.names) else _parsed(text, values[index])
-                self._checked(changed)
-            except ValueError as error:
-                gr.Warning(f"The link's {name} was left out: {error}")
-                continue
-            values = changed
-        return self._checked(values)
-
-    def _checked(self, values: list[object]) -> list[object]:
-        """The controls' values with implied attributes filled in.
-
-        Raises:
-            ValueError: if one is out of range, or the model does not know it.
-        """
-        label, seed, count, _ = self._read(values)
-        check_int("seed", seed, 0, MAX_SEED)
-        check_int("count", count, 1, MAX_COUNT)
-        check_float("pause", values[len(self.names) + 2], 0.0, MAX_PAUSE)
-        names = [name or ANY for name in self.pipeline.labels.names(label).values()]
-        return [*names, *values[len(names) :]]
-
-    def sweep(self) -> None:
-        """Delete finished pictures that are an hour old."""
-        for folder in self.folder.iterdir():
-            if time.time() - folder.stat().st_mtime > KEEP_FILES_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def follow_emoji(self, *chosen: str) -> list[object]:
-        """After a finer attribute was picked: set the coarser ones it implies."""
-        values = dict(zip(self.names, chosen, strict=True))
-        for (source, target), table in self.pipeline.labels.implies.items():
-            attribute = self.pipeline.labels.attributes[source]
-            if values[attribute.name]:
-                implied = table[attribute.index(values[attribute.name])]
-                coarser = self.pipeline.labels.attributes[target]
-                values[coarser.name] = coarser.values[implied]
-        return list(values.values())
-
-    def follow_category(self, *chosen: str) -> list[object]:
-        """After a coarser attribute was picked: open finer ones that contradict it."""
-        values = dict(zip(self.names, chosen, strict=True))
-        for (source, target), table in self.pipeline.labels.implies.items():
-            finer = self.pipeline.labels.attributes[source]
-            coarser = self.pipeline.labels.attributes[target]
-            if values[finer.name]:
-                implied = coarser.values[table[finer.index(values[finer.name])]]
-                if values[coarser.name] != implied:
-                    values[finer.name] = ANY
-        return list(values.values())
-
-
-def _parsed(text: str, like: object) -> object:
-    """A value of a link, as the type of the control it is for."""
-    if isinstance(like, bool):
-        return text == "true"
-    return int(text) if isinstance(like, int) else float(text)
-
-
-def build_demo(studio: Studio) -> gr.Blocks:
-    """Lay out the page."""
-    pipeline = studio.pipeline
-    total = len(studio.sides)
-    start = studio.defaults()[len(studio.names) :]
-    with gr.Blocks(title="VAR Studio", delete_cache=(600, KEEP_FILES_SECONDS)) as demo:
+    def _build_controls(self) -> None:
+        defaults = dict(zip(self.controls.names, self.controls.defaults(), strict=True))
+        inputs, attributes = self.inputs, self.studio.labels.attributes
+        self.dice = {}
+        for attribute in attributes:
+            name = attribute.name
+            with gr.Row(equal_height=False, elem_classes="with-dice"):
+                inputs[name] = gr.Dropdown(
+                    self.controls.choices(attribute),
+                    value=ANY,
+                    label=name.capitalize(),
+                    elem_id=name,
+                    min_width=160,
+                )
+                self.dice[name] = gr.Button(
+                    "\N{GAME DIE}",
+                    elem_id=f"dice-{name}",
+                    elem_classes="dice",
+                    min_width=44,
+                    scale=0,
+                )
+        with gr.Row(elem_classes="with-dice"):
+            inputs["seed"] = gr.Number(
+                defaults["seed"], label="Seed", precision=0, elem_id="seed", min_width=120
+            )
+            self.new_seed = gr.Button(
+                "\N{GAME DIE}", elem_id="dice-seed", elem_classes="dice", min_width=44, scale=0
+            )
+        with gr.Row(elem_id="seed-row"):
+            self.keep_seed = gr.Checkbox(
+                False, label="Keep this seed", elem_id="keep-seed", container=False, min_width=130
+            )
+            self.reuse = gr.Button("Last seed", size="sm", elem_id="reuse", min_width=90, scale=0)
+        inputs["count"] = gr.Slider(
+            1, MAX_COUNT, defaults["count"], step=1, label="Pictures", elem_id="count"
+        )
+        with gr.Row(elem_id="actions"):
+            self.generate = gr.Button("Generate", variant="primary", elem_id="generate")
+            self.stop = gr.Button("Stop", variant="stop", elem_id="stop")
+            self.styles = gr.Button(
+                f"Every {attributes[-1].name}",
+                elem_id="styles",
+                visible=len(attributes[-1].values) <= MAX_COUNT,
+            )
+        with gr.Accordion("More options", open=False, elem_id="more"):
+            self.preset = gr.Dropdown(
+                list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
+            )
+            self._build_options(defaults)
+        with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
+            self.guidances = gr.Textbox(
+                "0, 1.5, 3, 6",
+                label="Guidance of each row",
+                info=f"at most {MAX_SWEEP} numbers, commas between them",
+                elem_id="guidances",
+            )
+            self.num_seeds = gr.Slider(
+                1, MAX_SWEEP, 3, step=1, label="Seeds, counting up", elem_id="num-seeds"
+            )
+            self.sweep = gr.Button("Draw the grid", elem_id="sweep")
+        with gr.Row(elem_id="exchange"):
+            self.drop = gr.UploadButton(
+                "Settings from a PNG", file_types=[".png"], elem_id="drop", size="sm"
+            )
+            self.link = gr.Button("Copy link", elem_id="link", size="sm")
         gr.Markdown(
-            f"# VAR Studio\nA picture drawn coarse to fine, in {total} scales. "
-            f"Model `{studio.model_name}`, {pipeline.image_size} px, on {pipeline.device.type}."
+            "Ctrl+Enter draws, Esc stops. Drop a PNG that was drawn here anywhere on this page to "
+            "get its settings back.",
+            elem_id="hints",
         )
-        run = gr.State(None, time_to_live=KEEP_FILES_SECONDS)
-        with gr.Row(elem_id="main"):
-            with gr.Column(scale=2, min_width=300, elem_id="controls"):
-                dropdowns = [
-                    gr.Dropdown(
-                        choices_of(pipeline, attribute),
-                        value=ANY,
-                        label=attribute.name.capitalize(),
-                        elem_id=attribute.name,
-                    )
-                    for attribute in pipeline.labels.attributes
-                ]
-                with gr.Row(equal_height=True):
-                    seed = gr.Number(start[0], label="Seed", precision=0, elem_id="seed")
-                    dice = gr.Button("Random seed", elem_id="dice", min_width=120)
-                count = gr.Slider(1, MAX_COUNT, start[3], step=1, label="Pictures", elem_id="count")
-                with gr.Row(elem_id="actions"):
-                    generate = gr.Button("Generate", variant="primary", elem_id="generate")
-                    stop = gr.Button("Stop", variant="stop", elem_id="stop")
-                    styles = gr.Button(
-                        f"Every {studio.names[-1]}",
-                        elem_id="styles",
-                        visible=pipeline.labels.counts[-1] <= MAX_COUNT,
-                    )
-                with gr.Accordion("More options", open=False, elem_id="more"):
-                    rest = build_options(pipeline, start)
-                with gr.Row():
-                    drop = gr.UploadButton(
-                        "Settings from a PNG", file_types=[".png"], elem_id="drop", size="sm"
-                    )
-                    link = gr.Button("Copy link", elem_id="link", size="sm")
-            with gr.Column(scale=3, min_width=320):
-                stage = gr.Image(
-                    label="Picture",
-                    format="png",
-                    elem_id="stage",
-                    interactive=False,
-                    height=400,
-                    buttons=["download", "fullscreen"],
-                )
-                strip = gr.HTML(strip_html([], studio.sides), elem_id="strip", padding=False)
-                status = gr.Textbox(
-                    "Ready", label="Status", elem_id="status", interactive=False, max_lines=2
-                )
-                with gr.Row(equal_height=True):
-                    scale = gr.Slider(
-                        1,
-                        total,
-                        total,
-                        step=1,
-                        label="Look at scale",
-                        info="the true picture after so many scales",
-                        elem_id="scale",
-                    )
-                    redraw = gr.Button("Redraw from this scale", elem_id="redraw", min_width=160)
-                files = gr.Files(label="Pictures", visible=False, elem_id="files")
-        guidance, pause, *others = rest
-        controls = [*dropdowns, seed, guidance, pause, count, *others]
-        running = [
-            button.click(
-                handler,
-                [*controls, run, scale],
-                [stage, strip, status, scale, files, run],
-                concurrency_id="engine",
-                concurrency_limit=1,
-                trigger_mode="once",
-                show_progress="hidden",
-                api_visibility="private",
-            )
-            for button, handler in (
-                (generate, studio.draw),
-                (styles, studio.draw_styles),
-                (redraw, studio.redraw),
-            )
-        ]
-        quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        stop.click(lambda: "Stopped", None, status, cancels=running, **quick)
-        dice.click(random_seed, None, seed, **quick)
-        scale.input(clear_errors(studio.scrub), [run, scale], stage, **quick)
-        drop.upload(clear_errors(studio.restore), drop, controls, **quick)
-        names = [*studio.names, *CONTROLS]
-        link.click(None, controls, None, js=f"(...values) => varStudioLink({names}, values)")
-        demo.load(studio.from_link, None, controls, **quick)
-        implied = {target for _, target in pipeline.labels.implies}
-        implying = {source for source, _ in pipeline.labels.implies}
-        for column, dropdown in enumerate(dropdowns):
-            if column in implying:
-                dropdown.input(studio.follow_emoji, dropdowns, dropdowns, **quick)
-            elif column in implied:
-                dropdown.input(studio.follow_category, dropdowns, dropdowns, **quick)
-        gr.Timer(600).tick(studio.sweep, queue=False, api_visibility="private")
-    return demo.queue(max_size=MAX_QUEUE, api_open=False, default_concurrency_limit=1)
 
+    def _build_options(self, defaults: dict[str, object]) -> None:
+        def slider(name: str, low: float, high: float, step: float, label: str, info: str) -> None:
+            self.inputs[name] = gr.Slider(
+                low,
+                high,
+                defaults[name],
+                step=step,
+                label=label,
+                info=info,
+                elem_id=name.replace("_scale", ""),
+                interactive=True,
+            )
 
-def build_options(pipeline: VARPipeline, start: list[object]) -> list[gr.components.Component]:
-    """Controls that most people leave alone: guidance, pause, temperature, filters, smooth."""
-    _, guidance, pause, _, temperature, top_k, top_p, smooth = start
-    slider = functools.partial(gr.Slider, interactive=True)
-    return [
-        slider(
-            0,
-            MAX_GUIDANCE,
-            guidance,
-            step=0.1,
-            elem_id="guidance",
-            label="Guidance",
-            info="0 ignores the labels' pull, high values exaggerate it",
-        ),
-        slider(
-            0,
-            MAX_PAUSE,
-            pause,
-            step=0.05,
-            elem_id="pause",
-            label="Pause after each scale (s)",
-            info="0 draws as fast as it can",
-        ),
-        slider(
-            0.1,
-            2,
-            temperature,
-            step=0.05,
-            elem_id="temperature",
-            label="Temperature",
-            info="below 1 tamer, above 1 wilder",
-        ),
-        slider(
-            0,
-            pipeline.transformer.config.vocab_size,
-            top_k,
-            step=1,
-            elem_id="top_k",
-            label="Top-k",
-            info="draw among so many of the likeliest codes; 0 is off",
-        ),
-        slider(
-            0,
-            1,
-            top_p,
-            step=0.05,
-            elem_id="top_p",
-            label="Top-p",
-            info="draw among the likeliest codes of this mass; 0 is off",
-        ),
-        gr.Checkbox(
-            smooth,
+        vocab_size = self.studio.engine.first.transformer.config.vocab_size
+        words = "0 ignores the labels' pull, high values exaggerate it"
+        slider("guidance_scale", 0, MAX_GUIDANCE, 0.1, "Guidance", words)
+        slider("temperature", 0.1, 2, 0.05, "Temperature", "below 1 tamer, above 1 wilder")
+        words = "draw among so many of the likeliest codes; 0 is off"
+        slider("top_k", 0, vocab_size, 1, "Top-k", words)
+        words = "draw among the likeliest codes of this mass; 0 is off"
+        slider("top_p", 0, 1, 0.05, "Top-p", words)
+        self.inputs["smooth"] = gr.Checkbox(
+            defaults["smooth"],
             label="Smooth",
             info="mix codes instead of drawing one; for looks only",
             elem_id="smooth",
-        ),
-    ]
+        )
+        self.inputs["precision"] = gr.Radio(
+            list(PRECISIONS),
+            value=defaults["precision"],
+            label="Precision",
+            info="bf16 is faster where the processor has it; seeds mean other pictures in it",
+            elem_id="precision",
+        )
+        words = "0 draws as fast as it can"
+        slider("pause", 0, MAX_PAUSE, 0.05, "Pause after each scale (s)", words)
+        self.inputs["with_recipe"] = gr.Checkbox(
+            defaults["with_recipe"],
+            label="Settings inside the PNG",
+            info="labels, seed and options, nothing about you",
+            elem_id="with_recipe",
+        )
+
+    def _build_stage(self) -> None:
+        self.stage = gr.Image(
+            label="Picture",
+            format="jpeg",
+            elem_id="stage",
+            interactive=False,
+            height=400,
+            show_label=False,
+            alt_text="The picture at the chosen scale",
+            buttons=["download", "fullscreen"],
+        )
+        self.status = gr.HTML("Ready: choose what to draw, or leave it open", elem_id="status")
+        self.strip = gr.HTML(
+            strip_html([], self.studio.sides),
+            elem_id="strip",
+            js_on_load=(ASSETS / "strip.js").read_text("utf-8"),
+        )
+        with gr.Row(elem_id="scale-row"):
+            self.scale = gr.Slider(
+                1,
+                self.total,
+                self.total,
+                step=1,
+                label="Look at scale",
+                info="the true picture after so many scales",
+                elem_id="scale",
+            )
+            self.redraw = gr.Button("Redraw from this scale", elem_id="redraw", min_width=160)
+        with gr.Row():
+            self.animate = gr.Button("Save animation", size="sm", elem_id="animate")
+            self.use = gr.Button("Use as input", size="sm", elem_id="use")
+        self.files = gr.Files(label="Pictures", visible=False, height=170, elem_id="files")
+
+    def _build_history(self) -> None:
+        gr.Markdown("### Drawn so far", elem_id="history-title")
+        self.shelf = gr.HTML(
+            history_html([]),
+            elem_id="history",
+            js_on_load=(ASSETS / "history.js").read_text("utf-8"),
+        )
+        self.archive = gr.Button("Download all (zip)", size="sm", elem_id="archive")
+
+    def _build_tokenizer(self) -> None:
+        gr.Markdown(
+            "Drop any picture: the tokenizer turns its central square into token maps, coarse to "
+            "fine, and back. What it cannot reconstruct, no drawing can show."
+        )
+        with gr.Row():
+            self.source = gr.Image(
+                type="filepath",
+                sources=["upload", "clipboard"],
+                label="Your picture",
+                alt_text="Your picture",
+                height=260,
+                elem_id="source",
+            )
+            self.frame = gr.Image(
+                label="Reconstruction",
+                alt_text="The reconstruction at the chosen scale",
+                interactive=False,
+                height=260,
+                elem_id="frame",
+                buttons=[],
+            )
+            self.error = gr.Image(
+                label="Error, four times enlarged",
+                alt_text="Where the reconstruction differs from your picture",
+                interactive=False,
+                height=260,
+                elem_id="error",
+                buttons=[],
+            )
+        self.report = gr.HTML("", elem_id="report")
+        with gr.Row(elem_id="look-row"):
+            self.look = gr.Slider(
+                1, self.total, self.total, step=1, label="Look at scale", elem_id="look"
+            )
+            self.send = gr.Button("Branch from this scale", elem_id="send", min_width=160)
+        gr.Markdown("### Reconstruction after each scale")
+        self.frames = gr.HTML(
+            strip_html([], self.studio.sides),
+            elem_id="frames",
+            js_on_load=(ASSETS / "strip.js").read_text("utf-8"),
+        )
+        gr.Markdown("### Token maps: like colours are like codes")
+        self.tokens = gr.HTML("", elem_id="tokens")
+
+    def _connect_drawing(self) -> None:
+        studio = self.studio
+        inputs = [*self.inputs.values(), self.keep_seed, self.run, self.scale]
+        inputs += [self.guidances, self.num_seeds, self.history]
+        seed = self.inputs["seed"]
+        self.shown = [self.stage, self.strip, self.status, seed, self.scale, self.files, self.run]
+        self.shown += [self.history, self.shelf]
+        engine = {
+            "outputs": self.shown,
+            "concurrency_id": "engine",
+            "concurrency_limit": 1,
+            "trigger_mode": "once",
+            "show_progress": "minimal",
+            "show_progress_on": self.status,
+            "api_visibility": "private",
+        }
+
+        @clear_errors
+        def draw(what: str, *values: object) -> Iterator[tuple]:
+            yield from map(widgets, studio.draw(what, *values))
+
+        @clear_errors
+        def draw_again(place: int, history: History) -> Iterator[tuple]:
+            yield from map(widgets, studio.draw_again(place, history))
+
+        @clear_errors
+        def pick(history: History, event: gr.EventData) -> tuple:
+            place = check_place(history, event.place)
+            return place, True, *history[place].values
+
+        buttons = {
+            "pictures": self.generate,
+            "styles": self.styles,
+            "grid": self.sweep,
+            "rest": self.redraw,
+        }
+        running = [
+            button.click(draw, [gr.State(what), *inputs], **engine)
+            for what, button in buttons.items()
+        ]
+        chosen = [self.place, self.keep_seed, *self.inputs.values()]
+        picked = self.shelf.restore(pick, self.history, chosen, **SPOKEN)
+        running.append(picked.success(draw_again, [self.place, self.history], **engine))
+        self.stop.click(lambda: "Stopped", None, self.status, cancels=running, **QUICK)
+
+    def _connect_controls(self) -> None:
+        studio, controls, values = self.studio, self.controls, list(self.inputs.values())
+        dropdowns = [self.inputs[name] for name in controls.attributes]
+        seed, keep = self.inputs["seed"], self.keep_seed
+
+        @clear_errors
+        def restore(path: str) -> list[object]:
+            found = controls.from_recipe(path)
+            gr.Info("The settings of that picture are back: press Generate to draw it again.")
+            return [*found, True]
+
+        def from_link(request: gr.Request) -> list[object]:
+            query = dict(request.query_params)
+            found, refused = controls.from_query(query)
+            for sentence in refused:
+                gr.Warning(sentence)
+            return [*found, "seed" in query]
+
+        @clear_errors
+        def last_seed(run: Run | None) -> tuple[int, bool]:
+            return studio.last_seed(run), True
+
+        for name, button in self.dice.items():
+            roll = functools.partial(controls.roll, name)
+            button.click(listed(roll), dropdowns, dropdowns, **QUICK)
+        self.new_seed.click(lambda: (random_seed() // 2, True), None, [seed, keep], **QUICK)
+        self.reuse.click(last_seed, self.run, [seed, keep], **SPOKEN)
+        seed.input(None, None, keep, js="() => true", **QUICK)
+        sampling = [self.inputs[name] for name in PRESET_OPTIONS]
+        self.preset.input(clear_errors(controls.preset), self.preset, sampling, **QUICK)
+        self.drop.upload(restore, self.drop, [*values, keep], **SPOKEN)
+        self.demo.load(from_link, None, [*values, keep], **SPOKEN)
+        link = f"(...values) => varStudio.link({controls.names}, values)"
+        self.link.click(None, values, None, js=link)
+        for column, dropdown in enumerate(dropdowns):
+            if any(column == source for source, _ in studio.labels.implies):
+                dropdown.input(listed(controls.follow_finer), dropdowns, dropdowns, **QUICK)
+            elif any(column == target for _, target in studio.labels.implies):
+                dropdown.input(listed(controls.follow_coarser), dropdowns, dropdowns, **QUICK)
+
+    def _connect_stage(self) -> None:
+        studio = self.studio
+
+        @clear_errors
+        def scrub(run: Run | None, scale: int) -> object:
+            return gr.skip() if run is None else studio.scrub(run, scale)
+
+        def forget_entry(history: History, event: gr.EventData) -> tuple[History, str]:
+            history = forget(history, event.place)
+            return history, shelf_html(history)
+
+        @clear_errors
+        def use(run: Run | None, scale: int) -> tuple[object, str]:
+            return gr.Tabs(selected="tokenizer"), studio.frame_file(run, scale)
+
+        looked_at = [self.run, self.scale]
+        self.scale.input(scrub, looked_at, self.stage, **QUICK)
+        self.strip.pick(picked_scale, None, self.scale, **QUICK).then(
+            scrub, looked_at, self.stage, **QUICK
+        )
+        for button, handler, state in (
+            (self.animate, studio.animate, self.run),
+            (self.archive, studio.archive, self.history),
+        ):
+            button.click(clear_errors(handler), state, self.download, **SPOKEN).success(
+                None, None, None, js="() => varStudio.save()"
+            )
+        kept = [self.history, self.shelf]
+        self.shelf.forget(clear_errors(forget_entry), self.history, kept, **QUICK)
+        self.use.click(use, looked_at, [self.tabs, self.source], **SPOKEN)
+
+    def _connect_tokenizer(self) -> None:
+        studio = self.studio
+
+        @clear_errors
+        def look(result: Reconstruction | None, scale: int) -> tuple[object, object]:
+            return (None, None) if result is None else studio.look(result, scale)
+
+        @clear_errors
+        def analyse(path: str | None) -> tuple:
+            if path is None:
+                return strip_html([], studio.sides), "", "", None, self.total
+            return *studio.tokenize(path), self.total
+
+        @clear_errors
+        def branch_off(result: Reconstruction | None, scale: int) -> tuple:
+            return gr.Tabs(selected="draw"), *widgets(studio.branch_off(result, scale))
+
+        looked_at, shown = [self.result, self.look], [self.frame, self.error]
+        self.source.change(
+            analyse,
+            self.source,
+            [self.frames, self.tokens, self.report, self.result, self.look],
+            concurrency_id="engine",
+            show_progress="hidden",
+            api_visibility="private",
+        ).success(look, looked_at, shown, **QUICK)
+        self.look.input(look, looked_at, shown, **QUICK)
+        self.frames.pick(picked_scale, None, self.look, **QUICK).then(
+            look, looked_at, shown, **QUICK
+        )
+        self.send.click(branch_off, looked_at, [self.tabs, *self.shown], **SPOKEN)
+
+    def _connect_api(self) -> None:
+        api = Api(self.studio.engine, self.studio.model_name)
+        for endpoint in (api.generate, api.stream, api.styles, api.sweep, api.redraw, api.tokenize):
+            gr.api(clear_errors(endpoint), concurrency_id="engine")
+        for endpoint in (api.recipe, api.about):
+            gr.api(clear_errors(endpoint), queue=False)
+
+
+def picked_scale(event: gr.EventData) -> int:
+    """The scale whose thumbnail was clicked."""
+    return event.scale
+
+
+def listed(handler: Callable[[list[str]], list[str]]) -> Callable:
+    """A handler of separate values from one of a list."""
+    return lambda *values: handler(values)
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -492,6 +498,24 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def page_theme() -> gr.themes.Base:
+    """Gradio's soft theme, offline, with colours that WCAG AA calls readable."""
+    return gr.themes.Soft(
+        spacing_size="sm", font=["system-ui", "sans-serif"], font_mono=["monospace"]
+    ).set(
+        block_label_text_color="*primary_700",
+        block_title_text_color="*primary_700",
+        block_info_text_color="*neutral_600",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        checkbox_label_background_fill_selected="*primary_600",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+    )
+
+
 def launch(demo: gr.Blocks, host: str | None, port: int | None, block: bool) -> None:
     """Serve the page with nothing open that it does not need.
 
@@ -502,7 +526,7 @@ def launch(demo: gr.Blocks, host: str | None, port: int | None, block: bool) -> 
         server_name=host,
         server_port=port,
         prevent_thread_lock=not block,
-        theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        theme=page_theme(),
         css_paths=ASSETS / "style.css",
         js=(ASSETS / "page.js").read_text("utf-8"),
         footer_links=[],
@@ -531,9 +555,12 @@ def main(argv: list[str] | None = None) -> int:
         os.environ["GRADIO_TEMP_DIR"] = folder
         pictures = Path(folder) / "pictures"
         pictures.mkdir()
-        demo = build_demo(Studio(pipeline, arguments.model.name, pictures))
+        engine = Engine(
+            pipeline, lambda dtype: VARPipeline.from_pretrained(arguments.model, dtype).to(device)
+        )
+        page = Page(Studio(engine, arguments.model.name, pictures))
         try:
-            launch(demo, arguments.host, arguments.port, block=True)
+            launch(page.demo, arguments.host, arguments.port, block=True)
         except OSError as error:
             print(f"error: {error}", file=sys.stderr)
             return EXIT_PORT_IN_USE

@@ -1,5 +1,7 @@
 () => {
-  const press = (id) => document.querySelector(`#${id}`)?.click();
+  const find = (id) => document.querySelector(`#${id}`);
+  const press = (id) => find(id)?.click();
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -8,14 +10,46 @@
       press("stop");
     }
   });
-  window.varStudioLink = (names, values) => {
-    const query = new URLSearchParams();
-    names.forEach((name, index) => {
-      const value = values[index];
-      if (value !== "" && value !== null) query.set(name, String(value));
-    });
-    const address = `${location.origin}${location.pathname}?${query}`;
-    history.replaceState(null, "", address);
-    navigator.clipboard?.writeText(address).catch(() => {});
+
+  // a PNG dropped anywhere but on an upload area gives its settings back
+  const isOurs = (event) =>
+    event.dataTransfer?.types.includes("Files") && !event.target.closest("#source");
+  document.addEventListener("dragover", (event) => {
+    if (isOurs(event)) event.preventDefault();
+  });
+  document.addEventListener("drop", (event) => {
+    if (!isOurs(event) || !event.dataTransfer.files.length) return;
+    event.preventDefault();
+    const input = document.querySelector("#exchange input[type=file]");
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
+  // gradio names its empty pictures, but gives them no role that may have a name
+  const nameEmpty = () =>
+    document
+      .querySelectorAll("[aria-label='Empty value']:not([role])")
+      .forEach((empty) => empty.setAttribute("role", "img"));
+  nameEmpty();
+  new MutationObserver(nameEmpty).observe(document.body, { childList: true, subtree: true });
+
+  const status = find("status");
+  status?.setAttribute("role", "status");
+  status?.setAttribute("aria-live", "polite");
+
+  window.varStudio = {
+    link(names, values) {
+      const query = new URLSearchParams();
+      names.forEach((name, index) => {
+        const value = values[index];
+        if (value !== "" && value !== null) query.set(name, String(value));
+      });
+      const address = `${location.origin}${location.pathname}?${query}`;
+      history.replaceState(null, "", address);
+      navigator.clipboard?.writeText(address).catch(() => {});
+    },
+    save() {
+      press("download");
+    },
   };
 }

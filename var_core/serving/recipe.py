@@ -1,5 +1,6 @@
 """The text chunk that lets a picture be made again."""
 
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -56,17 +57,25 @@ def write_png(path: Path, image: Image.Image, recipe: Mapping[str, object] | Non
     Raises:
         OSError: if there is no space or no permission.
     """
-    info = PngInfo()
-    if recipe is not None:
-        info.add_text(CHUNK, json.dumps(recipe, ensure_ascii=True))
+    content = png_bytes(image, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        clean = Image.frombytes(image.mode, image.size, image.tobytes())
-        clean.save(temporary, format="PNG", pnginfo=info)
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def png_bytes(image: Image.Image, recipe: Mapping[str, object] | None) -> bytes:
+    """A PNG file of the pixels alone, with the recipe in a text chunk, or with none."""
+    info = PngInfo()
+    if recipe is not None:
+        info.add_text(CHUNK, json.dumps(recipe, ensure_ascii=True))
+    buffer = io.BytesIO()
+    clean = Image.frombytes(image.mode, image.size, image.tobytes())
+    clean.save(buffer, format="PNG", pnginfo=info)
+    return buffer.getvalue()
 
 
 def read_recipe(path: str | Path) -> dict | None:

@@ -1,19 +1,21 @@
 """One press of a button: what is asked, what is shown on the way, what is kept."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from PIL import Image
 from torch import Tensor
 
-from var_core.pipeline import VARPipeline
-from var_core.ranges import check_int
+from var_core.images import tensor_to_images
+from var_core.pipeline import Preview, VARPipeline
+from var_core.ranges import check_float, check_int
 from var_core.sampling import MAX_SEED, SamplingOptions, generators_from_seeds
+from var_core.sampling.logits import MAX_GUIDANCE
+from var_core.serving.sheets import contact_sheet
 
 MAX_COUNT = 8
-SHEET_GAP = 4  # pixels between the pictures of a sheet
-SHEET_COLUMNS = 4
+MAX_SWEEP = 4  # values a side
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,18 @@ class Request:
     Attributes:
         labels: one per picture, indices.
         seeds: likewise.
-        options: how tokens are drawn, the same for all.
+        options: likewise, how tokens are drawn.
         keep: token maps of the first scales to keep, (B, S, S) each.
+        captions: words under the pictures of the sheet, none or one for each.
+        columns: pictures side by side in the sheet; 0 leaves it to the sheet.
     """
 
     labels: tuple[tuple[int, ...], ...]
     seeds: tuple[int, ...]
-    options: SamplingOptions
+    options: tuple[SamplingOptions, ...]
     keep: tuple[Tensor, ...] = ()
+    captions: tuple[str, ...] = ()
+    columns: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ class Run:
 
     def sheet(self, scale: int) -> Image.Image:
         """The picture after a scale (from 1), or all pictures side by side."""
-        return contact_sheet(self.frames[check_int("scale", scale, 1, len(self.frames)) - 1])
+        frames = self.frames[check_int("scale", scale, 1, len(self.frames)) - 1]
+        return contact_sheet(frames, self.request.columns, self.request.captions)
 
 
 def count_up(label: tuple[int, ...], seed: int, count: int, options: SamplingOptions) -> Request:
@@ -61,26 +68,67 @@ def count_up(label: tuple[int, ...], seed: int, count: int, options: SamplingOpt
         ValueError: if a seed or the count is out of range.
     """
     count = check_int("count", count, 1, MAX_COUNT)
-    seed = check_int("seed", seed, 0, MAX_SEED - count + 1)
-    return Request((label,) * count, tuple(range(seed, seed + count)), options)
+    return Request((label,) * count, _counting(seed, count), (options,) * count)
 
 
 def style_sheet(
-    label: tuple[int, ...], num_values: int, seed: int, options: SamplingOptions
+    label: tuple[int, ...], names: Sequence[str], seed: int, options: SamplingOptions
 ) -> Request:
     """A label with every value of its last attribute, all from the same seed.
+
+    Args:
+        label: the other attributes are taken from it.
+        names: of the last attribute's values.
+        seed: of every picture.
+        options: of every picture.
 
     Raises:
         ValueError: if the seed is out of range, or there are too many values for one sheet.
     """
-    seed = check_int("seed", seed, 0, MAX_SEED)
-    if num_values > MAX_COUNT:
-        raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {num_values}")
-    labels = tuple((*label[:-1], value) for value in range(num_values))
-    return Request(labels, (seed,) * num_values, options)
+    seed, count = check_int("seed", seed, 0, MAX_SEED), len(names)
+    if count > MAX_COUNT:
+        raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
+    labels = tuple((*label[:-1], value) for value in range(count))
+    return Request(labels, (seed,) * count, (options,) * count, captions=tuple(names))
 
 
-def branch(run: Run | None, scale: int, label: tuple[int, ...], seed: int) -> Request:
+def sweep(
+    label: tuple[int, ...],
+    guidances: Sequence[float],
+    num_seeds: int,
+    seed: int,
+    options: SamplingOptions,
+) -> Request:
+    """A grid: a row for every guidance, a column for every seed.
+
+    Args:
+        label: of every picture.
+        guidances: 1 to 4 different values from 0 to 20.
+        num_seeds: 1 to 4.
+        seed: the first one; the others count up.
+        options: of every picture but for the guidance.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    if not 1 <= len(guidances) <= MAX_SWEEP or len(set(guidances)) != len(guidances):
+        raise ValueError(f"a sweep takes 1 to {MAX_SWEEP} different guidance values")
+    values = [check_float("guidance_scale", value, 0.0, MAX_GUIDANCE) for value in guidances]
+    columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)
+    seeds = _counting(seed, columns)
+    grid = [(value, one) for value in values for one in seeds]
+    return Request(
+        (label,) * len(grid),
+        tuple(one for _, one in grid),
+        tuple(replace(options, guidance_scale=value) for value, _ in grid),
+        captions=tuple(f"guidance {value:g}\nseed {one}" for value, one in grid),
+        columns=columns,
+    )
+
+
+def branch(
+    run: Run | None, scale: int, label: tuple[int, ...], seed: int, options: SamplingOptions
+) -> Request:
     """Keep the first scales of what was drawn, and draw the rest with another label or seed.
 
     Args:
@@ -88,19 +136,29 @@ def branch(run: Run | None, scale: int, label: tuple[int, ...], seed: int) -> Re
         scale: how many scales to keep, 1 to K - 1.
         label: of all pictures from there on.
         seed: of the first picture; the others count up.
+        options: of all pictures from there on.
 
     Raises:
         ValueError: if nothing was drawn yet, or a value is out of range.
     """
     if run is None or not run.frames:
         raise ValueError("there is no picture yet to go on from: press Generate first")
-    count = len(run.labels)
+    if any(one.smooth for one in run.request.options):
+        raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
     keep = check_int("scale", scale, 1, len(run.token_maps) - 1)
-    seed = check_int("seed", seed, 0, MAX_SEED - count + 1)
-    request = run.request
+    count = len(run.labels)
     return Request(
-        (label,) * count, tuple(range(seed, seed + count)), request.options, run.token_maps[:keep]
+        (label,) * count,
+        _counting(seed, count),
+        (options,) * count,
+        run.token_maps[:keep],
+        columns=run.request.columns,
     )
+
+
+def _counting(seed: int, count: int) -> tuple[int, ...]:
+    seed = check_int("seed", seed, 0, MAX_SEED - count + 1)
+    return tuple(range(seed, seed + count))
 
 
 def draw_run(pipeline: VARPipeline, request: Request) -> Iterator[Run]:
@@ -109,42 +167,56 @@ def draw_run(pipeline: VARPipeline, request: Request) -> Iterator[Run]:
     Raises:
         ValueError: here, not at the first scale, if the request does not fit the model.
     """
-    options = request.options
-    previews = pipeline.stream(
-        list(request.labels),
+    groups: dict[SamplingOptions, list[int]] = {}  # the engine draws with one set of options
+    for index, options in enumerate(request.options):
+        groups.setdefault(options, []).append(index)
+    streams = [_stream(pipeline, request, members) for members in groups.values()]
+    order = [index for members in groups.values() for index in members]
+    places = [order.index(index) for index in range(len(order))]
+    return _runs(zip(*streams, strict=True), places, Run(request))
+
+
+def _stream(pipeline: VARPipeline, request: Request, members: list[int]) -> Iterator[Preview]:
+    options = request.options[members[0]]
+    return pipeline.stream(
+        [request.labels[index] for index in members],
         options.guidance_scale,
         options.top_k,
         options.top_p,
         options.temperature,
         options.smooth,
-        generators_from_seeds(request.seeds, pipeline.device),
-        keep=request.keep,
+        generators_from_seeds([request.seeds[index] for index in members], pipeline.device),
+        keep=[tokens[members] for tokens in request.keep],
     )
-    return _runs(previews, Run(request))
 
 
-def _runs(previews: Iterator, run: Run) -> Iterator[Run]:
-    for preview in previews:
+def _runs(steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run) -> Iterator[Run]:
+    for previews in steps:
+        images = [image for preview in previews for image in preview.images]
+        labels = [label for preview in previews for label in preview.labels]
+        tokens = torch.cat([preview.token_maps[-1] for preview in previews])
         run = replace(
             run,
-            labels=tuple(preview.labels),
-            frames=(*run.frames, tuple(preview.images)),
-            token_maps=tuple(preview.token_maps),
+            labels=tuple(labels[place] for place in places),
+            frames=(*run.frames, tuple(images[place] for place in places)),
+            token_maps=(*run.token_maps, tokens[places]),
         )
         yield run
 
 
-def contact_sheet(images: Sequence[Image.Image]) -> Image.Image:
-    """Pictures of one size in rows on white; a single one stays as it is."""
-    if len(images) == 1:
-        return images[0]
-    columns = 2 if len(images) == 4 else min(SHEET_COLUMNS, len(images))
-    rows = math.ceil(len(images) / columns)
-    width, height = images[0].size
-    step = width + SHEET_GAP, height + SHEET_GAP
-    size = columns * step[0] - SHEET_GAP, rows * step[1] - SHEET_GAP
-    sheet = Image.new("RGB", size, "white")
-    for index, image in enumerate(images):
-        row, column = divmod(index, columns)
-        sheet.paste(image, (column * step[0], row * step[1]))
-    return sheet
+def run_from_tokens(
+    pipeline: VARPipeline, token_maps: Sequence[Tensor], options: SamplingOptions
+) -> Run:
+    """A finished run around the token maps of one picture that nobody drew, to branch from.
+
+    Args:
+        pipeline: whose tokenizer made them.
+        token_maps: of all scales, (1, S, S) each.
+        options: for the record.
+    """
+    with torch.inference_mode():
+        latents = pipeline.tokenizer.quantizer.sum_scales(token_maps)
+        images = tensor_to_images(pipeline.decode_latent(torch.cat(latents)))
+    label = pipeline.labels.null
+    request = Request((label,), (0,), (options,))
+    return Run(request, (label,), tuple((image,) for image in images), tuple(token_maps))

@@ -1,0 +1,46 @@
+"""axe-core on the page, in both themes, before and after a drawing."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import VIEWS, draw, open_box, open_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+SERIOUS = ("serious", "critical")
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['help']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for one in found
+        if one["impact"] in SERIOUS
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser, url: str, theme: str, view: str) -> None:
+    context = browser.new_context(locale="en-US", **VIEWS[view])
+    page, wrong = open_page(context, f"{url}/?pause=0&__theme={theme}")
+    assert violations(page) == []
+    draw(page, "styles")
+    open_box(page, "more")
+    open_box(page, "sweep-box")
+    assert violations(page) == []
+    page.locator("#use").click()
+    expect(page.locator("#report")).to_contain_text("bits", timeout=20_000)
+    assert violations(page) == []
+    context.close()
+    assert wrong == []
+
+
+def test_progress_is_a_live_region_and_pictures_have_words(page: Page) -> None:
+    status = page.locator("#status")
+    expect(status).to_have_attribute("aria-live", "polite")
+    draw(page)
+    for name in ("strip", "history", "stage"):
+        words = page.eval_on_selector_all(f"#{name} img", "all => all.map(one => one.alt)")
+        assert words and all(words), name

@@ -1,0 +1,279 @@
+"""What a visitor does around a drawing: controls, scales, links, files, history, tokenizer."""
+
+import base64
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import (
+    choose,
+    draw,
+    open_box,
+    picture_bytes,
+    pixels,
+    set_number,
+    strip_pictures,
+)
+from tests.conftest import EMBEDDED_MODEL
+from var_core import VARPipeline
+from var_core.devices import pick_device, pick_dtype
+from var_core.serving.reconstruction import error_map, reconstruct
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+QUERY = "/?pause=0"
+
+
+def test_an_emoji_fills_in_its_category_and_is_found_by_its_tag(page: Page) -> None:
+    choose(page, "emoji", "apple, diet", words="red apple")
+    expect(page.locator("#category input")).to_have_value("food-fruit")
+    choose(page, "category", "animal-bird")
+    expect(page.locator("#emoji input")).to_have_value("any emoji")
+
+
+def test_dice_pick_within_what_is_chosen(page: Page) -> None:
+    page.locator("#dice-style").click()
+    expect(page.locator("#style input")).not_to_have_value("any style")
+    choose(page, "category", "food-fruit")
+    page.locator("#dice-emoji").click()
+    expect(page.locator("#emoji input")).not_to_have_value("any emoji")
+    expect(page.locator("#category input")).to_have_value("food-fruit")
+
+
+def test_a_seed_is_new_kept_and_used_again(page: Page) -> None:
+    seed, keep = page.locator("#seed input"), page.locator("#keep-seed input")
+    expect(keep).not_to_be_checked()
+    draw(page)
+    first = seed.input_value()
+    assert first != "7"
+    draw(page)
+    second = seed.input_value()
+    assert second != first
+    page.locator("#dice-seed").click()
+    expect(seed).not_to_have_value(second)
+    expect(keep).to_be_checked()
+    page.locator("#reuse").click()
+    expect(seed).to_have_value(second)
+    picture = picture_bytes(page)
+    draw(page)
+    assert picture_bytes(page) == picture
+
+
+def test_a_preset_sets_the_options(page: Page) -> None:
+    open_box(page, "more")
+    choose(page, "preset", "Wild")
+    expect(page.locator("#temperature input[type=number]")).to_have_value("1.3")
+    expect(page.locator("#top_k input[type=number]")).to_have_value("0")
+    choose(page, "preset", "Balanced")
+    expect(page.locator("#temperature input[type=number]")).to_have_value("1")
+
+
+def test_the_scrubber_shows_a_scale_and_redraws_from_it(page: Page) -> None:
+    choose(page, "emoji", "red apple")
+    choose(page, "style", "noto")
+    set_number(page, "seed", "7")
+    draw(page)
+    before, first = strip_pictures(page), picture_bytes(page)
+    stage = page.locator("#stage img")
+    source = stage.get_attribute("src")
+    track = page.locator("#scale input[type=range]")
+    track.scroll_into_view_if_needed()
+    box = track.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 8, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, middle, steps=8)
+    page.mouse.up()
+    expect(stage).not_to_have_attribute("src", source)
+    expect(page.locator("#scale input[type=number]")).to_have_value("4")
+    page.wait_for_timeout(500)
+    assert np.array_equal(pixels(picture_bytes(page)), before[3])
+
+    source = stage.get_attribute("src")
+    page.locator("#strip button[data-scale='3']").click()
+    expect(page.locator("#scale input[type=number]")).to_have_value("3")
+    expect(stage).not_to_have_attribute("src", source)
+    assert np.array_equal(pixels(picture_bytes(page)), before[2])
+    choose(page, "style", "twemoji")
+    draw(page, "redraw")
+    after = strip_pictures(page)
+    same = [np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
+    assert same[:3] == [True] * 3 and not same[-1]
+    assert picture_bytes(page) != first
+
+
+LINKED = {
+    "emoji": "red apple",
+    "style": "twemoji",
+    "seed": "12",
+    "count": "2",
+    "guidance_scale": "2",
+    "temperature": "0.9",
+    "top_k": "400",
+    "top_p": "0.6",
+    "smooth": "false",
+    "precision": "fp32",
+    "pause": "0.05",
+    "with_recipe": "true",
+}
+
+
+def shown_values(page: Page) -> dict[str, str]:
+    """What the controls show, under the names of links."""
+    values = {name: page.locator(f"#{name} input").input_value() for name in ("emoji", "style")}
+    values["emoji"] = re.sub(r"^\W+ | \(.*$", "", values["emoji"])
+    values["seed"] = page.locator("#seed input").input_value()
+    numbers = ("count", "guidance", "temperature", "top_k", "top_p", "pause")
+    for name in numbers:
+        values[name] = page.locator(f"#{name} input[type=number]").input_value()
+    values["guidance_scale"] = values.pop("guidance")
+    for name in ("smooth", "with_recipe"):
+        values[name] = str(page.locator(f"#{name} input").is_checked()).lower()
+    values["precision"] = page.locator("#precision input:checked").input_value()
+    return values
+
+
+def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: Path) -> None:
+    query = "&".join(f"{name}={value}".replace(" ", "+") for name, value in LINKED.items())
+    page.goto(f"{url}/?{query}")
+    expect(page.locator("#category input")).to_have_value("food-fruit")
+    open_box(page, "more")
+    assert shown_values(page) == LINKED
+    expect(page.locator("#keep-seed input")).to_be_checked()
+    page.locator("#link").click()
+    page.wait_for_url(re.compile("with_recipe=true"))
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.url and "emoji=red+apple" in copied
+    set_number(page, "count", "1")
+    draw(page)
+    first = picture_bytes(page)
+    (tmp_path / "mine.png").write_bytes(first)
+
+    page.goto(copied)
+    expect(page.locator("#seed input")).to_have_value("12")
+    open_box(page, "more")
+    assert shown_values(page) == LINKED
+
+    page.goto(url)
+    expect(page.locator("#seed input")).to_have_value("7")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#drop").click()
+    chooser.value.set_files(tmp_path / "mine.png")
+    expect(page.locator("#seed input")).to_have_value("12")
+    open_box(page, "more")
+    assert shown_values(page) == {**LINKED, "count": "1", "pause": "0.15"}  # no picture's concern
+    draw(page)
+    assert picture_bytes(page) == first
+
+
+def test_a_png_dropped_on_the_page_restores_its_settings(page: Page) -> None:
+    choose(page, "style", "noto")
+    set_number(page, "seed", "33")
+    draw(page)
+    data = base64.b64encode(picture_bytes(page)).decode()
+    page.reload()
+    expect(page.locator("#seed input")).to_have_value("7")
+    drop = """data => {
+      const bytes = Uint8Array.from(atob(data), one => one.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], "it.png", {type: "image/png"}));
+      const event = {dataTransfer: transfer, bubbles: true, cancelable: true};
+      document.querySelector("#hints").dispatchEvent(new DragEvent("drop", event));
+    }"""
+    page.evaluate(drop, data)
+    expect(page.locator("#seed input")).to_have_value("33")
+    expect(page.locator("#style input")).to_have_value("noto")
+    page.evaluate(drop, base64.b64encode(b"no picture").decode())
+    expect(page.get_by_test_id("toast-body").last).to_contain_text("is not a readable PNG")
+
+
+def test_a_recipe_can_be_left_out(page: Page) -> None:
+    draw(page)
+    assert "var-studio" in Image.open(io.BytesIO(picture_bytes(page))).info
+    open_box(page, "more")
+    page.locator("#with_recipe input").uncheck()
+    draw(page)
+    assert Image.open(io.BytesIO(picture_bytes(page))).info == {}
+
+
+def test_the_animation_and_the_archive_are_downloaded(page: Page) -> None:
+    page.locator("#animate").click()
+    expect(page.get_by_test_id("toast-body").first).to_contain_text("press Generate first")
+    draw(page)
+    draw(page)
+    with page.expect_download() as download:
+        page.locator("#animate").click()
+    with Image.open(download.value.path()) as moving:
+        assert moving.format == "WEBP" and moving.n_frames == len(strip_pictures(page))
+    last = picture_bytes(page)
+    with page.expect_download() as download:
+        page.locator("#archive").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == 2
+        assert archive.read(archive.namelist()[-1]) == last
+
+
+def test_the_history_restores_and_deletes(page: Page) -> None:
+    choose(page, "emoji", "red apple")
+    draw(page)
+    first, seed = picture_bytes(page), page.locator("#seed input").input_value()
+    choose(page, "emoji", "green apple")
+    draw(page)
+    entries = page.locator("#history [data-restore]")
+    expect(entries).to_have_count(2)
+    page.locator("#history [data-restore='0']").click()
+    expect(page.locator("#status")).to_contain_text("red apple", timeout=20_000)
+    expect(page.locator("#seed input")).to_have_value(seed)
+    expect(page.locator("#emoji input")).to_have_value(re.compile("red apple"))
+    assert picture_bytes(page) == first
+    expect(entries).to_have_count(2)
+    page.locator("#history [data-delete='1']").click()
+    expect(entries).to_have_count(1)
+    page.locator("#history [data-delete='0']").click()
+    expect(page.locator("#history")).to_contain_text("What you draw is kept here")
+
+
+def test_the_tokenizer_tab_shows_what_the_tokenizer_makes(page: Page, tmp_path: Path) -> None:
+    ramp = np.linspace(0, 255, 96).astype(np.uint8)
+    mine = Image.fromarray(
+        np.stack(np.broadcast_arrays(ramp, ramp[::-1, None], 99), axis=2).astype(np.uint8)
+    )
+    mine.save(tmp_path / "mine.png")
+    page.get_by_role("tab", name="Tokenizer").click()
+    page.locator("#source input[type=file]").set_input_files(tmp_path / "mine.png")
+    expect(page.locator("#report")).to_contain_text("bits", timeout=20_000)
+    expect(page.locator("#error img")).to_be_visible()
+    dtype = pick_dtype(pick_device())
+    pipeline = VARPipeline.from_pretrained(EMBEDDED_MODEL, torch_dtype=dtype)
+    expected = reconstruct(pipeline, mine)
+    shown = strip_pictures(page, "frames")
+    assert all(map(np.array_equal, shown, map(np.asarray, expected.frames)))
+    expect(page.locator("#tokens img")).to_have_count(len(expected.frames))
+    expect(page.locator("#report")).to_contain_text(f"PSNR {expected.psnr[-1]:.1f} dB")
+    source = page.locator("#frame img").get_attribute("src")
+    page.locator("#frames button[data-scale='3']").click()
+    expect(page.locator("#frame img")).not_to_have_attribute("src", source)
+    assert np.array_equal(pixels(picture_bytes(page, "frame")), shown[2])
+    error = np.asarray(error_map(expected.source, expected.frames[2]))
+    assert np.array_equal(pixels(picture_bytes(page, "error")), error)
+
+    page.locator("#send").click()
+    expect(page.locator("#status")).to_contain_text("Redraw from this scale")
+    choose(page, "emoji", "red apple")
+    draw(page, "redraw")
+    assert all(map(np.array_equal, strip_pictures(page)[:3], shown[:3]))
+
+
+def test_a_drawing_is_used_as_input(page: Page) -> None:
+    page.locator("#use").click()
+    expect(page.get_by_test_id("toast-body").first).to_contain_text("press Generate first")
+    draw(page)
+    drawn = pixels(picture_bytes(page))
+    page.locator("#use").click()
+    expect(page.locator("#report")).to_contain_text("bits", timeout=20_000)
+    assert np.array_equal(pixels(picture_bytes(page, "source")), drawn)

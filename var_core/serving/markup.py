@@ -1,0 +1,89 @@
+"""HTML of the scale strip and the history, and pictures as data URLs."""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+
+from PIL import Image
+
+THUMBNAIL_SIDE = 128  # pixels, the longer side at most
+JPEG_QUALITY = 85
+
+
+def png_url(image: Image.Image) -> str:
+    """A picture as a PNG data URL, pixel for pixel."""
+    return _data_url(image, "png")
+
+
+def thumbnail_url(image: Image.Image) -> str:
+    """A picture as a small JPEG data URL, for looks only."""
+    small = image.convert("RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return _data_url(small, "jpeg")
+
+
+def strip_html(thumbnails: Sequence[str], sides: Sequence[int]) -> str:
+    """The row of all scales; those not drawn yet are empty frames, so nothing jumps.
+
+    Args:
+        thumbnails: URLs of the pictures so far; each becomes a button with `data-scale`.
+        sides: of the token maps of all scales.
+    """
+    cells = []
+    for number, side in enumerate(sides, start=1):
+        picture = "<span></span>"
+        if number <= len(thumbnails):
+            text = f"scale {number}, {side} by {side} tokens"
+            picture = (
+                f'<button type="button" data-scale="{number}" title="Look at {text}">'
+                f'<img src="{thumbnails[number - 1]}" alt="Picture after {text}"></button>'
+            )
+        cells.append(f"<figure>{picture}<figcaption>{side}&times;{side}</figcaption></figure>")
+    return f'<div class="scale-strip">{"".join(cells)}</div>'
+
+
+def history_html(entries: Sequence[tuple[str, str]]) -> str:
+    """Earlier pictures, the latest first.
+
+    Args:
+        entries: (thumbnail URL, words) of each, the oldest first; each becomes two buttons with
+            `data-restore` and `data-delete`, its place in the sequence.
+    """
+    if not entries:
+        return '<p class="history-empty">What you draw is kept here, until you close the page.</p>'
+    cells = []
+    for place, (url, words) in reversed(list(enumerate(entries))):
+        text = escape(words, quote=True)
+        cells.append(
+            f'<figure><button type="button" data-restore="{place}" title="Draw again: {text}">'
+            f'<img src="{url}" alt="{text}"></button>'
+            f'<button type="button" class="delete" data-delete="{place}" '
+            f'aria-label="Delete {text}" title="Delete">&times;</button></figure>'
+        )
+    return f'<div class="history">{"".join(cells)}</div>'
+
+
+def tokens_html(
+    maps: Sequence[str], sides: Sequence[int], bits: Sequence[int], psnr: Sequence[float]
+) -> str:
+    """Token maps as pictures, with the bits and the quality after each scale.
+
+    Args:
+        maps: URLs of the pictures of the K token maps.
+        sides: of the token maps.
+        bits: of the tokens up to each scale.
+        psnr: of the reconstruction after each scale, in dB.
+    """
+    cells = [
+        f'<figure><img src="{url}" alt="Token map {side} by {side}">'
+        f"<figcaption>{side}&times;{side}<br>{count} bits<br>{quality:.1f} dB</figcaption></figure>"
+        for url, side, count, quality in zip(maps, sides, bits, psnr, strict=True)
+    ]
+    return f'<div class="scale-strip">{"".join(cells)}</div>'
+
+
+def _data_url(image: Image.Image, kind: str) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, quality=JPEG_QUALITY)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,285 @@
+"""What a press of each button of the page does, apart from the widgets."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+from var_core.images import read_image
+from var_core.ranges import check_int
+from var_core.sampling import random_seed
+from var_core.serving.controls import Choice, Controls, parse_numbers
+from var_core.serving.engine import Engine
+from var_core.serving.files import save_run
+from var_core.serving.history import Entry, History, check_place, remember, write_archive
+from var_core.serving.markup import png_url, strip_html, thumbnail_url, tokens_html
+from var_core.serving.recipe import write_png
+from var_core.serving.reconstruction import (
+    Reconstruction,
+    code_colours,
+    error_map,
+    reconstruct,
+    token_map_image,
+)
+from var_core.serving.runs import (
+    Request,
+    Run,
+    branch,
+    count_up,
+    draw_run,
+    run_from_tokens,
+    style_sheet,
+    sweep,
+)
+from var_core.serving.sheets import enlarge, write_animation
+
+PREVIEW_SIDE = 256  # pixels; smaller previews are enlarged before they are compressed
+TOKEN_MAP_SIDE = 64  # pixels
+KEEP_FILES_SECONDS = 6 * 3600
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the page shows after a scale; None leaves a part as it is.
+
+    Attributes:
+        picture: a preview, or at the end the PNG file.
+        strip: HTML of all scales.
+        status: a sentence.
+        seed: of the first picture.
+        scale: of the scrubber.
+        files: at the end the PNG files of several pictures, none of a single one.
+        run: at the end, what was drawn.
+        history: at the end, with this run.
+    """
+
+    picture: Image.Image | str | None = None
+    strip: str | None = None
+    status: str | None = None
+    seed: int | None = None
+    scale: int | None = None
+    files: tuple[str, ...] | None = None
+    run: Run | None = None
+    history: History | None = None
+
+
+class Studio:
+    """The handlers of the page, around one engine.
+
+    Args:
+        engine: draws.
+        model_name: shown on the page and written into recipes.
+        folder: where finished pictures go.
+    """
+
+    def __init__(self, engine: Engine, model_name: str, folder: Path) -> None:
+        self.engine = engine
+        self.model_name = model_name
+        self.folder = folder
+        self.controls = Controls(engine.first, model_name)
+        self.labels = engine.first.labels
+        self.sides = engine.first.transformer.schedule.sides
+
+    def draw(self, what: str, *inputs: object) -> Iterator[Moment]:
+        """Draw; the last moment is the finished one.
+
+        Args:
+            what: "pictures", "styles", "grid" or "rest" (from the scrubber's scale on).
+            inputs: the values of all controls, whether the seed is kept, the last run, the scale
+                of the scrubber, the guidances and the number of seeds of a grid, the history.
+
+        Raises:
+            ValueError: if a value is out of range; nothing has been drawn then.
+            OSError: if the pictures cannot be saved.
+        """
+        *values, keep_seed, run, scale, guidances, num_seeds, history = inputs
+        place = self.controls.names.index("seed")
+        if not keep_seed:
+            values[place] = random_seed() // 2  # leaves room to count up
+        choice = self.controls.read(values)
+        label, seed, options = choice.label, choice.seed, choice.options
+        if what == "pictures":
+            request = count_up(label, seed, choice.count, options)
+        elif what == "styles":
+            request = style_sheet(label, self.labels.attributes[-1].values, seed, options)
+        elif what == "grid":
+            request = sweep(label, parse_numbers(str(guidances)), num_seeds, seed, options)
+        else:
+            request = branch(run, scale, label, seed, options)
+        yield from self._stream(request, values, choice, history)
+
+    def draw_again(self, place: int, history: History) -> Iterator[Moment]:
+        """Draw an entry of the history again, to the same pixels.
+
+        Raises:
+            ValueError: if there is no such entry.
+            OSError: if the pictures cannot be saved.
+        """
+        entry = history[check_place(history, place)]
+        choice = self.controls.read(entry.values)
+        for moment in self._stream(entry.request, list(entry.values), choice, ()):
+            yield replace(moment, history=None)
+
+    def _stream(
+        self, request: Request, values: list[object], choice: Choice, history: History
+    ) -> Iterator[Moment]:
+        pipeline = self.engine.pipeline(choice.precision)
+        total, seed = len(self.sides), request.seeds[0]
+        started, paused = time.monotonic(), 0.0
+        thumbnails: list[str] = []
+        for run in draw_run(pipeline, request):
+            number = len(run.frames)
+            sheet = run.sheet(number)
+            thumbnails.append(thumbnail_url(sheet))
+            if number < total:
+                strip = strip_html(thumbnails, self.sides)
+                status = f"Scale {number} of {total}"
+                yield Moment(enlarge(sheet, PREVIEW_SIDE), strip, status, seed)
+                time.sleep(choice.pause)
+                paused += choice.pause
+        seconds = time.monotonic() - started - paused
+        paths = save_run(pipeline, self.model_name, run, self._new_folder(), choice.with_recipe)
+        words = self._words(run)
+        pictures = tuple(str(path) for path in (paths[:-1] or paths))
+        entry = Entry(request, tuple(values), words, thumbnails[-1], pictures)
+        if len(run.labels) == 1:  # now the true decodes, pixel for pixel
+            thumbnails = [png_url(frame) for (frame,) in run.frames]
+        yield Moment(
+            str(paths[-1]),
+            strip_html(thumbnails, self.sides),
+            f"Done in {seconds:.2f} s, seed {seed}: {words}",
+            seed,
+            total,
+            pictures if len(pictures) > 1 else (),
+            run,
+            remember(history, entry),
+        )
+
+    def _words(self, run: Run) -> str:
+        """What was drawn."""
+        names = [name for name in self.labels.names(run.labels[0]).values() if name]
+        drawn = ", ".join(names) or "anything"
+        return f"{len(run.labels)} pictures, the first {drawn}" if len(run.labels) > 1 else drawn
+
+    def scrub(self, run: Run, scale: int) -> str:
+        """The true decode after a scale, as a PNG file.
+
+        Raises:
+            ValueError: if the scale is out of range.
+        """
+        return self._write(run.sheet(check_int("scale", scale, 1, len(run.frames))))
+
+    def animate(self, run: Run | None) -> str:
+        """The forming of the last picture as a WebP file.
+
+        Raises:
+            ValueError: if there is none yet.
+            OSError: if it cannot be saved.
+        """
+        if run is None:
+            raise ValueError("there is no picture yet to animate: press Generate first")
+        path = self._new_folder() / f"forming-seed{run.request.seeds[0]}.webp"
+        write_animation(path, [run.sheet(number) for number in range(1, len(run.frames) + 1)])
+        return str(path)
+
+    def archive(self, history: History) -> str:
+        """All pictures of the history as a zip file.
+
+        Raises:
+            ValueError: if there are none.
+            OSError: if it cannot be saved.
+        """
+        path = self._new_folder() / "var-studio.zip"
+        write_archive(path, history)
+        return str(path)
+
+    def last_seed(self, run: Run | None) -> int:
+        """The seed of the last picture.
+
+        Raises:
+            ValueError: if there is none yet.
+        """
+        if run is None:
+            raise ValueError("there is no picture yet whose seed could be used: press Generate")
+        return run.request.seeds[0]
+
+    def frame_file(self, run: Run | None, scale: int) -> str:
+        """The first picture after a scale, as a PNG file.
+
+        Raises:
+            ValueError: if there is none yet, or the scale is out of range.
+        """
+        if run is None:
+            raise ValueError("there is no picture yet to use: press Generate first")
+        frames = run.frames[check_int("scale", scale, 1, len(run.frames)) - 1]
+        return self._write(frames[0])
+
+    def tokenize(self, path: str) -> tuple[str, str, str, Reconstruction]:
+        """What the tokenizer makes of a picture.
+
+        Args:
+            path: of a PNG, JPEG or WebP file.
+
+        Returns:
+            HTML of the reconstructions and of the token maps, a sentence, and the reconstruction.
+
+        Raises:
+            ValueError: if it is no such file, or too large.
+        """
+        result = reconstruct(self.engine.first, read_image(path))
+        colours = code_colours(self.engine.first)
+        maps = [token_map_image(one[0], colours, TOKEN_MAP_SIDE) for one in result.token_maps]
+        num_tokens = self.engine.first.transformer.schedule.num_tokens
+        return (
+            strip_html([png_url(frame) for frame in result.frames], self.sides),
+            tokens_html([png_url(one) for one in maps], self.sides, result.bits, result.psnr),
+            f"{num_tokens} tokens, {result.bits[-1]} bits, PSNR {result.psnr[-1]:.1f} dB",
+            result,
+        )
+
+    def look(self, result: Reconstruction, scale: int) -> tuple[str, str]:
+        """Reconstruction and error map after a scale, as PNG files.
+
+        Raises:
+            ValueError: if the scale is out of range.
+        """
+        frame = result.frames[check_int("scale", scale, 1, len(result.frames)) - 1]
+        return self._write(frame), self._write(error_map(result.source, frame))
+
+    def branch_off(self, result: Reconstruction | None, scale: int) -> Moment:
+        """Make a tokenized picture the one to redraw from.
+
+        Raises:
+            ValueError: if there is none yet, or the scale is out of range.
+        """
+        if result is None:
+            raise ValueError("there is no picture yet to branch from: drop one first")
+        total = len(self.sides)
+        scale = min(check_int("scale", scale, 1, total), total - 1)
+        run = run_from_tokens(self.engine.first, result.token_maps, self.engine.first.options())
+        return Moment(
+            self.scrub(run, scale),
+            strip_html([png_url(frame) for (frame,) in run.frames], self.sides),
+            f"Your picture after {scale} scales. Choose labels, then press Redraw from this scale",
+            scale=scale,
+            files=(),
+            run=run,
+        )
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def _write(self, image: Image.Image) -> str:
+        path = self._new_folder() / "picture.png"
+        write_png(path, image, None)
+        return str(path)
+
+    def sweep_files(self) -> None:
+        """Delete finished pictures that are six hours old."""
+        for folder in self.folder.iterdir():
+            if time.time() - folder.stat().st_mtime > KEEP_FILES_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
