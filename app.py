@@ -265,7 +265,7 @@ class Page:
             self.redraw = gr.Button("Redraw from this scale", elem_id="redraw", min_width=160)
         with gr.Row():
             self.animate = gr.Button("Save animation", size="sm", elem_id="animate")
-            self.use = gr.Button("Use as input", size="sm", elem_id="use")
+            self.use = gr.Button("Send to Tokenizer", size="sm", elem_id="use")
         self.files = gr.Files(label="Pictures", visible=False, height=170, elem_id="files")
 
     def _build_history(self) -> None:
@@ -528,7 +528,7 @@ def launch(demo: gr.Blocks, host: str | None, port: int | None, block: bool) -> 
         prevent_thread_lock=not block,
         theme=page_theme(),
         css_paths=ASSETS / "style.css",
-        js=(ASSETS / "page.js").read_text("utf-8"),
+        js=f"() => {{{(ASSETS / 'page.js').read_text('utf-8')}}}",
         footer_links=[],
         max_file_size="10mb",
         run_history=False,

@@ -1,55 +1,55 @@
-() => {
-  const find = (id) => document.querySelector(`#${id}`);
-  const press = (id) => find(id)?.click();
+// runs once the page is there
+const find = (id) => document.querySelector(`#${id}`);
+const press = (id) => find(id)?.click();
 
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      press("generate");
-    } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
-      press("stop");
-    }
-  });
-
-  // a PNG dropped anywhere but on an upload area gives its settings back
-  const isOurs = (event) =>
-    event.dataTransfer?.types.includes("Files") && !event.target.closest("#source");
-  document.addEventListener("dragover", (event) => {
-    if (isOurs(event)) event.preventDefault();
-  });
-  document.addEventListener("drop", (event) => {
-    if (!isOurs(event) || !event.dataTransfer.files.length) return;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    const input = document.querySelector("#exchange input[type=file]");
-    input.files = event.dataTransfer.files;
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-  });
+    press("generate");
+  } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
+    press("stop");
+  }
+});
 
-  // gradio names its empty pictures, but gives them no role that may have a name
-  const nameEmpty = () =>
-    document
-      .querySelectorAll("[aria-label='Empty value']:not([role])")
-      .forEach((empty) => empty.setAttribute("role", "img"));
-  nameEmpty();
-  new MutationObserver(nameEmpty).observe(document.body, { childList: true, subtree: true });
+// a PNG dropped anywhere but on an upload area gives its settings back
+const isOurs = (event) =>
+  event.dataTransfer?.types.includes("Files") && !event.target.closest("#source");
+document.addEventListener("dragover", (event) => {
+  if (isOurs(event)) event.preventDefault();
+});
+document.addEventListener("drop", (event) => {
+  if (!isOurs(event) || !event.dataTransfer.files.length) return;
+  event.preventDefault();
+  const input = document.querySelector("#exchange input[type=file]");
+  input.files = event.dataTransfer.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});
 
-  const status = find("status");
-  status?.setAttribute("role", "status");
-  status?.setAttribute("aria-live", "polite");
+// gradio names its empty pictures, but gives them no role that may have a name
+const nameEmpty = () =>
+  document
+    .querySelectorAll("[aria-label='Empty value']:not([role])")
+    .forEach((empty) => empty.setAttribute("role", "img"));
+nameEmpty();
+new MutationObserver(nameEmpty).observe(document.body, { childList: true, subtree: true });
 
-  window.varStudio = {
-    link(names, values) {
-      const query = new URLSearchParams();
-      names.forEach((name, index) => {
-        const value = values[index];
-        if (value !== "" && value !== null) query.set(name, String(value));
-      });
-      const address = `${location.origin}${location.pathname}?${query}`;
-      history.replaceState(null, "", address);
-      navigator.clipboard?.writeText(address).catch(() => {});
-    },
-    save() {
-      press("download");
-    },
-  };
-}
+// the sentence alone is spoken, not the running seconds of the queue beside it
+const status = document.querySelector("#status .html-container");
+status?.setAttribute("role", "status");
+status?.setAttribute("aria-live", "polite");
+
+window.varStudio = {
+  link(names, values) {
+    const query = new URLSearchParams();
+    names.forEach((name, index) => {
+      const value = values[index];
+      if (value !== "" && value !== null) query.set(name, String(value));
+    });
+    const address = `${location.origin}${location.pathname}?${query}`;
+    history.replaceState(null, "", address);
+    navigator.clipboard?.writeText(address).catch(() => {});
+  },
+  save() {
+    press("download");
+  },
+};

@@ -1,25 +1,18 @@
 """Tiny models with seeded weights, and the embedded one."""
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
 
+from tests.server import ROOT, running_app
 from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.labels import Attribute
 from var_core.tokenizer.init import init_tokenizer
 from var_core.transformer import init_weights
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-ROOT = Path(__file__).parent.parent
-START_SECONDS = 120
 SIDES = (1, 2, 3, 4)
 EMBEDDED_MODEL = ROOT / "assets" / "models" / "emoji64"
 
@@ -87,31 +80,10 @@ def embedded() -> VARPipeline:
     return VARPipeline.from_pretrained(EMBEDDED_MODEL)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the app, really started; at the end its log must hold no traceback."""
-    port = free_port()
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=file, stderr=file
-        )
-    address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        assert server.poll() is None and time.monotonic() < deadline, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.3)
-    yield address
-    server.terminate()
-    server.wait(20)
+    with running_app(log) as address:
+        yield address
     assert "Traceback" not in log.read_text()

@@ -14,7 +14,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
 from var_core.serving.recipe import read_recipe

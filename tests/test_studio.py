@@ -132,8 +132,13 @@ def test_a_style_sheet_has_every_style_from_one_seed(studio: Studio) -> None:
     assert run.labels == ((0, 0, 0), (0, 0, 1), (0, 0, 2))
     assert run.request.seeds == (5, 5, 5)
     assert run.request.captions == ("flat", "round", "3d")
-    with pytest.raises(ValueError, match="at most 8 pictures, not 1000"):
-        style_sheet((0,), [str(n) for n in range(1000)], 1, run.request.options[0])
+    open_emoji = ask(studio, "styles", seed=5)[-1].run.labels
+    assert len({label[:2] for label in open_emoji}) == 1 and open_emoji[0][1] < 4
+
+
+def test_too_many_styles_are_refused(class_pipeline: VARPipeline) -> None:
+    with pytest.raises(ValueError, match="at most 8 pictures, not 10"):
+        style_sheet(class_pipeline, (0,), 1, class_pipeline.options())
 
 
 def test_each_picture_of_a_grid_is_the_one_of_its_guidance_and_seed(studio: Studio) -> None:
@@ -177,7 +182,8 @@ def test_redrawing_keeps_the_scales_up_to_the_scrubber(studio: Studio) -> None:
     smooth = ask(studio, smooth=True)[-1].run
     for state, scale, message in (
         (None, 2, "press Generate first"),
-        (run, 4, "scale must be"),
+        (run, 4, "nothing is left to draw after the last scale"),
+        (run, 0, "scale must be a whole number from 1 to 3"),
         (smooth, 2, "no tokens to keep"),
     ):
         with pytest.raises(ValueError, match=message):

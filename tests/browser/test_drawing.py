@@ -19,11 +19,20 @@ from tests.browser.conftest import (
     strip_pictures,
     wait_done,
 )
-from tests.conftest import EMBEDDED_MODEL, ROOT, START_SECONDS
+from tests.conftest import EMBEDDED_MODEL
+from tests.server import ROOT, START_SECONDS
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
 from var_core.images import tensor_to_uint8
 
+SEEN = """node => {
+  const box = node.getBoundingClientRect();
+  const x = box.x + box.width / 2, y = box.y + box.height / 2;
+  const inside = parent => !parent || (
+    (getComputedStyle(parent).overflow === "visible" || parent.clientHeight >= box.height)
+    && inside(parent.parentElement));
+  return box.height > 8 && y > 0 && y < innerHeight && x < innerWidth && inside(node.parentElement);
+}"""
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
@@ -128,6 +137,8 @@ def test_a_stopped_run_frees_the_engine_for_the_next_visitor(page: Page, browser
     other, wrong = open_page(context, url)
     other.locator("#generate").click()
     expect(other.locator("#status")).to_contain_text("queue: 1/1", timeout=10_000)
+    place = other.locator("#status").get_by_text("queue: 1/1")
+    assert place.evaluate(SEEN), "the place in the queue is covered or out of view"
     assert other.locator("#strip img").count() == 0
     page.locator("#stop").click()
     expect(page.locator("#status")).to_contain_text("Stopped")

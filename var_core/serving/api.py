@@ -144,8 +144,9 @@ class Api:
             seed: of every picture.
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
-        names = self.engine.first.labels.attributes[-1].values
-        request = style_sheet(self._label(labels), names, seed, self._options(options))
+        request = style_sheet(
+            self._pipeline(options), self._label(labels), seed, self._options(options)
+        )
         return self._draw(request, options)
 
     def sweep(

@@ -72,24 +72,29 @@ def count_up(label: tuple[int, ...], seed: int, count: int, options: SamplingOpt
 
 
 def style_sheet(
-    label: tuple[int, ...], names: Sequence[str], seed: int, options: SamplingOptions
+    pipeline: VARPipeline, label: tuple[int, ...], seed: int, options: SamplingOptions
 ) -> Request:
     """A label with every value of its last attribute, all from the same seed.
 
     Args:
+        pipeline: its last attribute is taken; it draws the other ones where they are open, once
+            for the whole sheet.
         label: the other attributes are taken from it.
-        names: of the last attribute's values.
         seed: of every picture.
         options: of every picture.
 
     Raises:
         ValueError: if the seed is out of range, or there are too many values for one sheet.
     """
-    seed, count = check_int("seed", seed, 0, MAX_SEED), len(names)
+    seed, names = check_int("seed", seed, 0, MAX_SEED), pipeline.labels.attributes[-1].values
+    count = len(names)
     if count > MAX_COUNT:
         raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
+    given = torch.tensor([(*label[:-1], count)], device=pipeline.device)
+    generators = generators_from_seeds([seed], pipeline.device)
+    label = tuple(pipeline.fill_open_labels(given, generators)[0].tolist())
     labels = tuple((*label[:-1], value) for value in range(count))
-    return Request(labels, (seed,) * count, (options,) * count, captions=tuple(names))
+    return Request(labels, (seed,) * count, (options,) * count, captions=names)
 
 
 def sweep(
@@ -145,7 +150,13 @@ def branch(
         raise ValueError("there is no picture yet to go on from: press Generate first")
     if any(one.smooth for one in run.request.options):
         raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
-    keep = check_int("scale", scale, 1, len(run.token_maps) - 1)
+    total = len(run.token_maps)
+    if scale == total:
+        raise ValueError(
+            "nothing is left to draw after the last scale: look at an earlier one first, "
+            f"1 to {total - 1}"
+        )
+    keep = check_int("scale", scale, 1, total - 1)
     count = len(run.labels)
     return Request(
         (label,) * count,

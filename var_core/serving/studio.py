@@ -105,7 +105,7 @@ class Studio:
         if what == "pictures":
             request = count_up(label, seed, choice.count, options)
         elif what == "styles":
-            request = style_sheet(label, self.labels.attributes[-1].values, seed, options)
+            request = style_sheet(self.engine.first, label, seed, options)
         elif what == "grid":
             request = sweep(label, parse_numbers(str(guidances)), num_seeds, seed, options)
         else:

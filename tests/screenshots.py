@@ -1,0 +1,97 @@
+"""Screenshots of the page for the README: `python -m tests.screenshots --out assets/screenshots`.
+
+Real server, shipped weights, Debian's chromium; the labels and seeds below, first tries.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser.conftest import (
+    CHROMIUM,
+    CHROMIUM_FLAGS,
+    VIEWS,
+    choose,
+    draw,
+    open_page,
+    set_number,
+)
+from tests.server import running_app
+
+SHARP = 1.5  # device pixels per CSS pixel
+
+
+def red_apple(page: Page) -> None:
+    """An apple."""
+    choose(page, "emoji", "red apple")
+    choose(page, "style", "fluent-3d")
+    set_number(page, "seed", "7")
+    draw(page)
+
+
+def several_drawings(page: Page) -> None:
+    """Eight pictures of one category, after two others."""
+    red_apple(page)
+    choose(page, "emoji", "penguin")
+    draw(page)
+    choose(page, "emoji", "any emoji")
+    choose(page, "style", "any style")
+    choose(page, "category", "animal-bird")
+    set_number(page, "count", "8")
+    draw(page)
+
+
+def style_sheet(page: Page) -> None:
+    """One emoji in every style."""
+    choose(page, "emoji", "fox")
+    set_number(page, "seed", "7")
+    draw(page, "styles")
+
+
+def tokenizer(page: Page) -> None:
+    """The tokenizer on a picture that was drawn before."""
+    choose(page, "emoji", "fox")
+    choose(page, "style", "noto")
+    set_number(page, "seed", "7")
+    draw(page)
+    page.locator("#use").click()
+    expect(page.locator("#error img")).to_be_visible(timeout=20_000)
+
+
+SHOTS = {  # name: view, theme, what to do first
+    "desktop-light": ("desktop", "light", red_apple),
+    "desktop-dark": ("desktop", "dark", several_drawings),
+    "phone": ("phone", "light", red_apple),
+    "style-sheet": ("desktop", "light", style_sheet),
+    "tokenizer": ("desktop", "light", tokenizer),
+}
+
+
+def main() -> None:
+    """Take all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder for PNG files")
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_app(Path(folder) / "log") as url,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        for name, (view, theme, act) in SHOTS.items():
+            context = browser.new_context(locale="en-US", device_scale_factor=SHARP, **VIEWS[view])
+            page, _ = open_page(context, f"{url}/?__theme={theme}")
+            act(page)
+            page.mouse.move(0, 0)
+            page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+            page.wait_for_timeout(600)
+            page.screenshot(path=out / f"{name}.png", full_page=view == "desktop")
+            print(out / f"{name}.png")
+            context.close()
+
+
+if __name__ == "__main__":
+    main()

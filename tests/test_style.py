@@ -1,0 +1,27 @@
+"""The page's style sheet: browsers drop what they cannot parse without a word."""
+
+import tinycss2
+
+from app import ASSETS
+
+
+def test_the_style_sheet_has_no_errors() -> None:
+    rules = tinycss2.parse_stylesheet(
+        (ASSETS / "style.css").read_text("utf-8"), skip_comments=True, skip_whitespace=True
+    )
+    found = []
+    while rules:
+        rule = rules.pop()
+        if rule.type == "at-rule":
+            rules += tinycss2.parse_rule_list(
+                rule.content, skip_comments=True, skip_whitespace=True
+            )
+            continue
+        if rule.type == "qualified-rule":
+            found += tinycss2.parse_declaration_list(
+                rule.content, skip_comments=True, skip_whitespace=True
+            )
+        else:
+            found.append(rule)
+    wrong = [str(one) for one in found if one.type != "declaration"]
+    assert wrong == [] and len(found) > 50
