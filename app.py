@@ -34,6 +34,7 @@ EMBEDDED_MODEL = ASSETS / "models" / "emoji64"
 MAX_QUEUE = 32
 EXIT_BAD_INPUT = 2
 EXIT_PORT_IN_USE = 4
+ENGINE = {"concurrency_id": "engine", "concurrency_limit": 1}  # one at a time draws
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 SPOKEN = QUICK | {"queue": True, "concurrency_limit": None}  # may say something: words need a queue
 
@@ -331,8 +332,7 @@ class Page:
         self.shown += [self.history, self.shelf]
         engine = {
             "outputs": self.shown,
-            "concurrency_id": "engine",
-            "concurrency_limit": 1,
+            **ENGINE,
             "trigger_mode": "once",
             "show_progress": "minimal",
             "show_progress_on": self.status,
@@ -373,10 +373,11 @@ class Page:
         seed, keep = self.inputs["seed"], self.keep_seed
 
         @clear_errors
-        def restore(path: str) -> list[object]:
-            found = controls.from_recipe(path)
-            gr.Info("The settings of that picture are back: press Generate to draw it again.")
-            return [*found, True]
+        def restore(path: str) -> tuple:
+            found, moment = studio.restore(path)
+            gr.Info(moment.status)
+            stage, strip, status, _, *rest = widgets(moment)  # the seed is among the values
+            return *found, True, stage, strip, status, *rest
 
         def from_link(request: gr.Request) -> list[object]:
             query = dict(request.query_params)
@@ -397,7 +398,8 @@ class Page:
         seed.input(None, None, keep, js="() => true", **QUICK)
         sampling = [self.inputs[name] for name in PRESET_OPTIONS]
         self.preset.input(clear_errors(controls.preset), self.preset, sampling, **QUICK)
-        self.drop.upload(restore, self.drop, [*values, keep], **SPOKEN)
+        restored = [*values, keep, *(part for part in self.shown if part is not seed)]
+        self.drop.upload(restore, self.drop, restored, **SPOKEN | ENGINE)
         self.demo.load(from_link, None, [*values, keep], **SPOKEN)
         link = f"(...values) => varStudio.link({controls.names}, values)"
         self.link.click(None, values, None, js=link)
@@ -460,9 +462,9 @@ class Page:
             analyse,
             self.source,
             [self.frames, self.tokens, self.report, self.result, self.look],
-            concurrency_id="engine",
             show_progress="hidden",
             api_visibility="private",
+            **ENGINE,
         ).success(look, looked_at, shown, **QUICK)
         self.look.input(look, looked_at, shown, **QUICK)
         self.frames.pick(picked_scale, None, self.look, **QUICK).then(
@@ -473,7 +475,7 @@ class Page:
     def _connect_api(self) -> None:
         api = Api(self.studio.engine, self.studio.model_name)
         for endpoint in (api.generate, api.stream, api.styles, api.sweep, api.redraw, api.tokenize):
-            gr.api(clear_errors(endpoint), concurrency_id="engine")
+            gr.api(clear_errors(endpoint), **ENGINE)
         for endpoint in (api.recipe, api.about):
             gr.api(clear_errors(endpoint), queue=False)
 

@@ -38,6 +38,12 @@ const status = document.querySelector("#status .html-container");
 status?.setAttribute("role", "status");
 status?.setAttribute("aria-live", "polite");
 
+document.querySelectorAll(".dice").forEach((dice) => {
+  const words = `Random ${dice.id.replace("dice-", "")}`;
+  dice.setAttribute("aria-label", words);
+  dice.title = words;
+});
+
 window.varStudio = {
   link(names, values) {
     const query = new URLSearchParams();

@@ -23,9 +23,9 @@ def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_all_events_that_draw_share_one_place_and_bypass_is_closed(page: app.Page) -> None:
     api = {"tokenize", "generate", "stream", "styles", "sweep", "redraw"}
-    names = {"draw", "draw_again", "analyse"} | api
+    names = {"draw", "draw_again", "analyse", "restore"} | api
     drawing = [fn for fn in page.demo.fns.values() if getattr(fn.fn, "__name__", "") in names]
-    assert len(drawing) == 4 + 1 + 1 + len(api)  # buttons, history, tokenizer tab
+    assert len(drawing) == 4 + 1 + 1 + 1 + len(api)  # buttons, history, tokenizer, PNG
     assert {fn.concurrency_id for fn in drawing} == {"engine"}
     assert page.demo.api_open is False
 

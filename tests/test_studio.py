@@ -13,7 +13,7 @@ from var_core import VARPipeline, generators_from_seeds
 from var_core.serving import studio as studio_module
 from var_core.serving.engine import Engine
 from var_core.serving.history import MAX_ENTRIES
-from var_core.serving.recipe import read_recipe
+from var_core.serving.recipe import read_recipe, write_png
 from var_core.serving.runs import style_sheet
 from var_core.serving.studio import Moment, Studio
 
@@ -200,6 +200,23 @@ def test_a_several_pictures_branch_keeps_each_its_own_scales(studio: Studio) -> 
         keep=[tokens[1:2] for tokens in run.token_maps[:2]],
     )
     assert np.array_equal(np.asarray(alone.images[0]), np.asarray(last.frames[-1][1]))
+
+
+def test_a_png_of_a_branch_brings_its_kept_scales_back(studio: Studio, tmp_path: Path) -> None:
+    run = ask(studio, emoji="cat", style="flat", seed=5)[-1].run
+    path = ask(studio, "rest", emoji="dog", style="3d", seed=6, run=run, scale=2)[-1].picture
+    values, moment = studio.restore(path)
+    assert moment.scale == 2 and "first 2 scales" in moment.status
+    named = dict(zip(studio.controls.names, values, strict=True))
+    again = ask(studio, "rest", **named, run=moment.run, scale=moment.scale)[-1]
+    assert Path(again.picture).read_bytes() == Path(path).read_bytes()
+    whole, moment = studio.restore(ask(studio, emoji="cat")[-1].picture)
+    assert moment.run is None and "cat" in whole
+    recipe = read_recipe(path)
+    for kept in ([[99]], [[1], [1, 2]], "ab", [[1.5]], [[0]] * 9, [[2**70]], 7):
+        write_png(tmp_path / "bad.png", Image.new("RGB", (8, 8)), {**recipe, "kept": kept})
+        with pytest.raises(ValueError, match=r"the recipe of bad\.png is damaged"):
+            studio.restore(str(tmp_path / "bad.png"))
 
 
 def test_the_history_draws_an_entry_again_to_the_byte(studio: Studio) -> None:

@@ -37,7 +37,7 @@ def test_an_emoji_fills_in_its_category_and_is_found_by_its_tag(page: Page) -> N
 
 
 def test_dice_pick_within_what_is_chosen(page: Page) -> None:
-    page.locator("#dice-style").click()
+    page.get_by_role("button", name="Random style").click()
     expect(page.locator("#style input")).not_to_have_value("any style")
     choose(page, "category", "food-fruit")
     page.locator("#dice-emoji").click()

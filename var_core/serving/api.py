@@ -187,7 +187,7 @@ class Api:
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
         pipeline, settings = self._pipeline(options), self._options(options)
-        run = run_from_tokens(pipeline, self._tokens(token_maps), settings)
+        run = run_from_tokens(pipeline, self._tokens(token_maps))
         request = branch(run, scale, self._label(labels), seed, settings)
         return self._draw(request, options)
 

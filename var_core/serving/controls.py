@@ -5,11 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from var_core.devices import PRECISIONS
 from var_core.labels import Attribute
 from var_core.pipeline import VARPipeline
 from var_core.ranges import check_float, check_int
-from var_core.sampling import MAX_SEED, SamplingOptions
+from var_core.sampling import MAX_SEED, KeepScales, SamplingOptions
 from var_core.serving.recipe import read_recipe
 from var_core.serving.runs import MAX_COUNT
 
@@ -154,6 +157,26 @@ class Controls:
                 *[found.get(option, value) for option, value in defaults],
             ]
         )
+
+    def kept_scales(self, path: str | Path) -> tuple[Tensor, ...]:
+        """Token maps (1, S, S) that a PNG's picture went on from; none if it was drawn whole.
+
+        Raises:
+            ValueError: if they do not fit the model.
+        """
+        kept = (read_recipe(path) or {}).get("kept", [])
+        quantizer = self.pipeline.tokenizer.quantizer
+        sides = quantizer.schedule.sides
+        try:
+            maps = tuple(
+                torch.tensor(tokens, device=self.pipeline.device).view(1, side, side)
+                for tokens, side in zip(kept, sides[: len(kept)], strict=True)
+            )
+            if maps:
+                KeepScales(quantizer, maps)
+        except (TypeError, RuntimeError, ValueError, OverflowError) as error:
+            raise ValueError(f"the recipe of {Path(path).name} is damaged") from error
+        return maps
 
     def from_query(self, query: Mapping[str, str]) -> tuple[list[object], list[str]]:
         """Values of a link, and a sentence for each that was left out because it is wrong."""

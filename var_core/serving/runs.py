@@ -215,19 +215,16 @@ def _runs(steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run) -> 
         yield run
 
 
-def run_from_tokens(
-    pipeline: VARPipeline, token_maps: Sequence[Tensor], options: SamplingOptions
-) -> Run:
+def run_from_tokens(pipeline: VARPipeline, token_maps: Sequence[Tensor]) -> Run:
     """A finished run around the token maps of one picture that nobody drew, to branch from.
 
     Args:
         pipeline: whose tokenizer made them.
         token_maps: of all scales, (1, S, S) each.
-        options: for the record.
     """
     with torch.inference_mode():
         latents = pipeline.tokenizer.quantizer.sum_scales(token_maps)
         images = tensor_to_images(pipeline.decode_latent(torch.cat(latents)))
     label = pipeline.labels.null
-    request = Request((label,), (0,), (options,))
+    request = Request((label,), (0,), (pipeline.options(),))
     return Run(request, (label,), tuple((image,) for image in images), tuple(token_maps))

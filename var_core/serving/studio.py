@@ -124,6 +124,31 @@ class Studio:
         for moment in self._stream(entry.request, list(entry.values), choice, ()):
             yield replace(moment, history=None)
 
+    def restore(self, path: str) -> tuple[list[object], Moment]:
+        """The settings of a PNG that was drawn here.
+
+        Returns:
+            Values of the controls, and what the page shows: for a picture that went on from the
+            coarse scales of an earlier one, that picture drawn again, so that it can be redrawn.
+
+        Raises:
+            ValueError: if there is no recipe, or it is damaged or of another model.
+            OSError: if the picture cannot be saved.
+        """
+        values = self.controls.from_recipe(path)
+        kept = self.controls.kept_scales(path)
+        if not kept:
+            sentence = "The settings of that picture are back. Press Generate to draw it again"
+            return values, Moment(status=sentence)
+        choice = self.controls.read(values)
+        request = Request((choice.label,), (choice.seed,), (choice.options,), kept)
+        *_, last = self._stream(request, values, replace(choice, pause=0.0), ())
+        sentence = (
+            f"The settings of that picture are back, and its first {len(kept)} scales. "
+            "Press Redraw from this scale to draw it again"
+        )
+        return values, replace(last, status=sentence, scale=len(kept), history=None)
+
     def _stream(
         self, request: Request, values: list[object], choice: Choice, history: History
     ) -> Iterator[Moment]:
@@ -260,7 +285,7 @@ class Studio:
             raise ValueError("there is no picture yet to branch from: drop one first")
         total = len(self.sides)
         scale = min(check_int("scale", scale, 1, total), total - 1)
-        run = run_from_tokens(self.engine.first, result.token_maps, self.engine.first.options())
+        run = run_from_tokens(self.engine.first, result.token_maps)
         return Moment(
             self.scrub(run, scale),
             strip_html([png_url(frame) for (frame,) in run.frames], self.sides),
