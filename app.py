@@ -260,14 +260,16 @@ class Page:
                 self.total,
                 step=1,
                 label="Look at scale",
-                info="the true picture after so many scales",
+                info="the picture as it is after so many scales",
                 elem_id="scale",
             )
-            self.redraw = gr.Button("Redraw from this scale", elem_id="redraw", min_width=160)
+            self.redraw = gr.Button(
+                "Redraw from an earlier scale", interactive=False, elem_id="redraw", min_width=160
+            )
         with gr.Row():
             self.animate = gr.Button("Save animation", size="sm", elem_id="animate")
             self.use = gr.Button("Send to Tokenizer", size="sm", elem_id="use")
-        self.files = gr.Files(label="Pictures", visible=False, height=170, elem_id="files")
+        self.files = gr.Files(label="Pictures", visible=False, interactive=False, elem_id="files")
 
     def _build_history(self) -> None:
         gr.Markdown("### Drawn so far", elem_id="history-title")
@@ -365,7 +367,14 @@ class Page:
         chosen = [self.place, self.keep_seed, *self.inputs.values()]
         picked = self.shelf.restore(pick, self.history, chosen, **SPOKEN)
         running.append(picked.success(draw_again, [self.place, self.history], **engine))
-        self.stop.click(lambda: "Stopped", None, self.status, cancels=running, **QUICK)
+
+        def stopped(run: Run | None) -> tuple:
+            if run is None:
+                return "Stopped", gr.skip()
+            return "Stopped", studio.scrub(run, len(run.frames))
+
+        halted = [self.status, self.stage]
+        self.stop.click(stopped, self.run, halted, cancels=running, **QUICK)
 
     def _connect_controls(self) -> None:
         studio, controls, values = self.studio, self.controls, list(self.inputs.values())
@@ -425,6 +434,9 @@ class Page:
             return gr.Tabs(selected="tokenizer"), studio.frame_file(run, scale)
 
         looked_at = [self.run, self.scale]
+        self.scale.change(
+            None, self.scale, self.redraw, js=f"scale => varStudio.redraw(scale, {self.total})"
+        )
         self.scale.input(scrub, looked_at, self.stage, **QUICK)
         self.strip.pick(picked_scale, None, self.scale, **QUICK).then(
             scrub, looked_at, self.stage, **QUICK
@@ -513,6 +525,10 @@ def page_theme() -> gr.themes.Base:
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         checkbox_label_background_fill_selected="*primary_600",
+        block_border_width="1px",
+        input_border_width="1px",
+        input_border_color="*neutral_400",
+        checkbox_border_color="*neutral_500",
         link_text_color="*primary_700",
         link_text_color_dark="*primary_300",
     )

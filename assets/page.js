@@ -5,9 +5,18 @@ const press = (id) => find(id)?.click();
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    press("generate");
+    document.activeElement?.blur(); // a box that is still being typed in settles first
+    setTimeout(() => press("generate"));
   } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
     press("stop");
+  }
+});
+
+// a click into a list's box is the start of a search: typing replaces what is there
+document.addEventListener("focusin", (event) => {
+  if (event.target.matches("input[role=combobox]")) {
+    requestAnimationFrame(() => event.target.select());
+    event.target.addEventListener("mouseup", (up) => up.preventDefault(), { once: true });
   }
 });
 
@@ -54,6 +63,14 @@ window.varStudio = {
     const address = `${location.origin}${location.pathname}?${query}`;
     history.replaceState(null, "", address);
     navigator.clipboard?.writeText(address).catch(() => {});
+    const button = find("link");
+    const words = button.textContent;
+    button.textContent = "Link copied";
+    setTimeout(() => (button.textContent = words), 1500);
+  },
+  redraw(scale, total) {
+    const words = scale < total ? `Redraw from scale ${scale}` : "Redraw from an earlier scale";
+    return { __type__: "update", value: words, interactive: scale < total };
   },
   save() {
     press("download");

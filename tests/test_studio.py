@@ -102,7 +102,7 @@ def test_the_scrubber_shows_decodes_of_token_map_prefixes(studio: Studio) -> Non
         ({"category": "fruit", "emoji": "cat"}, "belongs to category 'animal'"),
         ({"seed": -1}, "seed must be"),
         ({"seed": 1.5}, "seed must be"),
-        ({"seed": None}, "seed must be"),
+        ({"seed": None}, "type a seed from 0 to"),
         ({"guidance_scale": float("nan")}, "guidance_scale must be"),
         ({"guidance_scale": True}, "guidance_scale must be"),
         ({"pause": 60.0}, "pause must be"),
@@ -188,6 +188,15 @@ def test_redrawing_keeps_the_scales_up_to_the_scrubber(studio: Studio) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             ask(studio, "rest", run=state, scale=scale)
+
+
+def test_a_stopped_picture_can_be_gone_on_from(studio: Studio) -> None:
+    half = ask(studio, emoji="cat", seed=5)[1].run
+    assert len(half.frames) == 2
+    last = ask(studio, "rest", emoji="cat", seed=6, run=half, scale=2)[-1].run
+    assert all(map(torch.equal, half.token_maps, last.token_maps[:2]))
+    with pytest.raises(ValueError, match="scale must be a whole number from 1 to 2, got 3"):
+        ask(studio, "rest", run=half, scale=3)
 
 
 def test_a_several_pictures_branch_keeps_each_its_own_scales(studio: Studio) -> None:

@@ -78,9 +78,8 @@ def page(request: pytest.FixtureRequest, visitor: BrowserContext, url: str) -> I
 def choose(page: Page, name: str, text: str, words: str | None = None) -> None:
     """Pick from a dropdown the way a person does: click, type, take the first hit."""
     box = page.locator(f"#{name} input")
-    box.click()
-    box.fill("")
-    box.press_sequentially(text)
+    box.click()  # which selects what is there
+    page.keyboard.type(text)
     option = page.get_by_role("option").first
     expect(option).to_contain_text(words or text)  # filtered a moment after the last key
     option.click()

@@ -122,19 +122,26 @@ def test_stop_ends_a_run_half_way_and_the_next_one_works(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("#status")).to_contain_text("Stopped")
     page.wait_for_timeout(2500)
-    assert 2 <= page.locator("#strip img").count() <= 3
+    drawn = page.locator("#strip img").count()
+    assert 2 <= drawn <= 3
+    scale = int(page.locator("#scale input[type=number]").input_value())
+    assert 2 <= scale <= drawn
+    assert picture_bytes(page).startswith(b"\x89PNG")
+    before = strip_pictures(page)
     set_number(page, "pause", "0")
+    draw(page, "redraw")  # from where it was stopped
+    assert len(strip_pictures(page)) > len(before)
     page.keyboard.press("Control+Enter")
-    wait_done(page)
+    expect(page.locator("#history [data-restore]")).to_have_count(2, timeout=20_000)
 
 
 def test_a_stopped_run_frees_the_engine_for_the_next_visitor(page: Page, browser, url: str) -> None:
+    context = browser.new_context(locale="en-US")
+    other, wrong = open_page(context, url)
     open_box(page, "more")
     set_number(page, "pause", "1")
     page.locator("#generate").click()
     expect(page.locator("#strip img")).to_have_count(1, timeout=20_000)
-    context = browser.new_context(locale="en-US")
-    other, wrong = open_page(context, url)
     other.locator("#generate").click()
     expect(other.locator("#status")).to_contain_text("queue: 1/1", timeout=10_000)
     place = other.locator("#status").get_by_text("queue: 1/1")

@@ -32,8 +32,14 @@ QUERY = "/?pause=0"
 def test_an_emoji_fills_in_its_category_and_is_found_by_its_tag(page: Page) -> None:
     choose(page, "emoji", "apple, diet", words="red apple")
     expect(page.locator("#category input")).to_have_value("food-fruit")
-    choose(page, "category", "animal-bird")
+    choose(page, "emoji", "owl", words="\N{OWL} owl")  # not the bowl
+    choose(page, "category", "food-fruit")
     expect(page.locator("#emoji input")).to_have_value("any emoji")
+    page.locator("#emoji input").click()
+    page.keyboard.type("qwertyzz")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#emoji input")).to_have_value("any emoji")
+    expect(page.locator("#status")).to_contain_text("Done in ", timeout=20_000)
 
 
 def test_dice_pick_within_what_is_chosen(page: Page) -> None:
@@ -100,7 +106,9 @@ def test_the_scrubber_shows_a_scale_and_redraws_from_it(page: Page) -> None:
     expect(stage).not_to_have_attribute("src", source)
     assert np.array_equal(pixels(picture_bytes(page)), before[2])
     choose(page, "style", "twemoji")
+    expect(page.locator("#redraw")).to_have_text("Redraw from scale 3")
     draw(page, "redraw")
+    expect(page.locator("#redraw")).to_be_disabled()
     after = strip_pictures(page)
     same = [np.array_equal(old, new) for old, new in zip(before, after, strict=True)]
     assert same[:3] == [True] * 3 and not same[-1]
@@ -147,6 +155,7 @@ def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: P
     expect(page.locator("#keep-seed input")).to_be_checked()
     page.locator("#link").click()
     page.wait_for_url(re.compile("with_recipe=true"))
+    expect(page.locator("#link")).to_have_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.url and "emoji=red+apple" in copied
     set_number(page, "count", "1")
@@ -263,7 +272,7 @@ def test_the_tokenizer_tab_shows_what_the_tokenizer_makes(page: Page, tmp_path: 
     assert np.array_equal(pixels(picture_bytes(page, "error")), error)
 
     page.locator("#send").click()
-    expect(page.locator("#status")).to_contain_text("Redraw from this scale")
+    expect(page.locator("#status")).to_contain_text("press Redraw")
     choose(page, "emoji", "red apple")
     draw(page, "redraw")
     assert all(map(np.array_equal, strip_pictures(page)[:3], shown[:3]))

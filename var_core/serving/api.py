@@ -188,7 +188,8 @@ class Api:
         """
         pipeline, settings = self._pipeline(options), self._options(options)
         run = run_from_tokens(pipeline, self._tokens(token_maps))
-        request = branch(run, scale, self._label(labels), seed, settings)
+        num_scales = len(run.token_maps)
+        request = branch(run, scale, num_scales, self._label(labels), seed, settings)
         return self._draw(request, options)
 
     def tokenize(self, picture: str) -> Tokens:

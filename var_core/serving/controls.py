@@ -90,7 +90,11 @@ class Controls:
         ]
 
     def choices(self, attribute: Attribute) -> list[tuple[str, str]]:
-        """Words to show and values of an attribute, the open one first; tags can be searched."""
+        """Words to show and values of an attribute, the open one first; tags can be searched.
+
+        A search lists what holds the words in this order, so short names go first: the value
+        that is named like the words is then the first hit.
+        """
         shown = list(attribute.values)
         if characters := self.labels.characters.get(attribute.name):
             shown = [f"{symbol} {name}" for symbol, name in zip(characters, shown, strict=True)]
@@ -99,7 +103,10 @@ class Controls:
                 f"{name} ({', '.join(words)})" if words else name
                 for name, words in zip(shown, tags, strict=True)
             ]
-        return [(f"any {attribute.name}", ANY), *zip(shown, attribute.values, strict=True)]
+        choices = list(zip(shown, attribute.values, strict=True))
+        if tags:
+            choices.sort(key=lambda choice: len(choice[1]))
+        return [(f"any {attribute.name}", ANY), *choices]
 
     def read(self, values: Sequence[object]) -> Choice:
         """Check values.
@@ -114,6 +121,8 @@ class Controls:
             {name: value or None for name, value in zip(self.attributes, chosen, strict=True)}
         )
         seed, count, guidance, temperature, top_k, top_p, smooth, precision, pause, recipe = rest
+        if seed is None:
+            raise ValueError(f"type a seed from 0 to {MAX_SEED}, or press its dice")
         if precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
         if type(recipe) is not bool:
@@ -267,4 +276,8 @@ def _parsed(text: str, like: object) -> object:
         if text not in ("true", "false"):
             raise ValueError(f"it must be true or false, got {text[:40]!r}")
         return text == "true"
-    return type(like)(text)
+    try:
+        return type(like)(text)
+    except ValueError as error:
+        kind = "a whole number" if isinstance(like, int) else "a number"
+        raise ValueError(f"it must be {kind}, got {text[:40]!r}") from error

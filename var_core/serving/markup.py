@@ -51,7 +51,7 @@ def history_html(entries: Sequence[tuple[str, str]]) -> str:
             `data-restore` and `data-delete`, its place in the sequence.
     """
     if not entries:
-        return '<p class="history-empty">What you draw is kept here, until you close the page.</p>'
+        return "<p>What you draw is kept here, until you close or reload the page.</p>"
     cells = []
     for place, (url, words) in reversed(list(enumerate(entries))):
         text = escape(words, quote=True)

@@ -117,7 +117,7 @@ def sweep(
         ValueError: if a value is out of range.
     """
     if not 1 <= len(guidances) <= MAX_SWEEP or len(set(guidances)) != len(guidances):
-        raise ValueError(f"a sweep takes 1 to {MAX_SWEEP} different guidance values")
+        raise ValueError(f"a grid takes 1 to {MAX_SWEEP} different guidance values")
     values = [check_float("guidance_scale", value, 0.0, MAX_GUIDANCE) for value in guidances]
     columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)
     seeds = _counting(seed, columns)
@@ -132,13 +132,19 @@ def sweep(
 
 
 def branch(
-    run: Run | None, scale: int, label: tuple[int, ...], seed: int, options: SamplingOptions
+    run: Run | None,
+    scale: int,
+    num_scales: int,
+    label: tuple[int, ...],
+    seed: int,
+    options: SamplingOptions,
 ) -> Request:
     """Keep the first scales of what was drawn, and draw the rest with another label or seed.
 
     Args:
-        run: a finished run.
-        scale: how many scales to keep, 1 to K - 1.
+        run: finished or stopped half way.
+        scale: how many scales to keep, 1 to K - 1, of those that were drawn.
+        num_scales: K.
         label: of all pictures from there on.
         seed: of the first picture; the others count up.
         options: of all pictures from there on.
@@ -150,13 +156,12 @@ def branch(
         raise ValueError("there is no picture yet to go on from: press Generate first")
     if any(one.smooth for one in run.request.options):
         raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
-    total = len(run.token_maps)
-    if scale == total:
+    if scale == num_scales:
         raise ValueError(
             "nothing is left to draw after the last scale: look at an earlier one first, "
-            f"1 to {total - 1}"
+            f"1 to {num_scales - 1}"
         )
-    keep = check_int("scale", scale, 1, total - 1)
+    keep = check_int("scale", scale, 1, min(len(run.token_maps), num_scales - 1))
     count = len(run.labels)
     return Request(
         (label,) * count,

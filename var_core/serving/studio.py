@@ -53,7 +53,7 @@ class Moment:
         seed: of the first picture.
         scale: of the scrubber.
         files: at the end the PNG files of several pictures, none of a single one.
-        run: at the end, what was drawn.
+        run: what was drawn so far.
         history: at the end, with this run.
     """
 
@@ -109,7 +109,7 @@ class Studio:
         elif what == "grid":
             request = sweep(label, parse_numbers(str(guidances)), num_seeds, seed, options)
         else:
-            request = branch(run, scale, label, seed, options)
+            request = branch(run, scale, len(self.sides), label, seed, options)
         yield from self._stream(request, values, choice, history)
 
     def draw_again(self, place: int, history: History) -> Iterator[Moment]:
@@ -145,7 +145,7 @@ class Studio:
         *_, last = self._stream(request, values, replace(choice, pause=0.0), ())
         sentence = (
             f"The settings of that picture are back, and its first {len(kept)} scales. "
-            "Press Redraw from this scale to draw it again"
+            f"Press Redraw from scale {len(kept)} to draw it again"
         )
         return values, replace(last, status=sentence, scale=len(kept), history=None)
 
@@ -163,7 +163,7 @@ class Studio:
             if number < total:
                 strip = strip_html(thumbnails, self.sides)
                 status = f"Scale {number} of {total}"
-                yield Moment(enlarge(sheet, PREVIEW_SIDE), strip, status, seed)
+                yield Moment(enlarge(sheet, PREVIEW_SIDE), strip, status, seed, number, run=run)
                 time.sleep(choice.pause)
                 paused += choice.pause
         seconds = time.monotonic() - started - paused
@@ -262,7 +262,8 @@ class Studio:
         return (
             strip_html([png_url(frame) for frame in result.frames], self.sides),
             tokens_html([png_url(one) for one in maps], self.sides, result.bits, result.psnr),
-            f"{num_tokens} tokens, {result.bits[-1]} bits, PSNR {result.psnr[-1]:.1f} dB",
+            f"{num_tokens} tokens, {result.bits[-1]} bits, PSNR {result.psnr[-1]:.1f} dB "
+            "(higher is closer to your picture)",
             result,
         )
 
@@ -289,7 +290,7 @@ class Studio:
         return Moment(
             self.scrub(run, scale),
             strip_html([png_url(frame) for (frame,) in run.frames], self.sides),
-            f"Your picture after {scale} scales. Choose labels, then press Redraw from this scale",
+            f"Your picture after {scale} scales. Choose labels, then press Redraw",
             scale=scale,
             files=(),
             run=run,
