@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it on import
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
@@ -23,6 +24,7 @@ from var_core.sampling.logits import MAX_GUIDANCE
 from var_core.serving.api import Api
 from var_core.serving.controls import ANY, BALANCED, MAX_PAUSE, PRESET_OPTIONS, PRESETS
 from var_core.serving.engine import Engine
+from var_core.serving.guard import Guard
 from var_core.serving.history import History, check_place, forget
 from var_core.serving.markup import history_html, strip_html
 from var_core.serving.reconstruction import Reconstruction
@@ -534,13 +536,14 @@ def page_theme() -> gr.themes.Base:
     )
 
 
-def launch(demo: gr.Blocks, host: str | None, port: int | None, block: bool) -> None:
+def launch(page: Page, host: str | None, port: int | None, block: bool) -> None:
     """Serve the page with nothing open that it does not need.
 
     Raises:
         OSError: if the port is taken.
     """
-    demo.launch(
+    guard = Middleware(Guard, is_ready=page.studio.engine.is_ready)
+    page.demo.launch(
         server_name=host,
         server_port=port,
         prevent_thread_lock=not block,
@@ -555,7 +558,12 @@ def launch(demo: gr.Blocks, host: str | None, port: int | None, block: bool) -> 
         state_session_capacity=500,
         show_error=False,
         strict_cors=True,
-        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+        app_kwargs={
+            "middleware": [guard],
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
     )
 
 
@@ -578,7 +586,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         page = Page(Studio(engine, arguments.model.name, pictures))
         try:
-            launch(page.demo, arguments.host, arguments.port, block=True)
+            launch(page, arguments.host, arguments.port, block=True)
         except OSError as error:
             print(f"error: {error}", file=sys.stderr)
             return EXIT_PORT_IN_USE

@@ -23,6 +23,16 @@ class Engine:
         self._loaded = {pipeline.dtype: pipeline}
         self._lock = threading.Lock()
 
+    def is_ready(self) -> bool:
+        """Whether the device still works; one that failed an assertion never does again."""
+        if self.first.device.type != "cuda":
+            return True
+        try:
+            torch.cuda.synchronize(self.first.device)
+        except RuntimeError:
+            return False
+        return True
+
     def pipeline(self, precision: str) -> VARPipeline:
         """The pipeline of a precision, "auto", "fp32" or "bf16".
 

@@ -1,0 +1,156 @@
+"""What stands before the server: only known doors, bounded bodies, no foreign addresses."""
+
+import json
+import math
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+
+Message = MutableMapping[str, object]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, object], Receive, Send], Awaitable[None]]
+
+MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and its wrapping
+MAX_JSON_DEPTH = 64
+DOORS = {
+    "GET": re.compile(
+        r"/|/(assets|static|svelte)/.+|/(theme\.css|favicon\.ico|manifest\.json|robots\.txt)"
+        r"|/pwa_icon(/\d+)?|/config/?"
+        r"|/gradio_api/(startup-events|info|app_id|user|token|login_check)/?"
+        r"|/gradio_api/(queue/(data|status)|upload_progress|heartbeat/.+|call/.+)"
+        r"|/gradio_api/file=(?!\w\w+:|[/\\]{2}).+"
+    ),
+    "POST": re.compile(
+        r"/gradio_api/(queue/join|upload|cancel|reset)/?|/gradio_api/(run|call|component_server)/.+"
+    ),
+}
+DOORS["HEAD"] = DOORS["GET"]
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+
+
+class Guard:
+    """ASGI middleware.
+
+    It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
+    the page and its endpoints do not need (404), bodies above the cap (413), and requests that
+    name a file by an address that the server would have to fetch (400).
+
+    Args:
+        app: the next application.
+        is_ready: whether the engine can draw.
+        max_body: bytes.
+    """
+
+    def __init__(
+        self, app: App, is_ready: Callable[[], bool], max_body: int = MAX_BODY_BYTES
+    ) -> None:
+        self.app = app
+        self.is_ready = is_ready
+        self.max_body = max_body
+
+    async def __call__(
+        self, scope: MutableMapping[str, object], receive: Receive, send: Send
+    ) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            if scope["type"] != "websocket":  # nothing here speaks it
+                await self.app(scope, receive, send)
+            return
+        path, method = str(scope["path"]), str(scope["method"])
+        if path == "/healthz":
+            await _answer(send, 200, "alive")
+        elif path == "/readyz":
+            ready = self.is_ready()
+            await _answer(send, 200 if ready else 503, "ready" if ready else "not ready")
+        elif method not in DOORS or not DOORS[method].fullmatch(path):
+            await _answer(send, 404, "not found")
+        elif method == "POST":
+            await self._post(scope, receive, send)
+        else:
+            await self.app(scope, receive, _with_headers(send))
+
+    async def _post(self, scope: MutableMapping[str, object], receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self.max_body:
+            await _answer(send, 413, f"a request has at most {self.max_body} bytes")
+            return
+        body = await self._read(receive)
+        if body is None:
+            await _answer(send, 413, f"a request has at most {self.max_body} bytes")
+            return
+        is_json = headers.get(b"content-type", b"").startswith(b"application/json")
+        if is_json and (reason := _refusal(body)):
+            await _answer(send, 400, reason)
+            return
+        rest = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def replay() -> Message:
+            return next(rest, None) or await receive()
+
+        await self.app(scope, replay, _with_headers(send))
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The whole body, or None if it is too long or its sender has gone."""
+        parts, size = [], 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return None
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.max_body:
+                return None
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+
+def _refusal(body: bytes) -> str | None:
+    """Why JSON goes no further, or None; what is no JSON is left to the server's own words."""
+    too_deep = f"JSON is nested at most {MAX_JSON_DEPTH} deep"
+    try:
+        content = json.loads(body)
+    except RecursionError:
+        return too_deep
+    except ValueError:
+        return None
+    waiting = [(content, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > MAX_JSON_DEPTH:
+            return too_deep
+        if isinstance(value, float) and not math.isfinite(value):
+            return "numbers must be finite"
+        if isinstance(value, dict):
+            path = value.get("path")
+            if isinstance(path, str) and _is_address(path):
+                return "files are named by what was uploaded here, not by addresses"
+            waiting += [(one, depth + 1) for one in value.values()]
+        elif isinstance(value, list):
+            waiting += [(one, depth + 1) for one in value]
+    return None
+
+
+def _is_address(path: str) -> bool:
+    return re.match(r"\s*([a-z][a-z0-9+.-]+:|[/\\]{2})", path, re.IGNORECASE) is not None
+
+
+def _with_headers(send: Send) -> Send:
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), *HEADERS]}
+        await send(message)
+
+    return guarded
+
+
+async def _answer(send: Send, status: int, text: str) -> None:
+    body = text.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *HEADERS]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
