@@ -83,6 +83,17 @@ def widgets(moment: Moment) -> tuple:
     return tuple(gr.skip() if update is None else update for update in updates)
 
 
+def dice_button(name: str) -> gr.Button:
+    """A small button that picks a value at random."""
+    looks = {"elem_classes": "dice", "min_width": 44, "scale": 0}
+    return gr.Button("\N{GAME DIE}", elem_id=f"dice-{name}", **looks)
+
+
+def scripted(script: str, html: str, name: str) -> gr.HTML:
+    """HTML whose buttons a script of the assets answers."""
+    return gr.HTML(html, elem_id=name, js_on_load=(ASSETS / script).read_text("utf-8"))
+
+
 class Page:
     """The widgets and what they set off; `demo` is the result.
 
@@ -138,20 +149,12 @@ class Page:
                     elem_id=name,
                     min_width=160,
                 )
-                self.dice[name] = gr.Button(
-                    "\N{GAME DIE}",
-                    elem_id=f"dice-{name}",
-                    elem_classes="dice",
-                    min_width=44,
-                    scale=0,
-                )
+                self.dice[name] = dice_button(name)
         with gr.Row(elem_classes="with-dice"):
             inputs["seed"] = gr.Number(
                 defaults["seed"], label="Seed", precision=0, elem_id="seed", min_width=120
             )
-            self.new_seed = gr.Button(
-                "\N{GAME DIE}", elem_id="dice-seed", elem_classes="dice", min_width=44, scale=0
-            )
+            self.new_seed = dice_button("seed")
         with gr.Row(elem_id="seed-row"):
             self.keep_seed = gr.Checkbox(
                 False, label="Keep this seed", elem_id="keep-seed", container=False, min_width=130
@@ -250,11 +253,7 @@ class Page:
             buttons=["download", "fullscreen"],
         )
         self.status = gr.HTML("Ready: choose what to draw, or leave it open", elem_id="status")
-        self.strip = gr.HTML(
-            strip_html([], self.studio.sides),
-            elem_id="strip",
-            js_on_load=(ASSETS / "strip.js").read_text("utf-8"),
-        )
+        self.strip = scripted("strip.js", strip_html([], self.studio.sides), "strip")
         with gr.Row(elem_id="scale-row"):
             self.scale = gr.Slider(
                 1,
@@ -275,11 +274,7 @@ class Page:
 
     def _build_history(self) -> None:
         gr.Markdown("### Drawn so far", elem_id="history-title")
-        self.shelf = gr.HTML(
-            history_html([]),
-            elem_id="history",
-            js_on_load=(ASSETS / "history.js").read_text("utf-8"),
-        )
+        self.shelf = scripted("history.js", history_html([]), "history")
         self.archive = gr.Button("Download all (zip)", size="sm", elem_id="archive")
 
     def _build_tokenizer(self) -> None:
@@ -296,22 +291,11 @@ class Page:
                 height=260,
                 elem_id="source",
             )
-            self.frame = gr.Image(
-                label="Reconstruction",
-                alt_text="The reconstruction at the chosen scale",
-                interactive=False,
-                height=260,
-                elem_id="frame",
-                buttons=[],
-            )
-            self.error = gr.Image(
-                label="Error, four times enlarged",
-                alt_text="Where the reconstruction differs from your picture",
-                interactive=False,
-                height=260,
-                elem_id="error",
-                buttons=[],
-            )
+            shown = functools.partial(gr.Image, interactive=False, height=260, buttons=[])
+            words = "The reconstruction at the chosen scale"
+            self.frame = shown(label="Reconstruction", alt_text=words, elem_id="frame")
+            words = "Where the reconstruction differs from your picture"
+            self.error = shown(label="Error, four times enlarged", alt_text=words, elem_id="error")
         self.report = gr.HTML("", elem_id="report")
         with gr.Row(elem_id="look-row"):
             self.look = gr.Slider(
@@ -319,11 +303,7 @@ class Page:
             )
             self.send = gr.Button("Branch from this scale", elem_id="send", min_width=160)
         gr.Markdown("### Reconstruction after each scale")
-        self.frames = gr.HTML(
-            strip_html([], self.studio.sides),
-            elem_id="frames",
-            js_on_load=(ASSETS / "strip.js").read_text("utf-8"),
-        )
+        self.frames = scripted("strip.js", strip_html([], self.studio.sides), "frames")
         gr.Markdown("### Token maps: like colours are like codes")
         self.tokens = gr.HTML("", elem_id="tokens")
 

@@ -30,6 +30,19 @@ def test_all_events_that_draw_share_one_place_and_bypass_is_closed(page: app.Pag
     assert page.demo.api_open is False
 
 
+def test_the_controls_stand_in_the_order_in_which_they_are_read(page: app.Page) -> None:
+    assert list(page.inputs) == page.controls.names
+
+
+def test_a_model_with_one_attribute_has_a_page_too(
+    class_pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    engine = Engine(class_pipeline, lambda dtype: class_pipeline)
+    page = app.Page(Studio(engine, "classes", tmp_path))
+    assert list(page.inputs)[:2] == ["class", "seed"]
+    assert page.styles.visible is False  # ten values are too many for a sheet
+
+
 def test_only_the_api_is_public(page: app.Page) -> None:
     public = {fn.api_name for fn in page.demo.fns.values() if fn.api_visibility == "public"}
     names = "about generate recipe redraw stream styles sweep tokenize"
