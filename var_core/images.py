@@ -14,7 +14,10 @@ MAX_SIDE = 8192
 
 
 def read_image(path: str | Path) -> Image.Image:
-    """Read a picture from an untrusted file as upright RGB; transparency becomes white.
+    """Read a picture from an untrusted file as upright RGB.
+
+    Transparency becomes white, 16 bits a channel become 8, of a moving picture the first frame is
+    taken, EXIF orientation is applied. Size and format are judged from the header.
 
     Args:
         path: a PNG, JPEG or WebP file of at most 10 MB and 16 megapixels.
@@ -32,7 +35,11 @@ def read_image(path: str | Path) -> Image.Image:
                     f"{path.name} has {image.width}x{image.height} pixels; the limits are "
                     f"{MAX_SIDE} a side and {MAX_PIXELS // 1_000_000} megapixels"
                 )
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # conversion would clip, not scale
+                wide = np.asarray(upright, np.float64) / 257
+                upright = Image.fromarray(wide.round().clip(0, 255).astype(np.uint8))
+            upright = upright.convert("RGBA")
     except FileNotFoundError as error:
         raise ValueError(f"there is no file {path}") from error
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:

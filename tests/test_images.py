@@ -1,0 +1,164 @@
+"""Pictures of strangers: what every odd kind becomes, and what is refused."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from var_core.images import MAX_FILE_BYTES, read_image
+
+GREY = np.arange(20, dtype=np.uint8).reshape(4, 5) * 13
+COLOURS = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
+
+
+def grey(values: np.ndarray) -> np.ndarray:
+    return np.repeat(values[..., None], 3, axis=2)
+
+
+def over_white(values: np.ndarray, alpha: int) -> np.ndarray:
+    """Alpha compositing as Pillow rounds it, to one step."""
+    return np.round(values * (alpha / 255) + 255 - alpha).astype(np.uint8)
+
+
+def with_alpha(alpha: int) -> Image.Image:
+    image = Image.fromarray(COLOURS).convert("RGBA")
+    image.putalpha(alpha)
+    return image
+
+
+def palette_with_a_hole() -> Image.Image:
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putdata([0, 1])
+    image.info["transparency"] = 1
+    return image
+
+
+KINDS: dict[str, tuple[Callable[[], Image.Image], str, np.ndarray, int]] = {
+    # name: the picture, its format, what is read, largest difference
+    "rgb": (lambda: Image.fromarray(COLOURS), "PNG", COLOURS, 0),
+    "rgb-webp": (lambda: Image.fromarray(COLOURS), "WEBP", COLOURS, 0),
+    "grey": (lambda: Image.fromarray(GREY), "PNG", grey(GREY), 0),
+    "grey-alpha": (
+        lambda: Image.merge("LA", (Image.fromarray(GREY), Image.new("L", (5, 4), 128))),
+        "PNG",
+        grey(over_white(GREY, 128)),
+        1,
+    ),
+    "one-bit": (
+        lambda: Image.fromarray(GREY > 99),
+        "PNG",
+        grey(np.where(GREY > 99, 255, 0).astype(np.uint8)),
+        0,
+    ),
+    "sixteen-bit": (
+        lambda: Image.fromarray(GREY.astype(np.uint16) * 257),
+        "PNG",
+        grey(GREY),
+        0,
+    ),
+    "opaque": (lambda: with_alpha(255), "PNG", COLOURS, 0),
+    "half-transparent": (lambda: with_alpha(128), "PNG", over_white(COLOURS, 128), 1),
+    "transparent": (lambda: with_alpha(0), "PNG", np.full_like(COLOURS, 255), 0),
+    "palette": (
+        lambda: Image.fromarray(GREY).convert("P"),
+        "PNG",
+        grey(GREY),
+        0,
+    ),
+    "palette-with-a-hole": (
+        palette_with_a_hole,
+        "PNG",
+        np.array([[[255, 0, 0], [255, 255, 255]]], np.uint8),
+        0,
+    ),
+    "cmyk": (
+        lambda: Image.new("CMYK", (16, 16), (0, 255, 255, 0)),
+        "JPEG",
+        np.full((16, 16, 3), (255, 0, 0), np.uint8),
+        3,
+    ),
+    "one-pixel-high": (lambda: Image.new("RGB", (300, 1), "red"), "PNG", None, 0),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_picture_is_defined(kind: str, tmp_path: Path) -> None:
+    make, file_format, expected, tolerance = KINDS[kind]
+    path = tmp_path / "picture"
+    make().save(path, format=file_format, **({"lossless": True} if file_format == "WEBP" else {}))
+    found = np.asarray(read_image(path), np.int16)
+    if expected is None:
+        expected = np.asarray(make(), np.int16)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= tolerance
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_upright(orientation: int, tmp_path: Path) -> None:
+    path = tmp_path / "turned.png"
+    image = Image.fromarray(COLOURS)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(path, exif=exif)
+    with Image.open(path) as saved:
+        upright = np.asarray(ImageOps.exif_transpose(saved).convert("RGB"))
+    assert np.array_equal(np.asarray(read_image(path)), upright)
+    assert (upright.shape[:2] == (5, 4)) == (orientation > 4)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+def test_of_a_moving_picture_the_first_frame_is_read(file_format: str, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (6, 6), colour) for colour in ("red", "lime", "blue")]
+    path = tmp_path / "moving"
+    lossless = {"lossless": True} if file_format == "WEBP" else {}
+    frames[0].save(
+        path, format=file_format, save_all=True, append_images=frames[1:], duration=50, **lossless
+    )
+    assert np.array_equal(np.asarray(read_image(path)), np.asarray(frames[0]))
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises a size and holds hardly anything."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 100)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def bytes_of(image: Image.Image, file_format: str, tmp_path: Path) -> bytes:
+    image.save(tmp_path / "made", format=file_format)
+    return (tmp_path / "made").read_bytes()
+
+
+def test_what_is_no_picture_or_too_large_is_refused_in_our_words(tmp_path: Path) -> None:
+    image = Image.fromarray(COLOURS)
+    whole = bytes_of(image, "PNG", tmp_path)
+    refused = {
+        "empty": b"",
+        "text": b"hello",
+        "svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "cut": whole[: len(whole) // 2],
+        "gif": bytes_of(image, "GIF", tmp_path),
+        "bmp": bytes_of(image, "BMP", tmp_path),
+        "tiff": bytes_of(image, "TIFF", tmp_path),
+        "wide": png_header(20_000, 10),
+        "bomb": png_header(4_100, 4_100),
+        "huge-bomb": png_header(2**31 - 1, 2**31 - 1),
+        "nothing": png_header(0, 0),
+        "long": whole + b" " * MAX_FILE_BYTES,
+    }
+    for name, content in refused.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"^{name} (is|has)") as caught:
+            read_image(path)
+        words = str(caught.value)
+        assert str(tmp_path) not in words and " at 0x" not in words
