@@ -121,6 +121,7 @@ class Controls:
             {name: value or None for name, value in zip(self.attributes, chosen, strict=True)}
         )
         seed, count, guidance, temperature, top_k, top_p, smooth, precision, pause, recipe = rest
+        check_int("top_k", top_k, 0, self.pipeline.transformer.config.vocab_size)
         if seed is None:
             raise ValueError(f"type a seed from 0 to {MAX_SEED}, or press its dice")
         if precision not in PRECISIONS:

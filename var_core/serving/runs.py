@@ -116,9 +116,12 @@ def sweep(
     Raises:
         ValueError: if a value is out of range.
     """
-    if not 1 <= len(guidances) <= MAX_SWEEP or len(set(guidances)) != len(guidances):
-        raise ValueError(f"a grid takes 1 to {MAX_SWEEP} different guidance values")
+    wanted = f"a grid takes 1 to {MAX_SWEEP} different guidance values"
+    if not isinstance(guidances, list | tuple) or not 1 <= len(guidances) <= MAX_SWEEP:
+        raise ValueError(wanted)
     values = [check_float("guidance_scale", value, 0.0, MAX_GUIDANCE) for value in guidances]
+    if len(set(values)) != len(values):
+        raise ValueError(wanted)
     columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)
     seeds = _counting(seed, columns)
     grid = [(value, one) for value in values for one in seeds]
