@@ -14,6 +14,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from tests.conftest import EMBEDDED_MODEL
 from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
@@ -43,13 +44,9 @@ def pixels(picture: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content(picture))).convert("RGB"))
 
 
-def test_generate_gives_what_the_engine_draws(
-    drawn: dict, embedded: VARPipeline, tmp_path: Path
-) -> None:
-    dtype = pick_dtype(pick_device())
-    result = embedded.__class__.from_pretrained(ROOT / "assets/models/emoji64", dtype)(
-        [APPLE], generator=generators_from_seeds([12])
-    )
+def test_generate_gives_what_the_engine_draws(drawn: dict, tmp_path: Path) -> None:
+    pipeline = VARPipeline.from_pretrained(EMBEDDED_MODEL, pick_dtype(pick_device()))
+    result = pipeline([APPLE], generator=generators_from_seeds([12]))
     assert np.array_equal(pixels(drawn["pictures"][0]), np.asarray(result.images[0]))
     assert drawn["token_maps"] == [tokens.tolist() for tokens in result.token_maps]
     assert drawn["labels"] == [{"category": "food-fruit", **APPLE}]

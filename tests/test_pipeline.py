@@ -7,6 +7,7 @@ from PIL import Image
 
 from tests.conftest import PAIRS
 from var_core import VARPipeline, generators_from_seeds
+from var_core.images import tensor_to_uint8
 
 LABELS = [{"emoji": "cat", "style": "flat"}, {"category": "fruit"}, None, (0, None, 2)]
 
@@ -95,6 +96,18 @@ def test_bad_arguments_are_refused_before_the_model_runs(
     arguments = {"class_labels": [None], **changes}
     with pytest.raises(ValueError, match=message):
         pipeline.stream(**arguments)
+
+
+def test_tokenize_gives_the_decodes_of_every_prefix_of_its_token_maps(
+    pipeline: VARPipeline,
+) -> None:
+    image = Image.radial_gradient("L").convert("RGB")
+    token_maps, frames = pipeline.tokenize(image)
+    for count, frame in enumerate(frames, start=1):
+        latent = pipeline.tokenizer.quantizer.sum_scales(token_maps[:count])[-1]
+        assert np.array_equal(np.asarray(frame), tensor_to_uint8(pipeline.decode_latent(latent))[0])
+    again = pipeline.reconstruct(image)
+    assert all(map(np.array_equal, map(np.asarray, frames), map(np.asarray, again)))
 
 
 def test_reconstruct_shows_every_scale(pipeline: VARPipeline) -> None:

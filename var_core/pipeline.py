@@ -276,19 +276,24 @@ class VARPipeline(DiffusionPipeline):
             chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
             return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
 
-    def reconstruct(self, image: Image.Image) -> list[Image.Image]:
-        """A picture after 1, 2, ... K of the tokenizer's scales.
+    def tokenize(self, image: Image.Image) -> tuple[list[Tensor], list[Image.Image]]:
+        """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
 
         Args:
             image: any size; its central square is used.
 
         Returns:
-            K pictures of the model's size, coarse to fine.
+            K tensors (1, S, S) int64 and K pictures of the model's size, coarse to fine.
         """
         with torch.inference_mode():
             pixels = image_to_tensor(fit_square(image, self.image_size)).to(self.device)
-            latents = self.tokenizer.encode(pixels).latents
-            return tensor_to_images(self.decode_latent(torch.cat(latents)))
+            quantization = self.tokenizer.encode(pixels)
+            decoded = self.decode_latent(torch.cat(quantization.latents))
+        return quantization.token_maps, tensor_to_images(decoded)
+
+    def reconstruct(self, image: Image.Image) -> list[Image.Image]:
+        """A picture after 1, 2, ... K of the tokenizer's scales, as `tokenize` gives it."""
+        return self.tokenize(image)[1]
 
     def _steps(
         self,

@@ -11,18 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
-import torch
 from torch import Tensor
 
 from var_core.images import MAX_FILE_BYTES, read_image
 from var_core.pipeline import VARPipeline
-from var_core.ranges import check_int
 from var_core.sampling import MAX_SEED, SamplingOptions
-from var_core.serving.controls import PRESET_OPTIONS
+from var_core.serving.controls import DEFAULT_SEED, PRESET_OPTIONS
 from var_core.serving.engine import Engine
 from var_core.serving.files import recipes_of
 from var_core.serving.markup import png_url
-from var_core.serving.recipe import png_bytes, read_recipe
+from var_core.serving.recipe import read_recipe
 from var_core.serving.reconstruction import reconstruct
 from var_core.serving.runs import (
     MAX_COUNT,
@@ -30,12 +28,11 @@ from var_core.serving.runs import (
     branch,
     count_up,
     draw_run,
+    read_tokens,
     run_from_tokens,
     style_sheet,
     sweep,
 )
-
-PNG_HEAD = "data:image/png;base64,"
 
 
 class Options(TypedDict, total=False):
@@ -101,7 +98,11 @@ class Api:
         }
 
     def generate(
-        self, labels: dict[str, str], seed: int = 7, count: int = 1, options: Options | None = None
+        self,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
     ) -> Drawing:
         """Draw pictures of one label, with seeds counting up.
 
@@ -116,7 +117,11 @@ class Api:
         )
 
     def stream(
-        self, labels: dict[str, str], seed: int = 7, count: int = 1, options: Options | None = None
+        self,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
     ) -> Iterator[Step]:
         """As generate, but yields the pictures after every scale.
 
@@ -135,7 +140,7 @@ class Api:
             )
 
     def styles(
-        self, labels: dict[str, str], seed: int = 7, options: Options | None = None
+        self, labels: dict[str, str], seed: int = DEFAULT_SEED, options: Options | None = None
     ) -> Drawing:
         """Draw one label with every value of the last attribute, from the same seed.
 
@@ -153,7 +158,7 @@ class Api:
         self,
         labels: dict[str, str],
         guidances: list[float],
-        seed: int = 7,
+        seed: int = DEFAULT_SEED,
         num_seeds: int = 4,
         options: Options | None = None,
     ) -> Drawing:
@@ -174,7 +179,7 @@ class Api:
         token_maps: list[list[list[list[int]]]],
         scale: int,
         labels: dict[str, str],
-        seed: int = 7,
+        seed: int = DEFAULT_SEED,
         options: Options | None = None,
     ) -> Drawing:
         """Keep the first scales of an earlier result or of a tokenized picture, draw the rest.
@@ -188,8 +193,8 @@ class Api:
         """
         pipeline, settings = self._pipeline(options), self._options(options)
         run = run_from_tokens(pipeline, self._tokens(token_maps))
-        num_scales = len(run.token_maps)
-        request = branch(run, scale, num_scales, self._label(labels), seed, settings)
+        total = len(run.token_maps)
+        request = branch(run, scale, total, self._label(labels), seed, settings)
         return self._draw(request, options)
 
     def tokenize(self, picture: str) -> Tokens:
@@ -239,28 +244,20 @@ class Api:
     def _pipeline(self, options: Mapping | None) -> VARPipeline:
         return self.engine.pipeline((options or {}).get("precision", "auto"))
 
-    def _tokens(self, token_maps: object) -> list[Tensor]:
+    def _tokens(self, token_maps: object) -> tuple[Tensor, ...]:
         """Token maps of one picture, checked against the schedule and the codebook."""
         sides = self.engine.first.transformer.schedule.sides
         if not isinstance(token_maps, list) or len(token_maps) != len(sides):
             raise ValueError(f"token_maps must be a list of {len(sides)} scales")
-        found = []
-        for side, one in zip(sides, token_maps, strict=True):
-            cells = _flat(one, (1, side, side))
-            limit = self.engine.first.transformer.config.vocab_size - 1
-            checked = [check_int("a token", cell, 0, limit) for cell in cells]
-            found.append(torch.tensor(checked).view(1, side, side))
-        return found
+        pairs = zip(sides, token_maps, strict=True)
+        return read_tokens(self.engine.first, (_flat(one, (1, side, side)) for side, one in pairs))
 
     def _draw(self, request: Request, options: Mapping | None) -> Drawing:
         pipeline = self._pipeline(options)
         *_, run = draw_run(pipeline, request)
         pairs = zip(run.frames[-1], recipes_of(pipeline, self.model_name, run), strict=True)
         return Drawing(
-            pictures=[
-                PNG_HEAD + base64.b64encode(png_bytes(image, recipe)).decode("ascii")
-                for image, recipe in pairs
-            ],
+            pictures=[png_url(image, recipe) for image, recipe in pairs],
             labels=[pipeline.labels.names(label) for label in run.labels],
             seeds=list(request.seeds),
             token_maps=[tokens.tolist() for tokens in run.token_maps],

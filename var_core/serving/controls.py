@@ -5,16 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from var_core.devices import PRECISIONS
 from var_core.labels import Attribute
 from var_core.pipeline import VARPipeline
 from var_core.ranges import check_float, check_int
-from var_core.sampling import MAX_SEED, KeepScales, SamplingOptions
+from var_core.sampling import MAX_SEED, SamplingOptions
 from var_core.serving.recipe import read_recipe
-from var_core.serving.runs import MAX_COUNT
+from var_core.serving.runs import MAX_COUNT, read_tokens
 
 ANY = ""  # the value that leaves an attribute open
 OPTIONS = (  # after the attributes, in this order, under their names in recipes and links
@@ -147,8 +146,11 @@ class Controls:
         names = self.labels.names(self.read(values).label).values()
         return [*[name or ANY for name in names], *values[len(self.attributes) :]]
 
-    def from_recipe(self, path: str | Path) -> list[object]:
-        """Values from the recipe in a PNG file.
+    def from_recipe(self, path: str | Path) -> tuple[list[object], tuple[Tensor, ...]]:
+        """Values from the recipe in a PNG file, and the scales that its picture went on from.
+
+        Returns:
+            Values, and token maps (1, S, S); none if the picture was drawn whole.
 
         Raises:
             ValueError: if there is none, or it is damaged or of another model.
@@ -161,32 +163,19 @@ class Controls:
         defaults = zip(OPTIONS, self.defaults()[len(self.attributes) :], strict=True)
         precision = {"float32": "fp32", "bfloat16": "bf16"}.get(str(recipe.get("dtype")), "auto")
         found = {**recipe, "precision": precision}
-        return self.full(
+        values = self.full(
             [
                 *[recipe["labels"].get(attribute) or ANY for attribute in self.attributes],
                 *[found.get(option, value) for option, value in defaults],
             ]
         )
-
-    def kept_scales(self, path: str | Path) -> tuple[Tensor, ...]:
-        """Token maps (1, S, S) that a PNG's picture went on from; none if it was drawn whole.
-
-        Raises:
-            ValueError: if they do not fit the model.
-        """
-        kept = (read_recipe(path) or {}).get("kept", [])
-        quantizer = self.pipeline.tokenizer.quantizer
-        sides = quantizer.schedule.sides
+        kept = recipe.get("kept", [])
+        if not isinstance(kept, list) or len(kept) >= len(self.pipeline.transformer.schedule.sides):
+            raise ValueError(f"the recipe of {name} is damaged")
         try:
-            maps = tuple(
-                torch.tensor(tokens, device=self.pipeline.device).view(1, side, side)
-                for tokens, side in zip(kept, sides[: len(kept)], strict=True)
-            )
-            if maps:
-                KeepScales(quantizer, maps)
-        except (TypeError, RuntimeError, ValueError, OverflowError) as error:
-            raise ValueError(f"the recipe of {Path(path).name} is damaged") from error
-        return maps
+            return values, read_tokens(self.pipeline, kept)
+        except ValueError as error:
+            raise ValueError(f"the recipe of {name} is damaged") from error
 
     def from_query(self, query: Mapping[str, str]) -> tuple[list[object], list[str]]:
         """Values of a link, and a sentence for each that was left out because it is wrong."""
@@ -219,9 +208,8 @@ class Controls:
     def follow_finer(self, chosen: Sequence[str]) -> list[str]:
         """After a finer attribute (an emoji) was picked: set the coarser ones it implies."""
         values = dict(zip(self.attributes, chosen, strict=True))
-        for finer, coarser, implied in self._implied(values):
-            if values[finer]:
-                values[coarser] = implied
+        for _, coarser, implied in self._implied(values):
+            values[coarser] = implied
         return list(values.values())
 
     def follow_coarser(self, chosen: Sequence[str]) -> list[str]:
@@ -236,15 +224,13 @@ class Controls:
         """A random value for one attribute; it stays within the coarser ones that are chosen."""
         values = dict(zip(self.attributes, chosen, strict=True))
         attribute = self.labels.attributes[self.attributes.index(name)]
-        allowed = list(attribute.values)
+        allowed = range(len(attribute.values))
         for (source, target), table in self.labels.implies.items():
             coarser = self.labels.attributes[target]
             if self.attributes[source] == name and values[coarser.name]:
                 kept = coarser.index(values[coarser.name])
-                allowed = [
-                    value for value in allowed if table[attribute.values.index(value)] == kept
-                ]
-        values[name] = secrets.choice(allowed)
+                allowed = [index for index in allowed if table[index] == kept]
+        values[name] = attribute.values[secrets.choice(allowed)]
         return self.follow_coarser(list(values.values()))
 
     def _implied(self, values: Mapping[str, str]) -> list[tuple[str, str, str]]:

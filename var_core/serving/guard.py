@@ -76,10 +76,8 @@ class Guard:
     async def _post(self, scope: MutableMapping[str, object], receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self.max_body:
-            await _answer(send, 413, f"a request has at most {self.max_body} bytes")
-            return
-        body = await self._read(receive)
+        fits = declared.isdigit() and int(declared) <= self.max_body
+        body = await self._read(receive) if fits else None
         if body is None:
             await _answer(send, 413, f"a request has at most {self.max_body} bytes")
             return

@@ -2,25 +2,29 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from PIL import Image
+
+from var_core.serving.recipe import png_bytes
 
 THUMBNAIL_SIDE = 128  # pixels, the longer side at most
 JPEG_QUALITY = 85
 
 
-def png_url(image: Image.Image) -> str:
-    """A picture as a PNG data URL, pixel for pixel."""
-    return _data_url(image, "png")
+def png_url(image: Image.Image, recipe: Mapping[str, object] | None = None) -> str:
+    """A picture as a PNG data URL, pixel for pixel, with its recipe or with none."""
+    return _data_url(png_bytes(image, recipe), "png")
 
 
 def thumbnail_url(image: Image.Image) -> str:
     """A picture as a small JPEG data URL, for looks only."""
     small = image.convert("RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    return _data_url(small, "jpeg")
+    buffer = io.BytesIO()
+    small.save(buffer, format="jpeg", quality=JPEG_QUALITY)
+    return _data_url(buffer.getvalue(), "jpeg")
 
 
 def strip_html(thumbnails: Sequence[str], sides: Sequence[int]) -> str:
@@ -83,7 +87,5 @@ def tokens_html(
     return f'<div class="scale-strip">{"".join(cells)}</div>'
 
 
-def _data_url(image: Image.Image, kind: str) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, format=kind, quality=JPEG_QUALITY)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+def _data_url(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from var_core.images import fit_square, image_to_tensor, tensor_to_images
+from var_core.images import fit_square
 from var_core.pipeline import VARPipeline
+from var_core.serving.sheets import enlarge
 
 IDENTICAL_PSNR = 99.0  # dB, shown for a picture without any error
 ERROR_GAIN = 4  # the error map shows differences so many times enlarged
@@ -42,17 +43,13 @@ def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
         image: RGB, any size.
     """
     source = fit_square(image, pipeline.image_size)
-    with torch.inference_mode():
-        pixels = image_to_tensor(source).to(pipeline.device)
-        quantization = pipeline.tokenizer.encode(pixels)
-        decoded = pipeline.decode_latent(torch.cat(quantization.latents))
-    frames = tuple(tensor_to_images(decoded))
+    token_maps, frames = pipeline.tokenize(source)
     bits_per_token = math.log2(pipeline.transformer.config.vocab_size)
-    counts = np.cumsum([tokens[0].numel() for tokens in quantization.token_maps])
+    counts = np.cumsum([tokens[0].numel() for tokens in token_maps])
     return Reconstruction(
         source,
-        frames,
-        tuple(tokens.cpu() for tokens in quantization.token_maps),
+        tuple(frames),
+        tuple(tokens.cpu() for tokens in token_maps),
         tuple(psnr(source, frame) for frame in frames),
         tuple(math.ceil(count * bits_per_token) for count in counts),
     )
@@ -88,5 +85,4 @@ def code_colours(pipeline: VARPipeline) -> np.ndarray:
 def token_map_image(token_map: Tensor, colours: np.ndarray, side: int) -> Image.Image:
     """Token map (S, S) as a picture of at least `side` pixels, one square per token."""
     cells = Image.fromarray(colours[token_map.cpu().numpy()])
-    factor = math.ceil(side / cells.width)
-    return cells.resize((cells.width * factor, cells.height * factor), Image.Resampling.NEAREST)
+    return enlarge(cells, side, Image.Resampling.NEAREST)

@@ -1,13 +1,12 @@
 """One press of a button: what is asked, what is shown on the way, what is kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from var_core.images import tensor_to_images
 from var_core.pipeline import Preview, VARPipeline
 from var_core.ranges import check_float, check_int
 from var_core.sampling import MAX_SEED, SamplingOptions, generators_from_seeds
@@ -155,7 +154,7 @@ def branch(
     Raises:
         ValueError: if nothing was drawn yet, or a value is out of range.
     """
-    if run is None or not run.frames:
+    if run is None or not run.token_maps:
         raise ValueError("there is no picture yet to go on from: press Generate first")
     if any(one.smooth for one in run.request.options):
         raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
@@ -223,16 +222,36 @@ def _runs(steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run) -> 
         yield run
 
 
-def run_from_tokens(pipeline: VARPipeline, token_maps: Sequence[Tensor]) -> Run:
-    """A finished run around the token maps of one picture that nobody drew, to branch from.
+def run_from_tokens(
+    pipeline: VARPipeline, token_maps: Sequence[Tensor], frames: Sequence[Image.Image] = ()
+) -> Run:
+    """A run around the token maps of one picture that nobody drew, to branch from.
 
     Args:
         pipeline: whose tokenizer made them.
         token_maps: of all scales, (1, S, S) each.
+        frames: their decodes, where somebody wants to look at them.
     """
-    with torch.inference_mode():
-        latents = pipeline.tokenizer.quantizer.sum_scales(token_maps)
-        images = tensor_to_images(pipeline.decode_latent(torch.cat(latents)))
     label = pipeline.labels.null
     request = Request((label,), (0,), (pipeline.options(),))
-    return Run(request, (label,), tuple((image,) for image in images), tuple(token_maps))
+    return Run(request, (label,), tuple((frame,) for frame in frames), tuple(token_maps))
+
+
+def read_tokens(pipeline: VARPipeline, scales: Iterable[object]) -> tuple[Tensor, ...]:
+    """Token maps (1, S, S) of one picture's first scales, from lists of their S*S tokens.
+
+    Raises:
+        ValueError: if there are more scales than the model has, or a list does not fit.
+    """
+    sides = pipeline.transformer.schedule.sides
+    limit = pipeline.transformer.config.vocab_size - 1
+    maps = []
+    for scale_index, tokens in enumerate(scales):
+        if scale_index == len(sides):
+            raise ValueError(f"there are only {len(sides)} scales")
+        side = sides[scale_index]
+        if not isinstance(tokens, list) or len(tokens) != side * side:
+            raise ValueError(f"a scale of {side}x{side} needs a list of {side * side} tokens")
+        checked = [check_int("a token", token, 0, limit) for token in tokens]
+        maps.append(torch.tensor(checked, device=pipeline.device).view(1, side, side))
+    return tuple(maps)

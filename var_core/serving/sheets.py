@@ -16,12 +16,14 @@ FRAME_MILLISECONDS = 450
 LAST_MILLISECONDS = 1800
 
 
-def enlarge(image: Image.Image, side: int) -> Image.Image:
-    """Enlarge smoothly, a whole number of times, until the width is at least `side`."""
+def enlarge(
+    image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.LANCZOS
+) -> Image.Image:
+    """Enlarge a whole number of times, until the width is at least `side`."""
     factor = math.ceil(side / image.width)
     if factor <= 1:
         return image
-    return image.resize((image.width * factor, image.height * factor), Image.Resampling.LANCZOS)
+    return image.resize((image.width * factor, image.height * factor), resample)
 
 
 def contact_sheet(

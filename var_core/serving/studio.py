@@ -1,5 +1,6 @@
 """What a press of each button of the page does, apart from the widgets."""
 
+import functools
 import shutil
 import tempfile
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from var_core.images import read_image
@@ -84,6 +86,11 @@ class Studio:
         self.labels = engine.first.labels
         self.sides = engine.first.transformer.schedule.sides
 
+    @functools.cached_property
+    def colours(self) -> np.ndarray:
+        """A colour for every code, (V, 3) uint8."""
+        return code_colours(self.engine.first)
+
     def draw(self, what: str, *inputs: object) -> Iterator[Moment]:
         """Draw; the last moment is the finished one.
 
@@ -121,8 +128,7 @@ class Studio:
         """
         entry = history[check_place(history, place)]
         choice = self.controls.read(entry.values)
-        for moment in self._stream(entry.request, list(entry.values), choice, ()):
-            yield replace(moment, history=None)
+        yield from self._stream(entry.request, list(entry.values), choice, None)
 
     def restore(self, path: str) -> tuple[list[object], Moment]:
         """The settings of a PNG that was drawn here.
@@ -135,23 +141,23 @@ class Studio:
             ValueError: if there is no recipe, or it is damaged or of another model.
             OSError: if the picture cannot be saved.
         """
-        values = self.controls.from_recipe(path)
-        kept = self.controls.kept_scales(path)
+        values, kept = self.controls.from_recipe(path)
         if not kept:
             sentence = "The settings of that picture are back. Press Generate to draw it again"
             return values, Moment(status=sentence)
         choice = self.controls.read(values)
         request = Request((choice.label,), (choice.seed,), (choice.options,), kept)
-        *_, last = self._stream(request, values, replace(choice, pause=0.0), ())
+        *_, last = self._stream(request, values, replace(choice, pause=0.0), None)
         sentence = (
             f"The settings of that picture are back, and its first {len(kept)} scales. "
             f"Press Redraw from scale {len(kept)} to draw it again"
         )
-        return values, replace(last, status=sentence, scale=len(kept), history=None)
+        return values, replace(last, status=sentence, scale=len(kept))
 
     def _stream(
-        self, request: Request, values: list[object], choice: Choice, history: History
+        self, request: Request, values: list[object], choice: Choice, history: History | None
     ) -> Iterator[Moment]:
+        """Draw and save; a history of None remembers nothing."""
         pipeline = self.engine.pipeline(choice.precision)
         total, seed = len(self.sides), request.seeds[0]
         started, paused = time.monotonic(), 0.0
@@ -170,7 +176,9 @@ class Studio:
         paths = save_run(pipeline, self.model_name, run, self._new_folder(), choice.with_recipe)
         words = self._words(run)
         pictures = tuple(str(path) for path in (paths[:-1] or paths))
-        entry = Entry(request, tuple(values), words, thumbnails[-1], pictures)
+        if history is not None:
+            entry = Entry(request, tuple(values), words, thumbnails[-1], pictures)
+            history = remember(history, entry)
         if len(run.labels) == 1:  # now the true decodes, pixel for pixel
             thumbnails = [png_url(frame) for (frame,) in run.frames]
         yield Moment(
@@ -181,7 +189,7 @@ class Studio:
             total,
             pictures if len(pictures) > 1 else (),
             run,
-            remember(history, entry),
+            history,
         )
 
     def _words(self, run: Run) -> str:
@@ -256,8 +264,7 @@ class Studio:
             ValueError: if it is no such file, or too large.
         """
         result = reconstruct(self.engine.first, read_image(path))
-        colours = code_colours(self.engine.first)
-        maps = [token_map_image(one[0], colours, TOKEN_MAP_SIDE) for one in result.token_maps]
+        maps = [token_map_image(one[0], self.colours, TOKEN_MAP_SIDE) for one in result.token_maps]
         num_tokens = self.engine.first.transformer.schedule.num_tokens
         return (
             strip_html([png_url(frame) for frame in result.frames], self.sides),
@@ -286,7 +293,7 @@ class Studio:
             raise ValueError("there is no picture yet to branch from: drop one first")
         total = len(self.sides)
         scale = min(check_int("scale", scale, 1, total), total - 1)
-        run = run_from_tokens(self.engine.first, result.token_maps)
+        run = run_from_tokens(self.engine.first, result.token_maps, result.frames)
         return Moment(
             self.scrub(run, scale),
             strip_html([png_url(frame) for (frame,) in run.frames], self.sides),
