@@ -93,7 +93,9 @@ def set_number(page: Page, name: str, value: str) -> None:
 
 
 def open_box(page: Page, name: str) -> None:
+    """Open or close an accordion; what is typed before its widgets are mounted would be lost."""
     page.locator(f"#{name} > button").click()
+    page.wait_for_timeout(400)
 
 
 def wait_done(page: Page) -> None:

@@ -23,6 +23,7 @@ from tests.browser.conftest import (
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline
 from var_core.devices import pick_device, pick_dtype
+from var_core.serving.recipe import read_recipe
 from var_core.serving.reconstruction import error_map, reconstruct
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -77,6 +78,23 @@ def test_a_preset_sets_the_options(page: Page) -> None:
     expect(page.locator("#top_k input[type=number]")).to_have_value("0")
     choose(page, "preset", "Balanced")
     expect(page.locator("#temperature input[type=number]")).to_have_value("1")
+
+
+def test_every_option_that_is_set_by_hand_stands_in_the_picture(page: Page, tmp_path: Path) -> None:
+    open_box(page, "more")
+    typed = {"guidance": "2.5", "temperature": "0.8", "top_k": "300", "top_p": "0.7"}
+    for name, value in typed.items():
+        set_number(page, name, value)
+    page.locator("#smooth input").check()
+    page.locator("#precision").get_by_text("fp32").click()
+    draw(page)
+    (tmp_path / "mine.png").write_bytes(picture_bytes(page))
+    recipe = read_recipe(tmp_path / "mine.png")
+    names = ("guidance_scale", "temperature", "top_k", "top_p", "smooth", "dtype")
+    assert [recipe[name] for name in names] == [2.5, 0.8, 300, 0.7, True, "float32"]
+    set_number(page, "scale", "3")
+    page.locator("#redraw").click()  # a smooth picture has no tokens to keep
+    expect(page.get_by_test_id("toast-body").last).to_contain_text("draw it with Smooth off")
 
 
 def test_the_scrubber_shows_a_scale_and_redraws_from_it(page: Page) -> None:
