@@ -4,11 +4,10 @@ Run `python app.py`; nothing leaves the machine.
 """
 
 import argparse
+import contextvars
 import functools
-import inspect
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,52 +18,109 @@ from starlette.middleware import Middleware
 
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
+from var_core.ranges import check_int
 from var_core.sampling import random_seed
 from var_core.sampling.logits import MAX_GUIDANCE
 from var_core.serving.api import Api
-from var_core.serving.controls import ANY, BALANCED, MAX_PAUSE, PRESET_OPTIONS, PRESETS
-from var_core.serving.engine import Engine
+from var_core.serving.controls import ANY, BALANCED, MAX_PAUSE, PRESETS
+from var_core.serving.engine import LocalEngine
 from var_core.serving.guard import Guard
 from var_core.serving.history import History, check_place, forget
+from var_core.serving.janitor import MAX_AGE_SECONDS, Cache
+from var_core.serving.journal import Journal, log_to_stderr
 from var_core.serving.markup import history_html, strip_html
+from var_core.serving.recipe import write_png
 from var_core.serving.reconstruction import Reconstruction
-from var_core.serving.runs import MAX_COUNT, MAX_SWEEP, Run
-from var_core.serving.studio import KEEP_FILES_SECONDS, Moment, Studio
+from var_core.serving.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
+from var_core.serving.runs import Run
+from var_core.serving.studio import Moment, Studio
+from var_core.serving.turns import BusyError, LateError, Limits
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 EMBEDDED_MODEL = ASSETS / "models" / "emoji64"
-MAX_QUEUE = 32
+MAX_THREADS = 64  # every job that runs or waits holds one
 EXIT_BAD_INPUT = 2
 EXIT_PORT_IN_USE = 4
-ENGINE = {"concurrency_id": "engine", "concurrency_limit": 1}  # one at a time draws
+ENGINE = {"concurrency_limit": None}  # the engine has a queue of its own
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 SPOKEN = QUICK | {"queue": True, "concurrency_limit": None}  # may say something: words need a queue
+CLIENT: contextvars.ContextVar[str] = contextvars.ContextVar("client", default="")
+UNFIT = "A value does not fit the page. Reload the page and try again."
 
 
-def clear_errors(handler: Callable) -> Callable:
-    """Show what a handler refuses, and what the disk refuses, as one sentence on the page."""
+class GuardedBlocks(gr.Blocks):
+    """Blocks that count the values of a call, name its client, and show no foreign error.
 
-    def sentence(error: ValueError | OSError) -> gr.Error:
-        text = str(error)
-        if isinstance(error, OSError):
-            text = f"The picture could not be saved: {error.strerror}. Free some space, try again."
-        return gr.Error(text, print_exception=False)
+    `CLIENT` holds the address of whoever asks, for as long as a handler runs.
 
-    @functools.wraps(handler)
-    def guarded(*values: object, **named: object) -> object:
+    Args:
+        journal: hears what is refused and what fails.
+        num_proxies: trusted proxies in front of the server: the client's address is the one that
+            the outermost of them has seen. 0 takes the address of the connection.
+        options: of `gr.Blocks`.
+    """
+
+    def __init__(self, journal: Journal, num_proxies: int = 0, **options: object) -> None:
+        super().__init__(**options)
+        self.journal = journal
+        self.num_proxies = num_proxies
+
+    async def preprocess_data(self, *values: object, **named: object) -> list[object]:
+        """As in `gr.Blocks`; what the components refuse is said in our words."""
         try:
-            return handler(*values, **named)
-        except (ValueError, OSError) as error:
-            raise sentence(error) from error
+            return await super().preprocess_data(*values, **named)
+        except Exception as error:
+            self.journal.refuse("handler")
+            raise gr.Error(UNFIT, print_exception=False) from error
 
-    @functools.wraps(handler)
-    def guarded_stream(*values: object, **named: object) -> Iterator[object]:
+    async def call_function(self, *values: object, **named: object) -> dict:
+        """As in `gr.Blocks`; what a handler or the disk refuses is one sentence on the page."""
         try:
-            yield from handler(*values, **named)
-        except (ValueError, OSError) as error:
-            raise sentence(error) from error
+            return await super().call_function(*values, **named)
+        except ValueError as error:
+            if not isinstance(error, BusyError | LateError):
+                self.journal.refuse("handler")
+            raise gr.Error(str(error), print_exception=False) from error
+        except OSError as error:
+            self.journal.fault(error)
+            words = f"The picture could not be saved: {error.strerror}. Free some space, try again."
+            raise gr.Error(words, print_exception=False) from error
 
-    return guarded_stream if inspect.isgeneratorfunction(handler) else guarded
+    async def process_api(self, block_fn: object, inputs: list, *rest: object, **named: object):
+        """As in `gr.Blocks`."""
+        function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        request = named.get("request", rest[1] if len(rest) > 1 else None)
+        iterator = named.get("iterator", rest[2] if len(rest) > 2 else None)
+        if iterator is None and len(inputs) != len(function.inputs):
+            self.journal.refuse("handler")
+            words = f"This call takes {len(function.inputs)} values, not {len(inputs)}."
+            raise gr.Error(words, print_exception=False)
+        CLIENT.set(address_of(request, self.num_proxies))
+        try:
+            return await super().process_api(block_fn, inputs, *rest, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            reference = self.journal.fault(error)
+            words = f"Something went wrong here. Reference: {reference}"
+            raise gr.Error(words, print_exception=False) from error
+
+
+def address_of(request: object, num_proxies: int) -> str:
+    """The address of a client, or "" if nobody knows.
+
+    Args:
+        request: of gradio.
+        num_proxies: trusted proxies; each adds the address that it has seen at the end of the
+            header X-Forwarded-For, and what stands before these is the client's own invention.
+    """
+    if not isinstance(request, gr.Request) or request.client is None:
+        return ""
+    if num_proxies:
+        seen = str(request.headers.get("x-forwarded-for", "")).split(",")
+        if len(seen) >= num_proxies and seen[-num_proxies].strip():
+            return seen[-num_proxies].strip()
+    return str(request.client.host)
 
 
 def shelf_html(history: History) -> str:
@@ -99,23 +155,25 @@ class Page:
 
     Args:
         studio: its handlers answer.
+        journal: hears what is refused and what fails.
+        num_proxies: trusted proxies in front of the server.
     """
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, journal: Journal, num_proxies: int = 0) -> None:
         self.studio = studio
         self.controls = studio.controls
         self.total = len(studio.sides)
         self.inputs: dict[str, gr.components.Component] = {}  # under the names of the controls
         pipeline = studio.engine.first
-        with gr.Blocks(title="VAR Studio", delete_cache=(600, KEEP_FILES_SECONDS)) as self.demo:
+        with GuardedBlocks(journal, num_proxies, title="VAR Studio") as self.demo:
             gr.Markdown(
                 f"# VAR Studio\nPictures drawn coarse to fine, in {self.total} scales. Model "
                 f"`{studio.model_name}`, {pipeline.image_size} px, on {pipeline.device.type}."
             )
-            self.run = gr.State(None, time_to_live=KEEP_FILES_SECONDS)
-            self.history = gr.State((), time_to_live=KEEP_FILES_SECONDS)
+            self.run = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+            self.history = gr.State((), time_to_live=MAX_AGE_SECONDS)
             self.place = gr.State(0)
-            self.result = gr.State(None, time_to_live=KEEP_FILES_SECONDS)
+            self.result = gr.State(None, time_to_live=MAX_AGE_SECONDS)
             with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
                 with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
                     with gr.Column(scale=2, min_width=300, elem_id="controls"):
@@ -132,8 +190,7 @@ class Page:
             self._connect_stage()
             self._connect_tokenizer()
             self._connect_api()
-            gr.Timer(600).tick(studio.sweep_files, queue=False, api_visibility="private")
-        self.demo.queue(max_size=MAX_QUEUE, api_open=False, default_concurrency_limit=1)
+        self.demo.queue(max_size=MAX_THREADS, api_open=False, default_concurrency_limit=1)
 
     def _build_controls(self) -> None:
         defaults = dict(zip(self.controls.names, self.controls.defaults(), strict=True))
@@ -323,15 +380,12 @@ class Page:
             "api_visibility": "private",
         }
 
-        @clear_errors
         def draw(what: str, *values: object) -> Iterator[tuple]:
             yield from map(widgets, studio.draw(what, *values))
 
-        @clear_errors
         def draw_again(place: int, history: History) -> Iterator[tuple]:
             yield from map(widgets, studio.draw_again(place, history))
 
-        @clear_errors
         def pick(history: History, event: gr.EventData) -> tuple:
             place = check_place(history, event.place)
             return place, True, *history[place].values
@@ -363,9 +417,11 @@ class Page:
         dropdowns = [self.inputs[name] for name in controls.attributes]
         seed, keep = self.inputs["seed"], self.keep_seed
 
-        @clear_errors
         def restore(path: str) -> tuple:
-            found, moment = studio.restore(path)
+            try:
+                found, moment = studio.restore(path)
+            finally:
+                Path(path).unlink(missing_ok=True)  # nobody needs it any more
             gr.Info(moment.status)
             stage, strip, status, _, *rest = widgets(moment)  # the seed is among the values
             return *found, True, stage, strip, status, *rest
@@ -377,7 +433,6 @@ class Page:
                 gr.Warning(sentence)
             return [*found, "seed" in query]
 
-        @clear_errors
         def last_seed(run: Run | None) -> tuple[int, bool]:
             return studio.last_seed(run), True
 
@@ -387,8 +442,8 @@ class Page:
         self.new_seed.click(lambda: (random_seed() // 2, True), None, [seed, keep], **QUICK)
         self.reuse.click(last_seed, self.run, [seed, keep], **SPOKEN)
         seed.input(None, None, keep, js="() => true", **QUICK)
-        sampling = [self.inputs[name] for name in PRESET_OPTIONS]
-        self.preset.input(clear_errors(controls.preset), self.preset, sampling, **QUICK)
+        sampling = [self.inputs[name] for name in SAMPLING_OPTIONS]
+        self.preset.input(controls.preset, self.preset, sampling, **QUICK)
         restored = [*values, keep, *(part for part in self.shown if part is not seed)]
         self.drop.upload(restore, self.drop, restored, **SPOKEN | ENGINE)
         self.demo.load(from_link, None, [*values, keep], **SPOKEN)
@@ -403,7 +458,6 @@ class Page:
     def _connect_stage(self) -> None:
         studio = self.studio
 
-        @clear_errors
         def scrub(run: Run | None, scale: int) -> object:
             return gr.skip() if run is None else studio.scrub(run, scale)
 
@@ -411,7 +465,6 @@ class Page:
             history = forget(history, event.place)
             return history, shelf_html(history)
 
-        @clear_errors
         def use(run: Run | None, scale: int) -> tuple[object, str]:
             return gr.Tabs(selected="tokenizer"), studio.frame_file(run, scale)
 
@@ -427,27 +480,30 @@ class Page:
             (self.animate, studio.animate, self.run),
             (self.archive, studio.archive, self.history),
         ):
-            button.click(clear_errors(handler), state, self.download, **SPOKEN).success(
+            button.click(handler, state, self.download, **SPOKEN).success(
                 None, None, None, js="() => varStudio.save()"
             )
         kept = [self.history, self.shelf]
-        self.shelf.forget(clear_errors(forget_entry), self.history, kept, **QUICK)
+        self.shelf.forget(forget_entry, self.history, kept, **QUICK)
         self.use.click(use, looked_at, [self.tabs, self.source], **SPOKEN)
 
     def _connect_tokenizer(self) -> None:
         studio = self.studio
 
-        @clear_errors
         def look(result: Reconstruction | None, scale: int) -> tuple[object, object]:
             return (None, None) if result is None else studio.look(result, scale)
 
-        @clear_errors
         def analyse(path: str | None) -> tuple:
             if path is None:
                 return strip_html([], studio.sides), "", "", None, self.total
-            return *studio.tokenize(path), self.total
+            try:
+                *shown, result = studio.tokenize(path)
+            except ValueError:
+                Path(path).unlink(missing_ok=True)
+                raise
+            write_png(Path(path), result.source, None)  # its metadata is nobody's business
+            return *shown, result, self.total
 
-        @clear_errors
         def branch_off(result: Reconstruction | None, scale: int) -> tuple:
             return gr.Tabs(selected="draw"), *widgets(studio.branch_off(result, scale))
 
@@ -467,11 +523,11 @@ class Page:
         self.send.click(branch_off, looked_at, [self.tabs, *self.shown], **SPOKEN)
 
     def _connect_api(self) -> None:
-        api = Api(self.studio.engine, self.studio.model_name)
+        api = Api(self.studio.engine, self.studio.model_name, self.studio.client)
         for endpoint in (api.generate, api.stream, api.styles, api.sweep, api.redraw, api.tokenize):
-            gr.api(clear_errors(endpoint), **ENGINE)
+            gr.api(endpoint, **ENGINE)
         for endpoint in (api.recipe, api.about):
-            gr.api(clear_errors(endpoint), queue=False)
+            gr.api(endpoint, queue=False)
 
 
 def picked_scale(event: gr.EventData) -> int:
@@ -490,8 +546,39 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=EMBEDDED_MODEL, help="model folder")
     parser.add_argument("--host", help="address to listen on; 127.0.0.1 by default")
     parser.add_argument("--port", type=int, help="7860 by default, or the next free one")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default=setting("PRECISION", "auto"))
+    limits, proxies = Limits(), int("SPACE_ID" in os.environ)
+    number = {"type": int, "metavar": "N"}
+    parser.add_argument(
+        "--queue",
+        **number,
+        default=setting("QUEUE", limits.waiting),
+        help=f"jobs that may wait; {limits.waiting} by default",
+    )
+    parser.add_argument(
+        "--per-client",
+        **number,
+        default=setting("PER_CLIENT", limits.per_client),
+        help=f"jobs of one address, drawing and waiting; {limits.per_client} by default",
+    )
+    parser.add_argument(
+        "--proxies",
+        **number,
+        default=setting("PROXIES", proxies),
+        help="trusted proxies in front; they tell the address. 0 by default, on a Space 1",
+    )
+    parser.add_argument(
+        "--metrics-port",
+        **number,
+        default=setting("METRICS_PORT"),
+        help="serve Prometheus metrics on this port, to this machine only; off by default",
+    )
     return parser.parse_args(argv)
+
+
+def setting(name: str, default: object = None) -> object:
+    """A default of the command line, from the environment where a Space's settings put it."""
+    return os.environ.get(f"VAR_STUDIO_{name}", default)
 
 
 def page_theme() -> gr.themes.Base:
@@ -522,7 +609,13 @@ def launch(page: Page, host: str | None, port: int | None, block: bool) -> None:
     Raises:
         OSError: if the port is taken.
     """
-    guard = Middleware(Guard, is_ready=page.studio.engine.is_ready)
+    engine, journal = page.studio.engine, page.demo.journal
+    guard = Middleware(
+        Guard,
+        is_ready=engine.is_ready,
+        refused=functools.partial(journal.refuse, "door"),
+        fault=journal.fault,
+    )
     page.demo.launch(
         server_name=host,
         server_port=port,
@@ -532,6 +625,7 @@ def launch(page: Page, host: str | None, port: int | None, block: bool) -> None:
         js=f"() => {{{(ASSETS / 'page.js').read_text('utf-8')}}}",
         footer_links=[],
         max_file_size="10mb",
+        max_threads=MAX_THREADS,
         run_history=False,
         enable_monitoring=False,
         ssr_mode=False,
@@ -552,20 +646,36 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parse_args(argv)
     device = pick_device()
     try:
+        limits = Limits(
+            waiting=check_int("queue", arguments.queue, 1, MAX_THREADS // 2),
+            per_client=check_int("per-client", arguments.per_client, 1, MAX_THREADS // 2),
+        )
+        num_proxies = check_int("proxies", arguments.proxies, 0, 8)
         dtype = pick_dtype(device, arguments.precision)
         pipeline = VARPipeline.from_pretrained(arguments.model, torch_dtype=dtype).to(device)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    with tempfile.TemporaryDirectory(prefix="var-studio-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        pictures = Path(folder) / "pictures"
+    log_to_stderr()
+    journal = Journal()
+    with Cache() as cache:
+        os.environ["GRADIO_TEMP_DIR"] = str(cache.folder)
+        pictures = cache.folder / "pictures"
         pictures.mkdir()
-        engine = Engine(
-            pipeline, lambda dtype: VARPipeline.from_pretrained(arguments.model, dtype).to(device)
+        engine = LocalEngine(
+            pipeline,
+            lambda dtype: VARPipeline.from_pretrained(arguments.model, dtype).to(device),
+            limits,
+            journal,
         )
-        page = Page(Studio(engine, arguments.model.name, pictures))
+        journal.watch("running", "Jobs that run", lambda: engine.turns.counts()[0])
+        journal.watch("waiting", "Jobs that wait", lambda: engine.turns.counts()[1])
+        journal.watch("cache_bytes", "Uploads and finished pictures", cache.size)
+        studio = Studio(engine, arguments.model.name, pictures, CLIENT.get)
+        page = Page(studio, journal, num_proxies)
         try:
+            if arguments.metrics_port is not None:
+                journal.serve(check_int("metrics-port", arguments.metrics_port, 1, 65535))
             launch(page, arguments.host, arguments.port, block=True)
         except OSError as error:
             print(f"error: {error}", file=sys.stderr)

@@ -9,7 +9,8 @@ from var_core import VARPipeline
 from var_core.serving.controls import ANY, PRESETS, Controls, parse_numbers
 from var_core.serving.files import save_run
 from var_core.serving.recipe import write_png
-from var_core.serving.runs import count_up, draw_run
+from var_core.serving.requests import Settings, count_up
+from var_core.serving.runs import draw_run
 
 
 @pytest.fixture
@@ -19,8 +20,8 @@ def controls(pipeline: VARPipeline) -> Controls:
 
 def test_the_defaults_are_those_of_the_engine(controls: Controls) -> None:
     choice = controls.read(controls.defaults())
-    assert choice.options == controls.pipeline.options()
-    assert choice.label == controls.labels.null
+    assert choice.settings.options == controls.pipeline.options()
+    assert choice.settings.label == controls.labels.null
     with pytest.raises(ValueError, match="there are 13 controls, not 2"):
         controls.read([1, 2])
 
@@ -55,9 +56,9 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
 def test_a_png_gives_its_settings_back(
     controls: Controls, pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    options = pipeline.options(1.5, 5, 0.0, 0.7, True)
-    *_, run = draw_run(pipeline, count_up((0, 0, 0), 5, 1, options))
-    (path,) = save_run(pipeline, "tiny", run, tmp_path, with_recipe=True)
+    settings = Settings((0, 0, 0), 5, pipeline.options(1.5, 5, 0.0, 0.7, True))
+    *_, run = draw_run(pipeline, count_up(settings, 1))
+    (path,) = save_run(pipeline.labels, "tiny", run, tmp_path, with_recipe=True)
     found, kept = controls.from_recipe(path)
     assert kept == ()
     values = dict(zip(controls.names, found, strict=True))

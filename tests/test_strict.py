@@ -1,7 +1,7 @@
 """Nothing malformed reaches a network, whatever a stranger sends."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,12 @@ from var_core import VARPipeline
 from var_core.sampling import MAX_SEED
 from var_core.serving.api import Api, Options
 from var_core.serving.controls import Controls
-from var_core.serving.engine import Engine
-from var_core.serving.runs import MAX_COUNT
+from var_core.serving.engine import LocalEngine
+from var_core.serving.requests import MAX_COUNT
 
 EXAMPLES = [60, pytest.param(1000, marks=pytest.mark.slow)]
 PIPELINE = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
-API = Api(Engine(PIPELINE, lambda dtype: PIPELINE), "tiny")
+API = Api(LocalEngine(PIPELINE, lambda dtype: PIPELINE), "tiny")
 CONTROLS = Controls(PIPELINE, "tiny")
 CODES = PIPELINE.transformer.config.vocab_size
 WHOLE = {"seed": (0, MAX_SEED), "count": (1, MAX_COUNT), "top_k": (0, CODES)}
@@ -118,20 +118,25 @@ def test_a_control_takes_what_its_limits_allow_and_nothing_else(
     assert calls == []
 
 
+def drawn(stream: Iterator[object]) -> object:
+    *_, last = stream
+    return last
+
+
 FIELDS: dict[str, Callable[[object], object]] = {
-    "labels": lambda value: API.generate(value),
-    "a label": lambda value: API.generate({"emoji": value}),
-    "seed": lambda value: API.generate({}, seed=value),
-    "count": lambda value: API.generate({}, count=value),
-    "options": lambda value: API.generate({}, options=value),
+    "labels": lambda value: drawn(API.generate(value)),
+    "a label": lambda value: drawn(API.generate({"emoji": value})),
+    "seed": lambda value: drawn(API.generate({}, seed=value)),
+    "count": lambda value: drawn(API.generate({}, count=value)),
+    "options": lambda value: drawn(API.generate({}, options=value)),
     **{
-        name: lambda value, name=name: API.generate({}, options={name: value})
+        name: lambda value, name=name: drawn(API.generate({}, options={name: value}))
         for name in Options.__annotations__
     },
-    "guidances": lambda value: API.sweep({}, guidances=value),
-    "num_seeds": lambda value: API.sweep({}, guidances=[1.0], num_seeds=value),
-    "token_maps": lambda value: API.redraw(value, 1, {}),
-    "scale": lambda value: API.redraw([[[[0]]]], value, {}),
+    "guidances": lambda value: drawn(API.sweep({}, guidances=value)),
+    "num_seeds": lambda value: drawn(API.sweep({}, guidances=[1.0], num_seeds=value)),
+    "token_maps": lambda value: drawn(API.redraw(value, 1, {})),
+    "scale": lambda value: drawn(API.redraw([[[[0]]]], value, {})),
     "picture": lambda value: API.tokenize(value),
     "recipe": lambda value: API.recipe(value),
 }

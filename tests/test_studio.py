@@ -10,17 +10,16 @@ from PIL import Image
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline, generators_from_seeds
-from var_core.serving import studio as studio_module
-from var_core.serving.engine import Engine
+from var_core.serving.engine import LocalEngine
 from var_core.serving.history import MAX_ENTRIES
 from var_core.serving.recipe import read_recipe, write_png
-from var_core.serving.runs import style_sheet
+from var_core.serving.requests import read_settings, style_sheet
 from var_core.serving.studio import Moment, Studio
 
 
 @pytest.fixture
 def studio(pipeline: VARPipeline, tmp_path: Path) -> Studio:
-    return Studio(Engine(pipeline, lambda dtype: pipeline), "tiny", tmp_path)
+    return Studio(LocalEngine(pipeline, lambda dtype: pipeline), "tiny", tmp_path)
 
 
 def ask(studio: Studio, what: str = "pictures", **changes: object) -> list[Moment]:
@@ -138,7 +137,7 @@ def test_a_style_sheet_has_every_style_from_one_seed(studio: Studio) -> None:
 
 def test_too_many_styles_are_refused(class_pipeline: VARPipeline) -> None:
     with pytest.raises(ValueError, match="at most 8 pictures, not 10"):
-        style_sheet(class_pipeline, (0,), 1, class_pipeline.options())
+        style_sheet(class_pipeline, read_settings(class_pipeline, {"class": 0}, 1, None))
 
 
 def test_each_picture_of_a_grid_is_the_one_of_its_guidance_and_seed(studio: Studio) -> None:
@@ -309,17 +308,8 @@ def test_another_precision_is_loaded_once(tmp_path: Path) -> None:
         return VARPipeline(make_tokenizer(), make_transformer(), make_labels()).to(dtype)
 
     first = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
-    studio = Studio(Engine(first, load), "tiny", tmp_path)
+    studio = Studio(LocalEngine(first, load), "tiny", tmp_path)
     for precision in ("auto", "fp32", "bf16", "bf16"):
         path = ask(studio, precision=precision)[-1].picture
     assert asked == [torch.bfloat16]
     assert read_recipe(path)["dtype"] == "bfloat16"
-
-
-def test_old_pictures_are_swept(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = Path(ask(studio)[-1].picture)
-    studio.sweep_files()
-    assert path.exists()
-    monkeypatch.setattr(studio_module, "KEEP_FILES_SECONDS", -1)
-    studio.sweep_files()
-    assert not path.exists()

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,10 +12,13 @@ from tqdm import tqdm
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.images import read_image
 from var_core.labels import LABELS_FILE, LabelSpace
-from var_core.pipeline import DEFAULTS, Preview, VARPipeline, parameter_counts
+from var_core.pipeline import DEFAULTS, VARPipeline, parameter_counts
 from var_core.ranges import check_int
-from var_core.sampling import MAX_SEED, generators_from_seeds, random_seed
-from var_core.serving.recipe import recipe_of, write_png
+from var_core.sampling import MAX_SEED, random_seed
+from var_core.serving.files import recipes_of
+from var_core.serving.recipe import write_png
+from var_core.serving.requests import MAX_COUNT, count_up, read_settings
+from var_core.serving.runs import Run, draw_run
 
 EMBEDDED_MODEL = Path(__file__).resolve().parent.parent / "assets" / "models" / "emoji64"
 EXIT_BAD_INPUT = 2
@@ -99,32 +103,30 @@ def _load(arguments: argparse.Namespace) -> VARPipeline:
 def _generate(arguments: argparse.Namespace) -> int:
     count = check_int("count", arguments.count, 1, 64)
     seed = random_seed() if arguments.seed is None else arguments.seed
-    seeds = range(check_int("seed", seed, 0, MAX_SEED - count + 1), seed + count)
+    check_int("seed", seed, 0, MAX_SEED - count + 1)
     pipeline = _load(arguments)
     names = [attribute.name for attribute in pipeline.labels.attributes]
     given = {name: getattr(arguments, f"label_{name}") for name in names}
-    label = pipeline.labels.resolve(
-        {name: int(value) if _is_index(value) else value for name, value in given.items()}
-    )
-    chosen = {
+    labels = {name: int(value) if _is_index(value) else value for name, value in given.items()}
+    options = {
         "guidance_scale": arguments.guidance,
         "top_k": arguments.top_k,
         "top_p": arguments.top_p,
         "temperature": arguments.temperature,
         "smooth": arguments.smooth,
     }
-    options = pipeline.options(**chosen)
-    generators = generators_from_seeds(seeds, pipeline.device)
-    previews = pipeline.stream([label] * count, **chosen, generator=generators)
+    settings = read_settings(pipeline, labels, seed, options)
     total = pipeline.transformer.schedule.num_scales
-    for preview in tqdm(previews, total=total, unit="scale", desc="drawing"):
-        if arguments.scales_dir is not None:
-            _write_scale(arguments.scales_dir, arguments.out, preview)
-    for index, (one, image) in enumerate(zip(seeds, preview.images, strict=True)):
-        path = _numbered(arguments.out, index, count)
-        recipe = recipe_of(pipeline, arguments.model.name, label, one, options)
-        write_png(path, image, recipe)
-        print(path)
+    for start in range(0, count, MAX_COUNT):
+        request = count_up(replace(settings, seed=seed + start), min(MAX_COUNT, count - start))
+        for run in tqdm(draw_run(pipeline, request), total=total, unit="scale", desc="drawing"):
+            if arguments.scales_dir is not None:
+                _write_scale(arguments, run, start)
+        recipes = recipes_of(pipeline.labels, arguments.model.name, run)
+        for index, image in enumerate(run.frames[-1]):
+            path = _numbered(arguments.out, start + index, count)
+            write_png(path, image, recipes[index])
+            print(path)
     return 0
 
 
@@ -136,10 +138,11 @@ def _numbered(path: Path, index: int, count: int) -> Path:
     return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
 
 
-def _write_scale(folder: Path, out: Path, preview: Preview) -> None:
-    for index, image in enumerate(preview.images):
-        name = _numbered(Path(out.name), index, len(preview.images))
-        write_png(folder / f"{name.stem}-scale{preview.number:02d}.png", image, None)
+def _write_scale(arguments: argparse.Namespace, run: Run, start: int) -> None:
+    for index, image in enumerate(run.frames[-1], start):
+        name = _numbered(Path(arguments.out.name), index, arguments.count)
+        number = len(run.frames)
+        write_png(arguments.scales_dir / f"{name.stem}-scale{number:02d}.png", image, None)
 
 
 def _reconstruct(arguments: argparse.Namespace) -> int:

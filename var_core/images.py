@@ -1,38 +1,55 @@
 """Pictures: between PIL, arrays and tensors, and guarded reading."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_FILE_BYTES = 10_000_000
 MAX_PIXELS = 16_000_000
 MAX_SIDE = 8192
+UNREADABLE = (OSError, SyntaxError, Image.DecompressionBombError)  # what Pillow says of bad files
 
 
-def read_image(path: str | Path) -> Image.Image:
+def open_source(source: str | Path | bytes) -> tuple[Path | io.BytesIO, str]:
+    """What Pillow can open, and the name to speak of it with.
+
+    Raises:
+        ValueError: if it is larger than a picture may be, or not there.
+    """
+    try:
+        size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
+    except (OSError, ValueError) as error:  # not there, or a name that cannot be
+        raise ValueError(f"there is no file {Path(source).name}") from error
+    name = "the picture" if isinstance(source, bytes) else Path(source).name
+    if size > MAX_FILE_BYTES:
+        raise ValueError(f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB")
+    return (io.BytesIO(source) if isinstance(source, bytes) else Path(source)), name
+
+
+def read_image(source: str | Path | bytes) -> Image.Image:
     """Read a picture from an untrusted file as upright RGB.
 
     Transparency becomes white, 16 bits a channel become 8, of a moving picture the first frame is
-    taken, EXIF orientation is applied. Size and format are judged from the header.
+    taken, EXIF orientation is applied, colour profiles are left aside. Size and format are judged
+    from the header.
 
     Args:
-        path: a PNG, JPEG or WebP file of at most 10 MB and 16 megapixels.
+        source: path or content of a PNG, JPEG or WebP file of at most 10 MB and 16 megapixels.
 
     Raises:
         ValueError: if it is not such a file; nothing large has been decoded then.
     """
-    path = Path(path)
+    file, name = open_source(source)
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(f"{path.name} is larger than {MAX_FILE_BYTES // 1_000_000} MB")
-        with Image.open(path, formats=READABLE_FORMATS) as image:
+        with Image.open(file, formats=READABLE_FORMATS) as image:
             if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
                 raise ValueError(
-                    f"{path.name} has {image.width}x{image.height} pixels; the limits are "
+                    f"{name} has {image.width}x{image.height} pixels; the limits are "
                     f"{MAX_SIDE} a side and {MAX_PIXELS // 1_000_000} megapixels"
                 )
             upright = ImageOps.exif_transpose(image)
@@ -40,10 +57,8 @@ def read_image(path: str | Path) -> Image.Image:
                 wide = np.asarray(upright, np.float64) / 257
                 upright = Image.fromarray(wide.round().clip(0, 255).astype(np.uint8))
             upright = upright.convert("RGBA")
-    except FileNotFoundError as error:
-        raise ValueError(f"there is no file {path}") from error
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise ValueError(f"{path.name} is not a readable PNG, JPEG or WebP picture") from error
+    except UNREADABLE as error:
+        raise ValueError(f"{name} is not a readable PNG, JPEG or WebP picture") from error
     white = Image.new("RGBA", upright.size, "white")
     return Image.alpha_composite(white, upright).convert("RGB")
 

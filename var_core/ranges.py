@@ -26,6 +26,17 @@ def check_float(name: str, value: object, low: float, high: float) -> float:
     return float(value)
 
 
+def check_bool(name: str, value: object) -> bool:
+    """Return `value` if it is true or false, and not merely something like it.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if type(value) is not bool:
+        raise ValueError(f"{name} must be true or false, got {value!r:.40}")
+    return value
+
+
 def check_widths(
     name: str, values: Sequence[object], multiple_of: int, high: int, max_length: int
 ) -> tuple[int, ...]:

@@ -143,8 +143,8 @@ def test_a_stopped_run_frees_the_engine_for_the_next_visitor(page: Page, browser
     page.locator("#generate").click()
     expect(page.locator("#strip img")).to_have_count(1, timeout=20_000)
     other.locator("#generate").click()
-    expect(other.locator("#status")).to_contain_text("queue: 1/1", timeout=10_000)
-    place = other.locator("#status").get_by_text("queue: 1/1")
+    expect(other.locator("#status")).to_contain_text("Waiting: 1 before you", timeout=10_000)
+    place = other.locator("#status").get_by_text("Waiting: 1 before you")
     assert place.evaluate(SEEN), "the place in the queue is covered or out of view"
     assert other.locator("#strip img").count() == 0
     page.locator("#stop").click()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from var_core.ranges import check_float, check_int
+from var_core.ranges import check_bool, check_float, check_int
 
 MAX_GUIDANCE = 20.0
 MAX_TOP_K = 65536
@@ -31,8 +31,7 @@ class SamplingOptions:
         check_int("top_k", self.top_k, 0, MAX_TOP_K)
         check_float("top_p", self.top_p, 0.0, 1.0)
         check_float("temperature", self.temperature, 0.01, 10.0)
-        if type(self.smooth) is not bool:
-            raise ValueError(f"smooth must be true or false, got {self.smooth!r}")
+        check_bool("smooth", self.smooth)
 
 
 def apply_guidance(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:

@@ -3,36 +3,32 @@
 Pictures travel as PNG data URLs ("data:image/png;base64,..."), labels as {attribute: value name}.
 """
 
-import base64
-import binascii
-import contextlib
-import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TypedDict
 
 from torch import Tensor
 
-from var_core.images import MAX_FILE_BYTES, read_image
-from var_core.pipeline import VARPipeline
-from var_core.sampling import MAX_SEED, SamplingOptions
-from var_core.serving.controls import DEFAULT_SEED, PRESET_OPTIONS
+from var_core.sampling import MAX_SEED
+from var_core.serving.controls import DEFAULT_SEED
 from var_core.serving.engine import Engine
 from var_core.serving.files import recipes_of
 from var_core.serving.markup import png_url
 from var_core.serving.recipe import read_recipe
-from var_core.serving.reconstruction import reconstruct
-from var_core.serving.runs import (
+from var_core.serving.requests import (
     MAX_COUNT,
-    Request,
+    SAMPLING_OPTIONS,
+    DrawRequest,
+    Settings,
+    TokenizeRequest,
     branch,
     count_up,
-    draw_run,
+    read_base64,
+    read_settings,
     read_tokens,
-    run_from_tokens,
     style_sheet,
     sweep,
 )
+from var_core.serving.runs import Run, run_from_tokens
 
 
 class Options(TypedDict, total=False):
@@ -47,7 +43,7 @@ class Options(TypedDict, total=False):
 
 
 class Drawing(TypedDict):
-    """Finished pictures, with what is needed to draw them again."""
+    """Finished pictures, with what is needed to draw them again; empty while they are drawn."""
 
     pictures: list[str]
     labels: list[dict[str, str | None]]
@@ -56,7 +52,7 @@ class Drawing(TypedDict):
 
 
 class Step(TypedDict):
-    """The pictures after one scale."""
+    """The pictures after one scale; scale 0 while others go first."""
 
     scale: int
     total: int
@@ -78,10 +74,12 @@ class Api:
     Args:
         engine: draws.
         model_name: written into recipes.
+        client: tells who asks.
     """
 
-    def __init__(self, engine: Engine, model_name: str) -> None:
+    def __init__(self, engine: Engine, model_name: str, client: Callable[[], str] = str) -> None:
         self.engine = engine
+        self.client = client
         self.model_name = model_name
 
     def about(self) -> dict:
@@ -93,7 +91,7 @@ class Api:
             "pixels": pipeline.image_size,
             "scales": list(pipeline.transformer.schedule.sides),
             "labels": {a.name: list(a.values) for a in pipeline.labels.attributes},
-            "options": {name: getattr(options, name) for name in PRESET_OPTIONS},
+            "options": {name: getattr(options, name) for name in SAMPLING_OPTIONS},
             "limits": {"count": MAX_COUNT, "seed": MAX_SEED},
         }
 
@@ -103,7 +101,7 @@ class Api:
         seed: int = DEFAULT_SEED,
         count: int = 1,
         options: Options | None = None,
-    ) -> Drawing:
+    ) -> Iterator[Drawing]:
         """Draw pictures of one label, with seeds counting up.
 
         Args:
@@ -112,9 +110,7 @@ class Api:
             count: pictures, 1 to 8.
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
-        return self._draw(
-            count_up(self._label(labels), seed, count, self._options(options)), options
-        )
+        yield from self._draw(count_up(self._settings(labels, seed, options), count))
 
     def stream(
         self,
@@ -131,17 +127,17 @@ class Api:
             count: pictures, 1 to 8.
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
-        request = count_up(self._label(labels), seed, count, self._options(options))
-        for run in draw_run(self._pipeline(options), request):
+        request = count_up(self._settings(labels, seed, options), count)
+        for run in self.engine.generate(request, self.client()):
             yield Step(
                 scale=len(run.frames),
                 total=self.engine.first.transformer.schedule.num_scales,
-                pictures=[png_url(frame) for frame in run.frames[-1]],
+                pictures=[png_url(frame) for frame in run.frames[-1]] if run.frames else [],
             )
 
     def styles(
         self, labels: dict[str, str], seed: int = DEFAULT_SEED, options: Options | None = None
-    ) -> Drawing:
+    ) -> Iterator[Drawing]:
         """Draw one label with every value of the last attribute, from the same seed.
 
         Args:
@@ -149,10 +145,8 @@ class Api:
             seed: of every picture.
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
-        request = style_sheet(
-            self._pipeline(options), self._label(labels), seed, self._options(options)
-        )
-        return self._draw(request, options)
+        settings = self._settings(labels, seed, options)
+        yield from self._draw(style_sheet(self.engine.first, settings))
 
     def sweep(
         self,
@@ -161,7 +155,7 @@ class Api:
         seed: int = DEFAULT_SEED,
         num_seeds: int = 4,
         options: Options | None = None,
-    ) -> Drawing:
+    ) -> Iterator[Drawing]:
         """Draw one label with every pair of a guidance and a seed, guidance by guidance.
 
         Args:
@@ -171,8 +165,8 @@ class Api:
             num_seeds: 1 to 4.
             options: temperature, top_k, top_p, smooth, precision.
         """
-        request = sweep(self._label(labels), guidances, num_seeds, seed, self._options(options))
-        return self._draw(request, options)
+        settings = self._settings(labels, seed, options)
+        yield from self._draw(sweep(settings, guidances, num_seeds))
 
     def redraw(
         self,
@@ -181,7 +175,7 @@ class Api:
         labels: dict[str, str],
         seed: int = DEFAULT_SEED,
         options: Options | None = None,
-    ) -> Drawing:
+    ) -> Iterator[Drawing]:
         """Keep the first scales of an earlier result or of a tokenized picture, draw the rest.
 
         Args:
@@ -191,11 +185,10 @@ class Api:
             seed: of what is drawn on top.
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
-        pipeline, settings = self._pipeline(options), self._options(options)
-        run = run_from_tokens(pipeline, self._tokens(token_maps))
-        total = len(run.token_maps)
-        request = branch(run, scale, total, self._label(labels), seed, settings)
-        return self._draw(request, options)
+        settings = self._settings(labels, seed, options)
+        run = run_from_tokens(self.engine.first, self._tokens(token_maps))
+        maps = run.token_maps
+        yield from self._draw(branch(settings, run.request, maps, scale, len(maps)))
 
     def tokenize(self, picture: str) -> Tokens:
         """Encode a picture; give its reconstruction after every scale.
@@ -203,9 +196,8 @@ class Api:
         Args:
             picture: PNG, JPEG or WebP as base64, with or without a data URL's head.
         """
-        with _file_of(picture) as path:
-            image = read_image(path)
-        result = reconstruct(self.engine.first, image)
+        request = TokenizeRequest.read(read_base64(picture))
+        result = self.engine.tokenize(request, self.client())
         return Tokens(
             pictures=[png_url(frame) for frame in result.frames],
             token_maps=[tokens.tolist() for tokens in result.token_maps],
@@ -219,30 +211,13 @@ class Api:
         Args:
             picture: PNG as base64, with or without a data URL's head.
         """
-        with _file_of(picture) as path:
-            recipe = read_recipe(path)
+        recipe = read_recipe(read_base64(picture))
         if recipe is None:
             raise ValueError("the picture holds no recipe of VAR Studio")
         return recipe
 
-    def _label(self, labels: object) -> tuple[int, ...]:
-        if not isinstance(labels, Mapping):
-            raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
-        return self.engine.first.labels.resolve(labels)
-
-    def _options(self, options: object) -> SamplingOptions:
-        given = {} if options is None else options
-        if not isinstance(given, Mapping):
-            raise ValueError(f"options must be an object of names to values, got {given!r:.40}")
-        for name in given:
-            if name not in Options.__annotations__:
-                known = ", ".join(Options.__annotations__)
-                raise ValueError(f"options has {known}, not {name!r:.40}")
-        sampling = {name: value for name, value in given.items() if name != "precision"}
-        return self.engine.first.options(**sampling)
-
-    def _pipeline(self, options: Mapping | None) -> VARPipeline:
-        return self.engine.pipeline((options or {}).get("precision", "auto"))
+    def _settings(self, labels: object, seed: object, options: object) -> Settings:
+        return read_settings(self.engine.first, labels, seed, options)
 
     def _tokens(self, token_maps: object) -> tuple[Tensor, ...]:
         """Token maps of one picture, checked against the schedule and the codebook."""
@@ -252,14 +227,18 @@ class Api:
         pairs = zip(sides, token_maps, strict=True)
         return read_tokens(self.engine.first, (_flat(one, (1, side, side)) for side, one in pairs))
 
-    def _draw(self, request: Request, options: Mapping | None) -> Drawing:
-        pipeline = self._pipeline(options)
-        *_, run = draw_run(pipeline, request)
-        pairs = zip(run.frames[-1], recipes_of(pipeline, self.model_name, run), strict=True)
-        return Drawing(
+    def _draw(self, request: DrawRequest) -> Iterator[Drawing]:
+        """A stream, so that the work stops when its client goes; only the end holds pictures."""
+        seeds = list(request.seeds)
+        run = Run(request)
+        for run in self.engine.generate(request, self.client()):  # noqa: B007
+            yield Drawing(pictures=[], labels=[], seeds=seeds, token_maps=[])
+        space = self.engine.first.labels
+        pairs = zip(run.frames[-1], recipes_of(space, self.model_name, run), strict=True)
+        yield Drawing(
             pictures=[png_url(image, recipe) for image, recipe in pairs],
-            labels=[pipeline.labels.names(label) for label in run.labels],
-            seeds=list(request.seeds),
+            labels=[space.names(label) for label in run.labels],
+            seeds=seeds,
             token_maps=[tokens.tolist() for tokens in run.token_maps],
         )
 
@@ -271,18 +250,3 @@ def _flat(values: object, shape: tuple[int, ...]) -> list[object]:
     if not isinstance(values, list) or len(values) != shape[0]:
         raise ValueError(f"token_maps must hold scales of one picture, rows of {shape[-1]} tokens")
     return [cell for value in values for cell in _flat(value, shape[1:])]
-
-
-@contextlib.contextmanager
-def _file_of(picture: object) -> Iterator[Path]:
-    """A base64 picture as a file, for as long as it is needed."""
-    if not isinstance(picture, str) or len(picture) > MAX_FILE_BYTES * 4 // 3 + 100:
-        raise ValueError(f"picture must be base64 of at most {MAX_FILE_BYTES // 1_000_000} MB")
-    try:
-        content = base64.b64decode(picture.rpartition(",")[2], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("picture is not base64") from error
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
-        path.write_bytes(content)
-        yield path

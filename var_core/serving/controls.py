@@ -10,10 +10,16 @@ from torch import Tensor
 from var_core.devices import PRECISIONS
 from var_core.labels import Attribute
 from var_core.pipeline import VARPipeline
-from var_core.ranges import check_float, check_int
-from var_core.sampling import MAX_SEED, SamplingOptions
+from var_core.ranges import check_bool, check_float, check_int
+from var_core.sampling import MAX_SEED
 from var_core.serving.recipe import read_recipe
-from var_core.serving.runs import MAX_COUNT, read_tokens
+from var_core.serving.requests import (
+    MAX_COUNT,
+    SAMPLING_OPTIONS,
+    Settings,
+    read_settings,
+    read_tokens,
+)
 
 ANY = ""  # the value that leaves an attribute open
 OPTIONS = (  # after the attributes, in this order, under their names in recipes and links
@@ -38,7 +44,6 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
     "Wild": {"guidance_scale": 0.0, "top_p": 1.0, "temperature": 1.3, "top_k": 0},
     "Soft": {"smooth": True},
 }
-PRESET_OPTIONS = ("guidance_scale", "temperature", "top_k", "top_p", "smooth")
 
 
 @dataclass(frozen=True)
@@ -46,20 +51,14 @@ class Choice:
     """Checked values of all controls.
 
     Attributes:
-        label: one index per attribute.
-        seed: of the first picture, 0 to MAX_SEED.
+        settings: what every drawing needs.
         count: pictures, 1 to MAX_COUNT.
-        options: how tokens are drawn.
-        precision: one of PRECISIONS.
         pause: after each scale, 0 to 1 second.
         with_recipe: whether PNG files carry their recipe.
     """
 
-    label: tuple[int, ...]
-    seed: int
+    settings: Settings
     count: int
-    options: SamplingOptions
-    precision: str
     pause: float
     with_recipe: bool
 
@@ -82,7 +81,7 @@ class Controls:
     def defaults(self) -> list[object]:
         """Values at the start."""
         options = self.pipeline.options()
-        sampling = [getattr(options, name) for name in PRESET_OPTIONS]
+        sampling = [getattr(options, name) for name in SAMPLING_OPTIONS]
         return [
             *[ANY] * len(self.attributes),
             *(DEFAULT_SEED, 1, *sampling, PRECISIONS[0], DEFAULT_PAUSE, True),
@@ -115,26 +114,21 @@ class Controls:
         """
         if len(values) != len(self.names):
             raise ValueError(f"there are {len(self.names)} controls, not {len(values)}")
-        chosen, rest = values[: len(self.attributes)], values[len(self.attributes) :]
-        label = self.labels.resolve(
-            {name: value or None for name, value in zip(self.attributes, chosen, strict=True)}
-        )
-        seed, count, guidance, temperature, top_k, top_p, smooth, precision, pause, recipe = rest
-        check_int("top_k", top_k, 0, self.pipeline.transformer.config.vocab_size)
-        if seed is None:
+        given = dict(zip(self.names, values, strict=True))
+        check_int("top_k", given["top_k"], 0, self.pipeline.transformer.config.vocab_size)
+        if given["seed"] is None:
             raise ValueError(f"type a seed from 0 to {MAX_SEED}, or press its dice")
-        if precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-        if type(recipe) is not bool:
-            raise ValueError(f"with_recipe must be true or false, got {recipe!r}")
+        settings = read_settings(
+            self.pipeline,
+            {name: given[name] or None for name in self.attributes},
+            given["seed"],
+            {name: given[name] for name in (*SAMPLING_OPTIONS, "precision")},
+        )
         return Choice(
-            label,
-            check_int("seed", seed, 0, MAX_SEED),
-            check_int("count", count, 1, MAX_COUNT),
-            self.pipeline.options(guidance, top_k, top_p, temperature, smooth),
-            precision,
-            check_float("pause", pause, 0.0, MAX_PAUSE),
-            recipe,
+            settings,
+            check_int("count", given["count"], 1, MAX_COUNT),
+            check_float("pause", given["pause"], 0.0, MAX_PAUSE),
+            check_bool("with_recipe", given["with_recipe"]),
         )
 
     def full(self, values: Sequence[object]) -> list[object]:
@@ -143,7 +137,7 @@ class Controls:
         Raises:
             ValueError: if one is out of range, or the model does not know it.
         """
-        names = self.labels.names(self.read(values).label).values()
+        names = self.labels.names(self.read(values).settings.label).values()
         return [*[name or ANY for name in names], *values[len(self.attributes) :]]
 
     def from_recipe(self, path: str | Path) -> tuple[list[object], tuple[Tensor, ...]]:
@@ -194,16 +188,16 @@ class Controls:
         return self.full(values), refused
 
     def preset(self, name: str) -> list[object]:
-        """Values of `PRESET_OPTIONS` under a preset's name.
+        """Values of `SAMPLING_OPTIONS` under a preset's name.
 
         Raises:
             ValueError: if there is no such preset.
         """
-        if name not in PRESETS:
-            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
+        if not isinstance(name, str) or name not in PRESETS:
+            raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r:.40}")
         changes = PRESETS[name]
         options = self.pipeline.options()
-        return [changes.get(option, getattr(options, option)) for option in PRESET_OPTIONS]
+        return [changes.get(option, getattr(options, option)) for option in SAMPLING_OPTIONS]
 
     def follow_finer(self, chosen: Sequence[str]) -> list[str]:
         """After a finer attribute (an emoji) was picked: set the coarser ones it implies."""

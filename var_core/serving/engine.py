@@ -1,27 +1,87 @@
-"""One model in the precisions that people ask for."""
+"""What draws: the interface that the page and the endpoints see, and the engine in this process."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import torch
 
 from var_core.devices import pick_dtype
 from var_core.pipeline import VARPipeline
+from var_core.serving.journal import Journal
+from var_core.serving.reconstruction import Reconstruction, reconstruct
+from var_core.serving.requests import DrawRequest, TokenizeRequest
+from var_core.serving.runs import Run, draw_run
+from var_core.serving.turns import BusyError, Limits, Turns
+from var_core.serving.zero_gpu import on_gpu
+
+TICK_SECONDS = 0.5  # between two words to somebody who waits
 
 
-class Engine:
-    """Pipelines of one model folder, one per dtype; further ones are loaded when asked for.
+class Engine(Protocol):
+    """Draws what is asked, wherever it runs.
+
+    Attributes:
+        first: the model as it was loaded; its labels, scales and limits hold for every request.
+    """
+
+    first: VARPipeline
+
+    def generate(self, request: DrawRequest, client: str = "") -> Iterator[Run]:
+        """Draw; closing the iterator stops the work.
+
+        Args:
+            request: what to draw.
+            client: who asks; the places of each client are bounded.
+
+        Yields:
+            While others go first, runs without frames, twice a second; then one run per scale.
+
+        Raises:
+            BusyError: if there is no room.
+            LateError: if it takes too long; looked at between scales.
+            ValueError: if the request does not fit the model.
+        """
+
+    def tokenize(self, request: TokenizeRequest, client: str = "") -> Reconstruction:
+        """Encode a picture, and decode every prefix of its token maps.
+
+        Raises:
+            BusyError: if there is no room.
+        """
+
+    def is_ready(self) -> bool:
+        """Whether it can draw."""
+
+
+class LocalEngine:
+    """One model folder in this process, one pipeline per dtype; loads further ones when asked.
+
+    Nothing of a request is kept here: cache, generators and latents live in its iterator.
 
     Args:
         pipeline: the one that is there already.
         load: gives the same model in another dtype, on the same device.
+        limits: how much at once.
+        journal: hears how every job ends.
     """
 
-    def __init__(self, pipeline: VARPipeline, load: Callable[[torch.dtype], VARPipeline]) -> None:
+    def __init__(
+        self,
+        pipeline: VARPipeline,
+        load: Callable[[torch.dtype], VARPipeline],
+        limits: Limits | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.first = pipeline
+        self.turns = Turns(limits or Limits())
+        self.journal = journal or Journal()
         self._load = load
         self._loaded = {pipeline.dtype: pipeline}
         self._lock = threading.Lock()
+        self._draw = on_gpu(self._draw_here)
+        self._tokenize = on_gpu(self._tokenize_here)
 
     def is_ready(self) -> bool:
         """Whether the device still works; one that failed an assertion never does again."""
@@ -46,3 +106,41 @@ class Engine:
             if dtype not in self._loaded:
                 self._loaded[dtype] = self._load(dtype)
             return self._loaded[dtype]
+
+    def generate(self, request: DrawRequest, client: str = "") -> Iterator[Run]:
+        """As `Engine.generate`."""
+        asked = time.monotonic()
+        with self.journal.job("draw", len(request.labels)) as job:
+            turn = self.turns.join(client)
+            try:
+                while ahead := self.turns.wait(turn, TICK_SECONDS):
+                    yield Run(request, ahead=ahead)
+                for run in self._draw(request):
+                    self.turns.check(turn)
+                    if len(run.frames) == 1:
+                        job.first_preview(time.monotonic() - asked)
+                    yield run
+            except torch.cuda.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                raise BusyError("the device is out of memory: draw fewer pictures") from error
+            finally:
+                self.turns.leave(turn)
+
+    def tokenize(self, request: TokenizeRequest, client: str = "") -> Reconstruction:
+        """As `Engine.tokenize`."""
+        with self.journal.job("tokenize", 1):
+            turn = self.turns.join(client)
+            try:
+                deadline = time.monotonic() + self.turns.limits.seconds
+                while self.turns.wait(turn, TICK_SECONDS):
+                    if time.monotonic() > deadline:
+                        raise BusyError("too many others are drawing: try again in a minute")
+                return self._tokenize(request)
+            finally:
+                self.turns.leave(turn)
+
+    def _draw_here(self, request: DrawRequest) -> Iterator[Run]:
+        yield from draw_run(self.pipeline(request.precision), request)
+
+    def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
+        return reconstruct(self.first, request.image)

@@ -2,23 +2,24 @@
 
 from pathlib import Path
 
-from var_core.pipeline import VARPipeline
+from var_core.labels import LabelSpace
 from var_core.serving.recipe import recipe_of, write_png
 from var_core.serving.runs import Run
 
 MAX_NAME = 80  # characters
 
 
-def recipes_of(pipeline: VARPipeline, model_name: str, run: Run) -> list[dict]:
+def recipes_of(labels: LabelSpace, model_name: str, run: Run) -> list[dict]:
     """The recipe of every picture of a run; each alone is enough to draw its picture again."""
     request = run.request
     return [
         recipe_of(
-            pipeline,
+            labels,
             model_name,
             label,
             request.seeds[index],
             request.options[index],
+            run.dtype,
             [tokens[index] for tokens in request.keep],
         )
         for index, label in enumerate(request.labels)
@@ -26,12 +27,12 @@ def recipes_of(pipeline: VARPipeline, model_name: str, run: Run) -> list[dict]:
 
 
 def save_run(
-    pipeline: VARPipeline, model_name: str, run: Run, folder: Path, with_recipe: bool
+    labels: LabelSpace, model_name: str, run: Run, folder: Path, with_recipe: bool
 ) -> list[Path]:
     """Write every picture of a run as PNG, and of several the sheet; the sheet comes last.
 
     Args:
-        pipeline: drew them.
+        labels: of the model that drew them.
         model_name: written into the recipes.
         run: finished.
         folder: of this run alone.
@@ -41,9 +42,9 @@ def save_run(
         OSError: if there is no space or no permission.
     """
     paths: list[Path] = []
-    recipes = recipes_of(pipeline, model_name, run)
+    recipes = recipes_of(labels, model_name, run)
     for image, label, recipe in zip(run.frames[-1], run.labels, recipes, strict=True):
-        drawn = [name or "any" for name in pipeline.labels.names(label).values()]
+        drawn = [name or "any" for name in labels.names(label).values()]
         words = "-".join("".join(c if c.isalnum() else "-" for c in word) for word in drawn)
         path = folder / f"{words[:MAX_NAME]}-seed{recipe['seed']}.png"
         if path in paths:  # a sweep draws a label and a seed more than once

@@ -42,13 +42,22 @@ class Guard:
     Args:
         app: the next application.
         is_ready: whether the engine can draw.
+        refused: hears of every request that goes no further.
+        fault: hears of every error that nobody foresaw, and gives a reference for it.
         max_body: bytes.
     """
 
     def __init__(
-        self, app: App, is_ready: Callable[[], bool], max_body: int = MAX_BODY_BYTES
+        self,
+        app: App,
+        is_ready: Callable[[], bool],
+        refused: Callable[[], None] = lambda: None,
+        fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
+        max_body: int = MAX_BODY_BYTES,
     ) -> None:
         self.app = app
+        self.refused = refused
+        self.fault = fault
         self.is_ready = is_ready
         self.max_body = max_body
 
@@ -67,11 +76,28 @@ class Guard:
             ready = self.is_ready()
             await _answer(send, 200 if ready else 503, "ready" if ready else "not ready")
         elif method not in DOORS or not DOORS[method].fullmatch(path):
-            await _answer(send, 404, "not found")
+            await self._refuse(send, 404, "not found")
         elif method == "POST":
             await self._post(scope, receive, send)
         else:
-            await self.app(scope, receive, _with_headers(send))
+            await self._pass(scope, receive, send)
+
+    async def _pass(self, scope: MutableMapping[str, object], receive: Receive, send: Send) -> None:
+        """Let the application answer; if it fails before it has begun to, answer in its place."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, _with_headers(watched))
+        except Exception as error:
+            reference = self.fault(error)
+            if not begun:
+                words = f"this server has nothing like that. Reference: {reference}"
+                await _answer(send, 400, words)
 
     async def _post(self, scope: MutableMapping[str, object], receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -79,18 +105,22 @@ class Guard:
         fits = declared.isdigit() and int(declared) <= self.max_body
         body = await self._read(receive) if fits else None
         if body is None:
-            await _answer(send, 413, f"a request has at most {self.max_body} bytes")
+            await self._refuse(send, 413, f"a request has at most {self.max_body} bytes")
             return
         is_json = headers.get(b"content-type", b"").startswith(b"application/json")
         if is_json and (reason := _refusal(body)):
-            await _answer(send, 400, reason)
+            await self._refuse(send, 400, reason)
             return
         rest = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def replay() -> Message:
             return next(rest, None) or await receive()
 
-        await self.app(scope, replay, _with_headers(send))
+        await self._pass(scope, replay, send)
+
+    async def _refuse(self, send: Send, status: int, words: str) -> None:
+        self.refused()
+        await _answer(send, status, words)
 
     async def _read(self, receive: Receive) -> bytes | None:
         """The whole body, or None if it is too long or its sender has gone."""

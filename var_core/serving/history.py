@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from var_core.ranges import check_int
-from var_core.serving.runs import Request
+from var_core.serving.requests import DrawRequest
 
 MAX_ENTRIES = 24
 
@@ -23,7 +23,7 @@ class Entry:
         files: its PNG files.
     """
 
-    request: Request
+    request: DrawRequest
     values: tuple[object, ...]
     words: str
     thumbnail: str

@@ -11,37 +11,40 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from var_core.pipeline import VARPipeline
+from var_core.images import UNREADABLE, open_source
+from var_core.labels import LabelSpace
 from var_core.sampling import SamplingOptions
 
 CHUNK = "var-studio"
 
 
 def recipe_of(
-    pipeline: VARPipeline,
+    labels: LabelSpace,
     model_name: str,
     label: tuple[int, ...],
     seed: int,
     options: SamplingOptions,
+    dtype: str,
     kept: Sequence[Tensor] = (),
 ) -> dict:
     """Everything that decides a picture, JSON-ready.
 
     Args:
-        pipeline: draws it.
+        labels: of its model.
         model_name: of its model, as people know it.
         label: one index per attribute.
         seed: of its generator.
         options: as they were used, every one of them.
+        dtype: of the networks, "float32" or "bfloat16".
         kept: token maps (S, S) of the first scales, where they came from an earlier picture.
     """
     extra = {"kept": [tokens.flatten().tolist() for tokens in kept]} if kept else {}
     return {
         "model": model_name,
-        "labels": pipeline.labels.names(label),
+        "labels": labels.names(label),
         "seed": seed,
         **asdict(options),
-        "dtype": str(pipeline.dtype).removeprefix("torch."),
+        "dtype": dtype,
         **extra,
     }
 
@@ -78,24 +81,27 @@ def png_bytes(image: Image.Image, recipe: Mapping[str, object] | None) -> bytes:
     return buffer.getvalue()
 
 
-def read_recipe(path: str | Path) -> dict | None:
+def read_recipe(source: str | Path | bytes) -> dict | None:
     """The recipe of a PNG file, or None if it has none.
+
+    Args:
+        source: path or content of the file.
 
     Raises:
         ValueError: if it is no PNG file, or the chunk is damaged.
     """
-    path = Path(path)
+    file, name = open_source(source)
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with Image.open(file, formats=("PNG",)) as image:
             text = image.text.get(CHUNK)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path.name} is not a readable PNG picture") from error
+    except UNREADABLE as error:
+        raise ValueError(f"{name} is not a readable PNG picture") from error
     if text is None:
         return None
     try:
         recipe = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"the recipe of {path.name} is damaged") from error
+        raise ValueError(f"the recipe of {name} is damaged") from error
     if not isinstance(recipe, dict) or not isinstance(recipe.get("labels"), dict):
-        raise ValueError(f"the recipe of {path.name} is damaged")
+        raise ValueError(f"the recipe of {name} is damaged")
     return recipe

@@ -1,17 +1,15 @@
 """What a press of each button of the page does, apart from the widgets."""
 
 import functools
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from var_core.images import read_image
 from var_core.ranges import check_int
 from var_core.sampling import random_seed
 from var_core.serving.controls import Choice, Controls, parse_numbers
@@ -24,24 +22,21 @@ from var_core.serving.reconstruction import (
     Reconstruction,
     code_colours,
     error_map,
-    reconstruct,
     token_map_image,
 )
-from var_core.serving.runs import (
-    Request,
-    Run,
+from var_core.serving.requests import (
+    DrawRequest,
+    TokenizeRequest,
     branch,
     count_up,
-    draw_run,
-    run_from_tokens,
     style_sheet,
     sweep,
 )
+from var_core.serving.runs import Run, run_from_tokens
 from var_core.serving.sheets import enlarge, write_animation
 
 PREVIEW_SIDE = 256  # pixels; smaller previews are enlarged before they are compressed
 TOKEN_MAP_SIDE = 64  # pixels
-KEEP_FILES_SECONDS = 6 * 3600
 
 
 @dataclass(frozen=True)
@@ -76,12 +71,16 @@ class Studio:
         engine: draws.
         model_name: shown on the page and written into recipes.
         folder: where finished pictures go.
+        client: tells who asks.
     """
 
-    def __init__(self, engine: Engine, model_name: str, folder: Path) -> None:
+    def __init__(
+        self, engine: Engine, model_name: str, folder: Path, client: Callable[[], str] = str
+    ) -> None:
         self.engine = engine
         self.model_name = model_name
         self.folder = folder
+        self.client = client
         self.controls = Controls(engine.first, model_name)
         self.labels = engine.first.labels
         self.sides = engine.first.transformer.schedule.sides
@@ -108,15 +107,18 @@ class Studio:
         if not keep_seed:
             values[place] = random_seed() // 2  # leaves room to count up
         choice = self.controls.read(values)
-        label, seed, options = choice.label, choice.seed, choice.options
+        settings = choice.settings
         if what == "pictures":
-            request = count_up(label, seed, choice.count, options)
+            request = count_up(settings, choice.count)
         elif what == "styles":
-            request = style_sheet(self.engine.first, label, seed, options)
+            request = style_sheet(self.engine.first, settings)
         elif what == "grid":
-            request = sweep(label, parse_numbers(str(guidances)), num_seeds, seed, options)
+            request = sweep(settings, parse_numbers(str(guidances)), num_seeds)
+        elif what == "rest":
+            asked, drawn = (run.request, run.token_maps) if run else (None, ())
+            request = branch(settings, asked, drawn, scale, len(self.sides))
         else:
-            request = branch(run, scale, len(self.sides), label, seed, options)
+            raise ValueError(f"there is nothing to draw named {what!r:.40}")
         yield from self._stream(request, values, choice, history)
 
     def draw_again(self, place: int, history: History) -> Iterator[Moment]:
@@ -146,7 +148,7 @@ class Studio:
             sentence = "The settings of that picture are back. Press Generate to draw it again"
             return values, Moment(status=sentence)
         choice = self.controls.read(values)
-        request = Request((choice.label,), (choice.seed,), (choice.options,), kept)
+        request = replace(count_up(choice.settings, 1), keep=kept)
         *_, last = self._stream(request, values, replace(choice, pause=0.0), None)
         sentence = (
             f"The settings of that picture are back, and its first {len(kept)} scales. "
@@ -155,14 +157,17 @@ class Studio:
         return values, replace(last, status=sentence, scale=len(kept))
 
     def _stream(
-        self, request: Request, values: list[object], choice: Choice, history: History | None
+        self, request: DrawRequest, values: list[object], choice: Choice, history: History | None
     ) -> Iterator[Moment]:
         """Draw and save; a history of None remembers nothing."""
-        pipeline = self.engine.pipeline(choice.precision)
         total, seed = len(self.sides), request.seeds[0]
         started, paused = time.monotonic(), 0.0
         thumbnails: list[str] = []
-        for run in draw_run(pipeline, request):
+        for run in self.engine.generate(request, self.client()):
+            if run.ahead:
+                yield Moment(status=f"Waiting: {run.ahead} before you")
+                started = time.monotonic()
+                continue
             number = len(run.frames)
             sheet = run.sheet(number)
             thumbnails.append(thumbnail_url(sheet))
@@ -173,7 +178,8 @@ class Studio:
                 time.sleep(choice.pause)
                 paused += choice.pause
         seconds = time.monotonic() - started - paused
-        paths = save_run(pipeline, self.model_name, run, self._new_folder(), choice.with_recipe)
+        folder = self._new_folder()
+        paths = save_run(self.labels, self.model_name, run, folder, choice.with_recipe)
         words = self._words(run)
         pictures = tuple(str(path) for path in (paths[:-1] or paths))
         if history is not None:
@@ -263,7 +269,7 @@ class Studio:
         Raises:
             ValueError: if it is no such file, or too large.
         """
-        result = reconstruct(self.engine.first, read_image(path))
+        result = self.engine.tokenize(TokenizeRequest.read(path), self.client())
         maps = [token_map_image(one[0], self.colours, TOKEN_MAP_SIDE) for one in result.token_maps]
         num_tokens = self.engine.first.transformer.schedule.num_tokens
         return (
@@ -310,9 +316,3 @@ class Studio:
         path = self._new_folder() / "picture.png"
         write_png(path, image, None)
         return str(path)
-
-    def sweep_files(self) -> None:
-        """Delete finished pictures that are six hours old."""
-        for folder in self.folder.iterdir():
-            if time.time() - folder.stat().st_mtime > KEEP_FILES_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)

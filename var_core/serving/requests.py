@@ -1,0 +1,269 @@
+"""What can be asked of an engine: one strict type per job, the same for page, endpoints, commands.
+
+Everything is checked here, in our own words and with the limits, before any network runs.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from var_core.devices import PRECISIONS
+from var_core.images import MAX_FILE_BYTES, read_image
+from var_core.pipeline import VARPipeline
+from var_core.ranges import check_float, check_int
+from var_core.sampling import MAX_SEED, SamplingOptions, generators_from_seeds
+from var_core.sampling.logits import MAX_GUIDANCE
+
+MAX_COUNT = 8
+MAX_SWEEP = 4  # values a side
+SAMPLING_OPTIONS = ("guidance_scale", "temperature", "top_k", "top_p", "smooth")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every drawing needs.
+
+    Attributes:
+        label: one index per attribute.
+        seed: of the first picture, 0 to MAX_SEED.
+        options: how tokens are drawn.
+        precision: one of PRECISIONS.
+    """
+
+    label: tuple[int, ...]
+    seed: int
+    options: SamplingOptions
+    precision: str = PRECISIONS[0]
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """Pictures to draw together.
+
+    Attributes:
+        labels: one per picture, indices.
+        seeds: likewise.
+        options: likewise, how tokens are drawn.
+        keep: token maps of the first scales to keep, (B, S, S) each.
+        captions: words under the pictures of the sheet, none or one for each.
+        columns: pictures side by side in the sheet; 0 leaves it to the sheet.
+        precision: one of PRECISIONS.
+    """
+
+    labels: tuple[tuple[int, ...], ...]
+    seeds: tuple[int, ...]
+    options: tuple[SamplingOptions, ...]
+    keep: tuple[Tensor, ...] = ()
+    captions: tuple[str, ...] = ()
+    columns: int = 0
+    precision: str = PRECISIONS[0]
+
+
+@dataclass(frozen=True)
+class TokenizeRequest:
+    """A picture to encode.
+
+    Attributes:
+        image: upright RGB, as `read_image` gives it.
+    """
+
+    image: Image.Image = field(repr=False)
+
+    @classmethod
+    def read(cls, source: str | Path | bytes) -> "TokenizeRequest":
+        """Read the path or the content of a file.
+
+        Raises:
+            ValueError: if it is no PNG, JPEG or WebP picture, or too large.
+        """
+        return cls(read_image(source))
+
+
+def read_settings(pipeline: VARPipeline, labels: object, seed: object, options: object) -> Settings:
+    """Check what every drawing needs.
+
+    Args:
+        pipeline: whose labels and limits hold.
+        labels: an object of attribute names to value names, indices or null.
+        seed: a whole number.
+        options: null, or an object of `SAMPLING_OPTIONS` and "precision"; what is missing takes
+            its default.
+
+    Raises:
+        ValueError: if anything is malformed, unknown or out of range.
+    """
+    if not isinstance(labels, Mapping):
+        raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
+    given = {} if options is None else options
+    if not isinstance(given, Mapping):
+        raise ValueError(f"options must be an object of names to values, got {given!r:.40}")
+    known = (*SAMPLING_OPTIONS, "precision")
+    for name in given:
+        if name not in known:
+            raise ValueError(f"options has {', '.join(known)}, not {name!r:.40}")
+    precision = given.get("precision", PRECISIONS[0])
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r:.40}")
+    return Settings(
+        pipeline.labels.resolve(labels),
+        check_int("seed", seed, 0, MAX_SEED),
+        pipeline.options(**{name: given[name] for name in SAMPLING_OPTIONS if name in given}),
+        precision,
+    )
+
+
+def count_up(settings: Settings, count: object) -> DrawRequest:
+    """The same label several times, with seeds counting up.
+
+    Raises:
+        ValueError: if a seed or the count is out of range.
+    """
+    count = check_int("count", count, 1, MAX_COUNT)
+    return _alike(settings, count)
+
+
+def style_sheet(pipeline: VARPipeline, settings: Settings) -> DrawRequest:
+    """A label with every value of its last attribute, all from the same seed.
+
+    Args:
+        pipeline: its last attribute is taken; it draws the other ones where they are open, once
+            for the whole sheet.
+        settings: the other attributes are taken from its label.
+
+    Raises:
+        ValueError: if there are too many values for one sheet.
+    """
+    names = pipeline.labels.attributes[-1].values
+    count = len(names)
+    if count > MAX_COUNT:
+        raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
+    given = torch.tensor([(*settings.label[:-1], count)], device=pipeline.device)
+    generators = generators_from_seeds([settings.seed], pipeline.device)
+    label = tuple(pipeline.fill_open_labels(given, generators)[0].tolist())
+    return DrawRequest(
+        tuple((*label[:-1], value) for value in range(count)),
+        (settings.seed,) * count,
+        (settings.options,) * count,
+        captions=names,
+        precision=settings.precision,
+    )
+
+
+def sweep(settings: Settings, guidances: object, num_seeds: object) -> DrawRequest:
+    """A grid: a row for every guidance, a column for every seed.
+
+    Args:
+        settings: of every picture but for the guidance; its seed is the first one.
+        guidances: 1 to 4 different values from 0 to 20.
+        num_seeds: 1 to 4.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    wanted = f"a grid takes 1 to {MAX_SWEEP} different guidance values"
+    if not isinstance(guidances, list | tuple) or not 1 <= len(guidances) <= MAX_SWEEP:
+        raise ValueError(wanted)
+    values = [check_float("guidance_scale", value, 0.0, MAX_GUIDANCE) for value in guidances]
+    if len(set(values)) != len(values):
+        raise ValueError(wanted)
+    columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)
+    seeds = _counting(settings.seed, columns)
+    grid = [(value, one) for value in values for one in seeds]
+    return DrawRequest(
+        (settings.label,) * len(grid),
+        tuple(one for _, one in grid),
+        tuple(replace(settings.options, guidance_scale=value) for value, _ in grid),
+        captions=tuple(f"guidance {value:g}\nseed {one}" for value, one in grid),
+        columns=columns,
+        precision=settings.precision,
+    )
+
+
+def branch(
+    settings: Settings,
+    earlier: DrawRequest,
+    token_maps: Sequence[Tensor],
+    scale: object,
+    num_scales: int,
+) -> DrawRequest:
+    """Keep the first scales of what was drawn, and draw the rest with another label or seed.
+
+    Args:
+        settings: from there on; the seeds of several pictures count up.
+        earlier: what was asked then.
+        token_maps: what was drawn then, finished or stopped half way, (B, S, S) each.
+        scale: how many scales to keep, 1 to K - 1, of those that were drawn.
+        num_scales: K.
+
+    Raises:
+        ValueError: if nothing was drawn yet, or a value is out of range.
+    """
+    if not token_maps:
+        raise ValueError("there is no picture yet to go on from: press Generate first")
+    if any(one.smooth for one in earlier.options):
+        raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
+    if scale == num_scales:
+        raise ValueError(
+            "nothing is left to draw after the last scale: look at an earlier one first, "
+            f"1 to {num_scales - 1}"
+        )
+    keep = check_int("scale", scale, 1, min(len(token_maps), num_scales - 1))
+    request = _alike(settings, len(token_maps[0]))
+    return replace(request, keep=tuple(token_maps[:keep]), columns=earlier.columns)
+
+
+def _alike(settings: Settings, count: int) -> DrawRequest:
+    return DrawRequest(
+        (settings.label,) * count,
+        _counting(settings.seed, count),
+        (settings.options,) * count,
+        precision=settings.precision,
+    )
+
+
+def _counting(seed: int, count: int) -> tuple[int, ...]:
+    seed = check_int("seed", seed, 0, MAX_SEED - count + 1)
+    return tuple(range(seed, seed + count))
+
+
+def read_tokens(pipeline: VARPipeline, scales: Iterable[object]) -> tuple[Tensor, ...]:
+    """Token maps (1, S, S) of one picture's first scales, from lists of their S*S tokens.
+
+    Raises:
+        ValueError: if there are more scales than the model has, or a list does not fit.
+    """
+    sides = pipeline.transformer.schedule.sides
+    limit = pipeline.transformer.config.vocab_size - 1
+    maps = []
+    for scale_index, tokens in enumerate(scales):
+        if scale_index == len(sides):
+            raise ValueError(f"there are only {len(sides)} scales")
+        side = sides[scale_index]
+        if not isinstance(tokens, list) or len(tokens) != side * side:
+            raise ValueError(f"a scale of {side}x{side} needs a list of {side * side} tokens")
+        checked = [check_int("a token", token, 0, limit) for token in tokens]
+        maps.append(torch.tensor(checked).view(1, side, side))
+    return tuple(maps)
+
+
+def read_base64(picture: object) -> bytes:
+    """The bytes of a file that came as text.
+
+    Args:
+        picture: base64, with or without the head of a data URL.
+
+    Raises:
+        ValueError: if it is no base64, or longer than a picture may be.
+    """
+    if not isinstance(picture, str) or len(picture) > MAX_FILE_BYTES * 4 // 3 + 100:
+        raise ValueError(f"picture must be base64 of at most {MAX_FILE_BYTES // 1_000_000} MB")
+    try:
+        return base64.b64decode(picture.rpartition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("picture is not base64") from error

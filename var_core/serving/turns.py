@@ -1,0 +1,151 @@
+"""Who draws next: a bounded, fair queue that needs no server."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class BusyError(ValueError):
+    """There is no room now; later there will be."""
+
+
+class LateError(ValueError):
+    """A job ran longer than it may."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of an engine.
+
+    Attributes:
+        running: jobs at once.
+        waiting: jobs that wait.
+        per_client: jobs of one client, running and waiting.
+        seconds: that one job may run.
+    """
+
+    running: int = 1
+    waiting: int = 32
+    per_client: int = 3
+    seconds: float = 60.0
+
+
+@dataclass(eq=False)
+class Turn:
+    """The place of one job.
+
+    Attributes:
+        client: whose it is.
+        since: when it began to run; None while it waits.
+    """
+
+    client: str
+    since: float | None = None
+
+
+class Turns:
+    """Gives turns to clients round robin, so that nobody's flood delays another one's job.
+
+    Args:
+        limits: bounds.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._waiting: list[Turn] = []  # in the order of arrival
+        self._running: list[Turn] = []
+        self._served: dict[str, int] = {}  # of clients that are here: number of their last turn
+        self._numbers = itertools.count()
+
+    def counts(self) -> tuple[int, int]:
+        """How many jobs run and wait."""
+        with self._changed:
+            return len(self._running), len(self._waiting)
+
+    def join(self, client: str) -> Turn:
+        """Take a place.
+
+        Raises:
+            BusyError: if all places are taken, or too many by this client.
+        """
+        with self._changed:
+            here = [turn for turn in (*self._running, *self._waiting) if turn.client == client]
+            if len(here) >= self.limits.per_client:
+                raise BusyError(
+                    f"{len(here)} of your drawings are under way already, which is the limit: "
+                    "wait until one has ended"
+                )
+            if len(self._waiting) >= self.limits.waiting:
+                raise BusyError(f"{len(self._waiting)} others are waiting: try again in a minute")
+            turn = Turn(client)
+            self._waiting.append(turn)
+            self._admit()
+            return turn
+
+    def wait(self, turn: Turn, seconds: float) -> int:
+        """Wait for a turn, but not longer than some seconds.
+
+        Returns:
+            How many jobs go first; 0 if it is this one's turn.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: turn.since is not None, seconds)
+            late = [one for one in self._running if self._is_late(one)]
+            for one in late:  # abandoned without being closed
+                self._running.remove(one)
+            self._admit()
+            if turn.since is not None:
+                return 0
+            return len(self._running) + self._order().index(turn)
+
+    def check(self, turn: Turn) -> None:
+        """Go on with a job that runs.
+
+        Raises:
+            LateError: if its time is over.
+        """
+        with self._changed:
+            if turn not in self._running or self._is_late(turn):
+                raise LateError(
+                    f"a drawing may take {self.limits.seconds:g} seconds, this one took longer: "
+                    "draw fewer pictures at once"
+                )
+
+    def leave(self, turn: Turn) -> None:
+        """Give the place back; harmless when done twice."""
+        with self._changed:
+            for places in (self._running, self._waiting):
+                if turn in places:
+                    places.remove(turn)
+            if all(one.client != turn.client for one in (*self._running, *self._waiting)):
+                self._served.pop(turn.client, None)
+            self._admit()
+
+    def _is_late(self, turn: Turn) -> bool:
+        return turn.since is not None and self._clock() - turn.since > self.limits.seconds
+
+    def _admit(self) -> None:
+        while self._waiting and len(self._running) < self.limits.running:
+            turn = self._order()[0]
+            self._waiting.remove(turn)
+            self._running.append(turn)
+            self._served[turn.client] = next(self._numbers)
+            turn.since = self._clock()
+            self._changed.notify_all()
+
+    def _order(self) -> list[Turn]:
+        """Who waits, next ones first: always one of the client that was served longest ago."""
+        served, left, order = dict(self._served), list(self._waiting), []
+        for number in itertools.count(start=len(self._served) + max(served.values(), default=0)):
+            if not left:
+                return order
+            turn = min(left, key=lambda one: served.get(one.client, -1))
+            left.remove(turn)
+            order.append(turn)
+            served[turn.client] = number
+        raise AssertionError("unreachable")

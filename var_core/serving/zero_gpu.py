@@ -1,0 +1,19 @@
+"""Hugging Face ZeroGPU: a GPU for the seconds of one call, where the host lends one."""
+
+from collections.abc import Callable
+
+try:
+    import spaces
+except ImportError:  # not on a Space, or on one with hardware of its own
+    spaces = None
+
+SECONDS = 15  # asked for per call; short requests are served first
+
+
+def on_gpu(work: Callable) -> Callable:
+    """Run a function or a generator function where the GPU is; elsewhere it stays as it is.
+
+    ZeroGPU runs it in a forked process: arguments, yields and results are pickled, so they must
+    be plain or CPU data, and what the function changes outside is lost.
+    """
+    return work if spaces is None else spaces.GPU(duration=SECONDS)(work)
