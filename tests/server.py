@@ -21,20 +21,33 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_app(log: Path) -> Iterator[str]:
+def running_app(
+    log: Path, *options: str, python: str | Path = sys.executable, folder: Path = ROOT
+) -> Iterator[str]:
     """Start the app on the shipped weights, give its address, and stop it at the end.
 
     Args:
         log: file for what it prints.
+        options: further words of its command line.
+        python: runs it.
+        folder: where it lies.
 
     Raises:
         RuntimeError: if it does not answer within two minutes.
     """
+    with app_process(log, *options, python=python, folder=folder) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def app_process(
+    log: Path, *options: str, python: str | Path = sys.executable, folder: Path = ROOT
+) -> Iterator[tuple[str, subprocess.Popen]]:
+    """As `running_app`, with the process, for those who want to harm it."""
     port = free_port()
+    command = [str(python), "app.py", "--port", str(port), *options]
     with log.open("w") as file:
-        server = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, stdout=file, stderr=file
-        )
+        server = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file)
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + START_SECONDS
     try:
@@ -46,7 +59,7 @@ def running_app(log: Path) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.3)
-        yield address
+        yield address, server
     finally:
         server.terminate()
         server.wait(20)

@@ -98,9 +98,19 @@ def test_pickles_in_the_folder_are_refused_unread(folder: Path, name: str) -> No
     assert not (folder / "executed").exists()
 
 
-def test_a_pickle_named_safetensors_is_damaged_not_loaded(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes(pickle.dumps({"head.bias": [0.0]}))
-    refused(folder, "damaged")
+@pytest.mark.parametrize("suffix", [".safetensors", ".SAFETENSORS", ".pth", ".bin"])
+def test_weights_that_are_a_pickle_run_nothing_whatever_their_name(
+    folder: Path, suffix: str
+) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple:
+            return (Path(folder / "executed").touch, ())
+
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).with_suffix(suffix).write_bytes(pickle.dumps({"head.bias": Bomb()}))
+    with pytest.raises(CheckpointError):
+        VARPipeline.from_pretrained(folder)
+    assert not (folder / "executed").exists()
 
 
 def test_a_truncated_file_is_damaged(folder: Path) -> None:

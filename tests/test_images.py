@@ -1,6 +1,11 @@
 """Pictures of strangers: what every odd kind becomes, and what is refused."""
 
+import contextlib
+import gc
+import io
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from tests.server import ROOT
 from var_core.images import MAX_FILE_BYTES, read_image
+from var_core.serving.recipe import read_recipe
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5) * 13
 COLOURS = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
@@ -162,3 +169,92 @@ def test_what_is_no_picture_or_too_large_is_refused_in_our_words(tmp_path: Path)
             read_image(path)
         words = str(caught.value)
         assert str(tmp_path) not in words and " at 0x" not in words
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def text_bomb(kind: bytes) -> bytes:
+    """A PNG whose text chunks hold a gigabyte."""
+    text = zlib.compress(bytes(60_000_000), 9)
+    head = {b"zTXt": b"k\0\0", b"iTXt": b"k\0\1\0\0\0"}[kind] + text
+    whole = png_header(8, 8)
+    return whole[:33] + chunk(kind, head) * 18 + whole[33:]
+
+
+def moving_bomb() -> bytes:
+    """A GIF of ten thousand frames."""
+    file = io.BytesIO()
+    frames = [Image.new("L", (9, 9), number % 256) for number in range(10_000)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+def flat(file_format: str, size: tuple[int, int], **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.new("1" if file_format != "WEBP" else "RGB", size).save(file, file_format, **options)
+    return file.getvalue()
+
+
+def colour_bomb(side: int) -> bytes:
+    """A PNG that unpacks to half a gigabyte, just below the limit that Pillow has itself."""
+    lines = zlib.compressobj(9)
+    row = bytes(3 * side + 1)
+    data = b"".join(lines.compress(row) for _ in range(side)) + lines.flush()
+    whole = png_header(side, side)
+    return whole[:33] + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "png-10k": lambda: flat("PNG", (10_000, 10_000)),
+    "png-13k": lambda: colour_bomb(13_000),
+    "png-60k": lambda: png_header(60_000, 60_000),
+    "png-flat": lambda: png_header(4_000, 4_000),  # within the limits, but there are no pixels
+    "gif-10k": lambda: flat("GIF", (10_000, 10_000)),
+    "webp-16k": lambda: flat("WEBP", (16_000, 2_000), quality=1, method=0),
+    "tiff-30k": lambda: flat("TIFF", (30_000, 30_000), compression="group4"),
+    "jpeg-20k": lambda: flat("JPEG", (20_000, 2_000), quality=1),
+    "moving": moving_bomb,
+    "text-compressed": lambda: text_bomb(b"zTXt"),
+    "text-international": lambda: text_bomb(b"iTXt"),
+}
+
+
+def memory(name: str) -> int:
+    """VmRSS or VmHWM (its highest value) of this process in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_bomb_is_refused_without_being_unpacked(bomb: str) -> None:
+    content = BOMBS[bomb]()
+    assert len(content) < MAX_FILE_BYTES
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the highest value
+    before = memory("VmRSS")
+    with pytest.raises(ValueError, match=r"^the picture (is|has)"):
+        read_image(content)
+    with contextlib.suppress(ValueError):  # some have a sound header, and hold no recipe
+        assert read_recipe(content) is None
+    assert memory("VmHWM") - before <= 64_000_000
+
+
+def test_the_largest_picture_is_read_in_bounded_memory() -> None:
+    content = flat("PNG", (4_000, 4_000))
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    assert read_image(content).size == (4_000, 4_000)
+    assert memory("VmHWM") - before <= 128_000_000
+
+
+def test_the_fuzzer_finds_nothing_within_a_few_seconds(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.fuzz_images", "--runs", "3000", "--out", str(tmp_path)]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    if "there is no atheris" in found.stderr:
+        pytest.skip("atheris is not installed")
+    assert found.returncode == 0, found.stderr[-3000:]
+    assert "cov: " in found.stderr  # it was guided by coverage

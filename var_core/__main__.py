@@ -1,4 +1,4 @@
-"""Command line: `python -m var_core generate | reconstruct | info`."""
+"""Command line: `python -m var_core generate | reconstruct | info | space`."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
+from var_core.hosting import HARDWARE, problems, write_space
 from var_core.images import read_image
 from var_core.labels import LABELS_FILE, LabelSpace
 from var_core.pipeline import DEFAULTS, VARPipeline, parameter_counts
@@ -91,6 +92,13 @@ def _parser(model: Path) -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", parents=[shared], help="describe a model")
     info.set_defaults(command=_info)
+
+    space = commands.add_parser("space", help="check or write what a Hugging Face Space needs")
+    task = space.add_mutually_exclusive_group(required=True)
+    task.add_argument("--check", action="store_true", help="say what is missing")
+    task.add_argument("--out", type=Path, metavar="DIR", help="write a folder to push")
+    space.add_argument("--hardware", choices=HARDWARE, default="cpu", help="of the folder")
+    space.set_defaults(command=_space)
     return parser
 
 
@@ -171,6 +179,17 @@ def _info(arguments: argparse.Namespace) -> int:
     for attribute in pipeline.labels.attributes:
         shown = ", ".join(attribute.values[:5])
         print(f"{attribute.name:11} {len(attribute.values)} values: {shown}, ...")
+    return 0
+
+
+def _space(arguments: argparse.Namespace) -> int:
+    if arguments.check:
+        if found := problems():
+            raise ValueError("; ".join(found))
+        print("a Space can be built from this folder")
+        return 0
+    write_space(arguments.out, arguments.hardware)
+    print(arguments.out)
     return 0
 
 

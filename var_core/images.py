@@ -12,7 +12,6 @@ READABLE_FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_FILE_BYTES = 10_000_000
 MAX_PIXELS = 16_000_000
 MAX_SIDE = 8192
-UNREADABLE = (OSError, SyntaxError, Image.DecompressionBombError)  # what Pillow says of bad files
 
 
 def open_source(source: str | Path | bytes) -> tuple[Path | io.BytesIO, str]:
@@ -47,20 +46,29 @@ def read_image(source: str | Path | bytes) -> Image.Image:
     file, name = open_source(source)
     try:
         with Image.open(file, formats=READABLE_FORMATS) as image:
-            if max(image.size) > MAX_SIDE or image.width * image.height > MAX_PIXELS:
-                raise ValueError(
-                    f"{name} has {image.width}x{image.height} pixels; the limits are "
-                    f"{MAX_SIDE} a side and {MAX_PIXELS // 1_000_000} megapixels"
-                )
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # conversion would clip, not scale
-                wide = np.asarray(upright, np.float64) / 257
-                upright = Image.fromarray(wide.round().clip(0, 255).astype(np.uint8))
-            upright = upright.convert("RGBA")
-    except UNREADABLE as error:
+            fits = max(image.size) <= MAX_SIDE and image.width * image.height <= MAX_PIXELS
+            upright = _upright_rgb(image) if fits else None
+    except Exception as error:  # Pillow has many words for bad files, all of them foreign
         raise ValueError(f"{name} is not a readable PNG, JPEG or WebP picture") from error
-    white = Image.new("RGBA", upright.size, "white")
-    return Image.alpha_composite(white, upright).convert("RGB")
+    if upright is None:
+        raise ValueError(
+            f"{name} has {image.width}x{image.height} pixels; the limits are {MAX_SIDE} a side "
+            f"and {MAX_PIXELS // 1_000_000} megapixels"
+        )
+    return upright
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    """Decode the first frame, with as few copies as can be: the largest ones take 48 MB each."""
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I"):  # conversion would clip, not scale
+        image = Image.fromarray((np.asarray(image, np.float32) / 257).round().astype(np.uint8))
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layers = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(layers, mask=layers.getchannel("A"))
+    return white
 
 
 def fit_square(image: Image.Image, size: int) -> Image.Image:

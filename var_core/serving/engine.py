@@ -5,16 +5,17 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from var_core.devices import pick_dtype
 from var_core.pipeline import VARPipeline
 from var_core.serving.journal import Journal
-from var_core.serving.reconstruction import Reconstruction, reconstruct
+from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
 from var_core.serving.requests import DrawRequest, TokenizeRequest
 from var_core.serving.runs import Run, draw_run
 from var_core.serving.turns import BusyError, Limits, Turns
-from var_core.serving.zero_gpu import on_gpu
+from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits
 
@@ -51,6 +52,9 @@ class Engine(Protocol):
             BusyError: if there is no room.
         """
 
+    def code_colours(self) -> np.ndarray:
+        """A colour for every code, (V, 3) uint8: like codes have like colours."""
+
     def is_ready(self) -> bool:
         """Whether it can draw."""
 
@@ -82,10 +86,12 @@ class LocalEngine:
         self._lock = threading.Lock()
         self._draw = on_gpu(self._draw_here)
         self._tokenize = on_gpu(self._tokenize_here)
+        self._colour = on_gpu(self._colour_here)
+        self._colours: np.ndarray | None = None
 
     def is_ready(self) -> bool:
         """Whether the device still works; one that failed an assertion never does again."""
-        if self.first.device.type != "cuda":
+        if self.first.device.type != "cuda" or IS_LENT:  # a lent one is not to be touched here
             return True
         try:
             torch.cuda.synchronize(self.first.device)
@@ -139,8 +145,17 @@ class LocalEngine:
             finally:
                 self.turns.leave(turn)
 
+    def code_colours(self) -> np.ndarray:
+        """As `Engine.code_colours`."""
+        if self._colours is None:
+            self._colours = self._colour()
+        return self._colours
+
     def _draw_here(self, request: DrawRequest) -> Iterator[Run]:
         yield from draw_run(self.pipeline(request.precision), request)
 
     def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
         return reconstruct(self.first, request.image)
+
+    def _colour_here(self) -> np.ndarray:
+        return code_colours(self.first)

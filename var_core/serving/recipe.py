@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from var_core.images import UNREADABLE, open_source
+from var_core.images import open_source
 from var_core.labels import LabelSpace
 from var_core.sampling import SamplingOptions
 
@@ -93,8 +93,8 @@ def read_recipe(source: str | Path | bytes) -> dict | None:
     file, name = open_source(source)
     try:
         with Image.open(file, formats=("PNG",)) as image:
-            text = image.text.get(CHUNK)
-    except UNREADABLE as error:
+            text = image.info.get(CHUNK)  # stands before the pixels, which stay undecoded
+    except Exception as error:  # Pillow has many words for bad files, all of them foreign
         raise ValueError(f"{name} is not a readable PNG picture") from error
     if text is None:
         return None

@@ -17,7 +17,7 @@ from var_core.devices import PRECISIONS
 from var_core.images import MAX_FILE_BYTES, read_image
 from var_core.pipeline import VARPipeline
 from var_core.ranges import check_float, check_int
-from var_core.sampling import MAX_SEED, SamplingOptions, generators_from_seeds
+from var_core.sampling import MAX_SEED, SamplingOptions
 from var_core.sampling.logits import MAX_GUIDANCE
 
 MAX_COUNT = 8
@@ -54,6 +54,8 @@ class DrawRequest:
         captions: words under the pictures of the sheet, none or one for each.
         columns: pictures side by side in the sheet; 0 leaves it to the sheet.
         precision: one of PRECISIONS.
+        one_label: whether open attributes are drawn once for all pictures, apart from the last
+            attribute.
     """
 
     labels: tuple[tuple[int, ...], ...]
@@ -63,6 +65,7 @@ class DrawRequest:
     captions: tuple[str, ...] = ()
     columns: int = 0
     precision: str = PRECISIONS[0]
+    one_label: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,9 @@ def style_sheet(pipeline: VARPipeline, settings: Settings) -> DrawRequest:
     """A label with every value of its last attribute, all from the same seed.
 
     Args:
-        pipeline: its last attribute is taken; it draws the other ones where they are open, once
-            for the whole sheet.
-        settings: the other attributes are taken from its label.
+        pipeline: its last attribute is taken.
+        settings: the other attributes are taken from its label; open ones are drawn once for the
+            whole sheet.
 
     Raises:
         ValueError: if there are too many values for one sheet.
@@ -143,15 +146,13 @@ def style_sheet(pipeline: VARPipeline, settings: Settings) -> DrawRequest:
     count = len(names)
     if count > MAX_COUNT:
         raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
-    given = torch.tensor([(*settings.label[:-1], count)], device=pipeline.device)
-    generators = generators_from_seeds([settings.seed], pipeline.device)
-    label = tuple(pipeline.fill_open_labels(given, generators)[0].tolist())
     return DrawRequest(
-        tuple((*label[:-1], value) for value in range(count)),
+        tuple((*settings.label[:-1], value) for value in range(count)),
         (settings.seed,) * count,
         (settings.options,) * count,
         captions=names,
         precision=settings.precision,
+        one_label=True,
     )
 
 

@@ -46,6 +46,8 @@ def draw_run(pipeline: VARPipeline, request: DrawRequest) -> Iterator[Run]:
     Raises:
         ValueError: here, not at the first scale, if the request does not fit the model.
     """
+    if request.one_label:
+        request = _fill_once(pipeline, request)
     groups: dict[SamplingOptions, list[int]] = {}  # the engine draws with one set of options
     for index, options in enumerate(request.options):
         groups.setdefault(options, []).append(index)
@@ -54,6 +56,15 @@ def draw_run(pipeline: VARPipeline, request: DrawRequest) -> Iterator[Run]:
     places = [order.index(index) for index in range(len(order))]
     dtype = str(pipeline.dtype).removeprefix("torch.")
     return _runs(zip(*streams, strict=True), places, Run(request, dtype=dtype))
+
+
+def _fill_once(pipeline: VARPipeline, request: DrawRequest) -> DrawRequest:
+    """Draw what is open but for the last attribute, the same for all pictures."""
+    open_last = (*request.labels[0][:-1], pipeline.labels.null[-1])
+    given = torch.tensor([open_last], device=pipeline.device)
+    generators = generators_from_seeds(request.seeds[:1], pipeline.device)
+    filled = pipeline.fill_open_labels(given, generators)[0, :-1].tolist()
+    return replace(request, labels=tuple((*filled, label[-1]) for label in request.labels))
 
 
 def _stream(pipeline: VARPipeline, request: DrawRequest, members: list[int]) -> Iterator[Preview]:

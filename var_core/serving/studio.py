@@ -1,13 +1,11 @@
 """What a press of each button of the page does, apart from the widgets."""
 
-import functools
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from var_core.ranges import check_int
@@ -20,7 +18,6 @@ from var_core.serving.markup import png_url, strip_html, thumbnail_url, tokens_h
 from var_core.serving.recipe import write_png
 from var_core.serving.reconstruction import (
     Reconstruction,
-    code_colours,
     error_map,
     token_map_image,
 )
@@ -84,11 +81,6 @@ class Studio:
         self.controls = Controls(engine.first, model_name)
         self.labels = engine.first.labels
         self.sides = engine.first.transformer.schedule.sides
-
-    @functools.cached_property
-    def colours(self) -> np.ndarray:
-        """A colour for every code, (V, 3) uint8."""
-        return code_colours(self.engine.first)
 
     def draw(self, what: str, *inputs: object) -> Iterator[Moment]:
         """Draw; the last moment is the finished one.
@@ -270,7 +262,8 @@ class Studio:
             ValueError: if it is no such file, or too large.
         """
         result = self.engine.tokenize(TokenizeRequest.read(path), self.client())
-        maps = [token_map_image(one[0], self.colours, TOKEN_MAP_SIDE) for one in result.token_maps]
+        colours = self.engine.code_colours()
+        maps = [token_map_image(one[0], colours, TOKEN_MAP_SIDE) for one in result.token_maps]
         num_tokens = self.engine.first.transformer.schedule.num_tokens
         return (
             strip_html([png_url(frame) for frame in result.frames], self.sides),

@@ -7,6 +7,7 @@ try:
 except ImportError:  # not on a Space, or on one with hardware of its own
     spaces = None
 
+IS_LENT = spaces is not None and spaces.config.Config.zero_gpu  # this host lends one per call
 SECONDS = 15  # asked for per call; short requests are served first
 
 

@@ -1,0 +1,95 @@
+"""Visitors of a running server, down to the bytes that they send."""
+
+import contextlib
+import http.client
+import json
+import os
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import app
+from tests.server import free_port
+from var_core.serving.engine import LocalEngine
+from var_core.serving.studio import Studio
+
+API = "/gradio_api"
+
+
+@contextlib.contextmanager
+def served(engine: LocalEngine, folder: Path, num_proxies: int = 0) -> Iterator[str]:
+    """The app around an engine of this process; its address.
+
+    Args:
+        engine: draws.
+        folder: for uploads and pictures.
+        num_proxies: trusted proxies in front of it.
+    """
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    page = app.Page(Studio(engine, "emoji64", folder, app.CLIENT.get), engine.journal, num_proxies)
+    port = free_port()
+    app.launch(page, "127.0.0.1", port, block=False)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        page.demo.close(verbose=False)
+        os.environ.pop("GRADIO_TEMP_DIR")
+        if before is not None:
+            os.environ["GRADIO_TEMP_DIR"] = before
+
+
+class Client:
+    """A visitor with an address of its own on the loopback network.
+
+    Args:
+        url: of the server.
+        number: last byte of the address, 127.0.0.number.
+    """
+
+    def __init__(self, url: str, number: int = 1) -> None:
+        self.place = urllib.parse.urlsplit(url).netloc
+        self.source = (f"127.0.0.{number}", 0)
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.place, timeout=120, source_address=self.source)
+
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
+        """One request: status and text of its reply."""
+        connection = self.connect()
+        kind = {"content-type": "application/json"} if body else {}
+        connection.request(method, path, body, {**kind, **headers})
+        reply = connection.getresponse()
+        text = reply.read(50_000_000).decode("utf-8", "replace")
+        connection.close()
+        return reply.status, text
+
+    def call(self, name: str, *data: object) -> str:
+        """Queue a call of an endpoint; its event."""
+        body = json.dumps({"data": data}).encode()
+        status, text = self.ask("POST", f"{API}/call/{name}", body)
+        assert status == 200, text
+        return json.loads(text)["event_id"]
+
+    def events(self, name: str, event: str) -> Iterator[tuple[str, object]]:
+        """What the server says about an event, until it ends; closing this drops the line."""
+        connection = self.connect()
+        try:
+            connection.request("GET", f"{API}/call/{name}/{event}")
+            reply = connection.getresponse()
+            kind = ""
+            for line in reply:
+                word, _, rest = line.decode().strip().partition(": ")
+                if word == "event":
+                    kind = rest
+                elif word == "data" and kind != "heartbeat":
+                    yield kind, json.loads(rest)
+        finally:
+            connection.close()
+
+    def draw(self, seed: int, labels: dict | None = None) -> str:
+        """A picture as data URL."""
+        data = [labels or {}, seed, 1, {"precision": "fp32"}]
+        *_, (kind, last) = self.events("generate", self.call("generate", *data))
+        assert kind == "complete", last
+        return last[0]["pictures"][0]

@@ -1,0 +1,79 @@
+"""Coverage-guided fuzzing of the picture reader: `python -m tests.fuzz_images --seconds 60`.
+
+A crash, a hang above one second, or an error in foreign words ends it; the file that did it is left
+in the output folder.
+"""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+try:
+    import atheris
+except ImportError:
+    sys.exit("there is no atheris for this Python: pip install -r tests/requirements.txt")
+
+with atheris.instrument_imports(include=["PIL", "var_core.images", "var_core.serving.recipe"]):
+    from PIL import Image
+
+    from var_core.images import read_image
+    from var_core.serving.recipe import png_bytes, read_recipe
+
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F", "YCbCr")
+
+
+def seeds() -> list[bytes]:
+    """About thirty small pictures of all kinds."""
+    found = [png_bytes(Image.new("RGB", (5, 4), "teal"), {"labels": {}, "seed": 1})]
+    for mode in MODES:
+        for file_format in ("PNG", "JPEG", "WEBP"):
+            file = io.BytesIO()
+            try:
+                Image.new(mode, (6, 5)).save(file, file_format)
+            except OSError:  # this format does not have this mode
+                continue
+            found.append(file.getvalue())
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    for file_format in ("PNG", "WEBP", "GIF"):
+        file = io.BytesIO()
+        frames[0].save(file, file_format, save_all=True, append_images=frames[1:])
+        found.append(file.getvalue())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for file_format in ("PNG", "JPEG", "WEBP"):
+        file = io.BytesIO()
+        frames[0].save(file, file_format, exif=exif)
+        found.append(file.getvalue())
+    return found
+
+
+def read_both(content: bytes) -> None:
+    """Read a picture and its recipe; only refusals in our own words are allowed."""
+    for read in (read_image, read_recipe):
+        try:
+            read(content)
+        except ValueError as error:
+            if not str(error).startswith(("the picture ", "the recipe of the picture ")):
+                raise AssertionError(f"foreign words: {error}") from error
+
+
+def main() -> None:
+    """Fuzz until the time or the number of runs is over."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=0, help="stop after so long; 0: never")
+    parser.add_argument("--runs", type=int, default=-1, help="stop after so many runs; -1: never")
+    parser.add_argument("--out", type=Path, default=Path("runs/fuzz"), help="seeds and findings")
+    arguments = parser.parse_args()
+    corpus = arguments.out / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(seeds()):
+        (corpus / f"seed-{number:02d}").write_bytes(content)
+    limits = [f"-max_total_time={arguments.seconds}", f"-runs={arguments.runs}", "-timeout=1"]
+    words = [*limits, "-rss_limit_mb=2048", "-max_len=20000", f"-artifact_prefix={arguments.out}/"]
+    atheris.Setup([sys.argv[0], *words, str(corpus)], read_both)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
