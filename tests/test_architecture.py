@@ -23,9 +23,10 @@ ORDER = [
     ("var_core.ranges", "var_core.scales", "var_core.images", "var_core.devices"),
     ("var_core.labels", "var_core.tokenizer", "var_core.transformer", "var_core.conversion"),
     ("var_core.sampling",),
-    ("var_core.checkpoints",),
+    ("var_core.checkpoints", "var_core.editing", "var_core.outputs"),
+    ("var_core.edit_methods",),
     ("var_core.pipeline",),
-    ("var_core.serving",),
+    ("var_core.serving", "var_core.hosting"),
     ("var_core.__main__",),
 ]
 

@@ -106,12 +106,12 @@ class ForceCoarse:
         self.quantizer = quantizer
         self.drawn: list[bool] = []
 
-    def __call__(self, scale_index: int, tokens: Tensor | None, latent: Tensor) -> Tensor:
-        self.drawn.append(tokens is not None)
-        if tokens is None:
-            side = self.quantizer.schedule.sides[scale_index]
-            tokens = torch.zeros(len(latent), side, side, dtype=torch.int64)
-        return self.quantizer.embed(tokens)
+    def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor:
+        self.drawn.append(codes is not None)
+        if codes is not None:
+            return codes
+        side = self.quantizer.schedule.sides[scale_index]
+        return self.quantizer.embed(torch.zeros(len(latent), side, side, dtype=torch.int64))
 
 
 def test_forced_scales_run_blocks_but_neither_head_nor_generator() -> None:

@@ -47,7 +47,7 @@ def read_image(source: str | Path | bytes) -> Image.Image:
     try:
         with Image.open(file, formats=READABLE_FORMATS) as image:
             fits = max(image.size) <= MAX_SIDE and image.width * image.height <= MAX_PIXELS
-            upright = _upright_rgb(image) if fits else None
+            upright = upright_rgb(image) if fits else None
     except Exception as error:  # Pillow has many words for bad files, all of them foreign
         raise ValueError(f"{name} is not a readable PNG, JPEG or WebP picture") from error
     if upright is None:
@@ -58,8 +58,11 @@ def read_image(source: str | Path | bytes) -> Image.Image:
     return upright
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image:
-    """Decode the first frame, with as few copies as can be: the largest ones take 48 MB each."""
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Decode the first frame to upright RGB, transparency becoming white; changes `image`.
+
+    It makes as few copies as can be: those of the largest pictures take 48 MB each.
+    """
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):  # conversion would clip, not scale
         image = Image.fromarray((np.asarray(image, np.float32) / 257).round().astype(np.uint8))

@@ -1,10 +1,8 @@
 """What people call: draw, stream, reconstruct, save and load."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from PIL import Image
@@ -17,56 +15,28 @@ from var_core.checkpoints import (
     read_json,
     refuse_pickles,
 )
+from var_core.edit_methods import EditMethods
 from var_core.images import fit_square, image_to_tensor, tensor_to_images
 from var_core.labels import LABELS_FILE, Label, LabelSpace
+from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.ranges import check_int
-from var_core.sampling import KeepScales, SamplingOptions, ScaleRule, ScaleStep, sample_scales
+from var_core.sampling import (
+    DEFAULTS,
+    KeepScales,
+    SamplingOptions,
+    ScaleRule,
+    ScaleStep,
+    sample_scales,
+)
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
 INDEX_FILE = "model_index.json"
 OUTPUT_TYPES = ("pil", "np", "pt")
-DEFAULTS = SamplingOptions()
 MAX_IMAGES = 64
 
-Pictures = list[Image.Image] | np.ndarray | Tensor
 
-
-@dataclass(frozen=True)
-class VARPipelineOutput:
-    """Finished pictures.
-
-    Attributes:
-        images: list of PIL pictures, array (B, H, W, 3) or tensor (B, 3, H, W); numbers in [0, 1].
-        token_maps: K tensors (B, S, S) int64, coarse to fine.
-        labels: indices of each picture's labels, with what was drawn for open ones.
-    """
-
-    images: Pictures
-    token_maps: list[Tensor]
-    labels: list[tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Preview:
-    """The pictures after one scale.
-
-    Attributes:
-        images: as in `VARPipelineOutput`, decoded from the scales so far.
-        token_maps: of the scales so far.
-        number: how many scales are done, from 1.
-        total: K, the number of scales.
-        labels: as in `VARPipelineOutput`.
-    """
-
-    images: Pictures
-    token_maps: list[Tensor]
-    number: int
-    total: int
-    labels: list[tuple[int, ...]]
-
-
-class VARPipeline(DiffusionPipeline):
+class VARPipeline(EditMethods, DiffusionPipeline):
     """Next-scale image generation (arXiv 2404.02905) as a diffusers pipeline.
 
     Args:
@@ -308,6 +278,28 @@ class VARPipeline(DiffusionPipeline):
             raise ValueError(
                 f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}"
             )
+        given, generators = self.check_batch(class_labels, generator)
+        labels = self.fill_open_labels(given, generators)
+        if keep and len(keep[0]) != len(labels):
+            raise ValueError(f"keep must hold tokens of {len(labels)} pictures")
+        quantizer = self.tokenizer.quantizer
+        if keep:
+            KeepScales(quantizer, keep)  # which checks them
+
+        def make_rule(rows: slice) -> ScaleRule | None:
+            return KeepScales(quantizer, [tokens[rows] for tokens in keep]) if keep else None
+
+        steps = self.sample(labels, options, generators, make_rule)
+        return [tuple(label) for label in labels.tolist()], steps
+
+    def check_batch(
+        self, class_labels: Sequence[Label], generator: Sequence[torch.Generator] | None
+    ) -> tuple[Tensor, Sequence[torch.Generator]]:
+        """Indices (B, A) of labels, null where open, and a generator for each.
+
+        Raises:
+            ValueError: if there are none or too many, one is unknown, or the numbers differ.
+        """
         if not isinstance(class_labels, list | tuple) or not 1 <= len(class_labels) <= MAX_IMAGES:
             raise ValueError(f"class_labels must be a list of 1 to {MAX_IMAGES} labels")
         resolved = [self.labels.resolve(label) for label in class_labels]
@@ -317,37 +309,41 @@ class VARPipeline(DiffusionPipeline):
                 one.seed()
         if not isinstance(generator, list | tuple) or len(generator) != len(resolved):
             raise ValueError(f"generator must be a list of {len(resolved)}, one for each picture")
-        labels = self.fill_open_labels(torch.tensor(resolved, device=self.device), generator)
-        if keep and len(keep[0]) != len(resolved):
-            raise ValueError(f"keep must hold tokens of {len(resolved)} pictures")
-        quantizer = self.tokenizer.quantizer
-        rule = KeepScales(quantizer, keep) if keep else None
-        full = [tuple(label) for label in labels.tolist()]
-        if self.device.type != "cpu":
-            return full, self._sample(labels, options, generator, rule)
-        # one by one: a seed must give the same picture alone and in any batch
-        runs = [
-            self._sample(
-                labels[index : index + 1],
-                options,
-                [one],
-                KeepScales(quantizer, [tokens[index : index + 1] for tokens in keep])
-                if keep
-                else None,
-            )
-            for index, one in enumerate(generator)
-        ]
-        return full, _side_by_side(runs)
+        return torch.tensor(resolved, device=self.device), generator
 
-    def _sample(
+    def sample(
         self,
         labels: Tensor,
         options: SamplingOptions,
         generators: Sequence[torch.Generator],
-        rule: ScaleRule | None,
+        make_rule: Callable[[slice], ScaleRule | None],
     ) -> Iterator[ScaleStep]:
+        """Run the sampling loop on full labels.
+
+        On the CPU pictures go one by one: a seed must give the same picture alone and in any batch.
+
+        Args:
+            labels: (B, A) int64.
+            options: how tokens are drawn.
+            generators: one per picture.
+            make_rule: gives the rule for some rows of the batch.
+        """
+        parts = [slice(index, index + 1) for index in range(len(labels))]
+        if self.device.type != "cpu":
+            parts = [slice(0, len(labels))]
         quantizer = self.tokenizer.quantizer
-        return sample_scales(self.transformer, quantizer, labels, options, generators, rule)
+        runs = [
+            sample_scales(
+                self.transformer,
+                quantizer,
+                labels[rows],
+                options,
+                generators[rows],
+                make_rule(rows),
+            )
+            for rows in parts
+        ]
+        return runs[0] if len(runs) == 1 else _side_by_side(runs)
 
     def _previews(
         self, labels: list[tuple[int, ...]], steps: Iterator[ScaleStep], output_type: str
@@ -373,6 +369,7 @@ def _side_by_side(runs: Sequence[Iterator[ScaleStep]]) -> Iterator[ScaleStep]:
             steps[0].scale_index,
             torch.cat([step.token_map for step in steps]),
             torch.cat([step.latent for step in steps]),
+            None if steps[0].logits is None else torch.cat([step.logits for step in steps]),
         )
 
 

@@ -1,13 +1,22 @@
 """Drawing: from logits to tokens, scale by scale."""
 
-from var_core.sampling.logits import SamplingOptions, apply_guidance, draw_tokens, filter_logits
+from var_core.sampling.logits import (
+    DEFAULTS,
+    SamplingOptions,
+    apply_guidance,
+    draw_tokens,
+    filter_logits,
+)
 from var_core.sampling.rng import MAX_SEED, generators_from_seeds, random_seed
-from var_core.sampling.rules import KeepScales
+from var_core.sampling.rules import ClosedLoop, KeepScales, Replay
 from var_core.sampling.sampler import ScaleRule, ScaleStep, sample_scales
 
 __all__ = [
+    "DEFAULTS",
     "MAX_SEED",
+    "ClosedLoop",
     "KeepScales",
+    "Replay",
     "SamplingOptions",
     "ScaleRule",
     "ScaleStep",

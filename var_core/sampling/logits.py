@@ -34,6 +34,9 @@ class SamplingOptions:
         check_bool("smooth", self.smooth)
 
 
+DEFAULTS = SamplingOptions()
+
+
 def apply_guidance(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
     """Push conditional logits away from unconditional ones: two (B, N, V) -> (B, N, V)."""
     return (1 + weight) * conditional - weight * unconditional

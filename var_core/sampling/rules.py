@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from var_core.tokenizer import MultiScaleQuantizer
@@ -38,6 +40,67 @@ class KeepScales:
         self.codes = [quantizer.embed(tokens.long()) for tokens in token_maps]
         self.forced_scales = frozenset(range(len(token_maps)))
 
-    def __call__(self, scale_index: int, tokens: Tensor | None, latent: Tensor) -> Tensor | None:
+    def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor | None:
         """The kept codes of a coarse scale; None for the others."""
         return self.codes[scale_index] if scale_index in self.forced_scales else None
+
+
+class Replay:
+    """Puts the tokens of a picture back outside a mask, as the official notebook does.
+
+    The mask is resized bilinearly to each scale and cut at one half; maps of up to three cells come
+    wholly from the picture. The baseline of `ClosedLoop`.
+
+    Args:
+        quantizer: of the tokenizer that the tokens belong to.
+        token_maps: of the picture, K tensors (1, S, S) int64.
+        mask: (1, 1, H, W) float, 1 where it is drawn anew.
+    """
+
+    def __init__(
+        self, quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor], mask: Tensor
+    ) -> None:
+        sides = quantizer.schedule.sides
+        self.codes = [quantizer.embed(tokens) for tokens in token_maps]
+        self.keep = [F.interpolate(1 - mask, (side, side), mode="bilinear") > 0.5 for side in sides]
+        self.forced_scales = frozenset(i for i, side in enumerate(sides) if side * side <= 3)
+
+    def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor:
+        """What was drawn under the mask, the picture's codes elsewhere."""
+        kept = self.codes[scale_index].expand(len(latent), -1, -1, -1)
+        return kept if codes is None else torch.where(self.keep[scale_index], kept, codes)
+
+
+class ClosedLoop:
+    """Steers what is outside a mask back to a picture at every scale.
+
+    Each scale keeps the codes of what is missing between the picture's features and the latent so
+    far, so that what was drawn nearby is corrected, not only overwritten. A cell that is partly
+    under the mask is blended by its share; without a mask this is the tokenizer's own encoding,
+    under a full one plain drawing.
+
+    Args:
+        quantizer: of the tokenizer.
+        features: of the picture, with nothing of what is under the mask in them, (1, D, H, W).
+        mask: (1, 1, H, W) float, 1 where it is drawn anew.
+    """
+
+    def __init__(self, quantizer: MultiScaleQuantizer, features: Tensor, mask: Tensor) -> None:
+        self.quantizer = quantizer
+        self.features = features
+        sides = quantizer.schedule.sides
+        self.weights = [F.interpolate(1 - mask, (side, side), mode="area") for side in sides]
+        self.forced_scales = frozenset[int]()
+
+    def __call__(self, scale_index: int, codes: Tensor, latent: Tensor) -> Tensor | None:
+        """A blend of what was drawn and what the picture asks for; None under a full mask."""
+        weight = self.weights[scale_index]
+        if weight.max() == 0:
+            return None
+        kept = self.quantizer.embed(self.kept_tokens(scale_index, latent))
+        return torch.lerp(codes, kept, weight)
+
+    def kept_tokens(self, scale_index: int, latent: Tensor) -> Tensor:
+        """The codes nearest to what is missing at a scale, (B, S, S)."""
+        missing = self.quantizer.pool(self.features - latent, scale_index)
+        return self.quantizer.nearest_tokens(missing)

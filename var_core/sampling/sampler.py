@@ -27,11 +27,13 @@ class ScaleStep:
         token_map: its tokens, (B, S, S) int64. Where codes were mixed (smooth mode, soft rules)
             these are the nearest codes and the latent is the truth.
         latent: sum of all scales so far, (B, D, H, W) float32.
+        logits: guided, before the filters, (B, N, V); None where the scale was forced.
     """
 
     scale_index: int
     token_map: Tensor
     latent: Tensor
+    logits: Tensor | None = None
 
 
 class ScaleRule(Protocol):
@@ -44,12 +46,12 @@ class ScaleRule(Protocol):
 
     forced_scales: frozenset[int]
 
-    def __call__(self, scale_index: int, tokens: Tensor | None, latent: Tensor) -> Tensor | None:
+    def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor | None:
         """Codes to use at one scale.
 
         Args:
             scale_index: the scale.
-            tokens: what was drawn, (B, S, S) int64; None where the scale is forced.
+            codes: what was drawn, (B, D, S, S); None where the scale is forced.
             latent: sum of the coarser scales, (B, D, H, W).
 
         Returns:
@@ -101,7 +103,7 @@ def sample_scales(
         inputs = quantizer.next_input(latent, scale_index)  # (B, N, D)
         inputs = torch.cat((inputs, inputs[guided]))
         hidden = transformer.predict_scale(inputs, conditions, scale_index, cache, backend)
-        tokens = None
+        tokens = codes = logits = None
         if rule is None or scale_index not in rule.forced_scales:
             logits, unconditional = transformer.logits(hidden).tensor_split([num_images])
             if num_guided:
@@ -109,18 +111,18 @@ def sample_scales(
                 logits[guided] = apply_guidance(logits[guided], unconditional, weight)
             if not torch.isfinite(logits).all():
                 raise FloatingPointError(f"logits of scale {scale_index} are not finite")
-            logits = filter_logits(logits, options)  # (B, N, V)
+            kept = filter_logits(logits, options)  # (B, N, V)
             if options.smooth:
-                weights = soft_code_weights(logits, schedule.progress(scale_index), generators)
+                weights = soft_code_weights(kept, schedule.progress(scale_index), generators)
                 codes = weights @ quantizer.codebook.weight.float()  # (B, N, D)
                 codes = codes.transpose(1, 2).unflatten(2, (side, side))
                 tokens = quantizer.nearest_tokens(codes)
             else:
-                tokens = draw_tokens(logits, generators).unflatten(1, (side, side))  # (B, S, S)
+                tokens = draw_tokens(kept, generators).unflatten(1, (side, side))  # (B, S, S)
                 codes = quantizer.embed(tokens)
-        replaced = None if rule is None else rule(scale_index, tokens, latent)
+        replaced = None if rule is None else rule(scale_index, codes, latent)
         if replaced is not None:
             codes = replaced
             tokens = quantizer.nearest_tokens(codes)
         latent = quantizer.add_scale(latent, codes, scale_index)
-        yield ScaleStep(scale_index, tokens, latent)
+        yield ScaleStep(scale_index, tokens, latent, logits)

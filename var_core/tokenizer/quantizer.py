@@ -116,7 +116,7 @@ class MultiScaleQuantizer(nn.Module):
         Returns:
             The latent averaged down to that scale's side, (B, N, D) with N = S*S.
         """
-        pooled = self._pool(latent, scale_index)
+        pooled = self.pool(latent, scale_index)
         return pooled.flatten(2).transpose(1, 2)
 
     def nearest_tokens(self, codes: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class MultiScaleQuantizer(nn.Module):
         latent = torch.zeros_like(features)
         token_maps, latents = [], []
         for scale_index in range(self.schedule.num_scales):
-            residual = self._pool((features - latent).detach(), scale_index)  # (B, D, S, S)
+            residual = self.pool((features - latent).detach(), scale_index)  # (B, D, S, S)
             token_map = self.nearest_tokens(residual)
             latent = self.add_scale(latent, self.embed(token_map), scale_index)
             token_maps.append(token_map)
@@ -192,7 +192,7 @@ class MultiScaleQuantizer(nn.Module):
         ]
         return torch.stack(losses).mean()
 
-    def _pool(self, maps: Tensor, scale_index: int) -> Tensor:
+    def pool(self, maps: Tensor, scale_index: int) -> Tensor:
         """Average down to the side of a scale: (B, D, H, W) -> (B, D, S, S)."""
         side = self.schedule.sides[scale_index]
         return F.interpolate(maps, size=(side, side), mode="area")

@@ -1,0 +1,224 @@
+"""Measures zero-shot editing: `python tests/benchmarks/editing.py --data ... --nets ...`.
+
+`replay` (the official notebook's rule) against `closed_loop` on validation pictures, a centre box,
+the right half and a free-hand blob redrawn with the null label; the tokenizer's reconstruction is
+the ceiling. What is kept is measured before the compositing. Class edits redraw the box of each
+picture with the label of another one. Means with bootstrap 95 % intervals over pictures.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from training.classifier import Judge, classify, load_classifier
+from training.emoji_data import load_emoji_data
+from training.evaluate import features_of
+from training.features import load_features
+from training.frechet import feature_statistics, frechet_distance
+from training.perceptual import load_perceptual
+from var_core import VARPipeline, generators_from_seeds
+from var_core.editing import RULES, EditOptions, Window, edit_steps
+from var_core.editing.masks import grow
+
+MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "emoji64"
+SEED = 5
+RESAMPLES = 10_000
+FIGURES = ("psnr", "perceptual", "seam", "jump")
+
+
+def box(index: int, side: int) -> np.ndarray:
+    """The middle half of the sides."""
+    mask = np.zeros((side, side), bool)
+    mask[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4] = True
+    return mask
+
+
+def half(index: int, side: int) -> np.ndarray:
+    """The right half."""
+    mask = np.zeros((side, side), bool)
+    mask[:, side // 2 :] = True
+    return mask
+
+
+def blob(index: int, side: int) -> np.ndarray:
+    """A thick free-hand line, another one for each picture."""
+    dice = np.random.default_rng(100 + index)
+    mask, (rows, columns) = np.zeros((side, side), bool), np.mgrid[:side, :side]
+    column, row = dice.uniform(side / 4, 3 * side / 4, 2)
+    angle = dice.uniform(0, 2 * np.pi)
+    for _ in range(60):
+        angle += dice.normal(0, 0.6)
+        column = np.clip(column + side / 32 * np.cos(angle), side / 8, side * 7 / 8)
+        row = np.clip(row + side / 32 * np.sin(angle), side / 8, side * 7 / 8)
+        mask |= np.hypot(columns - column, rows - row) <= side / 13
+    return mask
+
+
+SHAPES: dict[str, Callable[[int, int], np.ndarray]] = {"box": box, "half": half, "blob": blob}
+
+
+def edit(
+    pipeline: VARPipeline, picture: np.ndarray, mask: np.ndarray, label: tuple, seed: int, rule: str
+) -> tuple[np.ndarray, Tensor]:
+    """The result, and what was drawn before it was joined, (3, S, S) in [-1, 1]."""
+    labels = torch.tensor([label], device=pipeline.device)
+    *_, last = edit_steps(
+        pipeline.tokenizer,
+        lambda *arguments: pipeline.sample(labels, *arguments),
+        picture,
+        mask,
+        [Window(0, 0, len(mask))],
+        pipeline.options(),
+        EditOptions(rule),
+        generators_from_seeds([seed], pipeline.device),
+    )
+    return last.pictures[0], last.drawn[0].cpu()
+
+
+def jump(picture: np.ndarray, mask: np.ndarray) -> float:
+    """Mean absolute step between neighbours on both sides of a mask's border, of 255."""
+    pixels = picture.astype(np.float32)
+    steps = [
+        np.abs(np.diff(pixels, axis=axis)).mean(axis=-1)[np.diff(mask, axis=axis)]
+        for axis in (0, 1)
+    ]
+    return float(np.concatenate(steps).mean())
+
+
+def figures_of(
+    picture: np.ndarray,
+    mask: np.ndarray,
+    result: np.ndarray,
+    drawn: Tensor,
+    perceptual: torch.nn.Module,
+    cell: int,
+) -> tuple[float, ...]:
+    """PSNR and perceptual distance of what is kept, error at the seam, surplus of its step."""
+    source = torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 127.5 - 1
+    error = ((drawn - source) / 2).numpy()
+    keep = torch.from_numpy(~mask)
+    ring = grow(mask, 2 * cell) & ~mask
+    with torch.inference_mode():
+        shown = [torch.where(keep, one, 1.0)[None] for one in (source, drawn)]
+        distance = float(perceptual(*shown))
+    return (
+        float(-10 * np.log10(max(np.square(error[:, ~mask]).mean(), 1e-10))),
+        distance,
+        float(np.abs(error[:, ring]).mean()),
+        jump(result, mask) - jump(picture, mask),
+    )
+
+
+def interval(values: np.ndarray) -> str:
+    """Mean and bootstrap 95 % interval."""
+    dice = np.random.default_rng(0)
+    means = values[dice.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return f"{values.mean():8.4f} [{low:8.4f}, {high:8.4f}]"
+
+
+def ceiling(pipeline: VARPipeline, pictures: np.ndarray, perceptual: torch.nn.Module) -> None:
+    """What the tokenizer alone loses."""
+    found = []
+    for index, picture in enumerate(pictures):
+        source = to_batch(picture)
+        with torch.inference_mode():
+            drawn = pipeline.tokenizer(source.to(pipeline.device)).cpu()[0]
+        row = []
+        for shape in SHAPES.values():
+            mask = shape(index, len(picture))
+            row.append(figures_of(picture, mask, picture, drawn, perceptual, 8)[:3])
+        found.append(np.mean(row, axis=0))
+    for name, values in zip(FIGURES, np.array(found).T, strict=False):
+        print(f"ceiling      all  {name:11} {interval(values)}")
+
+
+def to_batch(picture: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 to (1, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def compare(
+    pipeline: VARPipeline, pictures: np.ndarray, perceptual: torch.nn.Module
+) -> dict[str, np.ndarray]:
+    """Print the figures of both rules; returns the results of each, (3 N, H, W, 3)."""
+    cell = pipeline.tokenizer.stride
+    null = pipeline.labels.null
+    results: dict[str, np.ndarray] = {}
+    for rule in RULES:
+        pooled, drawings, seconds = [], [], []
+        for name, shape in SHAPES.items():
+            rows = []
+            for index, picture in enumerate(pictures):
+                mask = shape(index, len(picture))
+                started = time.perf_counter()
+                result, drawn = edit(pipeline, picture, mask, null, index, rule)
+                seconds.append(time.perf_counter() - started)
+                drawings.append(result)
+                rows.append(figures_of(picture, mask, result, drawn, perceptual, cell))
+            for figure, values in zip(FIGURES, np.array(rows).T, strict=True):
+                print(f"{rule:12} {name:4} {figure:11} {interval(values)}")
+            pooled.append(rows)
+        for figure, values in zip(FIGURES, np.array(pooled).mean(axis=0).T, strict=True):
+            print(f"{rule:12} all  {figure:11} {interval(values)}")
+        print(f"{rule:12} all  seconds     {np.median(seconds):8.4f} (median)")
+        results[rule] = np.stack(drawings)
+    return results
+
+
+def class_edits(
+    pipeline: VARPipeline, pictures: np.ndarray, labels: np.ndarray, judge: Judge, rule: str
+) -> None:
+    """Redraw nearly all of each picture as another one; is the new category recognised?"""
+    wanted = np.roll(labels, 7, axis=0)
+    mask = grow(box(0, pictures.shape[1]), pictures.shape[1] // 8)
+    found = [
+        edit(pipeline, picture, mask, tuple(label), index, rule)[0]
+        for index, (picture, label) in enumerate(zip(pictures, wanted.tolist(), strict=True))
+    ]
+    right = (classify(judge, np.stack(found)) == wanted[:, 0]).astype(float)
+    print(f"{rule:12} class edits right {interval(right)}")
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--data", type=Path, required=True, help="of training.prepare_emoji")
+    parser.add_argument("--nets", type=Path, required=True, help="of training.prepare_nets")
+    parser.add_argument("--judge", type=Path, help="of training.classifier; for class edits")
+    parser.add_argument("--count", type=int, default=64, help="pictures")
+    arguments = parser.parse_args()
+    pipeline = VARPipeline.from_pretrained(arguments.model)
+    data = load_emoji_data(arguments.data)
+    rows = np.random.default_rng(SEED).choice(
+        data.splits["validation"], arguments.count, replace=False
+    )
+    rows = np.sort(rows)
+    pictures, labels = data.images[rows], data.labels[rows]
+    perceptual, net = load_perceptual(arguments.nets), load_features(arguments.nets)
+    print(f"{len(rows)} validation pictures, {', '.join(SHAPES)}, null label, fp32; PSNR in dB")
+    ceiling(pipeline, pictures, perceptual)
+    results = compare(pipeline, pictures, perceptual)
+    real = feature_statistics(features_of(net, data.images[data.splits["validation"]]))
+    for rule, drawings in results.items():
+        distance = frechet_distance(feature_statistics(features_of(net, drawings)), real)
+        print(f"{rule:12} all  Frechet distance to validation pictures {distance:.2f}")
+    if arguments.judge is not None:
+        judge = load_classifier(arguments.judge)
+        real_right = classify(judge, pictures) == labels[:, 0]
+        print(f"real pictures      right {interval(real_right.astype(float))}")
+        for rule in RULES:
+            class_edits(pipeline, pictures, labels, judge, rule)
+
+
+if __name__ == "__main__":
+    main()

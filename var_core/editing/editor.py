@@ -1,0 +1,235 @@
+"""Draws what is under a mask, window by window, inside the one sampling loop."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from var_core.editing.blend import composite
+from var_core.editing.masks import fill_holes
+from var_core.editing.windows import Window
+from var_core.ranges import check_int
+from var_core.sampling import ClosedLoop, Replay, SamplingOptions, ScaleRule, ScaleStep
+from var_core.tokenizer import MultiScaleVQVAE
+
+RULES = ("closed_loop", "replay")
+MAX_BEST_OF = 8
+CORRECTIONS = 2  # decodings at the end, each followed by
+STEPS = 2  # moves of the kept part of the latent towards the picture
+STEP_SIZE = 0.7
+
+Sample = Callable[
+    [SamplingOptions, Sequence[torch.Generator], Callable[[slice], ScaleRule]], Iterator[ScaleStep]
+]
+
+
+@dataclass(frozen=True)
+class EditOptions:
+    """How a picture is edited.
+
+    Attributes:
+        rule: "closed_loop", or "replay", the baseline.
+        best_of: candidates of the coarse scales; the one after which the model finds the kept part
+            likeliest is drawn to the end.
+
+    Raises:
+        ValueError: on construction, if a value is unknown or out of range.
+    """
+
+    rule: str = RULES[0]
+    best_of: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {self.rule!r:.40}")
+        check_int("best_of", self.best_of, 1, MAX_BEST_OF)
+        if self.best_of > 1 and self.rule != RULES[0]:
+            raise ValueError(f"best_of needs the rule {RULES[0]}")
+
+
+@dataclass(frozen=True)
+class EditStep:
+    """The pictures after one scale of one window.
+
+    Attributes:
+        pictures: B arrays (H, W, 3) uint8.
+        drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1].
+        token_map: of this scale, (B, S, S).
+        number: how many scales are done, from 1, over all windows.
+        total: scales over all windows.
+    """
+
+    pictures: list[np.ndarray]
+    drawn: Tensor
+    token_map: Tensor
+    number: int
+    total: int
+
+
+def edit_steps(
+    tokenizer: MultiScaleVQVAE,
+    sample: Sample,
+    picture: np.ndarray,
+    mask: np.ndarray,
+    windows: Sequence[Window],
+    options: SamplingOptions,
+    edit_options: EditOptions,
+    generators: Sequence[torch.Generator],
+) -> Iterator[EditStep]:
+    """Draw what is under a mask.
+
+    Args:
+        tokenizer: encodes what is kept, decodes what is drawn.
+        sample: runs the sampling loop on the labels of all pictures.
+        picture: (H, W, 3) uint8; what is under the mask has no influence, but for "replay".
+        mask: (H, W) bool.
+        windows: squares in the order they are drawn; together they cover the mask.
+        options: how tokens are drawn.
+        edit_options: how what is kept and what is drawn are joined.
+        generators: one for each of B pictures.
+
+    Yields:
+        One step for each scale of each window. Outside the mask and its feather band the pictures
+        are as they were.
+    """
+    pictures = [picture] * len(generators)
+    unknown = mask.copy()
+    schedule = tokenizer.quantizer.schedule
+    total = len(windows) * schedule.num_scales
+    band = max(2, round(0.05 * min(mask.shape)))
+    for place, window in enumerate(windows):
+        before = pictures
+        views = [_view(one, unknown, window, tokenizer.image_size) for one in before]
+        images = torch.cat([view for view, _ in views]).to(tokenizer.device)
+        holes = views[0][1].to(tokenizer.device)
+        make_rule = _rule_maker(tokenizer, images, holes, edit_options.rule)
+        if edit_options.best_of > 1:
+            generators = _best_of(sample, options, generators, make_rule, edit_options.best_of)
+        for step in sample(options, generators, make_rule):
+            latent = step.latent
+            if step.scale_index == schedule.num_scales - 1 and edit_options.rule == "closed_loop":
+                latent = _correct(tokenizer, latent, images, holes)
+            drawn = _decode(tokenizer, latent)
+            pictures = [
+                composite(one, drawing, unknown, window, band)
+                for one, drawing in zip(before, drawn.cpu(), strict=True)
+            ]
+            number = place * schedule.num_scales + step.scale_index + 1
+            yield EditStep(pictures, drawn, step.token_map, number, total)
+        unknown[window.inside(*mask.shape[::-1])] = False
+
+
+def _view(
+    picture: np.ndarray, unknown: np.ndarray, window: Window, size: int
+) -> tuple[Tensor, Tensor]:
+    """What the model sees of a picture: (1, 3, S, S) in [-1, 1], and its holes (1, 1, S, S)."""
+    height, width = unknown.shape
+    rows, columns = window.inside(width, height)
+    top, left = rows.start - window.top, columns.start - window.left
+    place = (
+        ...,
+        slice(top, top + rows.stop - rows.start),
+        slice(left, left + columns.stop - columns.start),
+    )
+    image = torch.zeros(1, 3, window.side, window.side)
+    holes = torch.ones(1, 1, window.side, window.side)
+    image[place] = torch.from_numpy(picture[rows, columns]).permute(2, 0, 1).float() / 127.5 - 1
+    holes[place] = torch.from_numpy(unknown[rows, columns]).float()
+    if window.side != size:
+        image = fill_holes(image, holes)  # else what is hidden would leak over the border
+        image = F.interpolate(image, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
+        touched = F.interpolate(holes, (size, size), mode="bilinear", antialias=True)
+        holes = (touched > 1e-6).float()
+    return image, holes
+
+
+def _rule_maker(
+    tokenizer: MultiScaleVQVAE, images: Tensor, holes: Tensor, rule: str
+) -> Callable[[slice], ScaleRule]:
+    with torch.inference_mode():
+        if rule == "replay":
+            encoded = [tokenizer.encode(image[None]).token_maps for image in images]
+            maps = [torch.cat(scale) for scale in zip(*encoded, strict=True)]
+            return lambda rows: Replay(tokenizer.quantizer, [one[rows] for one in maps], holes)
+        filled = fill_holes(images, holes)
+        features = torch.cat([tokenizer.encode_features(image[None]) for image in filled])
+        return lambda rows: ClosedLoop(tokenizer.quantizer, features[rows], holes)
+
+
+@torch.inference_mode()
+def _decode(tokenizer: MultiScaleVQVAE, latent: Tensor) -> Tensor:
+    """One by one: kernels round differently for different batch sizes."""
+    return torch.cat([tokenizer.decode_latent(one[None]) for one in latent])
+
+
+@torch.inference_mode()
+def _correct(tokenizer: MultiScaleVQVAE, latent: Tensor, images: Tensor, holes: Tensor) -> Tensor:
+    """Close the loop over the pixels too: put what is kept into the drawing, encode, move there.
+
+    Cells that hold kept pixels move towards the features of the joined picture, which now knows
+    what was drawn beside them. They have no tokens any more; the latent is the truth.
+    """
+    side = tokenizer.quantizer.schedule.final_side
+    kept = (F.interpolate(1 - holes, (side, side), mode="area") > 0).float()
+    for _ in range(CORRECTIONS if kept.any() else 0):
+        joined = torch.where(holes > 0, _decode(tokenizer, latent), images)
+        wanted = torch.cat([tokenizer.encode_features(one[None]) for one in joined])
+        for _ in range(STEPS):
+            latent = latent + STEP_SIZE * kept * (wanted - latent)
+    return latent
+
+
+def _best_of(
+    sample: Sample,
+    options: SamplingOptions,
+    generators: Sequence[torch.Generator],
+    make_rule: Callable[[slice], ScaleRule],
+    count: int,
+) -> list[torch.Generator]:
+    """The best of some generators for each picture, by the likelihood of what is kept."""
+    seeds = [
+        torch.randint(2**62, (count,), generator=one, device=one.device).tolist()
+        for one in generators
+    ]
+    scores = []
+    for candidate in range(count):
+        trial = [
+            torch.Generator(one.device).manual_seed(own[candidate])
+            for one, own in zip(generators, seeds, strict=True)
+        ]
+        scores.append(_likelihood(sample(options, trial, make_rule), make_rule(slice(None))))
+    best = torch.stack(scores).argmax(dim=0).tolist()
+    return [
+        torch.Generator(one.device).manual_seed(own[place])
+        for one, own, place in zip(generators, seeds, best, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def _likelihood(steps: Iterator[ScaleStep], rule: ClosedLoop) -> Tensor:
+    """Mean log-likelihood (B,) of the kept tokens of the coarser half of the scales."""
+    latent = torch.zeros_like(rule.features)
+    total, weights = 0.0, 0.0
+    for step in steps:
+        if step.scale_index > len(rule.weights) // 2:
+            break
+        weight = rule.weights[step.scale_index].flatten(1)  # (1, N)
+        tokens = rule.kept_tokens(step.scale_index, latent).flatten(1)  # (B, N)
+        likely = step.logits.log_softmax(dim=-1).gather(2, tokens[..., None])[..., 0]
+        total, weights = total + (likely * weight).sum(dim=1), weights + weight.sum()
+        latent = step.latent
+    return total / weights if weights else total
+
+
+def outpaint_canvas(
+    picture: np.ndarray, left: int, top: int, width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A picture on a larger canvas, (H, W, 3) uint8, and the mask of what is new, (H, W) bool."""
+    canvas = np.zeros((height, width, 3), np.uint8)
+    mask = np.ones((height, width), bool)
+    rows, columns = slice(top, top + picture.shape[0]), slice(left, left + picture.shape[1])
+    canvas[rows, columns], mask[rows, columns] = picture, False
+    return canvas, mask

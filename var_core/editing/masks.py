@@ -1,0 +1,130 @@
+"""Masks and what is put under them. True or 1 means: draw this anew."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from var_core.images import read_image
+
+EMPTY = "the mask is empty: paint the area to change"
+
+
+def read_mask(source: str | Path | bytes) -> np.ndarray:
+    """Read a mask from an untrusted picture file: what is lighter than half grey is redrawn.
+
+    Args:
+        source: path or content of a PNG, JPEG or WebP file.
+
+    Returns:
+        (H, W) bool.
+
+    Raises:
+        ValueError: if it is no such file, or too large.
+    """
+    return np.asarray(read_image(source).convert("L")) >= 128
+
+
+def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
+    """A mask that fits a picture.
+
+    Args:
+        mask: a PIL picture of any mode (half grey or lighter is redrawn), or a (H, W) array of bool
+            or of numbers (0.5 or more is redrawn).
+        size: width and height of the picture.
+
+    Returns:
+        (H, W) bool, with something to redraw.
+
+    Raises:
+        ValueError: if it has another size or form, is not finite, or is empty.
+    """
+    if isinstance(mask, Image.Image):
+        found = np.asarray(mask.convert("L")) >= 128
+    else:
+        values = np.asarray(mask)
+        if values.ndim != 2 or values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"a mask is a picture or a (height, width) array of numbers, got {values.shape} "
+                f"of {values.dtype}"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError("a mask holds numbers, not NaN or infinity")
+        found = values >= 0.5
+    if found.shape[::-1] != size:
+        sizes = (f"{found.shape[1]}x{found.shape[0]}", f"{size[0]}x{size[1]}")
+        raise ValueError(
+            f"mask and picture must have the same size, they have {' and '.join(sizes)}"
+        )
+    if not found.any():
+        raise ValueError(EMPTY)
+    return found
+
+
+def fill_holes(images: Tensor, holes: Tensor) -> Tensor:
+    """Replace what is in the holes by a smooth continuation of what is around them.
+
+    Weighted means over ever larger squares are taken until a square holds something that is known,
+    and put back from large to small (push-pull). The pixels in the holes have no influence.
+
+    Args:
+        images: (B, C, H, W).
+        holes: (1, 1, H, W), 1 in the holes, 0 elsewhere.
+
+    Returns:
+        (B, C, H, W), unchanged outside the holes; zeros if there is nothing outside.
+    """
+    height, width = images.shape[-2:]
+    side = 1 << (max(height, width) - 1).bit_length()
+    edges = (0, side - width, 0, side - height)
+    known = F.pad(1 - holes, edges)
+    sums = F.pad(torch.where(holes > 0, 0.0, images), edges)
+    levels = [(sums, known)]
+    while sums.shape[-1] > 1:
+        sums, known = F.avg_pool2d(sums, 2), F.avg_pool2d(known, 2)
+        levels.append((sums, known))
+    filled = sums / known.clamp_min(1e-12)
+    for sums, known in reversed(levels[:-1]):
+        filled = F.interpolate(filled, scale_factor=2, mode="bilinear")
+        filled = sums + (1 - known) * filled  # the sums are means times what is known
+    return torch.where(holes > 0, filled[..., :height, :width], images)
+
+
+def feather(mask: np.ndarray, width: int) -> np.ndarray:
+    """1 on a mask, falling to 0 within so many pixels (Chebyshev distance) around it.
+
+    Args:
+        mask: (H, W) bool.
+        width: of the band in pixels, at least 0.
+
+    Returns:
+        (H, W) float32 in [0, 1], exactly 1 on the mask and exactly 0 beyond the band.
+    """
+    radius = width // 2
+    size = 2 * radius + 1
+    weight = torch.from_numpy(grow(mask, radius))[None, None].float()
+    for axes in ((size, 1), (1, size)):
+        padding = (axes[0] // 2, axes[1] // 2)
+        weight = F.avg_pool2d(weight, axes, 1, padding, count_include_pad=False)
+    soft = weight[0, 0].numpy()
+    return np.where(mask, np.float32(1), np.where(soft < 1e-6, np.float32(0), soft))
+
+
+def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """A mask with a border of so many pixels added, or taken away where they are negative.
+
+    Args:
+        mask: (H, W) bool.
+        pixels: -256 to 256.
+    """
+    if not pixels:
+        return mask
+    values = torch.from_numpy(mask if pixels > 0 else ~mask)[None, None].float()
+    size = 2 * abs(pixels) + 1
+    for axes in ((size, 1), (1, size)):
+        values = F.max_pool2d(values, axes, 1, (axes[0] // 2, axes[1] // 2))
+    grown = values[0, 0].numpy() > 0
+    return grown if pixels > 0 else ~grown

@@ -1,0 +1,43 @@
+"""What the pipeline gives back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+Pictures = list[Image.Image] | np.ndarray | Tensor
+
+
+@dataclass(frozen=True)
+class VARPipelineOutput:
+    """Finished pictures.
+
+    Attributes:
+        images: list of PIL pictures, array (B, H, W, 3) or tensor (B, 3, H, W); numbers in [0, 1].
+        token_maps: K tensors (B, S, S) int64, coarse to fine.
+        labels: indices of each picture's labels, with what was drawn for open ones.
+    """
+
+    images: Pictures
+    token_maps: list[Tensor]
+    labels: list[tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The pictures after one scale.
+
+    Attributes:
+        images: as in `VARPipelineOutput`, decoded from the scales so far.
+        token_maps: of the scales so far.
+        number: how many scales are done, from 1.
+        total: K, the number of scales.
+        labels: as in `VARPipelineOutput`.
+    """
+
+    images: Pictures
+    token_maps: list[Tensor]
+    number: int
+    total: int
+    labels: list[tuple[int, ...]]
