@@ -9,6 +9,8 @@ from var_core.editing.masks import feather, fill_holes, grow
 from var_core.editing.windows import Window
 
 MAX_SHIFT = 0.25  # of colours in [-1, 1]
+SMOOTH_SIDE = 256  # pixels; what is smooth does not need more
+RELAXATIONS = 60
 
 
 def composite(
@@ -16,12 +18,15 @@ def composite(
 ) -> np.ndarray:
     """A picture with what was drawn under its mask.
 
+    The drawing is shifted to the colours around the hole. In a band outside of the hole it is mixed
+    with the picture, in one inside with a smooth continuation of the picture.
+
     Args:
-        picture: (H, W, 3) uint8.
+        picture: (H, W, 3) uint8; what is under the mask has no influence.
         drawn: a square of any size for the window, (3, S, S) in [-1, 1].
         mask: (H, W) bool; what lies outside the window stays as it is.
         window: where the square belongs.
-        band: width of the band around the mask in which the two are mixed, in pixels.
+        band: width of the bands in pixels.
 
     Returns:
         (H, W, 3) uint8, equal to the picture outside the mask and its band.
@@ -38,7 +43,11 @@ def composite(
         columns.start - window.left : columns.stop - window.left,
     ]
     source = torch.from_numpy(picture[rows, columns]).permute(2, 0, 1).float() / 127.5 - 1
-    drawn = drawn + colour_shift(source, drawn, hole)
+    if not hole.all():
+        ring = grow(hole, max(2, min(hole.shape) // 12)) & ~hole
+        drawn = drawn + continued(source - drawn, ring).clamp(-MAX_SHIFT, MAX_SHIFT)
+        inner = torch.from_numpy(np.where(hole, feather(~hole, band), 0))
+        drawn = torch.lerp(drawn, continued(source, ~hole), inner)
     weight = torch.from_numpy(feather(hole, band))
     mixed = torch.lerp(torch.where(torch.from_numpy(hole), drawn, source), drawn, weight)
     pixels = ((mixed + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
@@ -47,23 +56,25 @@ def composite(
     return result
 
 
-def colour_shift(source: Tensor, drawn: Tensor, hole: np.ndarray) -> Tensor:
-    """What to add to a drawing so that its colours meet those around the hole.
-
-    The difference between both, in a ring around the hole, is continued smoothly over it.
+def continued(values: Tensor, known: np.ndarray) -> Tensor:
+    """Values with a smooth continuation where they are not known, close to the membrane.
 
     Args:
-        source: (3, H, W) in [-1, 1].
-        drawn: likewise.
-        hole: (H, W) bool; of the source only what is outside has influence.
+        values: (C, H, W).
+        known: (H, W) bool, true somewhere.
 
     Returns:
-        (3, H, W), small; zeros if the hole is all there is.
+        (C, H, W); large pictures are smoothed where they are known too.
     """
-    ring = grow(hole, max(2, min(hole.shape) // 12)) & ~hole
-    if not ring.any():
-        return torch.zeros_like(drawn)
-    known = torch.from_numpy(ring)
-    difference = torch.where(known, source - drawn, 0.0)
-    continued = fill_holes(difference[None], (~known).float()[None, None])[0]
-    return continued.clamp(-MAX_SHIFT, MAX_SHIFT)
+    height, width = known.shape
+    small = (min(height, SMOOTH_SIDE), min(width, SMOOTH_SIDE))
+    mask = torch.from_numpy(known)
+    share = F.interpolate(mask[None, None].float(), small, mode="area")
+    sums = F.interpolate(torch.where(mask, values, 0.0)[None], small, mode="area")
+    maps = fill_holes(sums / share.clamp_min(1e-6), (share == 0).float())
+    for _ in range(RELAXATIONS):
+        around = F.pad(maps, (1, 1, 1, 1), mode="replicate")
+        across = around[..., 1:-1, :-2] + around[..., 1:-1, 2:]
+        mean = (around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + across) / 4
+        maps = torch.where(share > 0, maps, mean)
+    return F.interpolate(maps, (height, width), mode="bilinear")[0]

@@ -12,12 +12,17 @@ from var_core.devices import pick_dtype
 from var_core.pipeline import VARPipeline
 from var_core.serving.journal import Journal
 from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
-from var_core.serving.requests import DrawRequest, TokenizeRequest
-from var_core.serving.runs import Run, draw_run
+from var_core.serving.requests import AnyRequest, TokenizeRequest
+from var_core.serving.runs import Run, run_request
 from var_core.serving.turns import BusyError, Limits, Turns
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits
+
+
+def job_of(request: AnyRequest) -> str:
+    """What the journal calls a request: draw, edit or vary."""
+    return type(request).__name__.removesuffix("Request").lower()
 
 
 class Engine(Protocol):
@@ -29,11 +34,11 @@ class Engine(Protocol):
 
     first: VARPipeline
 
-    def generate(self, request: DrawRequest, client: str = "") -> Iterator[Run]:
-        """Draw; closing the iterator stops the work.
+    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
+        """Draw or edit; closing the iterator stops the work.
 
         Args:
-            request: what to draw.
+            request: what to do.
             client: who asks; the places of each client are bounded.
 
         Yields:
@@ -113,17 +118,17 @@ class LocalEngine:
                 self._loaded[dtype] = self._load(dtype)
             return self._loaded[dtype]
 
-    def generate(self, request: DrawRequest, client: str = "") -> Iterator[Run]:
+    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """As `Engine.generate`."""
         asked = time.monotonic()
-        with self.journal.job("draw", len(request.labels)) as job:
+        with self.journal.job(job_of(request), len(request.labels)) as job:
             turn = self.turns.join(client)
             try:
                 while ahead := self.turns.wait(turn, TICK_SECONDS):
                     yield Run(request, ahead=ahead)
                 for run in self._draw(request):
                     self.turns.check(turn)
-                    if len(run.frames) == 1:
+                    if run.number == 1:
                         job.first_preview(time.monotonic() - asked)
                     yield run
             except torch.cuda.OutOfMemoryError as error:
@@ -151,8 +156,8 @@ class LocalEngine:
             self._colours = self._colour()
         return self._colours
 
-    def _draw_here(self, request: DrawRequest) -> Iterator[Run]:
-        yield from draw_run(self.pipeline(request.precision), request)
+    def _draw_here(self, request: AnyRequest) -> Iterator[Run]:
+        yield from run_request(self.pipeline(request.precision), request)
 
     def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
         return reconstruct(self.first, request.image)

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from var_core.devices import PRECISIONS
-from var_core.images import MAX_FILE_BYTES, read_image
+from var_core.editing import RULES, EditOptions, Margins, check_mask
+from var_core.images import MAX_FILE_BYTES, MAX_PIXELS, read_image
 from var_core.pipeline import VARPipeline
 from var_core.ranges import check_float, check_int
 from var_core.sampling import MAX_SEED, SamplingOptions
@@ -86,6 +88,64 @@ class TokenizeRequest:
             ValueError: if it is no PNG, JPEG or WebP picture, or too large.
         """
         return cls(read_image(source))
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """Parts of a picture to draw anew, or sides to add.
+
+    Attributes:
+        image: upright RGB.
+        mask: (H, W) bool, or None where sides are added.
+        margins: pixels to add, or None where something is masked.
+        labels: one per result, indices; wholly open ones go by what is kept.
+        seeds: likewise.
+        options: of all results.
+        edit_options: likewise.
+        precision: one of PRECISIONS.
+    """
+
+    image: Image.Image = field(repr=False)
+    mask: np.ndarray | None = field(repr=False)
+    margins: Margins | None
+    labels: tuple[tuple[int, ...], ...]
+    seeds: tuple[int, ...]
+    options: SamplingOptions
+    edit_options: EditOptions
+    precision: str = PRECISIONS[0]
+
+
+@dataclass(frozen=True)
+class VaryRequest:
+    """A picture of which only the coarse scales are kept.
+
+    Attributes:
+        image: upright RGB; its central square is used.
+        keep_scales: 1 to K - 1.
+        drawing: what is drawn from there on.
+    """
+
+    image: Image.Image = field(repr=False)
+    keep_scales: int
+    drawing: DrawRequest
+
+    @property
+    def labels(self) -> tuple[tuple[int, ...], ...]:
+        """One per picture."""
+        return self.drawing.labels
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One per picture."""
+        return self.drawing.seeds
+
+    @property
+    def precision(self) -> str:
+        """One of PRECISIONS."""
+        return self.drawing.precision
+
+
+AnyRequest = DrawRequest | EditRequest | VaryRequest
 
 
 def read_settings(pipeline: VARPipeline, labels: object, seed: object, options: object) -> Settings:
@@ -217,6 +277,86 @@ def branch(
     keep = check_int("scale", scale, 1, min(len(token_maps), num_scales - 1))
     request = _alike(settings, len(token_maps[0]))
     return replace(request, keep=tuple(token_maps[:keep]), columns=earlier.columns)
+
+
+def edit(
+    settings: Settings,
+    image: Image.Image,
+    mask: object,
+    count: object,
+    rule: object,
+    best_of: object,
+) -> EditRequest:
+    """Redraw what is under a mask, several times with seeds counting up.
+
+    Args:
+        settings: of all results.
+        image: upright RGB.
+        mask: as `check_mask` takes it.
+        count: results, 1 to MAX_COUNT.
+        rule: one of RULES.
+        best_of: candidates of the coarse scales.
+
+    Raises:
+        ValueError: if a value is out of range, or the mask is empty or does not fit.
+    """
+    holes, options = check_mask(mask, image.size), EditOptions(rule, best_of)
+    return _edited(settings, image, holes, None, count, options)
+
+
+def outpaint(
+    settings: Settings,
+    image: Image.Image,
+    margins: Margins,
+    count: object = 1,
+    rule: object = RULES[0],
+    best_of: object = 1,
+) -> EditRequest:
+    """Add to the sides of a picture, several times with seeds counting up.
+
+    Raises:
+        ValueError: if a value is out of range, or the result would be too large.
+    """
+    return _edited(settings, image, None, margins, count, EditOptions(rule, best_of))
+
+
+def _edited(
+    settings: Settings,
+    image: Image.Image,
+    mask: np.ndarray | None,
+    margins: Margins | None,
+    count: object,
+    edit_options: EditOptions,
+) -> EditRequest:
+    count = check_int("count", count, 1, MAX_COUNT)
+    width, height = image.size if margins is None else margins.canvas(*image.size)
+    if count > 1 and count * width * height > MAX_PIXELS:
+        raise ValueError(
+            f"{count} results of {width}x{height} pixels are too many at once; the limit is "
+            f"{MAX_PIXELS // 1_000_000} megapixels together"
+        )
+    return EditRequest(
+        image,
+        mask,
+        margins,
+        (settings.label,) * count,
+        _counting(settings.seed, count),
+        settings.options,
+        edit_options,
+        settings.precision,
+    )
+
+
+def vary(
+    settings: Settings, image: Image.Image, keep_scales: object, count: object, num_scales: int
+) -> VaryRequest:
+    """Keep the coarse scales of a picture, draw the rest, with seeds counting up.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    keep = check_int("keep_scales", keep_scales, 1, num_scales - 1)
+    return VaryRequest(image, keep, count_up(settings, count))
 
 
 def _alike(settings: Settings, count: int) -> DrawRequest:

@@ -1,7 +1,7 @@
 """One drawing under way: what there is after each scale."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from PIL import Image
@@ -10,7 +10,7 @@ from torch import Tensor
 from var_core.pipeline import Preview, VARPipeline
 from var_core.ranges import check_int
 from var_core.sampling import SamplingOptions, generators_from_seeds
-from var_core.serving.requests import DrawRequest
+from var_core.serving.requests import AnyRequest, DrawRequest, EditRequest, VaryRequest
 from var_core.serving.sheets import contact_sheet
 
 
@@ -21,23 +21,80 @@ class Run:
     Attributes:
         request: what was asked.
         labels: as in the request, with what was drawn for open ones.
-        frames: true decodes after each scale so far, one picture per label.
-        token_maps: of the scales so far, in main memory.
+        frames: true decodes after each scale so far, one picture per label; of an edit, which may
+            be large, the newest ones alone.
+        token_maps: of the scales so far, in main memory; of an edit, of its last window.
         dtype: of the networks that draw, as "float32".
+        number: how many scales are done.
+        total: how many scales there will be.
         ahead: while there is no frame yet: how many jobs go first.
     """
 
-    request: DrawRequest
+    request: AnyRequest
     labels: tuple[tuple[int, ...], ...] = ()
     frames: tuple[tuple[Image.Image, ...], ...] = ()
     token_maps: tuple[Tensor, ...] = ()
     dtype: str = ""
+    number: int = 0
+    total: int = 0
     ahead: int = 0
 
     def sheet(self, scale: int) -> Image.Image:
         """The picture after a scale (from 1), or all pictures side by side."""
         frames = self.frames[check_int("scale", scale, 1, len(self.frames)) - 1]
-        return contact_sheet(frames, self.request.columns, self.request.captions)
+        if isinstance(self.request, DrawRequest):
+            return contact_sheet(frames, self.request.columns, self.request.captions)
+        return contact_sheet(frames, 0, ())
+
+
+def run_request(pipeline: VARPipeline, request: AnyRequest) -> Iterator[Run]:
+    """Do what is asked; yields what there is after every scale.
+
+    Raises:
+        ValueError: if the request does not fit the model.
+    """
+    if isinstance(request, EditRequest):
+        return edit_run(pipeline, request)
+    if isinstance(request, VaryRequest):
+        count = len(request.labels)
+        maps = pipeline.tokenize(request.image)[0][: request.keep_scales]
+        keep = tuple(tokens.expand(count, -1, -1).cpu() for tokens in maps)
+        request = replace(request.drawing, keep=keep)
+    return draw_run(pipeline, request)
+
+
+def edit_run(pipeline: VARPipeline, request: EditRequest) -> Iterator[Run]:
+    """Edit; yields what there is after every scale of every window.
+
+    Raises:
+        ValueError: here, not at the first scale, if the request does not fit the model.
+    """
+    options = {**asdict(request.options), **asdict(request.edit_options)}
+    options["class_labels"] = list(request.labels)
+    options["generator"] = generators_from_seeds(request.seeds, pipeline.device)
+    if request.margins is None:
+        previews = pipeline.edit_stream(request.image, request.mask, **options)
+    else:
+        previews = pipeline.outpaint_stream(request.image, **asdict(request.margins), **options)
+    run = Run(request, dtype=_name(pipeline.dtype))
+    return _edit_runs(previews, run)
+
+
+def _edit_runs(previews: Iterator[Preview], run: Run) -> Iterator[Run]:
+    for preview in previews:
+        run = replace(
+            run,
+            labels=tuple(preview.labels),
+            frames=(tuple(preview.images),),
+            token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
+            number=preview.number,
+            total=preview.total,
+        )
+        yield run
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def draw_run(pipeline: VARPipeline, request: DrawRequest) -> Iterator[Run]:
@@ -54,8 +111,9 @@ def draw_run(pipeline: VARPipeline, request: DrawRequest) -> Iterator[Run]:
     streams = [_stream(pipeline, request, members) for members in groups.values()]
     order = [index for members in groups.values() for index in members]
     places = [order.index(index) for index in range(len(order))]
-    dtype = str(pipeline.dtype).removeprefix("torch.")
-    return _runs(zip(*streams, strict=True), places, Run(request, dtype=dtype))
+    total = pipeline.transformer.schedule.num_scales
+    run = Run(request, dtype=_name(pipeline.dtype), total=total)
+    return _runs(zip(*streams, strict=True), places, run)
 
 
 def _fill_once(pipeline: VARPipeline, request: DrawRequest) -> DrawRequest:
@@ -91,6 +149,7 @@ def _runs(steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run) -> 
             labels=tuple(labels[place] for place in places),
             frames=(*run.frames, tuple(images[place] for place in places)),
             token_maps=(*run.token_maps, tokens[places]),
+            number=run.number + 1,
         )
         yield run
 
