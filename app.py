@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
+from var_core.editing import MAX_BEST_OF
 from var_core.ranges import check_int
 from var_core.sampling import random_seed
 from var_core.sampling.logits import MAX_GUIDANCE
@@ -32,6 +33,7 @@ from var_core.serving.markup import history_html, strip_html
 from var_core.serving.recipe import write_png
 from var_core.serving.reconstruction import Reconstruction
 from var_core.serving.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
+from var_core.serving.retouch import Canvas, EditMoment, Retouch
 from var_core.serving.runs import Run
 from var_core.serving.studio import Moment, Studio
 from var_core.serving.turns import BusyError, LateError, Limits
@@ -139,6 +141,13 @@ def widgets(moment: Moment) -> tuple:
     return tuple(gr.skip() if update is None else update for update in updates)
 
 
+def edit_widgets(moment: EditMoment) -> tuple:
+    """Updates of stage, strip, status, seed, before-and-after and result of the Edit tab."""
+    pair = None if moment.before is None else (moment.before, moment.picture)
+    parts = (moment.picture, moment.strip, moment.status, moment.seed, pair, moment.result)
+    return tuple(gr.skip() if part is None else part for part in parts)
+
+
 def dice_button(name: str) -> gr.Button:
     """A small button that picks a value at random."""
     looks = {"elem_classes": "dice", "min_width": 44, "scale": 0}
@@ -162,6 +171,9 @@ class Page:
     def __init__(self, studio: Studio, journal: Journal, num_proxies: int = 0) -> None:
         self.studio = studio
         self.controls = studio.controls
+        self.retouch = Retouch(
+            studio.engine, studio.model_name, studio.folder, studio.controls, studio.client
+        )
         self.total = len(studio.sides)
         self.inputs: dict[str, gr.components.Component] = {}  # under the names of the controls
         pipeline = studio.engine.first
@@ -174,6 +186,8 @@ class Page:
             self.history = gr.State((), time_to_live=MAX_AGE_SECONDS)
             self.place = gr.State(0)
             self.result = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+            self.canvas = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+            self.edited = gr.State(None, time_to_live=MAX_AGE_SECONDS)
             with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
                 with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
                     with gr.Column(scale=2, min_width=300, elem_id="controls"):
@@ -182,12 +196,15 @@ class Page:
                         self._build_stage()
                         with gr.Column(elem_id="history-column"):
                             self._build_history()
+                with gr.Tab("Edit", id="edit"), gr.Row(elem_id="edit-main"):
+                    self._build_edit()
                 with gr.Tab("Tokenizer", id="tokenizer"):
                     self._build_tokenizer()
             self.download = gr.DownloadButton(elem_id="download", visible="hidden")
             self._connect_drawing()
             self._connect_controls()
             self._connect_stage()
+            self._connect_edit()
             self._connect_tokenizer()
             self._connect_api()
         self.demo.queue(max_size=MAX_THREADS, api_open=False, default_concurrency_limit=1)
@@ -326,6 +343,7 @@ class Page:
             )
         with gr.Row():
             self.animate = gr.Button("Save animation", size="sm", elem_id="animate")
+            self.send_edit = gr.Button("Send to Edit", size="sm", elem_id="send-edit")
             self.use = gr.Button("Send to Tokenizer", size="sm", elem_id="use")
         self.files = gr.Files(label="Pictures", visible=False, interactive=False, elem_id="files")
 
@@ -333,6 +351,122 @@ class Page:
         gr.Markdown("### Drawn so far", elem_id="history-title")
         self.shelf = scripted("history.js", history_html([]), "history")
         self.archive = gr.Button("Download all (zip)", size="sm", elem_id="archive")
+
+    def _build_edit(self) -> None:
+        """Left the picture and its mask, right what to draw and the result."""
+        pipeline, attributes = self.studio.engine.first, self.studio.labels.attributes
+        with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
+            self.painter = gr.HTML(
+                "",
+                html_template=(ASSETS / "painter.html").read_text("utf-8"),
+                js_on_load=(ASSETS / "painter.js").read_text("utf-8"),
+                elem_id="painter",
+                picture="",
+                shown=[1, 1],
+                full=[1, 1],
+                model=pipeline.image_size,
+                cells=pipeline.transformer.schedule.final_side,
+            )
+            with gr.Row(elem_id="edit-files"):
+                self.open = gr.UploadButton(
+                    "Open a picture", file_types=["image"], elem_id="open", size="sm"
+                )
+                self.load_mask = gr.UploadButton(
+                    "Load a mask", file_types=["image"], elem_id="load-mask", size="sm"
+                )
+                self.grow_mask = gr.Button("Grow", size="sm", elem_id="grow", min_width=60)
+                self.shrink_mask = gr.Button("Shrink", size="sm", elem_id="shrink", min_width=60)
+        with gr.Column(scale=3, min_width=320, elem_id="edit-controls"):
+            with gr.Row(elem_id="edit-labels"):
+                self.edit_labels = {
+                    attribute.name: gr.Dropdown(
+                        self.controls.choices(attribute),
+                        value=ANY,
+                        label=attribute.name.capitalize(),
+                        elem_id=f"edit-{attribute.name}",
+                        min_width=120,
+                    )
+                    for attribute in attributes
+                }
+            with gr.Row():
+                self.edit_seed = gr.Number(
+                    7, label="Seed", precision=0, elem_id="edit-seed", min_width=100
+                )
+                self.edit_keep = gr.Checkbox(
+                    False, label="Keep this seed", elem_id="edit-keep", min_width=130
+                )
+            with gr.Row(elem_id="edit-actions"):
+                self.redraw_mask = gr.Button(
+                    "Redraw the painted area", variant="primary", elem_id="redraw-mask"
+                )
+                self.edit_stop = gr.Button("Stop", variant="stop", elem_id="edit-stop")
+            self.edit_status = gr.HTML(
+                "Open a picture, paint what to change; with labels left at any, "
+                "what is kept decides",
+                elem_id="edit-status",
+            )
+            self.edit_stage = gr.Image(
+                label="Result",
+                format="jpeg",
+                elem_id="edit-stage",
+                interactive=False,
+                height=300,
+                show_label=False,
+                alt_text="The edited picture",
+                buttons=["download", "fullscreen"],
+            )
+            self.edit_strip = gr.HTML(strip_html([], self.studio.sides), elem_id="edit-strip")
+            with gr.Row(elem_id="use-row"):
+                self.use_edited = gr.Button("Use as input", size="sm", elem_id="use-edited")
+                self.keep_mask = gr.Checkbox(
+                    False, label="Keep the mask", elem_id="keep-mask", min_width=120
+                )
+            with gr.Accordion("Before and after", open=False, elem_id="compare-box"):
+                self.compare = gr.ImageSlider(
+                    label="Before and after",
+                    show_label=False,
+                    format="png",
+                    interactive=False,
+                    elem_id="compare",
+                    buttons=[],
+                )
+            with gr.Accordion("Add at the sides", open=False, elem_id="outpaint-box"):
+                with gr.Row():
+                    self.sides = [
+                        gr.Slider(
+                            0,
+                            512,
+                            pipeline.image_size // 2 if side == "right" else 0,
+                            step=1,
+                            label=f"{side.capitalize()} (pixels)",
+                            elem_id=f"side-{side}",
+                            min_width=130,
+                        )
+                        for side in ("left", "top", "right", "bottom")
+                    ]
+                self.outpaint = gr.Button("Add", elem_id="outpaint")
+            with gr.Accordion("Vary", open=False, elem_id="vary-box"):
+                self.keep_scales = gr.Slider(
+                    1,
+                    self.total - 1,
+                    (self.total + 1) // 2,
+                    step=1,
+                    label="Scales to keep",
+                    info="few keep colours and places only, many nearly everything",
+                    elem_id="keep-scales",
+                )
+                self.vary = gr.Button("Vary the picture", elem_id="vary")
+            with gr.Accordion("How it is drawn", open=False, elem_id="edit-more"):
+                self.best_of = gr.Slider(
+                    1,
+                    MAX_BEST_OF,
+                    1,
+                    step=1,
+                    label="Best of",
+                    info="candidates; the model picks the one that fits what is kept",
+                    elem_id="best-of",
+                )
+                gr.Markdown("Guidance, Top-k and the rest are those of the Draw tab.")
 
     def _build_tokenizer(self) -> None:
         gr.Markdown(
@@ -449,11 +583,7 @@ class Page:
         self.demo.load(from_link, None, [*values, keep], **SPOKEN)
         link = f"(...values) => varStudio.link({controls.names}, values)"
         self.link.click(None, values, None, js=link)
-        for column, dropdown in enumerate(dropdowns):
-            if any(column == source for source, _ in studio.labels.implies):
-                dropdown.input(listed(controls.follow_finer), dropdowns, dropdowns, **QUICK)
-            elif any(column == target for _, target in studio.labels.implies):
-                dropdown.input(listed(controls.follow_coarser), dropdowns, dropdowns, **QUICK)
+        self._follow(dropdowns)
 
     def _connect_stage(self) -> None:
         studio = self.studio
@@ -486,6 +616,84 @@ class Page:
         kept = [self.history, self.shelf]
         self.shelf.forget(forget_entry, self.history, kept, **QUICK)
         self.use.click(use, looked_at, [self.tabs, self.source], **SPOKEN)
+
+    def _connect_edit(self) -> None:
+        retouch, studio = self.retouch, self.studio
+
+        def painted(canvas: Canvas, picture: str, mask: str = "") -> object:
+            return gr.update(value=mask, picture=picture, shown=canvas.shown, full=canvas.size)
+
+        def opened(path: str) -> tuple:
+            try:
+                canvas, picture, words = retouch.open(path)
+            finally:
+                Path(path).unlink(missing_ok=True)  # a clean copy is there
+            return canvas, painted(canvas, picture), words
+
+        def load_mask(canvas: Canvas | None, path: str) -> str:
+            try:
+                return retouch.mask_from_file(canvas, path)
+            finally:
+                Path(path).unlink(missing_ok=True)
+
+        def change(task: str, canvas: Canvas | None, mask: str, *values: object) -> Iterator[tuple]:
+            sides, (keep_scales, best_of, keep_seed), rest = values[:4], values[4:7], values[7:]
+            moments = retouch.edit(
+                task, canvas, mask, sides, keep_scales, best_of, keep_seed, list(rest)
+            )
+            yield from map(edit_widgets, moments)
+
+        def take_over(result: Canvas | None, mask: str, keep: bool) -> tuple:
+            canvas, picture = retouch.take_over(result)
+            return canvas, painted(canvas, picture, mask if keep else "")
+
+        def send(run: Run | None, scale: int) -> tuple:
+            canvas, picture, words = retouch.open(studio.frame_file(run, scale))
+            return gr.Tabs(selected="edit"), canvas, painted(canvas, picture), words
+
+        own = {**self.edit_labels, "seed": self.edit_seed}
+        values = [own.get(name, widget) for name, widget in self.inputs.items()]
+        given = [self.canvas, self.painter, *self.sides]
+        given += [self.keep_scales, self.best_of, self.edit_keep, *values]
+        shown = [self.edit_stage, self.edit_strip, self.edit_status, self.edit_seed]
+        shown += [self.compare, self.edited]
+        buttons = {"redraw": self.redraw_mask, "outpaint": self.outpaint, "vary": self.vary}
+        running = [
+            button.click(
+                change,
+                [gr.State(task), *given],
+                shown,
+                **ENGINE,
+                trigger_mode="once",
+                show_progress="minimal",
+                show_progress_on=self.edit_status,
+                api_visibility="private",
+            )
+            for task, button in buttons.items()
+        ]
+        self.edit_stop.click(lambda: "Stopped", None, self.edit_status, cancels=running, **QUICK)
+        board = [self.canvas, self.painter]
+        self.open.upload(opened, self.open, [*board, self.edit_status], **SPOKEN)
+        self.load_mask.upload(load_mask, [self.canvas, self.load_mask], self.painter, **SPOKEN)
+        for button, step in ((self.grow_mask, 1), (self.shrink_mask, -1)):
+            grow = functools.partial(retouch.grow, pixels=step)
+            button.click(grow, self.painter, self.painter, **SPOKEN)
+        taken = [self.edited, self.painter, self.keep_mask]
+        self.use_edited.click(take_over, taken, board, **SPOKEN)
+        self.send_edit.click(
+            send, [self.run, self.scale], [self.tabs, *board, self.edit_status], **SPOKEN
+        )
+        self.edit_seed.input(None, None, self.edit_keep, js="() => true", **QUICK)
+        self._follow(list(self.edit_labels.values()))
+
+    def _follow(self, dropdowns: list[gr.Dropdown]) -> None:
+        """Keep labels that imply each other together."""
+        implies, controls = self.studio.labels.implies, self.controls
+        for column, dropdown in enumerate(dropdowns):
+            if any(column == source for source, _ in implies):
+                dropdown.input(listed(controls.follow_finer), dropdowns, dropdowns, **QUICK)
+            elif any(column == target for _, target in implies):
+                dropdown.input(listed(controls.follow_coarser), dropdowns, dropdowns, **QUICK)
 
     def _connect_tokenizer(self) -> None:
         studio = self.studio

@@ -3,12 +3,13 @@ const find = (id) => document.querySelector(`#${id}`);
 const press = (id) => find(id)?.click();
 
 document.addEventListener("keydown", (event) => {
+  const edits = Boolean(find("redraw-mask")?.offsetParent); // the Edit tab is in view
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     document.activeElement?.blur(); // a box that is still being typed in settles first
-    setTimeout(() => press("generate"));
+    setTimeout(() => press(edits ? "redraw-mask" : "generate"));
   } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
-    press("stop");
+    press(edits ? "edit-stop" : "stop");
   }
 });
 
@@ -22,7 +23,7 @@ document.addEventListener("focusin", (event) => {
 
 // a PNG dropped anywhere but on an upload area gives its settings back
 const isOurs = (event) =>
-  event.dataTransfer?.types.includes("Files") && !event.target.closest("#source");
+  event.dataTransfer?.types.includes("Files") && !event.target.closest("#source, #painter");
 document.addEventListener("dragover", (event) => {
   if (isOurs(event)) event.preventDefault();
 });

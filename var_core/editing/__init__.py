@@ -1,10 +1,18 @@
 """Zero-shot editing: a mask, rules on codes, windows, and what joins the parts without a seam."""
 
-from var_core.editing.editor import RULES, EditOptions, EditStep, edit_steps, outpaint_canvas
+from var_core.editing.editor import (
+    MAX_BEST_OF,
+    RULES,
+    EditOptions,
+    EditStep,
+    edit_steps,
+    outpaint_canvas,
+)
 from var_core.editing.masks import check_mask, read_mask
 from var_core.editing.windows import Margins, Window, window_around
 
 __all__ = [
+    "MAX_BEST_OF",
     "RULES",
     "EditOptions",
     "EditStep",

@@ -26,7 +26,7 @@ def composite(
         drawn: a square of any size for the window, (3, S, S) in [-1, 1].
         mask: (H, W) bool; what lies outside the window stays as it is.
         window: where the square belongs.
-        band: width of the bands in pixels.
+        band: width of the bands in pixels; 0 pastes the drawing as it is.
 
     Returns:
         (H, W, 3) uint8, equal to the picture outside the mask and its band.
@@ -43,7 +43,7 @@ def composite(
         columns.start - window.left : columns.stop - window.left,
     ]
     source = torch.from_numpy(picture[rows, columns]).permute(2, 0, 1).float() / 127.5 - 1
-    if not hole.all():
+    if band and not hole.all():
         ring = grow(hole, max(2, min(hole.shape) // 12)) & ~hole
         drawn = drawn + continued(source - drawn, ring).clamp(-MAX_SHIFT, MAX_SHIFT)
         inner = torch.from_numpy(np.where(hole, feather(~hole, band), 0))

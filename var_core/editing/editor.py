@@ -99,7 +99,7 @@ def edit_steps(
     unknown = mask.copy()
     schedule = tokenizer.quantizer.schedule
     total = len(windows) * schedule.num_scales
-    band = max(2, round(0.05 * min(mask.shape)))
+    band = band_of(mask) if edit_options.rule == "closed_loop" else 0
     for place, window in enumerate(windows):
         before = pictures
         views = [_view(one, unknown, window, tokenizer.image_size) for one in before]
@@ -120,6 +120,11 @@ def edit_steps(
             number = place * schedule.num_scales + step.scale_index + 1
             yield EditStep(pictures, drawn, step.token_map, number, total)
         unknown[window.inside(*mask.shape[::-1])] = False
+
+
+def band_of(mask: np.ndarray) -> int:
+    """Width of the feather band of a mask (H, W): 5 % of the shorter side, 2 pixels or more."""
+    return max(2, round(0.05 * min(mask.shape)))
 
 
 def _view(

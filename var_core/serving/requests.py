@@ -283,9 +283,9 @@ def edit(
     settings: Settings,
     image: Image.Image,
     mask: object,
-    count: object,
-    rule: object,
-    best_of: object,
+    count: object = 1,
+    rule: object = RULES[0],
+    best_of: object = 1,
 ) -> EditRequest:
     """Redraw what is under a mask, several times with seeds counting up.
 
