@@ -732,7 +732,8 @@ class Page:
 
     def _connect_api(self) -> None:
         api = Api(self.studio.engine, self.studio.model_name, self.studio.client)
-        for endpoint in (api.generate, api.stream, api.styles, api.sweep, api.redraw, api.tokenize):
+        drawing = (api.generate, api.stream, api.styles, api.sweep, api.redraw)
+        for endpoint in (*drawing, api.edit, api.outpaint, api.vary, api.tokenize):
             gr.api(endpoint, **ENGINE)
         for endpoint in (api.recipe, api.about):
             gr.api(endpoint, queue=False)

@@ -1,15 +1,16 @@
-"""Command line: `python -m var_core generate | reconstruct | info | space`."""
+"""Command line: `python -m var_core generate | edit | outpaint | vary | ...`."""
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
+from var_core.editing import RULES, Margins, read_mask
 from var_core.hosting import HARDWARE, problems, write_space
 from var_core.images import read_image
 from var_core.labels import LABELS_FILE, LabelSpace
@@ -18,11 +19,22 @@ from var_core.ranges import check_int
 from var_core.sampling import MAX_SEED, random_seed
 from var_core.serving.files import recipes_of
 from var_core.serving.recipe import write_png
-from var_core.serving.requests import MAX_COUNT, count_up, read_settings
-from var_core.serving.runs import Run, draw_run
+from var_core.serving.requests import (
+    MAX_COUNT,
+    AnyRequest,
+    EditRequest,
+    Settings,
+    count_up,
+    edit,
+    outpaint,
+    read_settings,
+    vary,
+)
+from var_core.serving.runs import Run, run_request
 
 EMBEDDED_MODEL = Path(__file__).resolve().parent.parent / "assets" / "models" / "emoji64"
 EXIT_BAD_INPUT = 2
+MAX_FILES = 64
 EXIT_NO_OUTPUT = 3
 
 
@@ -66,21 +78,43 @@ def _parser(model: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m var_core", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    generate = commands.add_parser("generate", parents=[shared], help="draw pictures")
+    drawing = argparse.ArgumentParser(add_help=False, parents=[shared])
     for name in _attribute_names(model):
-        generate.add_argument(
+        drawing.add_argument(
             f"--{name}", dest=f"label_{name}", help=f"{name} by name; left open by default"
         )
-    generate.add_argument("--seed", type=int, help=f"0 to {MAX_SEED}; random by default")
-    generate.add_argument("--count", type=int, default=1, help="pictures, with seeds counting up")
-    generate.add_argument("--guidance", type=float, default=DEFAULTS.guidance_scale)
-    generate.add_argument("--top-k", type=int, help=f"default {DEFAULTS.top_k}, 0 is off")
-    generate.add_argument("--top-p", type=float, default=DEFAULTS.top_p, help="0 is off")
-    generate.add_argument("--temperature", type=float, default=DEFAULTS.temperature)
-    generate.add_argument("--smooth", action="store_true", help="mix codes; looks only")
-    generate.add_argument("--out", type=Path, default=Path("picture.png"), help="PNG file")
+    drawing.add_argument("--seed", type=int, help=f"0 to {MAX_SEED}; random by default")
+    drawing.add_argument("--count", type=int, default=1, help="pictures, with seeds counting up")
+    drawing.add_argument("--guidance", type=float, default=DEFAULTS.guidance_scale)
+    drawing.add_argument("--top-k", type=int, help=f"default {DEFAULTS.top_k}, 0 is off")
+    drawing.add_argument("--top-p", type=float, default=DEFAULTS.top_p, help="0 is off")
+    drawing.add_argument("--temperature", type=float, default=DEFAULTS.temperature)
+    drawing.add_argument("--smooth", action="store_true", help="mix codes; looks only")
+    drawing.add_argument("--out", type=Path, default=Path("picture.png"), help="PNG file")
+
+    generate = commands.add_parser("generate", parents=[drawing], help="draw pictures")
     generate.add_argument("--scales-dir", type=Path, help="folder for the preview of every scale")
     generate.set_defaults(command=_generate)
+
+    editing = argparse.ArgumentParser(add_help=False, parents=[drawing])
+    editing.add_argument("--image", type=Path, required=True, help="PNG, JPEG or WebP file")
+    rules = argparse.ArgumentParser(add_help=False)
+    rules.add_argument("--rule", choices=RULES, default=RULES[0], help="how what is kept is kept")
+    rules.add_argument("--best-of", type=int, default=1, help="candidates of the coarse scales")
+
+    parents = [editing, rules]
+    change = commands.add_parser("edit", parents=parents, help="redraw what is under a mask")
+    change.add_argument("--mask", type=Path, required=True, help="picture; white is redrawn")
+    change.set_defaults(command=_edit)
+
+    widen = commands.add_parser("outpaint", parents=parents, help="add to the sides of a picture")
+    for side in ("left", "top", "right", "bottom"):
+        widen.add_argument(f"--{side}", type=int, default=0, help="pixels to add")
+    widen.set_defaults(command=_outpaint)
+
+    alter = commands.add_parser("vary", parents=[editing], help="keep the coarse scales alone")
+    alter.add_argument("--keep-scales", type=int, required=True, help="how many")
+    alter.set_defaults(command=_vary)
 
     reconstruct = commands.add_parser(
         "reconstruct", parents=[shared], help="show a picture after each scale of the tokenizer"
@@ -108,8 +142,9 @@ def _load(arguments: argparse.Namespace) -> VARPipeline:
     return VARPipeline.from_pretrained(arguments.model, torch_dtype=dtype).to(device)
 
 
-def _generate(arguments: argparse.Namespace) -> int:
-    count = check_int("count", arguments.count, 1, 64)
+def _settings(arguments: argparse.Namespace) -> tuple[VARPipeline, Settings]:
+    """The model, and what all drawing commands have in common."""
+    count = check_int("count", arguments.count, 1, MAX_FILES)
     seed = random_seed() if arguments.seed is None else arguments.seed
     check_int("seed", seed, 0, MAX_SEED - count + 1)
     pipeline = _load(arguments)
@@ -123,19 +158,66 @@ def _generate(arguments: argparse.Namespace) -> int:
         "temperature": arguments.temperature,
         "smooth": arguments.smooth,
     }
-    settings = read_settings(pipeline, labels, seed, options)
-    total = pipeline.transformer.schedule.num_scales
+    return pipeline, read_settings(pipeline, labels, seed, options)
+
+
+def _draw(
+    arguments: argparse.Namespace,
+    pipeline: VARPipeline,
+    settings: Settings,
+    make_request: Callable[[Settings, int], AnyRequest],
+) -> int:
+    """Draw so many at a time, and write the files."""
+    count, scales_dir = arguments.count, getattr(arguments, "scales_dir", None)
     for start in range(0, count, MAX_COUNT):
-        request = count_up(replace(settings, seed=seed + start), min(MAX_COUNT, count - start))
-        for run in tqdm(draw_run(pipeline, request), total=total, unit="scale", desc="drawing"):
-            if arguments.scales_dir is not None:
+        part = replace(settings, seed=settings.seed + start)
+        runs = run_request(pipeline, make_request(part, min(MAX_COUNT, count - start)))
+        for run in tqdm(runs, unit="scale", desc="drawing"):
+            if scales_dir is not None:
                 _write_scale(arguments, run, start)
-        recipes = recipes_of(pipeline.labels, arguments.model.name, run)
+        edited = isinstance(run.request, EditRequest)  # no recipe could make it again
+        recipes = None if edited else recipes_of(pipeline.labels, arguments.model.name, run)
         for index, image in enumerate(run.frames[-1]):
             path = _numbered(arguments.out, start + index, count)
-            write_png(path, image, recipes[index])
+            write_png(path, image, recipes and recipes[index])
             print(path)
     return 0
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    return _draw(arguments, *_settings(arguments), count_up)
+
+
+def _edit(arguments: argparse.Namespace) -> int:
+    image, mask = read_image(arguments.image), read_mask(arguments.mask)
+    chosen = (arguments.rule, arguments.best_of)
+    return _draw(
+        arguments,
+        *_settings(arguments),
+        lambda settings, count: edit(settings, image, mask, count, *chosen),
+    )
+
+
+def _outpaint(arguments: argparse.Namespace) -> int:
+    image = read_image(arguments.image)
+    margins = Margins(arguments.left, arguments.top, arguments.right, arguments.bottom)
+    chosen = (arguments.rule, arguments.best_of)
+    return _draw(
+        arguments,
+        *_settings(arguments),
+        lambda settings, count: outpaint(settings, image, margins, count, *chosen),
+    )
+
+
+def _vary(arguments: argparse.Namespace) -> int:
+    image = read_image(arguments.image)
+    pipeline, settings = _settings(arguments)
+    num_scales = pipeline.transformer.schedule.num_scales
+
+    def make_request(part: Settings, count: int) -> AnyRequest:
+        return vary(part, image, arguments.keep_scales, count, num_scales)
+
+    return _draw(arguments, pipeline, settings, make_request)
 
 
 def _is_index(value: str | None) -> bool:

@@ -19,7 +19,7 @@ def composite(
     """A picture with what was drawn under its mask.
 
     The drawing is shifted to the colours around the hole. In a band outside of the hole it is mixed
-    with the picture, in one inside with a smooth continuation of the picture.
+    with the picture, in one inside with the picture's edge, drawn out into the hole.
 
     Args:
         picture: (H, W, 3) uint8; what is under the mask has no influence.
@@ -47,13 +47,31 @@ def composite(
         ring = grow(hole, max(2, min(hole.shape) // 12)) & ~hole
         drawn = drawn + continued(source - drawn, ring).clamp(-MAX_SHIFT, MAX_SHIFT)
         inner = torch.from_numpy(np.where(hole, feather(~hole, band), 0))
-        drawn = torch.lerp(drawn, continued(source, ~hole), inner)
+        drawn = torch.lerp(drawn, drawn_out(source, ~hole, band), inner)
     weight = torch.from_numpy(feather(hole, band))
     mixed = torch.lerp(torch.where(torch.from_numpy(hole), drawn, source), drawn, weight)
     pixels = ((mixed + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
     result = picture.copy()
     result[rows, columns] = np.where(weight.numpy()[..., None] > 0, pixels, picture[rows, columns])
     return result
+
+
+def drawn_out(values: Tensor, known: np.ndarray, steps: int) -> Tensor:
+    """Values at the edge of what is known, carried on over so many pixels.
+
+    Args:
+        values: (C, H, W).
+        known: (H, W) bool.
+        steps: pixels.
+    """
+    mask = torch.from_numpy(known)[None].float()
+    values = values * mask
+    for _ in range(steps):
+        share = F.avg_pool2d(mask, 3, 1, 1)
+        reached = (share > 0) & (mask == 0)
+        values = torch.where(reached, F.avg_pool2d(values, 3, 1, 1) / share.clamp_min(1e-6), values)
+        mask = torch.where(reached, 1.0, mask)
+    return values
 
 
 def continued(values: Tensor, known: np.ndarray) -> Tensor:

@@ -6,8 +6,11 @@ Pictures travel as PNG data URLs ("data:image/png;base64,..."), labels as {attri
 from collections.abc import Callable, Iterator
 from typing import TypedDict
 
+from PIL import Image
 from torch import Tensor
 
+from var_core.editing import RULES, Margins, read_mask
+from var_core.images import read_image
 from var_core.sampling import MAX_SEED
 from var_core.serving.controls import DEFAULT_SEED
 from var_core.serving.engine import Engine
@@ -18,15 +21,20 @@ from var_core.serving.requests import (
     MAX_COUNT,
     SAMPLING_OPTIONS,
     DrawRequest,
+    EditRequest,
     Settings,
     TokenizeRequest,
+    VaryRequest,
     branch,
     count_up,
+    edit,
+    outpaint,
     read_base64,
     read_settings,
     read_tokens,
     style_sheet,
     sweep,
+    vary,
 )
 from var_core.serving.runs import Run, run_from_tokens
 
@@ -66,6 +74,14 @@ class Tokens(TypedDict):
     token_maps: list[list[list[list[int]]]]
     psnr: list[float]
     bits: list[int]
+
+
+class Edited(TypedDict):
+    """Finished edits; empty while they are drawn."""
+
+    pictures: list[str]
+    labels: list[dict[str, str | None]]
+    seeds: list[int]
 
 
 class Api:
@@ -190,6 +206,89 @@ class Api:
         maps = run.token_maps
         yield from self._draw(branch(settings, run.request, maps, scale, len(maps)))
 
+    def edit(
+        self,
+        picture: str,
+        mask: str,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+        rule: str = RULES[0],
+        best_of: int = 1,
+    ) -> Iterator[Edited]:
+        """Redraw what is under a mask; elsewhere the picture stays as it is.
+
+        Args:
+            picture: PNG, JPEG or WebP as base64, with or without a data URL's head.
+            mask: likewise, as large as the picture: what is lighter than half grey is redrawn.
+            labels: attribute names to values; {} lets what is kept decide.
+            seed: of the first result.
+            count: results, 1 to 8.
+            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            rule: closed_loop, or replay, the rule of the official notebook.
+            best_of: 1 to 8 candidates of the coarse scales.
+        """
+        image, holes = self._image(picture), read_mask(read_base64(mask))
+        settings = self._settings(labels, seed, options)
+        yield from self._edit(edit(settings, image, holes, count, rule, best_of))
+
+    def outpaint(
+        self,
+        picture: str,
+        labels: dict[str, str],
+        left: int = 0,
+        top: int = 0,
+        right: int = 0,
+        bottom: int = 0,
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+        rule: str = RULES[0],
+        best_of: int = 1,
+    ) -> Iterator[Edited]:
+        """Add to the sides of a picture.
+
+        Args:
+            picture: PNG, JPEG or WebP as base64, with or without a data URL's head.
+            labels: attribute names to values; {} lets what is there decide.
+            left: pixels to add, as top, right and bottom.
+            top: likewise.
+            right: likewise.
+            bottom: likewise.
+            seed: of the first result.
+            count: results, 1 to 8.
+            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            rule: closed_loop or replay.
+            best_of: 1 to 8 candidates of the coarse scales.
+        """
+        image, margins = self._image(picture), Margins(left, top, right, bottom)
+        settings = self._settings(labels, seed, options)
+        yield from self._edit(outpaint(settings, image, margins, count, rule, best_of))
+
+    def vary(
+        self,
+        picture: str,
+        keep_scales: int,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+    ) -> Iterator[Drawing]:
+        """Keep the coarse scales of a picture, draw the rest.
+
+        Args:
+            picture: PNG, JPEG or WebP as base64; its central square is used.
+            keep_scales: few keep colours and places only, many nearly everything.
+            labels: attribute names to values; attributes left out are drawn by the dice.
+            seed: of the first result.
+            count: results, 1 to 8.
+            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+        """
+        settings, image = self._settings(labels, seed, options), self._image(picture)
+        num_scales = self.engine.first.transformer.schedule.num_scales
+        yield from self._draw(vary(settings, image, keep_scales, count, num_scales))
+
     def tokenize(self, picture: str) -> Tokens:
         """Encode a picture; give its reconstruction after every scale.
 
@@ -227,7 +326,21 @@ class Api:
         pairs = zip(sides, token_maps, strict=True)
         return read_tokens(self.engine.first, (_flat(one, (1, side, side)) for side, one in pairs))
 
-    def _draw(self, request: DrawRequest) -> Iterator[Drawing]:
+    def _image(self, picture: object) -> Image.Image:
+        return read_image(read_base64(picture))
+
+    def _edit(self, request: EditRequest) -> Iterator[Edited]:
+        run = Run(request)
+        for run in self.engine.generate(request, self.client()):  # noqa: B007
+            yield Edited(pictures=[], labels=[], seeds=list(request.seeds))
+        space = self.engine.first.labels
+        yield Edited(
+            pictures=[png_url(image) for image in run.frames[-1]],
+            labels=[space.names(label) for label in run.labels],
+            seeds=list(request.seeds),
+        )
+
+    def _draw(self, request: DrawRequest | VaryRequest) -> Iterator[Drawing]:
         """A stream, so that the work stops when its client goes; only the end holds pictures."""
         seeds = list(request.seeds)
         run = Run(request)
