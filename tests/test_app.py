@@ -28,10 +28,20 @@ def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureF
 def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed(
     page: app.Page,
 ) -> None:
-    api = {"tokenize", "generate", "stream", "styles", "sweep", "redraw"}
-    names = {"draw", "draw_again", "analyse", "restore"} | api
+    api = {
+        "tokenize",
+        "generate",
+        "stream",
+        "styles",
+        "sweep",
+        "redraw",
+        "outpaint",
+        "vary",
+        "edit",
+    }
+    names = {"draw", "draw_again", "analyse", "restore", "change"} | api
     drawing = [fn for fn in page.demo.fns.values() if getattr(fn.fn, "__name__", "") in names]
-    assert len(drawing) == 4 + 1 + 1 + 1 + len(api)  # buttons, history, tokenizer, PNG
+    assert len(drawing) == 4 + 3 + 1 + 1 + 1 + len(api)  # buttons, edits, history, tokenizer, PNG
     assert {fn.concurrency_limit for fn in drawing} == {None}
     assert all(fn.queue for fn in drawing)
     assert page.demo.api_open is False
@@ -52,7 +62,7 @@ def test_a_model_with_one_attribute_has_a_page_too(
 
 def test_only_the_api_is_public(page: app.Page) -> None:
     public = {fn.api_name for fn in page.demo.fns.values() if fn.api_visibility == "public"}
-    names = "about generate recipe redraw stream styles sweep tokenize"
+    names = "about edit generate outpaint recipe redraw stream styles sweep tokenize vary"
     assert sorted(public) == names.split()
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.clients import API, Client, served
-from var_core.pipeline import VARPipeline
+from var_core import VARPipeline, generators_from_seeds
 from var_core.serving.engine import LocalEngine
+from var_core.serving.markup import png_url
 from var_core.serving.requests import DrawRequest, count_up, read_settings
 from var_core.serving.runs import Run
 from var_core.serving.turns import BusyError, LateError, Limits
@@ -99,6 +101,40 @@ def test_200_pictures_of_8_clients_are_those_drawn_one_after_the_other(
 
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_two_edits_at_once_are_those_made_one_after_the_other(
+    embedded: VARPipeline, tmp_path: Path
+) -> None:
+    picture = png_url(embedded([{"emoji": "owl"}], generator=generators_from_seeds([1])).images[0])
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (20, 20, 50, 50))
+    calls = (
+        ("edit", [picture, png_url(mask), {"emoji": "red apple"}, 3, 1, None, "closed_loop", 2]),
+        ("outpaint", [picture, {}, 8, 0, 24, 0, 3, 1, None, "closed_loop", 1]),
+    )
+
+    def make(client: Client, name: str, data: list) -> str:
+        *_, (kind, last) = client.events(name, client.call(name, *data))
+        assert kind == "complete", last
+        return sha256(last[0]["pictures"][0])
+
+    engine = WatchedEngine(embedded, Limits(running=2))
+    with served(engine, tmp_path) as url:
+        alone = [make(Client(url, 30), *call) for call in calls]
+        together: dict[int, str] = {}
+        threads = [
+            threading.Thread(
+                target=lambda n=number: together.update({n: make(Client(url, 40 + n), *calls[n])})
+            )
+            for number in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [together[0], together[1]] == alone
+    assert len(set(alone)) == 2
 
 
 def test_a_flood_is_bounded_and_delays_nobody_else(embedded: VARPipeline, tmp_path: Path) -> None:

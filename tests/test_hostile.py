@@ -23,7 +23,17 @@ ODD = (
     *("18446744073709551616", "[[[[[]]]]]", '{"a": {"b": 1}}', "[null]", '"/etc/passwd"'),
     '{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}',
 )
-ENDPOINTS = {"generate": 4, "stream": 4, "styles": 3, "sweep": 5, "redraw": 5, "tokenize": 1}
+ENDPOINTS = {
+    "generate": 4,
+    "stream": 4,
+    "styles": 3,
+    "sweep": 5,
+    "redraw": 5,
+    "tokenize": 1,
+    "edit": 8,
+    "outpaint": 11,
+    "vary": 6,
+}
 MARKER = "planted-6b1f"
 
 
@@ -142,9 +152,9 @@ def test_what_is_planted_in_a_picture_is_found_nowhere(temporary: Path, tmp_path
         named = {"path": path, "meta": {"_type": "gradio.FileData"}}
         said = press(client, "source", "change", [named])
         assert said[-1]["success"] is True, said
-        path = upload(client, content)
-        named["path"] = path
-        said.append(press(client, "drop", "upload", [named]))
+        for target in ("drop", "open"):
+            named["path"] = upload(client, content)
+            said.append(press(client, target, "upload", [named]))
         files = [file for file in temporary.rglob("*") if file.is_file()]
         assert not any(is_planted(file.read_bytes()) for file in files)
     assert MARKER not in log.read_text()
@@ -163,8 +173,11 @@ def test_no_spelling_of_a_path_reaches_a_picture_of_the_server(tmp_path: Path) -
             for target, event in (("source", "change"), ("drop", "upload")):
                 last = press(client, target, event, [named])[-1]
                 assert last["success"] is False, (target, path)
-            for name in ("tokenize", "recipe"):
-                *_, (kind, said) = client.events(name, client.call(name, path))
+            last = press(client, "open", "upload", [named])[-1]
+            assert last["success"] is False, path
+            for name in ("tokenize", "recipe", "edit"):
+                more = [path, {}, 1, 1, None, "closed_loop", 1] if name == "edit" else []
+                *_, (kind, said) = client.events(name, client.call(name, path, *more))
                 assert kind == "error" and "canary" not in said["error"], (name, path)
 
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import EMBEDDED_MODEL
+from var_core import VARPipeline, generators_from_seeds
 from var_core.__main__ import main
-from var_core.pipeline import VARPipeline
 from var_core.serving.recipe import read_recipe
 
 
@@ -119,3 +119,57 @@ def test_the_command_of_the_readme_draws_the_embedded_model(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "bird.png").size == (64, 64)
     assert "xformers" not in done.stderr.lower() and not re.search("warn", done.stderr, re.I)
+
+
+def picture(tmp_path: Path) -> tuple[Path, Path]:
+    """A picture and a mask of its middle."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    image, mask = tmp_path / "in.png", tmp_path / "mask.png"
+    Image.fromarray(pixels).save(image)
+    white = Image.new("L", (30, 20))
+    white.paste(255, (10, 5, 20, 15))
+    white.save(mask)
+    return image, mask
+
+
+def test_edit_outpaint_and_vary_write_what_the_pipeline_draws(model: Path, tmp_path: Path) -> None:
+    image, mask = picture(tmp_path)
+    pipeline, out = VARPipeline.from_pretrained(model), tmp_path / "out.png"
+    shared = ["--model", str(model), "--image", str(image), "--emoji", "cat", "--seed", "3"]
+    shared += ["--precision", "fp32", "--out", str(out)]
+    label = [{"emoji": "cat"}]
+
+    def seeded() -> dict:
+        return {"class_labels": label, "generator": generators_from_seeds([3])}
+
+    assert main(["edit", *shared, "--mask", str(mask), "--rule", "replay"]) == 0
+    expected = pipeline.edit(Image.open(image), Image.open(mask), **seeded(), rule="replay")
+    assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected.images[0]))
+    assert read_recipe(out) is None
+
+    assert main(["outpaint", *shared, "--right", "8", "--top", "2"]) == 0
+    expected = pipeline.outpaint(Image.open(image), right=8, top=2, **seeded())
+    assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected.images[0]))
+
+    assert main(["vary", *shared, "--keep-scales", "2", "--count", "2"]) == 0
+    expected = pipeline.vary(Image.open(image), 2, **seeded())
+    first = np.asarray(Image.open(tmp_path / "out-0.png"))
+    assert np.array_equal(first, np.asarray(expected.images[0]))
+    assert len(read_recipe(tmp_path / "out-1.png")["kept"]) == 2
+
+
+def test_edits_that_cannot_be_are_one_sentence(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    image, _ = picture(tmp_path)
+    Image.new("L", (30, 20)).save(tmp_path / "black.png")
+    shared = ["--model", str(model), "--image", str(image)]
+    for words, message in (
+        (["edit", *shared, "--mask", str(tmp_path / "black.png")], "the mask is empty"),
+        (["edit", *shared, "--mask", str(image.with_name("none.png"))], "there is no file"),
+        (["outpaint", *shared], "nothing to add"),
+        (["vary", *shared, "--keep-scales", "9"], "keep_scales must be"),
+    ):
+        assert main([*words, "--out", str(tmp_path / "never.png")]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "never.png").exists()

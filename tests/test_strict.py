@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline
@@ -15,6 +16,7 @@ from var_core.sampling import MAX_SEED
 from var_core.serving.api import Api, Options
 from var_core.serving.controls import Controls
 from var_core.serving.engine import LocalEngine
+from var_core.serving.markup import png_url
 from var_core.serving.requests import MAX_COUNT
 
 EXAMPLES = [60, pytest.param(1000, marks=pytest.mark.slow)]
@@ -30,6 +32,8 @@ REAL = {
     "pause": (0.0, 1.0),
 }
 NAMES = {attribute.name: attribute for attribute in PIPELINE.labels.attributes}
+
+PICTURE = png_url(Image.new("RGB", (20, 20), "white"))
 
 anything = st.recursive(
     st.one_of(
@@ -138,8 +142,16 @@ FIELDS: dict[str, Callable[[object], object]] = {
     "token_maps": lambda value: drawn(API.redraw(value, 1, {})),
     "scale": lambda value: drawn(API.redraw([[[[0]]]], value, {})),
     "picture": lambda value: API.tokenize(value),
+    "edited picture": lambda value: drawn(API.edit(value, PICTURE, {})),
+    "mask": lambda value: drawn(API.edit(PICTURE, value, {})),
+    "rule": lambda value: drawn(API.edit(PICTURE, PICTURE, {}, rule=value)),
+    "best_of": lambda value: drawn(API.edit(PICTURE, PICTURE, {}, best_of=value)),
+    "side": lambda value: drawn(API.outpaint(PICTURE, {}, right=value)),
+    "keep_scales": lambda value: drawn(API.vary(PICTURE, value, {})),
     "recipe": lambda value: API.recipe(value),
 }
+
+NEVER_DRAWN = ("token_maps", "scale", "picture", "recipe", "edited picture", "mask")
 
 
 @pytest.mark.parametrize("count", EXAMPLES)
@@ -161,7 +173,14 @@ def test_an_endpoint_refuses_what_is_malformed_before_any_network_runs(
         try:
             FIELDS[field](value)
         except DrawnError:  # it was well-formed after all, and would have been drawn
-            assert field not in ("token_maps", "scale", "picture", "recipe")
+            assert field not in (
+                "token_maps",
+                "scale",
+                "picture",
+                "recipe",
+                "edited picture",
+                "mask",
+            )
         except ValueError as error:
             assert "Traceback" not in str(error) and str(Path.home()) not in str(error)
 
