@@ -355,6 +355,9 @@ class Page:
     def _build_edit(self) -> None:
         """Left the picture and its mask, right what to draw and the result."""
         pipeline, attributes = self.studio.engine.first, self.studio.labels.attributes
+        cells = pipeline.transformer.schedule.final_side
+        # sent with every picture: an update that comes before the tab is shown replaces all
+        self.geometry = {"model": pipeline.image_size, "cells": cells}
         with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
             self.painter = gr.HTML(
                 "",
@@ -364,8 +367,7 @@ class Page:
                 picture="",
                 shown=[1, 1],
                 full=[1, 1],
-                model=pipeline.image_size,
-                cells=pipeline.transformer.schedule.final_side,
+                **self.geometry,
             )
             with gr.Row(elem_id="edit-files"):
                 self.open = gr.UploadButton(
@@ -621,7 +623,8 @@ class Page:
         retouch, studio = self.retouch, self.studio
 
         def painted(canvas: Canvas, picture: str, mask: str = "") -> object:
-            return gr.update(value=mask, picture=picture, shown=canvas.shown, full=canvas.size)
+            shape = {"shown": canvas.shown, "full": canvas.size}
+            return gr.update(value=mask, picture=picture, **shape, **self.geometry)
 
         def opened(path: str) -> tuple:
             try:

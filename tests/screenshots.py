@@ -18,6 +18,7 @@ from tests.browser.conftest import (
     open_page,
     set_number,
 )
+from tests.browser.test_editing import press, stroke
 from tests.server import running_app
 
 SHARP = 1.5  # device pixels per CSS pixel
@@ -60,12 +61,30 @@ def tokenizer(page: Page) -> None:
     expect(page.locator("#error img")).to_be_visible(timeout=20_000)
 
 
+def editing(page: Page) -> None:
+    """A fox whose middle is redrawn as a red apple."""
+    choose(page, "emoji", "fox")
+    choose(page, "style", "fluent-3d")
+    set_number(page, "seed", "7")
+    draw(page)
+    page.locator("#send-edit").click()
+    expect(page.locator("#painter [data-part=picture]")).to_be_visible()
+    page.locator("#painter [data-part=rectangle]").click()
+    stroke(page, (0.3, 0.45), (0.75, 0.9))
+    choose(page, "edit-emoji", "red apple")
+    page.locator("#edit-keep input").check()
+    set_number(page, "edit-seed", "7")
+    press(page, "redraw-mask")
+
+
 SHOTS = {  # name: view, theme, what to do first
     "desktop-light": ("desktop", "light", red_apple),
     "desktop-dark": ("desktop", "dark", several_drawings),
     "phone": ("phone", "light", red_apple),
     "style-sheet": ("desktop", "light", style_sheet),
     "tokenizer": ("desktop", "light", tokenizer),
+    "editing": ("desktop", "light", editing),
+    "editing-phone": ("phone", "dark", editing),
 }
 
 

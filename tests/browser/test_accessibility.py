@@ -5,6 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import VIEWS, draw, open_box, open_page
+from tests.browser.test_editing import press, stroke
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 SERIOUS = ("serious", "critical")
@@ -30,6 +31,14 @@ def test_axe_finds_nothing_serious(browser, url: str, theme: str, view: str) -> 
     open_box(page, "more")
     open_box(page, "sweep-box")
     assert violations(page) == []
+    page.locator("#send-edit").click()
+    expect(page.locator("#painter [data-part=picture]")).to_be_visible()
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    press(page, "redraw-mask")
+    open_box(page, "compare-box")
+    open_box(page, "outpaint-box")
+    assert violations(page) == []
+    page.get_by_role("tab", name="Draw").click()
     page.locator("#use").click()
     expect(page.locator("#report")).to_contain_text("bits", timeout=20_000)
     assert violations(page) == []

@@ -72,6 +72,10 @@ def mask_of(page: Page) -> np.ndarray:
     return np.array(alpha).reshape(size) > 0
 
 
+def window_of(page: Page) -> str:
+    return page.evaluate("document.querySelector('#painter [data-window]').dataset.window")
+
+
 def tool(page: Page, name: str) -> None:
     page.locator(f"#painter [data-part={name}]").click()
 
@@ -136,8 +140,7 @@ def test_the_grid_shows_the_window_that_the_model_sees(page: Page, tmp_path: Pat
     tool(page, "rectangle")
     stroke(page, (0.2, 0.2), (0.35, 0.5))
     mask = mask_of(page)
-    shown = page.evaluate("document.querySelector('#painter [data-window]').dataset.window")
-    assert Window(**json.loads(shown)) == window_around(mask, 64)
+    assert Window(**json.loads(window_of(page))) == window_around(mask, 64)
     cells = page.evaluate("document.querySelector('#painter [data-cells]').dataset.cells")
     assert 0 < int(cells) < 64
 
@@ -215,6 +218,8 @@ def test_a_drawn_picture_is_sent_to_be_edited(page: Page) -> None:
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
     shown = page.locator("#painter [data-part=picture]").get_attribute("src")
     assert np.array_equal(pixels(base64.b64decode(shown.split(",")[1])), expected)
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    assert json.loads(window_of(page)) == {"left": 0, "top": 0, "side": 64}
 
 
 def test_a_mask_is_loaded_and_a_picture_dropped(page: Page, picture: Path, tmp_path: Path) -> None:
