@@ -26,6 +26,8 @@ ORDER = [
     ("var_core.checkpoints", "var_core.editing", "var_core.outputs"),
     ("var_core.edit_methods",),
     ("var_core.pipeline",),
+    ("var_core.official",),
+    ("var_core.models",),
     ("var_core.serving", "var_core.hosting"),
     ("var_core.__main__",),
 ]
@@ -91,6 +93,10 @@ def test_third_party_packages_stay_where_they_belong() -> None:
 def test_no_pickle_is_loaded_by_the_engine() -> None:
     for path in [*(ROOT / "var_core").rglob("*.py"), ROOT / "app.py"]:
         text = path.read_text("utf-8")
+        if path.name == "official.py":  # reads what others published, and runs none of it
+            assert text.count("torch.load(") == 1 and "weights_only=True" in text
+            assert "pickle.load" not in text
+            continue
         assert "import pickle" not in text and "torch.load(" not in text, path
 
 

@@ -14,6 +14,15 @@ from var_core.editing import RULES, Margins, read_mask
 from var_core.hosting import HARDWARE, problems, write_space
 from var_core.images import read_image
 from var_core.labels import LABELS_FILE, LabelSpace
+from var_core.models import (
+    EMBEDDED_FOLDER,
+    MODELS,
+    download,
+    find_model,
+    how_to_get,
+    models_folder,
+)
+from var_core.official import convert
 from var_core.pipeline import DEFAULTS, VARPipeline, parameter_counts
 from var_core.ranges import check_int
 from var_core.sampling import MAX_SEED, random_seed
@@ -32,7 +41,6 @@ from var_core.serving.requests import (
 )
 from var_core.serving.runs import Run, run_request
 
-EMBEDDED_MODEL = Path(__file__).resolve().parent.parent / "assets" / "models" / "emoji64"
 EXIT_BAD_INPUT = 2
 MAX_FILES = 64
 EXIT_NO_OUTPUT = 3
@@ -57,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _model_of(arguments: Sequence[str]) -> Path:
     """The model folder, needed before parsing: its labels become options."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--model", type=Path, default=EMBEDDED_MODEL)
+    early.add_argument("--model", type=Path, default=EMBEDDED_FOLDER)
     return early.parse_known_args(arguments)[0].model
 
 
@@ -71,7 +79,7 @@ def _attribute_names(model: Path) -> list[str]:
 
 def _parser(model: Path) -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--model", type=Path, default=EMBEDDED_MODEL, help="model folder")
+    shared.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
     shared.add_argument(
         "--precision", choices=PRECISIONS, default="auto", help="dtype of the networks"
     )
@@ -126,6 +134,23 @@ def _parser(model: Path) -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", parents=[shared], help="describe a model")
     info.set_defaults(command=_info)
+
+    turn = commands.add_parser("convert", help="make a model folder of official .pth files")
+    turn.add_argument("--tokenizer", type=Path, required=True, help="vae_ch160v4096z32.pth")
+    turn.add_argument("--transformer", type=Path, required=True, help="for example var_d16.pth")
+    turn.add_argument("--out", type=Path, required=True, help="folder to make")
+    turn.add_argument("--scales", type=_numbers, help="1,2,3,...; by default what the file tells")
+    turn.add_argument("--heads", type=int, help="by default what the file tells, else width / 64")
+    turn.add_argument("--tokenizer-sha256", help="refuse any other file")
+    turn.add_argument("--transformer-sha256", help="refuse any other file")
+    turn.set_defaults(command=_convert)
+
+    known = commands.add_parser("models", help="list the models that can be had by name")
+    known.set_defaults(command=_models)
+
+    fetch = commands.add_parser("download", help="fetch and install an official model")
+    fetch.add_argument("name", help="as in the list of models")
+    fetch.set_defaults(command=_download)
 
     space = commands.add_parser("space", help="check or write what a Hugging Face Space needs")
     task = space.add_mutually_exclusive_group(required=True)
@@ -261,6 +286,44 @@ def _info(arguments: argparse.Namespace) -> int:
     for attribute in pipeline.labels.attributes:
         shown = ", ".join(attribute.values[:5])
         print(f"{attribute.name:11} {len(attribute.values)} values: {shown}, ...")
+    return 0
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write 1,2,3,..., not {text!r:.40}") from None
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    convert(
+        arguments.tokenizer,
+        arguments.transformer,
+        arguments.out,
+        arguments.scales,
+        arguments.heads,
+        arguments.tokenizer_sha256,
+        arguments.transformer_sha256,
+    )
+    print(arguments.out)
+    return 0
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    folder = models_folder()
+    print(f"{'name':10} {'pixels':>6} {'parameters':>10}  {'state':28} licence")
+    for card in MODELS:
+        size = card.size(folder) / 1e6
+        state = f"installed, {size:.0f} MB" if card.is_installed(folder) else "not installed"
+        print(f"{card.name:10} {card.pixels:6} {card.parameters:9}M  {state:28} {card.licence}")
+    print(f"install one: {how_to_get(MODELS[1])}")
+    return 0
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    card = find_model(arguments.name)
+    print(download(card, models_folder()))
     return 0
 
 
