@@ -8,38 +8,41 @@ import contextvars
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it on import
 
 import gradio as gr
+import torch
 from starlette.middleware import Middleware
 
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import MAX_BEST_OF
+from var_core.models import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
 from var_core.ranges import check_int
 from var_core.sampling import random_seed
 from var_core.sampling.logits import MAX_GUIDANCE
 from var_core.serving.api import Api
 from var_core.serving.controls import ANY, BALANCED, MAX_PAUSE, PRESETS
-from var_core.serving.engine import LocalEngine
+from var_core.serving.engine import LocalEngine, Memory
 from var_core.serving.guard import Guard
 from var_core.serving.history import History, check_place, forget
 from var_core.serving.janitor import MAX_AGE_SECONDS, Cache
 from var_core.serving.journal import Journal, log_to_stderr
-from var_core.serving.markup import history_html, strip_html
+from var_core.serving.markup import history_html, models_html, strip_html
 from var_core.serving.recipe import write_png
 from var_core.serving.reconstruction import Reconstruction
 from var_core.serving.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.serving.retouch import Canvas, EditMoment, Retouch
 from var_core.serving.runs import Run
 from var_core.serving.studio import Moment, Studio
-from var_core.serving.turns import BusyError, LateError, Limits
+from var_core.serving.turns import BusyError, LateError, Limits, Turns
+from var_core.serving.zero_gpu import IS_LENT
 
 ASSETS = Path(__file__).resolve().parent / "assets"
-EMBEDDED_MODEL = ASSETS / "models" / "emoji64"
+MEMORY_SHARE = 0.5  # of the machine's memory, for the weights of all models together
 MAX_THREADS = 64  # every job that runs or waits holds one
 EXIT_BAD_INPUT = 2
 EXIT_PORT_IN_USE = 4
@@ -159,16 +162,50 @@ def scripted(script: str, html: str, name: str) -> gr.HTML:
     return gr.HTML(html, elem_id=name, js_on_load=(ASSETS / script).read_text("utf-8"))
 
 
-class Page:
-    """The widgets and what they set off; `demo` is the result.
+class Site:
+    """One page for each model, at its own address; `demo` is the result.
 
     Args:
-        studio: its handlers answer.
+        studios: the handlers of each model; the first one's page is the front page.
         journal: hears what is refused and what fails.
         num_proxies: trusted proxies in front of the server.
+        missing: models that are not installed.
     """
 
-    def __init__(self, studio: Studio, journal: Journal, num_proxies: int = 0) -> None:
+    def __init__(
+        self,
+        studios: Sequence[Studio],
+        journal: Journal,
+        num_proxies: int = 0,
+        missing: Sequence[ModelCard] = (),
+    ) -> None:
+        self.engine = studios[0].engine
+        self.demo = GuardedBlocks(journal, num_proxies, title="VAR Studio")
+        self.names = [studio.model_name for studio in studios]
+        self.pages = []
+        for number, studio in enumerate(studios):
+            if number:
+                self.demo.route(studio.model_name, f"/{studio.model_name}")
+            with self.demo:
+                self.pages.append(Page(self, studio, missing, number == 0))
+        self.demo.queue(max_size=MAX_THREADS, api_open=False, default_concurrency_limit=1)
+
+
+class Page:
+    """The widgets of one model and what they set off, inside the blocks of a site.
+
+    Args:
+        site: they belong to.
+        studio: its handlers answer.
+        missing: models that are not installed.
+        is_first: whether it is the front page.
+    """
+
+    def __init__(
+        self, site: Site, studio: Studio, missing: Sequence[ModelCard], is_first: bool
+    ) -> None:
+        self.demo = site.demo
+        self.is_first = is_first
         self.studio = studio
         self.controls = studio.controls
         self.retouch = Retouch(
@@ -176,38 +213,44 @@ class Page:
         )
         self.total = len(studio.sides)
         self.inputs: dict[str, gr.components.Component] = {}  # under the names of the controls
-        pipeline = studio.engine.first
-        with GuardedBlocks(journal, num_proxies, title="VAR Studio") as self.demo:
-            gr.Markdown(
-                f"# VAR Studio\nPictures drawn coarse to fine, in {self.total} scales. Model "
-                f"`{studio.model_name}`, {pipeline.image_size} px, on {pipeline.device.type}."
-            )
-            self.run = gr.State(None, time_to_live=MAX_AGE_SECONDS)
-            self.history = gr.State((), time_to_live=MAX_AGE_SECONDS)
-            self.place = gr.State(0)
-            self.result = gr.State(None, time_to_live=MAX_AGE_SECONDS)
-            self.canvas = gr.State(None, time_to_live=MAX_AGE_SECONDS)
-            self.edited = gr.State(None, time_to_live=MAX_AGE_SECONDS)
-            with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
-                with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
-                    with gr.Column(scale=2, min_width=300, elem_id="controls"):
-                        self._build_controls()
-                    with gr.Column(scale=3, min_width=320, elem_id="stage-column"):
-                        self._build_stage()
-                        with gr.Column(elem_id="history-column"):
-                            self._build_history()
-                with gr.Tab("Edit", id="edit"), gr.Row(elem_id="edit-main"):
-                    self._build_edit()
-                with gr.Tab("Tokenizer", id="tokenizer"):
-                    self._build_tokenizer()
-            self.download = gr.DownloadButton(elem_id="download", visible="hidden")
-            self._connect_drawing()
-            self._connect_controls()
-            self._connect_stage()
-            self._connect_edit()
-            self._connect_tokenizer()
-            self._connect_api()
-        self.demo.queue(max_size=MAX_THREADS, api_open=False, default_concurrency_limit=1)
+        engine = studio.engine
+        gr.Markdown(
+            f"# VAR Studio\nPictures drawn coarse to fine, in {self.total} scales. Model "
+            f"`{studio.model_name}`, {engine.first.image_size} px, on {engine.device.type}."
+        )
+        self._build_models(site.names, missing)
+        self.run = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+        self.history = gr.State((), time_to_live=MAX_AGE_SECONDS)
+        self.place = gr.State(0)
+        self.result = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+        self.canvas = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+        self.edited = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+        with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
+            with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
+                with gr.Column(scale=2, min_width=300, elem_id="controls"):
+                    self._build_controls()
+                with gr.Column(scale=3, min_width=320, elem_id="stage-column"):
+                    self._build_stage()
+                    with gr.Column(elem_id="history-column"):
+                        self._build_history()
+            with gr.Tab("Edit", id="edit"), gr.Row(elem_id="edit-main"):
+                self._build_edit()
+            with gr.Tab("Tokenizer", id="tokenizer"):
+                self._build_tokenizer()
+        self.download = gr.DownloadButton(elem_id="download", visible="hidden")
+        self._connect_drawing()
+        self._connect_controls()
+        self._connect_stage()
+        self._connect_edit()
+        self._connect_tokenizer()
+        self._connect_api()
+
+    def _build_models(self, names: Sequence[str], missing: Sequence[ModelCard]) -> None:
+        """The other models: those that are there as links, the others with how to get them."""
+        if not missing and len(names) == 1:
+            return
+        with gr.Accordion("Models", open=False, elem_id="models"):
+            gr.HTML(models_html(names, self.studio.model_name, missing))
 
     def _build_controls(self) -> None:
         defaults = dict(zip(self.controls.names, self.controls.defaults(), strict=True))
@@ -736,10 +779,11 @@ class Page:
     def _connect_api(self) -> None:
         api = Api(self.studio.engine, self.studio.model_name, self.studio.client)
         drawing = (api.generate, api.stream, api.styles, api.sweep, api.redraw)
+        prefix = "" if self.is_first else f"{self.studio.model_name.replace('-', '_')}_"
         for endpoint in (*drawing, api.edit, api.outpaint, api.vary, api.tokenize):
-            gr.api(endpoint, **ENGINE)
+            gr.api(endpoint, api_name=prefix + endpoint.__name__, **ENGINE)
         for endpoint in (api.recipe, api.about):
-            gr.api(endpoint, queue=False)
+            gr.api(endpoint, api_name=prefix + endpoint.__name__, queue=False)
 
 
 def picked_scale(event: gr.EventData) -> int:
@@ -755,7 +799,7 @@ def listed(handler: Callable[[list[str]], list[str]]) -> Callable:
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Serve VAR Studio.")
-    parser.add_argument("--model", type=Path, default=EMBEDDED_MODEL, help="model folder")
+    parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
     parser.add_argument("--host", help="address to listen on; 127.0.0.1 by default")
     parser.add_argument("--port", type=int, help="7860 by default, or the next free one")
     parser.add_argument("--precision", choices=PRECISIONS, default=setting("PRECISION", "auto"))
@@ -815,20 +859,21 @@ def page_theme() -> gr.themes.Base:
     )
 
 
-def launch(page: Page, host: str | None, port: int | None, block: bool) -> None:
+def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
     """Serve the page with nothing open that it does not need.
 
     Raises:
         OSError: if the port is taken.
     """
-    engine, journal = page.studio.engine, page.demo.journal
+    journal = site.demo.journal
     guard = Middleware(
         Guard,
-        is_ready=engine.is_ready,
+        is_ready=site.engine.is_ready,
         refused=functools.partial(journal.refuse, "door"),
         fault=journal.fault,
+        pages=site.names[1:],
     )
-    page.demo.launch(
+    site.demo.launch(
         server_name=host,
         server_port=port,
         prevent_thread_lock=not block,
@@ -853,6 +898,26 @@ def launch(page: Page, host: str | None, port: int | None, block: bool) -> None:
     )
 
 
+def model_places(first: Path) -> dict[str, Path]:
+    """Names and folders of the models to offer: the one that was asked for, then all installed."""
+    places = {first.name: first}
+    if not IS_LENT:  # what is not loaded at the start cannot be lent a GPU
+        for card in MODELS:
+            if card.is_installed(models_folder()):
+                places.setdefault(card.name, card.folder(models_folder()))
+    return places
+
+
+def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPipeline:
+    """A model with its weights."""
+    return VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+
+
+def physical_memory() -> int:
+    """Bytes of the machine's main memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Load the model, serve the page; returns the exit code."""
     arguments = parse_args(argv)
@@ -864,7 +929,8 @@ def main(argv: list[str] | None = None) -> int:
         )
         num_proxies = check_int("proxies", arguments.proxies, 0, 8)
         dtype = pick_dtype(device, arguments.precision)
-        pipeline = VARPipeline.from_pretrained(arguments.model, torch_dtype=dtype).to(device)
+        places = model_places(arguments.model)
+        outlines = {name: VARPipeline.outline(place) for name, place in places.items()}
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -874,21 +940,35 @@ def main(argv: list[str] | None = None) -> int:
         os.environ["GRADIO_TEMP_DIR"] = str(cache.folder)
         pictures = cache.folder / "pictures"
         pictures.mkdir()
-        engine = LocalEngine(
-            pipeline,
-            lambda dtype: VARPipeline.from_pretrained(arguments.model, dtype).to(device),
-            limits,
-            journal,
-        )
-        journal.watch("running", "Jobs that run", lambda: engine.turns.counts()[0])
-        journal.watch("waiting", "Jobs that wait", lambda: engine.turns.counts()[1])
+        turns, memory = Turns(limits), Memory(MEMORY_SHARE * physical_memory())
+        engines = {
+            name: LocalEngine(
+                outline,
+                functools.partial(load_model, places[name], device),
+                turns,
+                journal,
+                memory,
+                name,
+                device,
+                dtype,
+            )
+            for name, outline in outlines.items()
+        }
+        try:
+            next(iter(engines.values())).pipeline("auto")  # ready when the page is
+        except ValueError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return EXIT_BAD_INPUT
+        journal.watch("running", "Jobs that run", lambda: turns.counts()[0])
+        journal.watch("waiting", "Jobs that wait", lambda: turns.counts()[1])
         journal.watch("cache_bytes", "Uploads and finished pictures", cache.size)
-        studio = Studio(engine, arguments.model.name, pictures, CLIENT.get)
-        page = Page(studio, journal, num_proxies)
+        studios = [Studio(engine, name, pictures, CLIENT.get) for name, engine in engines.items()]
+        missing = [card for card in MODELS if not card.is_installed(models_folder())]
+        site = Site(studios, journal, num_proxies, () if IS_LENT else missing)
         try:
             if arguments.metrics_port is not None:
                 journal.serve(check_int("metrics-port", arguments.metrics_port, 1, 65535))
-            launch(page, arguments.host, arguments.port, block=True)
+            launch(site, arguments.host, arguments.port, block=True)
         except OSError as error:
             print(f"error: {error}", file=sys.stderr)
             return EXIT_PORT_IN_USE

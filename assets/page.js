@@ -15,10 +15,15 @@ document.addEventListener("keydown", (event) => {
 
 // a click into a list's box is the start of a search: typing replaces what is there
 document.addEventListener("focusin", (event) => {
-  if (event.target.matches("input[role=combobox]")) {
-    requestAnimationFrame(() => event.target.select());
-    event.target.addEventListener("mouseup", (up) => up.preventDefault(), { once: true });
-  }
+  const box = event.target;
+  if (!box.matches("input[role=combobox]")) return;
+  box.select();
+  const again = (up) => {
+    up.preventDefault(); // the press has put the cursor somewhere
+    box.select();
+  };
+  box.addEventListener("mouseup", again, { once: true });
+  box.addEventListener("blur", () => box.removeEventListener("mouseup", again), { once: true });
 });
 
 // a PNG dropped anywhere but on an upload area gives its settings back

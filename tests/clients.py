@@ -27,13 +27,14 @@ def served(engine: LocalEngine, folder: Path, num_proxies: int = 0) -> Iterator[
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    page = app.Page(Studio(engine, "emoji64", folder, app.CLIENT.get), engine.journal, num_proxies)
+    studio = Studio(engine, "emoji64", folder, app.CLIENT.get)
+    site = app.Site([studio], engine.journal, num_proxies)
     port = free_port()
-    app.launch(page, "127.0.0.1", port, block=False)
+    app.launch(site, "127.0.0.1", port, block=False)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
-        page.demo.close(verbose=False)
+        site.demo.close(verbose=False)
         os.environ.pop("GRADIO_TEMP_DIR")
         if before is not None:
             os.environ["GRADIO_TEMP_DIR"] = before

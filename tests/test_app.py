@@ -17,7 +17,7 @@ from var_core.serving.studio import Moment, Studio
 @pytest.fixture
 def page(pipeline: VARPipeline, tmp_path: Path) -> app.Page:
     studio = Studio(LocalEngine(pipeline, lambda dtype: pipeline), "tiny", tmp_path)
-    return app.Page(studio, Journal())
+    return app.Site([studio], Journal()).pages[0]
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -55,7 +55,7 @@ def test_a_model_with_one_attribute_has_a_page_too(
     class_pipeline: VARPipeline, tmp_path: Path
 ) -> None:
     engine = LocalEngine(class_pipeline, lambda dtype: class_pipeline)
-    page = app.Page(Studio(engine, "classes", tmp_path), Journal())
+    page = app.Site([Studio(engine, "classes", tmp_path)], Journal()).pages[0]
     assert list(page.inputs)[:2] == ["class", "seed"]
     assert page.styles.visible is False  # ten values are too many for a sheet
 

@@ -171,3 +171,17 @@ def test_label_tables_must_be_whole_numbers(folder: Path) -> None:
 
     change_weights(folder, change)
     refused(folder, "label_maps.pairs holds torch.float32 instead of torch.int32")
+
+
+def test_an_outline_knows_the_model_without_its_weights(
+    folder: Path, pipeline: VARPipeline
+) -> None:
+    (folder / WEIGHTS).unlink()
+    outline, whole = VARPipeline.outline(folder), pipeline
+    assert outline.labels.names((0,) * 3) == whole.labels.names((0,) * 3)
+    assert outline.transformer.schedule == whole.transformer.schedule
+    assert outline.image_size == whole.image_size and outline.device.type == "meta"
+    assert outline.options() == whole.options()
+    (folder / CONFIG).write_text("{")
+    with pytest.raises(CheckpointError, match="not valid JSON"):
+        VARPipeline.outline(folder)

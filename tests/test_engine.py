@@ -17,7 +17,7 @@ from var_core.serving.engine import LocalEngine
 from var_core.serving.markup import png_url
 from var_core.serving.requests import DrawRequest, count_up, read_settings
 from var_core.serving.runs import Run
-from var_core.serving.turns import BusyError, LateError, Limits
+from var_core.serving.turns import BusyError, LateError, Limits, Turns
 
 NUM_CLIENTS, NUM_SEEDS = 8, 25
 FAULTY = 2**31  # seeds from here on fail half way
@@ -30,7 +30,7 @@ class WatchedEngine(LocalEngine):
         self.steps: list[tuple[int, int]] = []  # (seed, number of scales) in the order drawn
         self.most_waiting = 0
         self.seconds = seconds
-        super().__init__(pipeline, lambda dtype: pipeline, limits)
+        super().__init__(pipeline, lambda dtype: pipeline, Turns(limits))
 
     def _draw_here(self, request: DrawRequest) -> Iterator[Run]:
         for run in super()._draw_here(request):
@@ -218,7 +218,7 @@ def test_a_slow_job_is_ended_between_scales(pipeline: VARPipeline, request_: Dra
 def test_an_abandoned_job_does_not_block_the_engine(
     pipeline: VARPipeline, request_: DrawRequest
 ) -> None:
-    engine = LocalEngine(pipeline, lambda dtype: pipeline, Limits(seconds=0.2))
+    engine = LocalEngine(pipeline, lambda dtype: pipeline, Turns(Limits(seconds=0.2)))
     abandoned = engine.generate(request_)
     next(abandoned)
     assert list(engine.generate(request_, "another"))[-1].frames

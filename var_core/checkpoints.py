@@ -26,6 +26,22 @@ class CheckpointError(ValueError):
     """A model folder cannot be used; the message says why in one sentence."""
 
 
+def outline_network(folder: str | Path, network_type: type[Network]) -> Network:
+    """A network as its settings describe it, on the meta device: without weights, without memory.
+
+    Raises:
+        CheckpointError: if the folder is missing, or its settings are damaged.
+    """
+    folder = Path(folder)
+    refuse_pickles(folder)
+    settings = _read_settings(folder / CONFIG_FILE, network_type)
+    try:
+        with torch.device("meta"):
+            return network_type(**settings).eval()
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{folder / CONFIG_FILE}: {error}") from error
+
+
 def load_tokenizer(folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> MultiScaleVQVAE:
     """Load a tokenizer in eval mode; its quantizer stays float32 whatever the dtype.
 
@@ -109,13 +125,7 @@ def check_state(expected: Mapping[str, Iterable[int]], found: Mapping[str, Itera
 
 
 def _load_network(folder: Path, network_type: type[Network], dtype: torch.dtype) -> Network:
-    refuse_pickles(folder)
-    settings = _read_settings(folder / CONFIG_FILE, network_type)
-    try:
-        with torch.device("meta"):
-            network = network_type(**settings)
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{folder / CONFIG_FILE}: {error}") from error
+    network = outline_network(folder, network_type)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise CheckpointError(f"{path} is missing")

@@ -12,6 +12,7 @@ from var_core.checkpoints import (
     CheckpointError,
     load_tokenizer,
     load_transformer,
+    outline_network,
     read_json,
     refuse_pickles,
 )
@@ -88,7 +89,32 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             CheckpointError: if anything is missing, surplus, misshapen, not finite or not
                 safetensors or JSON.
         """
-        folder = Path(path)
+        return cls._of_folder(
+            Path(path),
+            lambda folder: load_tokenizer(folder, torch_dtype),
+            lambda folder: load_transformer(folder, torch_dtype),
+        )
+
+    @classmethod
+    def outline(cls, path: str | Path) -> "VARPipeline":
+        """A model folder without its weights: labels, scales, limits, but nothing that draws.
+
+        Raises:
+            CheckpointError: if anything but the weights is missing or damaged.
+        """
+        return cls._of_folder(
+            Path(path),
+            lambda folder: outline_network(folder, MultiScaleVQVAE),
+            lambda folder: outline_network(folder, VARTransformer),
+        )
+
+    @classmethod
+    def _of_folder(
+        cls,
+        folder: Path,
+        load_tokenizer: Callable[[Path], MultiScaleVQVAE],
+        load_transformer: Callable[[Path], VARTransformer],
+    ) -> "VARPipeline":
         refuse_pickles(folder)
         index = read_json(folder / INDEX_FILE)
         known = {"_class_name", "_diffusers_version", "_name_or_path", "tokenizer", "transformer"}
@@ -96,8 +122,8 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             raise CheckpointError(f"{folder / INDEX_FILE}: {surplus[0]!r} is not known")
         if index.get("_class_name") != cls.__name__:
             raise CheckpointError(f"{folder} holds a {index.get('_class_name')}, not a VARPipeline")
-        tokenizer = load_tokenizer(folder / "tokenizer", torch_dtype)
-        transformer = load_transformer(folder / "transformer", torch_dtype)
+        tokenizer = load_tokenizer(folder / "tokenizer")
+        transformer = load_transformer(folder / "transformer")
         labels_path = folder / LABELS_FILE
         try:
             labels = LabelSpace.from_json(read_json(labels_path)) if labels_path.exists() else None

@@ -1,5 +1,6 @@
 """What draws: the interface that the page and the endpoints see, and the engine in this process."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from var_core.devices import pick_dtype
-from var_core.pipeline import VARPipeline
+from var_core.pipeline import VARPipeline, parameter_counts
 from var_core.serving.journal import Journal
 from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
 from var_core.serving.requests import AnyRequest, TokenizeRequest
@@ -29,10 +30,13 @@ class Engine(Protocol):
     """Draws what is asked, wherever it runs.
 
     Attributes:
-        first: the model as it was loaded; its labels, scales and limits hold for every request.
+        first: the model, perhaps without its weights; its labels, scales and limits hold for every
+            request.
+        device: where it draws.
     """
 
     first: VARPipeline
+    device: torch.device
 
     def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """Draw or edit; closing the iterator stops the work.
@@ -64,31 +68,87 @@ class Engine(Protocol):
         """Whether it can draw."""
 
 
+class Memory:
+    """Which pipelines are loaded, all engines of a process together; the oldest ones give way.
+
+    Args:
+        max_bytes: of all weights; the one that is needed is loaded in any case.
+    """
+
+    def __init__(self, max_bytes: float = math.inf) -> None:
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._loaded: dict[tuple[str, torch.dtype], VARPipeline] = {}  # the latest used one last
+
+    def pipeline(
+        self, name: str, dtype: torch.dtype, size: int, load: Callable[[torch.dtype], VARPipeline]
+    ) -> VARPipeline:
+        """A loaded pipeline; others are let go of where there is not enough room for it.
+
+        Args:
+            name: of the model.
+            dtype: of its networks.
+            size: of its weights in bytes.
+            load: gives it.
+
+        Raises:
+            ValueError: if it can no longer be loaded.
+        """
+        with self._lock:
+            pipeline = self._loaded.pop((name, dtype), None)
+            while self._loaded and pipeline is None and self._size() + size > self.max_bytes:
+                self._loaded.pop(next(iter(self._loaded)))
+            self._loaded[name, dtype] = load(dtype) if pipeline is None else pipeline
+            return self._loaded[name, dtype]
+
+    def names(self) -> list[str]:
+        """Models that are loaded, the latest used one last."""
+        return [name for name, _ in self._loaded]
+
+    def _size(self) -> int:
+        return sum(size_of(pipeline, dtype) for (_, dtype), pipeline in self._loaded.items())
+
+
+def size_of(pipeline: VARPipeline, dtype: torch.dtype) -> int:
+    """Bytes of the weights of a pipeline in a dtype."""
+    return sum(parameter_counts(pipeline).values()) * dtype.itemsize
+
+
 class LocalEngine:
-    """One model folder in this process, one pipeline per dtype; loads further ones when asked.
+    """One model folder in this process, one pipeline per dtype, loaded when it is asked for.
 
     Nothing of a request is kept here: cache, generators and latents live in its iterator.
 
     Args:
-        pipeline: the one that is there already.
-        load: gives the same model in another dtype, on the same device.
-        limits: how much at once.
+        first: tells labels, scales and limits; where it has weights, it draws too.
+        load: gives the same model in a dtype, on the device.
+        turns: who draws next; shared by the engines of a process.
         journal: hears how every job ends.
+        memory: holds what is loaded; likewise shared.
+        name: of the model.
+        device: where it draws.
+        dtype: of "auto".
     """
 
     def __init__(
         self,
-        pipeline: VARPipeline,
+        first: VARPipeline,
         load: Callable[[torch.dtype], VARPipeline],
-        limits: Limits | None = None,
+        turns: Turns | None = None,
         journal: Journal | None = None,
+        memory: Memory | None = None,
+        name: str = "",
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        self.first = pipeline
-        self.turns = Turns(limits or Limits())
+        self.first = first
+        self.name = name
+        self.device = device or first.device
+        self.dtype = dtype or first.dtype
+        self.turns = turns or Turns(Limits())
         self.journal = journal or Journal()
         self._load = load
-        self._loaded = {pipeline.dtype: pipeline}
-        self._lock = threading.Lock()
+        self._memory = memory or Memory()
         self._draw = on_gpu(self._draw_here)
         self._tokenize = on_gpu(self._tokenize_here)
         self._colour = on_gpu(self._colour_here)
@@ -96,10 +156,10 @@ class LocalEngine:
 
     def is_ready(self) -> bool:
         """Whether the device still works; one that failed an assertion never does again."""
-        if self.first.device.type != "cuda" or IS_LENT:  # a lent one is not to be touched here
+        if self.device.type != "cuda" or IS_LENT:  # a lent one is not to be touched here
             return True
         try:
-            torch.cuda.synchronize(self.first.device)
+            torch.cuda.synchronize(self.device)
         except RuntimeError:
             return False
         return True
@@ -110,13 +170,10 @@ class LocalEngine:
         Raises:
             ValueError: if the precision is unknown, or the model can no longer be loaded.
         """
-        if precision == "auto":
+        dtype = self.dtype if precision == "auto" else pick_dtype(self.device, precision)
+        if self.first.device.type != "meta" and dtype == self.first.dtype:
             return self.first
-        dtype = pick_dtype(self.first.device, precision)
-        with self._lock:
-            if dtype not in self._loaded:
-                self._loaded[dtype] = self._load(dtype)
-            return self._loaded[dtype]
+        return self._memory.pipeline(self.name, dtype, size_of(self.first, dtype), self._load)
 
     def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """As `Engine.generate`."""
@@ -160,7 +217,7 @@ class LocalEngine:
         yield from run_request(self.pipeline(request.precision), request)
 
     def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
-        return reconstruct(self.first, request.image)
+        return reconstruct(self.pipeline("auto"), request.image)
 
     def _colour_here(self) -> np.ndarray:
-        return code_colours(self.first)
+        return code_colours(self.pipeline("auto"))

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 
 Message = MutableMapping[str, object]
 Receive = Callable[[], Awaitable[Message]]
@@ -44,6 +44,7 @@ class Guard:
         is_ready: whether the engine can draw.
         refused: hears of every request that goes no further.
         fault: hears of every error that nobody foresaw, and gives a reference for it.
+        pages: further pages of the site.
         max_body: bytes.
     """
 
@@ -53,8 +54,10 @@ class Guard:
         is_ready: Callable[[], bool],
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
+        pages: Sequence[str] = (),
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
+        self.pages = {f"/{name}{end}" for name in pages for end in ("", "/")}
         self.app = app
         self.refused = refused
         self.fault = fault
@@ -75,6 +78,8 @@ class Guard:
         elif path == "/readyz":
             ready = self.is_ready()
             await _answer(send, 200 if ready else 503, "ready" if ready else "not ready")
+        elif method in ("GET", "HEAD") and path in self.pages:
+            await self._pass(scope, receive, send)
         elif method not in DOORS or not DOORS[method].fullmatch(path):
             await self._refuse(send, 404, "not found")
         elif method == "POST":

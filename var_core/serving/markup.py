@@ -7,6 +7,7 @@ from html import escape
 
 from PIL import Image
 
+from var_core.models import ModelCard, how_to_get
 from var_core.serving.recipe import png_bytes
 
 THUMBNAIL_SIDE = 128  # pixels, the longer side at most
@@ -89,3 +90,24 @@ def tokens_html(
 
 def _data_url(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def models_html(names: Sequence[str], here: str, missing: Sequence[ModelCard]) -> str:
+    """The models that are there as links, the others with how to get them.
+
+    Args:
+        names: of installed models, that of the front page first.
+        here: the one whose page this is.
+        missing: what could be installed.
+    """
+    lines = []
+    for number, name in enumerate(names):
+        address = "/" if number == 0 else f"/{escape(name)}"
+        link = f'<a href="{address}" target="_self">{escape(name)}</a>'
+        lines.append(f"<b>{escape(name)}</b>, this page" if name == here else link)
+    lines += [
+        f"{escape(card.name)}, {card.pixels} px, {card.parameters} million parameters, is not "
+        f"installed: <code>{escape(how_to_get(card))}</code>, then start again"
+        for card in missing
+    ]
+    return f'<ul class="models">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'

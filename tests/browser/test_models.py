@@ -1,0 +1,61 @@
+"""Two installed models: switching, and what is not installed."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import VIEWS, choose, draw, open_page, picture_bytes, pixels
+from tests.parity_models import GOLDEN, load_case
+from tests.server import running_app
+from tests.test_official import scaled, write_random
+from var_core.official import convert
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+SIDES = (1, 2, 3, 4)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that finds a narrow model of the official form among its installed ones."""
+    folder = tmp_path_factory.mktemp("models")
+    tokenizer = json.loads((GOLDEN / "tiny.keys.json").read_text())["tokenizer"]
+    config = load_case("tiny").tokenizer.config
+    shapes = scaled("tiny", "transformer", 2, 64, SIDES)
+    shapes["word_embed.weight"] = [64, config.code_dim]
+    shapes["head.weight"], shapes["head.bias"] = [config.vocab_size, 64], [config.vocab_size]
+    write_random(folder / "transformer.pth", shapes)
+    write_random(folder / "tokenizer.pth", tokenizer)
+    installed = folder / "installed"
+    convert(folder / "tokenizer.pth", folder / "transformer.pth", installed / "var-d16", SIDES)
+    log = folder / "log.txt"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAR_STUDIO_MODELS", str(installed))
+        with running_app(log) as address:
+            yield address
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_models_are_switched_without_a_restart(browser, url: str, view: str) -> None:
+    context = browser.new_context(locale="en-US", **VIEWS[view])
+    page, wrong = open_page(context, f"{url}/?pause=0")
+    assert page.locator("#emoji").count() == 1
+    page.locator("#models > button").click()
+    expect(page.locator("#models")).to_contain_text("python -m var_core download var-d36")
+    page.locator("#models").get_by_role("link", name="var-d16").click()
+    page.wait_for_url("**/var-d16*")
+    expect(page.locator("#class input")).to_be_visible(timeout=20_000)
+    assert page.locator("#emoji").count() == 0
+    assert page.locator("#strip figure").count() == len(SIDES)
+    choose(page, "class", "man-eating", "great white shark")  # found by a synonym
+    draw(page)
+    expect(page.locator("#status")).to_contain_text("great white shark")
+    assert pixels(picture_bytes(page)).shape == (64, 64, 3)
+    page.locator("#models > button").click()
+    page.locator("#models").get_by_role("link", name="emoji64").click()
+    expect(page.locator("#emoji input")).to_be_visible(timeout=20_000)
+    draw(page)
+    context.close()
+    assert wrong == []
