@@ -211,7 +211,7 @@ def scaled(name: str, part: str, depth: int, width: int, sides: tuple[int, ...])
     small = json.loads((GOLDEN / f"{name}.keys.json").read_text())[part]
     case, length = load_case(name), sum(side * side for side in sides)
     if part == "tokenizer":
-        sizes = {case.tokenizer.config.code_dim: 32, case.tokenizer.config.vocab_size: 4096}
+        sizes = {case.tokenizer.config.code_dim: 32}
         grown = {
             key: [sizes.get(size, 5 * size if size % 32 == 0 else size) for size in shape]
             for key, shape in small.items()
@@ -253,11 +253,12 @@ def write_random(path: Path, shapes: dict) -> None:
 
 
 MEASURED = """
-import resource, sys, time
+import time
 started = time.monotonic()
 {code}
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(f"{{time.monotonic() - started:.1f}} s, peak {{peak:.0f}} MiB")
+seconds = time.monotonic() - started
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if "VmHWM" in line) / 1024
+print(f"{{seconds:.1f}} s, peak {{peak:.0f}} MiB")
 """
 
 

@@ -18,6 +18,7 @@ WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 MAX_CONFIG_BYTES = 1_000_000
 PICKLE_SUFFIXES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 MAX_NAMED_KEYS = 5
+KEYS_AT_ONCE = 16  # that are read from a file before its pages are given back
 
 Network = TypeVar("Network", MultiScaleVQVAE, VARTransformer)
 
@@ -135,7 +136,11 @@ def _load_network(folder: Path, network_type: type[Network], dtype: torch.dtype)
             keys = list(file.keys())
             shapes = {key: value.shape for key, value in expected.items()}
             check_state(shapes, {key: file.get_slice(key).get_shape() for key in keys})
-            state = {key: _checked(key, file.get_tensor(key), expected[key], dtype) for key in keys}
+        state = {}
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            with safe_open(path, "pt") as file:  # closing it gives its pages back
+                for key in keys[start : start + KEYS_AT_ONCE]:
+                    state[key] = _checked(key, file.get_tensor(key), expected[key], dtype)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     except CheckpointError as error:
