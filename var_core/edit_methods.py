@@ -170,17 +170,27 @@ class EditMethods:
         """
         return self.stream(*values, **self._varied(image, keep_scales, values, named))
 
-    def _varied(
-        self, image: Image.Image, keep_scales: object, values: tuple, named: dict
-    ) -> dict[str, object]:
-        last = self.transformer.schedule.num_scales - 1
-        check_int("keep_scales", keep_scales, 1, last)
-        labels = values[0] if values else named.get("class_labels", ())
+    def coarse_tokens(self, image: Image.Image, keep_scales: object, count: int) -> list[Tensor]:
+        """Token maps of the first scales of a picture, once for each of `count` variations.
+
+        Returns:
+            `keep_scales` tensors (count, S, S) int64, coarse to fine.
+
+        Raises:
+            ValueError: if there are not as many scales, or all of them are asked for.
+        """
+        check_int("keep_scales", keep_scales, 1, self.transformer.schedule.num_scales - 1)
         pixels = image_to_tensor(fit_square(_upright(image), self.image_size)).to(self.device)
         with torch.inference_mode():
             token_maps = self.tokenizer.encode(pixels).token_maps[:keep_scales]
+        return [tokens.expand(count, -1, -1) for tokens in token_maps]
+
+    def _varied(
+        self, image: Image.Image, keep_scales: object, values: tuple, named: dict
+    ) -> dict[str, object]:
+        labels = values[0] if values else named.get("class_labels", ())
         count = len(labels) if isinstance(labels, list | tuple) else 1
-        return {**named, "keep": [tokens.expand(count, -1, -1) for tokens in token_maps]}
+        return {**named, "keep": self.coarse_tokens(image, keep_scales, count)}
 
     def _edit_labels(
         self, class_labels: Sequence[Label], generator: Sequence[torch.Generator] | None

@@ -251,10 +251,6 @@ class Retouch:
             raise ValueError("there is no result yet: redraw something first")
         return result, self.shown(result)
 
-    def use(self, path: str) -> tuple[Canvas, str, str]:
-        """As `open`, for a picture that was drawn here."""
-        return self.open(path)
-
     def _store(self, image: Image.Image, name: str) -> Canvas:
         path = Path(tempfile.mkdtemp(dir=self.folder)) / f"{name}.png"
         write_png(path, image, None)

@@ -56,10 +56,8 @@ def run_request(pipeline: VARPipeline, request: AnyRequest) -> Iterator[Run]:
     if isinstance(request, EditRequest):
         return edit_run(pipeline, request)
     if isinstance(request, VaryRequest):
-        count = len(request.labels)
-        maps = pipeline.tokenize(request.image)[0][: request.keep_scales]
-        keep = tuple(tokens.expand(count, -1, -1).cpu() for tokens in maps)
-        request = replace(request.drawing, keep=keep)
+        keep = pipeline.coarse_tokens(request.image, request.keep_scales, len(request.labels))
+        request = replace(request.drawing, keep=tuple(tokens.cpu() for tokens in keep))
     return draw_run(pipeline, request)
 
 
