@@ -27,7 +27,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.augment import random_flip, random_zoom_shift
-from training.emoji_data import load_emoji_data
 from training.features import (
     EARLY_CHANNELS,
     INPUT_SIDE,
@@ -36,6 +35,7 @@ from training.features import (
     FeatureNet,
     load_features,
 )
+from training.picture_data import load_picture_data
 from var_core.devices import pick_dtype
 
 logger = logging.getLogger(__name__)
@@ -388,7 +388,7 @@ def train_and_report(
     data_folder: Path, nets: Path, out: Path, seed: int, options: JudgeOptions
 ) -> dict:
     """Train on the train split, measure on the others, write judge and report into `out`."""
-    data = load_emoji_data(data_folder)
+    data = load_picture_data(data_folder)
     categories = data.labels[:, 0]
     num_classes = len(data.label_names["attributes"][0]["values"])
     rows = data.splits["train"]

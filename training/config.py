@@ -11,6 +11,8 @@ from var_core.devices import pick_dtype
 
 Config = TypeVar("Config")
 
+EXIT_BAD_INPUT = 2
+
 PRECISION_HELP = "bf16, no, or auto: bf16 where the device multiplies it fast"
 
 

@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from training.classifier import Judge, classify, load_classifier, measure_accuracy
 from training.config import parse_config
-from training.emoji_data import EmojiData, load_emoji_data
 from training.features import FeatureNet, load_features
 from training.frechet import feature_statistics, frechet_distance
 from training.objective import CATEGORY, EMOJI
 from training.perceptual import load_perceptual
+from training.picture_data import PictureData, load_picture_data
 from training.train_tokenizer import evaluate as evaluate_tokenizer
 from training.train_tokenizer import to_tensor
 from var_core.images import tensor_to_uint8
@@ -95,7 +95,7 @@ def entropy_per_scale(pipeline: VARPipeline, images: Tensor, labels: np.ndarray)
 
 
 def judge_drawings(
-    pipeline: VARPipeline, data: EmojiData, judge: Judge, real_accuracy: float
+    pipeline: VARPipeline, data: PictureData, judge: Judge, real_accuracy: float
 ) -> tuple[dict, np.ndarray]:
     """How often drawings show the right category, against real validation pictures.
 
@@ -122,7 +122,7 @@ def judge_drawings(
     return figures, drawings
 
 
-def frechet_figures(pipeline: VARPipeline, data: EmojiData, net: FeatureNet) -> dict:
+def frechet_figures(pipeline: VARPipeline, data: PictureData, net: FeatureNet) -> dict:
     """Distance of drawings to training pictures, and of training pictures to each other."""
     generator = np.random.default_rng(PAIRS_SEED)
     rows = generator.permutation(data.splits["train"])
@@ -146,7 +146,7 @@ def features_of(net: FeatureNet, pictures: np.ndarray) -> Tensor:
     return torch.cat([net(batch).float() for batch in to_tensor(pictures).split(BATCH)])
 
 
-def nearest_emoji(data: EmojiData, net: FeatureNet, drawings: np.ndarray) -> dict:
+def nearest_emoji(data: PictureData, net: FeatureNet, drawings: np.ndarray) -> dict:
     """How often the right emoji is the nearest of all to a drawing of a held-out pair.
 
     Each emoji is the mean of the unit features of its training pictures; nearness is the cosine.
@@ -185,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
 def measure(config: EvaluationConfig) -> dict:
     """All figures of one model."""
     pipeline = VARPipeline.from_pretrained(config.model)
-    data = load_emoji_data(config.data)
+    data = load_picture_data(config.data)
     judge = load_classifier(config.judge)
     net = load_features(config.nets)
     rows = {name: np.sort(part) for name, part in data.splits.items()}

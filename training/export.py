@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from training.config import parse_config
-from training.emoji_data import load_emoji_data
+from training.picture_data import load_picture_data
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
 from var_core.pipeline import VARPipeline
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         pipeline = VARPipeline(
             load_tokenizer(config.tokenizer, torch.bfloat16),
             load_transformer(config.transformer, torch.bfloat16),
-            LabelSpace.from_json(load_emoji_data(config.data).label_names),
+            LabelSpace.from_json(load_picture_data(config.data).label_names),
         )
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,7 +18,7 @@ CATEGORY, EMOJI, STYLE = range(3)
 class TransformerTrainConfig:
     """Settings of a transformer run; the defaults made the embedded model."""
 
-    data: str = field(metadata={"help": "folder written by training.prepare_emoji"})
+    data: str = field(metadata={"help": "folder of prepare_folder or prepare_emoji"})
     tokenizer: str = field(metadata={"help": "folder of the trained tokenizer"})
     out: str = field(metadata={"help": "folder of the run"})
     initial: str = field(
@@ -54,7 +54,10 @@ class TransformerTrainConfig:
     ema_decay: float = 0.9985
     drop_path: float = 0.05
     drop_all: float = field(default=0.1, metadata={"help": "chance of no label at all"})
-    drop_emoji: float = 0.07
+    drop_each: float = field(
+        default=0.05, metadata={"help": "chance of each label alone, where there are several"}
+    )
+    drop_emoji: float = field(default=0.07, metadata={"help": "of the emoji set, as the next two"})
     drop_style: float = 0.05
     drop_category: float = field(
         default=0.3, metadata={"help": "chance of no category where the emoji is dropped"}
@@ -69,6 +72,23 @@ class TransformerTrainConfig:
     compile: bool = True
     attention: str = field(default="math", metadata={"help": "attention kernel"})
     seed: int = 0
+
+
+def drop_each(
+    labels: Tensor, null: Tensor, config: TransformerTrainConfig, generator: torch.Generator
+) -> Tensor:
+    """Leave attributes open at random, each alone and all together.
+
+    Args:
+        labels: (B, A) int64; the attributes imply nothing of each other.
+        null: (A,) int64.
+        config: holds the chances.
+        generator: source of randomness.
+    """
+    chance = torch.rand(len(labels), len(null) + 1, generator=generator)
+    drop = chance[:, 1:] < (config.drop_each if len(null) > 1 else 0.0)
+    drop |= chance[:, :1] < config.drop_all
+    return torch.where(drop, null, labels)
 
 
 def drop_labels(

@@ -4,6 +4,7 @@ Running the same command again resumes from the newest checkpoint.
 """
 
 import logging
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,11 +14,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from training.augment import random_flip, random_zoom_shift
-from training.config import PRECISION_HELP, parse_config, resolve_precision
-from training.emoji_data import load_emoji_data
+from training.config import EXIT_BAD_INPUT, PRECISION_HELP, parse_config, resolve_precision
 from training.loop import run_to_the_end
 from training.optim import learning_rate_at, parameter_groups
 from training.perceptual import PerceptualDistance, load_perceptual
+from training.picture_data import check_size, load_picture_data
 from training.sheets import save_sheet
 from training.state import (
     ExponentialAverage,
@@ -77,7 +78,7 @@ class TokenizerObjective(nn.Module):
     def __init__(
         self,
         tokenizer: MultiScaleVQVAE,
-        perceptual: PerceptualDistance,
+        perceptual: PerceptualDistance | None,
         config: TokenizerTrainConfig,
     ) -> None:
         super().__init__()
@@ -104,9 +105,11 @@ class TokenizerObjective(nn.Module):
         losses = {
             "l1": F.l1_loss(rebuilt, images),
             "l2": F.mse_loss(rebuilt, images),
-            "perceptual": self.perceptual(rebuilt, images).float().mean(),
+            "perceptual": features.new_zeros(()),
             "quantizer": quantizer_loss,
         }
+        if self.perceptual is not None:
+            losses["perceptual"] = self.perceptual(rebuilt, images).float().mean()
         weighted = losses["l1"] + losses["l2"] + losses["quantizer"]
         losses["loss"] = weighted + self.perceptual_weight * losses["perceptual"]
         return losses, features.detach(), quantization
@@ -150,12 +153,15 @@ class CodebookKeeper:
 
 
 @torch.no_grad()
-def evaluate(tokenizer: MultiScaleVQVAE, perceptual: PerceptualDistance, images: Tensor) -> dict:
+def evaluate(
+    tokenizer: MultiScaleVQVAE, perceptual: PerceptualDistance | None, images: Tensor
+) -> dict:
     """Reconstruction quality on pictures (N, 3, H, W) in [-1, 1].
 
     Returns:
         `psnr`: mean over pictures, in dB for the range 0 to 255, of pictures rounded to 8 bits;
-        `perceptual`: mean distance; `codes_used`: part of the codebook that occurs.
+        `perceptual`: mean distance, None without a net; `codes_used`: part of the codebook that
+        occurs.
     """
     psnr, distance, used = [], [], torch.zeros(tokenizer.config.vocab_size)
     for batch in images.split(64):
@@ -163,11 +169,12 @@ def evaluate(tokenizer: MultiScaleVQVAE, perceptual: PerceptualDistance, images:
         rebuilt = ((tokenizer.decode_latent(quantization.latent) + 1) * 127.5).round() / 127.5 - 1
         error = (rebuilt - batch).square().mean(dim=(1, 2, 3)) / 4
         psnr.append(-10 * error.clamp(min=1e-10).log10())
-        distance.append(perceptual(rebuilt, batch).float())
+        if perceptual is not None:
+            distance.append(perceptual(rebuilt, batch).float())
         used[torch.cat([token_map.flatten() for token_map in quantization.token_maps])] = 1
     return {
         "psnr": torch.cat(psnr).mean().item(),
-        "perceptual": torch.cat(distance).mean().item(),
+        "perceptual": torch.cat(distance).mean().item() if distance else None,
         "codes_used": used.mean().item(),
     }
 
@@ -186,7 +193,7 @@ class TokenizerRun:
         self.accelerator = Accelerator(
             mixed_precision=resolve_precision(config.mixed_precision, pick_device())
         )
-        data = load_emoji_data(config.data)
+        data = load_picture_data(config.data)
         self.train_images = torch.as_tensor(data.images[data.splits["train"]])
         self.validation_images = to_tensor(data.images[data.splits["validation"]])
         tokenizer = MultiScaleVQVAE(
@@ -200,7 +207,10 @@ class TokenizerRun:
         )
         init_tokenizer(tokenizer, step_generator(config.seed, -2))
         self.tokenizer = tokenizer.train()
-        self.perceptual = load_perceptual(config.nets)
+        check_size(data, self.tokenizer)
+        self.perceptual = load_perceptual(config.nets) if Path(config.nets).is_dir() else None
+        if self.perceptual is None:
+            logger.info("there is no folder %s: training on pixel losses alone", config.nets)
         self.average = ExponentialAverage(self.tokenizer, config.ema_decay)
         self.keeper = CodebookKeeper(config.vocab_size)
         objective = TokenizerObjective(self.tokenizer, self.perceptual, config)
@@ -313,12 +323,18 @@ class TokenizerRun:
         self.averaged_tokenizer().save_pretrained(self.folder / "tokenizer")
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Entry point."""
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0, or 2 for settings or data that do not do."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = parse_config(TokenizerTrainConfig, argv, "Train the multi-scale tokenizer.")
-    run_to_the_end(TokenizerRun(config))
+    try:
+        run = TokenizerRun(config)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    run_to_the_end(run)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

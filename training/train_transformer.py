@@ -5,6 +5,7 @@
 """
 
 import logging
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,8 +14,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from training.config import parse_config, resolve_precision
-from training.emoji_data import EmojiData, load_emoji_data
+from training.config import EXIT_BAD_INPUT, parse_config, resolve_precision
 from training.labels_init import (
     continue_from,
     init_label_embeddings,
@@ -30,9 +30,11 @@ from training.objective import (
     TransformerTrainConfig,
     borrow_rows,
     branch_factors,
+    drop_each,
     drop_labels,
 )
 from training.optim import MasterWeights, learning_rate_at
+from training.picture_data import PictureData, check_size, load_picture_data
 from training.sheets import save_sheet
 from training.state import (
     ExponentialAverage,
@@ -53,6 +55,7 @@ from var_core.transformer import VARTransformer, init_weights
 logger = logging.getLogger(__name__)
 
 SHEET_WIDTH = 16
+EMOJI_ATTRIBUTES = ["category", "emoji", "style"]
 
 
 class TransformerRun:
@@ -62,13 +65,16 @@ class TransformerRun:
         self.config = config
         self.folder = Path(config.out)
         self.accelerator = Accelerator()
-        self.data: EmojiData = load_emoji_data(config.data)
+        self.data: PictureData = load_picture_data(config.data)
         self.tokenizer = load_tokenizer(config.tokenizer).eval().requires_grad_(False)
+        check_size(self.data, self.tokenizer)
         images = torch.tensor(self.data.images).permute(0, 3, 1, 2)
         self.cache = load_or_build_token_cache(
             self.folder / "cache", self.tokenizer, images, config.num_views
         )
         self.labels = torch.as_tensor(self.data.labels)
+        self.is_emoji = self.data.attributes == EMOJI_ATTRIBUTES
+        self.has_pairs = self.is_emoji and config.label_pairs
         self.splits = {
             name: torch.as_tensor(rows, dtype=torch.int64)
             for name, rows in self.data.splits.items()
@@ -78,7 +84,7 @@ class TransformerRun:
         self.transformer = self.new_transformer().train()
         self.null = torch.tensor(self.transformer.null_labels)
         self.own_rows = None
-        if config.label_pairs:
+        if self.has_pairs:
             self.own_rows = own_rows(self.transformer.label_maps)
         self.masters = MasterWeights(self.transformer)
         self.average = ExponentialAverage(self.transformer, config.ema_decay)
@@ -107,12 +113,16 @@ class TransformerRun:
         }
         rows = self.splits["train"]
         latents, labels = self.cache.latents[rows], self.labels[rows]
-        settings["label_map_rank"] = config.label_map_rank
-        settings["label_pairs"] = len(unique_pairs(labels)) if config.label_pairs else 0
+        if (
+            self.is_emoji
+        ):  # label maps and their start need a finer label that implies a coarser one
+            settings["label_map_rank"] = config.label_map_rank
+            settings["label_pairs"] = len(unique_pairs(labels)) if self.has_pairs else 0
         transformer = VARTransformer(**settings)
         init_weights(transformer, step_generator(config.seed, -1))
-        init_label_embeddings(transformer, latents, labels, CATEGORY, EMOJI, config.label_std)
-        if config.label_map_rank:
+        if self.is_emoji:
+            init_label_embeddings(transformer, latents, labels, CATEGORY, EMOJI, config.label_std)
+        if transformer.label_maps is not None:
             codebook = self.tokenizer.quantizer.codebook.weight.float()
             init_label_maps(transformer, codebook, latents, labels, CATEGORY, EMOJI)
         if config.initial:
@@ -161,7 +171,8 @@ class TransformerRun:
         view = torch.randint(config.num_views, (config.batch_size,), generator=generator)
         plain = torch.rand(config.batch_size, generator=generator) < config.plain_view_share
         tokens = self.cache.tokens[torch.where(plain, 0, view), rows].long()
-        labels = drop_labels(self.labels[rows], self.null, config, generator)
+        drop = drop_labels if self.is_emoji else drop_each
+        labels = drop(self.labels[rows], self.null, config, generator)
         pairs = None
         if self.own_rows is not None:
             pairs = borrow_rows(self.own_rows, labels, config.borrow, generator)
@@ -219,6 +230,8 @@ class TransformerRun:
         record = {}
         for split in ("validation", "held_out"):
             rows = self.splits[split]
+            if not len(rows):
+                continue
             entropies = []
             for chunk in rows.split(64):
                 tokens = self.cache.tokens[0, chunk].long()
@@ -235,14 +248,16 @@ class TransformerRun:
         return record
 
     def draw_sheet(self, transformer: VARTransformer) -> None:
-        """Rows of real and drawn pictures: trained pairs, held-out pairs, open emoji."""
+        """Rows of real and drawn pictures: trained ones, unseen ones, and with open labels."""
         generator = step_generator(self.config.seed, -2)
-        train, held_out = self.splits["train"], self.splits["held_out"]
-        width = min(SHEET_WIDTH, len(train), len(held_out))
+        unseen_name = "held_out" if len(self.splits["held_out"]) else "validation"
+        train, unseen = self.splits["train"], self.splits[unseen_name]
+        width = min(SHEET_WIDTH, len(train), len(unseen))
         trained = train[torch.randperm(len(train), generator=generator)[:width]]
-        unseen = held_out[torch.randperm(len(held_out), generator=generator)[:width]]
+        unseen = unseen[torch.randperm(len(unseen), generator=generator)[:width]]
         opened = self.labels[trained].clone()
-        opened[:, EMOJI] = self.null[EMOJI]
+        column = EMOJI if self.is_emoji else -1
+        opened[:, column] = self.null[column]
         names = LabelSpace.from_json(self.data.label_names)
         pipeline = VARPipeline(self.tokenizer, transformer, names)
         rows = []
@@ -270,12 +285,18 @@ class TransformerRun:
         self.averaged_transformer().save_pretrained(self.folder / "transformer")
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Entry point."""
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code: 0, or 2 for settings or data that do not do."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = parse_config(TransformerTrainConfig, argv, "Train the next-scale transformer.")
-    run_to_the_end(TransformerRun(config))
+    try:
+        run = TransformerRun(config)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    run_to_the_end(run)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -21,11 +21,11 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from training.classifier import Judge, classify, load_classifier
-from training.emoji_data import load_emoji_data
 from training.evaluate import features_of
 from training.features import load_features
 from training.frechet import feature_statistics, frechet_distance
 from training.perceptual import load_perceptual
+from training.picture_data import load_picture_data
 from var_core import VARPipeline, generators_from_seeds
 from var_core.editing import RULES, EditOptions, Window, edit_steps
 from var_core.editing.blend import composite
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=64, help="pictures")
     arguments = parser.parse_args()
     pipeline = VARPipeline.from_pretrained(arguments.model)
-    data = load_emoji_data(arguments.data)
+    data = load_picture_data(arguments.data)
     rows = np.random.default_rng(SEED).choice(
         data.splits["validation"], arguments.count, replace=False
     )

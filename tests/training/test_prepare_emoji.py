@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from training import emoji_sources
-from training.emoji_data import load_emoji_data
 from training.emoji_names import (
     Emoji,
     NameIndex,
@@ -32,6 +31,7 @@ from training.emoji_sources import (
     read_members,
 )
 from training.emoji_tables import Row, attribution_text, build_label_names, split_rows
+from training.picture_data import load_picture_data
 from training.prepare_emoji import check_images, main
 
 NUM_STYLES = 4
@@ -285,7 +285,7 @@ def write_set(folder, rows: list[Row], num_images: int) -> None:
 def test_loaded_labels_point_at_the_names_of_each_row(tmp_path) -> None:
     rows = make_rows()
     write_set(tmp_path, rows, len(rows))
-    data = load_emoji_data(tmp_path)
+    data = load_picture_data(tmp_path)
     values = [part["values"] for part in data.label_names["attributes"]]
     assert data.labels.shape == (len(rows), 3)
     for row, indices in zip(rows, data.labels, strict=True):
@@ -298,29 +298,29 @@ def test_loaded_labels_point_at_the_names_of_each_row(tmp_path) -> None:
 
 def test_loading_a_missing_folder_names_the_command(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"images\.npy is missing.*training\.prepare_emoji --out"):
-        load_emoji_data(tmp_path / "nothing")
+        load_picture_data(tmp_path / "nothing")
 
 
 def test_loading_refuses_tables_that_do_not_fit_together(tmp_path) -> None:
     rows = make_rows()
     write_set(tmp_path, rows, len(rows) - 1)
     with pytest.raises(ValueError, match="images have"):
-        load_emoji_data(tmp_path)
+        load_picture_data(tmp_path)
     write_set(tmp_path, rows, len(rows))
     splits = json.loads((tmp_path / "splits.json").read_text())
     splits["train"].append(splits["validation"][0])
     (tmp_path / "splits.json").write_text(json.dumps(splits))
     with pytest.raises(ValueError, match="overlap"):
-        load_emoji_data(tmp_path)
+        load_picture_data(tmp_path)
     (tmp_path / "splits.json").write_text("{")
     with pytest.raises(ValueError, match=r"prepare_emoji"):
-        load_emoji_data(tmp_path)
+        load_picture_data(tmp_path)
 
 
 @pytest.mark.network
 def test_the_real_set_has_the_known_counts_and_hashes(tmp_path) -> None:
     assert main(["--out", str(tmp_path)]) == 0
-    data = load_emoji_data(tmp_path)
+    data = load_picture_data(tmp_path)
     assert data.images.shape == (9144, 64, 64, 3)
     sizes = {name: len(indices) for name, indices in data.splits.items()}
     assert sizes == {"train": 8488, "validation": 256, "held_out": 400}
