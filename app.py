@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # gradio reads it on import
 
 import gradio as gr
+import psutil
 import torch
 from starlette.middleware import Middleware
 
@@ -913,11 +914,6 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPip
     return VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
 
 
-def physical_memory() -> int:
-    """Bytes of the machine's main memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 def main(argv: list[str] | None = None) -> int:
     """Load the model, serve the page; returns the exit code."""
     arguments = parse_args(argv)
@@ -940,7 +936,7 @@ def main(argv: list[str] | None = None) -> int:
         os.environ["GRADIO_TEMP_DIR"] = str(cache.folder)
         pictures = cache.folder / "pictures"
         pictures.mkdir()
-        turns, memory = Turns(limits), Memory(MEMORY_SHARE * physical_memory())
+        turns, memory = Turns(limits), Memory(MEMORY_SHARE * psutil.virtual_memory().total)
         engines = {
             name: LocalEngine(
                 outline,
