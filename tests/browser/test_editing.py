@@ -80,17 +80,23 @@ def tool(page: Page, name: str) -> None:
     page.locator(f"#painter [data-part={name}]").click()
 
 
-def finished(page: Page) -> np.ndarray:
-    expect(page.locator("#edit-status")).to_contain_text("Done in ", timeout=60_000)
-    expect(page.locator("#edit-stage img")).to_have_attribute("src", re.compile(r"\.png$"))
+RESULT = "document.querySelector('#edit-stage img')?.getAttribute('src') ?? ''"
+
+
+def finished(page: Page, before: str = "") -> np.ndarray:
+    """Wait for a finished picture, another file than the one before; its pixels."""
+    page.wait_for_function(
+        f"before => {RESULT}.endsWith('.png') && {RESULT} !== before", arg=before, timeout=60_000
+    )
+    expect(page.locator("#edit-status")).to_contain_text("Done in ", timeout=10_000)
     return pixels(picture_bytes(page, "edit-stage"))
 
 
 def press(page: Page, name: str) -> np.ndarray:
     """Press a button that draws; the finished picture."""
+    before = page.evaluate(RESULT)
     page.locator(f"#{name}").click()
-    expect(page.locator("#edit-status")).not_to_contain_text("Done in ")
-    return finished(page)
+    return finished(page, before)
 
 
 def test_the_tools_paint_what_they_say(page: Page, picture: Path) -> None:
