@@ -80,7 +80,7 @@ def tool(page: Page, name: str) -> None:
     page.locator(f"#painter [data-part={name}]").click()
 
 
-RESULT = "document.querySelector('#edit-stage img')?.getAttribute('src') ?? ''"
+RESULT = "(document.querySelector('#edit-stage img')?.getAttribute('src') ?? '')"
 
 
 def finished(page: Page, before: str = "") -> np.ndarray:
