@@ -4,6 +4,7 @@ Run `python app.py`; nothing leaves the machine.
 """
 
 import argparse
+import contextlib
 import contextvars
 import functools
 import os
@@ -21,6 +22,7 @@ from starlette.middleware import Middleware
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import MAX_BEST_OF
+from var_core.labels import Attribute
 from var_core.models import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
 from var_core.ranges import check_int
 from var_core.sampling import random_seed
@@ -48,6 +50,11 @@ MAX_THREADS = 64  # every job that runs or waits holds one
 EXIT_BAD_INPUT = 2
 EXIT_PORT_IN_USE = 4
 ENGINE = {"concurrency_limit": None}  # the engine has a queue of its own
+DRAWING = ENGINE | {
+    "trigger_mode": "once",
+    "show_progress": "minimal",
+    "api_visibility": "private",
+}
 QUICK = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 SPOKEN = QUICK | {"queue": True, "concurrency_limit": None}  # may say something: words need a queue
 CLIENT: contextvars.ContextVar[str] = contextvars.ContextVar("client", default="")
@@ -150,6 +157,15 @@ def edit_widgets(moment: EditMoment) -> tuple:
     pair = None if moment.before is None else (moment.before, moment.picture)
     parts = (moment.picture, moment.strip, moment.status, moment.seed, pair, moment.result)
     return tuple(gr.skip() if part is None else part for part in parts)
+
+
+@contextlib.contextmanager
+def used_up(path: str) -> Iterator[str]:
+    """An upload that nobody needs any more afterwards."""
+    try:
+        yield path
+    finally:
+        Path(path).unlink(missing_ok=True)
 
 
 def dice_button(name: str) -> gr.Button:
@@ -260,13 +276,7 @@ class Page:
         for attribute in attributes:
             name = attribute.name
             with gr.Row(equal_height=False, elem_classes="with-dice"):
-                inputs[name] = gr.Dropdown(
-                    self.controls.choices(attribute),
-                    value=ANY,
-                    label=name.capitalize(),
-                    elem_id=name,
-                    min_width=160,
-                )
+                inputs[name] = self._label_picker(attribute, name, 160)
                 self.dice[name] = dice_button(name)
         with gr.Row(elem_classes="with-dice"):
             inputs["seed"] = gr.Number(
@@ -314,6 +324,15 @@ class Page:
             "Ctrl+Enter draws, Esc stops. Drop a PNG that was drawn here anywhere on this page to "
             "get its settings back.",
             elem_id="hints",
+        )
+
+    def _label_picker(self, attribute: Attribute, elem_id: str, min_width: int) -> gr.Dropdown:
+        return gr.Dropdown(
+            self.controls.choices(attribute),
+            value=ANY,
+            label=attribute.name.capitalize(),
+            elem_id=elem_id,
+            min_width=min_width,
         )
 
     def _build_options(self, defaults: dict[str, object]) -> None:
@@ -425,13 +444,7 @@ class Page:
         with gr.Column(scale=3, min_width=320, elem_id="edit-controls"):
             with gr.Row(elem_id="edit-labels"):
                 self.edit_labels = {
-                    attribute.name: gr.Dropdown(
-                        self.controls.choices(attribute),
-                        value=ANY,
-                        label=attribute.name.capitalize(),
-                        elem_id=f"edit-{attribute.name}",
-                        min_width=120,
-                    )
+                    attribute.name: self._label_picker(attribute, f"edit-{attribute.name}", 120)
                     for attribute in attributes
                 }
             with gr.Row():
@@ -551,14 +564,7 @@ class Page:
         seed = self.inputs["seed"]
         self.shown = [self.stage, self.strip, self.status, seed, self.scale, self.files, self.run]
         self.shown += [self.history, self.shelf]
-        engine = {
-            "outputs": self.shown,
-            **ENGINE,
-            "trigger_mode": "once",
-            "show_progress": "minimal",
-            "show_progress_on": self.status,
-            "api_visibility": "private",
-        }
+        engine = {"outputs": self.shown, "show_progress_on": self.status, **DRAWING}
 
         def draw(what: str, *values: object) -> Iterator[tuple]:
             yield from map(widgets, studio.draw(what, *values))
@@ -598,10 +604,8 @@ class Page:
         seed, keep = self.inputs["seed"], self.keep_seed
 
         def restore(path: str) -> tuple:
-            try:
+            with used_up(path):
                 found, moment = studio.restore(path)
-            finally:
-                Path(path).unlink(missing_ok=True)  # nobody needs it any more
             gr.Info(moment.status)
             stage, strip, status, _, *rest = widgets(moment)  # the seed is among the values
             return *found, True, stage, strip, status, *rest
@@ -671,17 +675,13 @@ class Page:
             return gr.update(value=mask, picture=picture, **shape, **self.geometry)
 
         def opened(path: str) -> tuple:
-            try:
+            with used_up(path):  # a clean copy is kept
                 canvas, picture, words = retouch.open(path)
-            finally:
-                Path(path).unlink(missing_ok=True)  # a clean copy is there
             return canvas, painted(canvas, picture), words
 
         def load_mask(canvas: Canvas | None, path: str) -> str:
-            try:
+            with used_up(path):
                 return retouch.mask_from_file(canvas, path)
-            finally:
-                Path(path).unlink(missing_ok=True)
 
         def change(task: str, canvas: Canvas | None, mask: str, *values: object) -> Iterator[tuple]:
             sides, (keep_scales, best_of, keep_seed), rest = values[:4], values[4:7], values[7:]
@@ -710,11 +710,8 @@ class Page:
                 change,
                 [gr.State(task), *given],
                 shown,
-                **ENGINE,
-                trigger_mode="once",
-                show_progress="minimal",
                 show_progress_on=self.edit_status,
-                api_visibility="private",
+                **DRAWING,
             )
             for task, button in buttons.items()
         ]
@@ -751,11 +748,8 @@ class Page:
         def analyse(path: str | None) -> tuple:
             if path is None:
                 return strip_html([], studio.sides), "", "", None, self.total
-            try:
+            with used_up(path):
                 *shown, result = studio.tokenize(path)
-            except ValueError:
-                Path(path).unlink(missing_ok=True)
-                raise
             write_png(Path(path), result.source, None)  # its metadata is nobody's business
             return *shown, result, self.total
 

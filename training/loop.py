@@ -1,11 +1,16 @@
 """The loop that both trainers share: step, evaluate, save, log; resume first."""
 
 import json
+import logging
+import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from accelerate import Accelerator
+
+from training.config import EXIT_BAD_INPUT, parse_config
 
 LOG_EVERY = 20
 
@@ -37,6 +42,21 @@ class Run(Protocol):
 
     def save(self) -> None:
         """Write a checkpoint."""
+
+
+def train_command(
+    make_run: Callable[[object], Run], config_type: type, about: str, argv: Sequence[str] | None
+) -> int:
+    """The command line of a trainer; returns 0, or 2 for settings or data that do not do."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = parse_config(config_type, argv, about)
+    try:
+        run = make_run(config)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    run_to_the_end(run)
+    return 0
 
 
 def run_to_the_end(run: Run) -> None:

@@ -14,8 +14,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from training.augment import random_flip, random_zoom_shift
-from training.config import EXIT_BAD_INPUT, PRECISION_HELP, parse_config, resolve_precision
-from training.loop import run_to_the_end
+from training.config import PRECISION_HELP, resolve_precision
+from training.loop import train_command
 from training.optim import learning_rate_at, parameter_groups
 from training.perceptual import PerceptualDistance, load_perceptual
 from training.picture_data import check_size, load_picture_data
@@ -324,16 +324,10 @@ class TokenizerRun:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, or 2 for settings or data that do not do."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = parse_config(TokenizerTrainConfig, argv, "Train the multi-scale tokenizer.")
-    try:
-        run = TokenizerRun(config)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    run_to_the_end(run)
-    return 0
+    """Entry point; returns the exit code."""
+    return train_command(
+        TokenizerRun, TokenizerTrainConfig, "Train the multi-scale tokenizer.", argv
+    )
 
 
 if __name__ == "__main__":

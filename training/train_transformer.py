@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from training.config import EXIT_BAD_INPUT, parse_config, resolve_precision
+from training.config import resolve_precision
 from training.labels_init import (
     continue_from,
     init_label_embeddings,
@@ -22,7 +22,7 @@ from training.labels_init import (
     own_rows,
     unique_pairs,
 )
-from training.loop import run_to_the_end
+from training.loop import train_command
 from training.objective import (
     CATEGORY,
     EMOJI,
@@ -286,16 +286,10 @@ class TransformerRun:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, or 2 for settings or data that do not do."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = parse_config(TransformerTrainConfig, argv, "Train the next-scale transformer.")
-    try:
-        run = TransformerRun(config)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    run_to_the_end(run)
-    return 0
+    """Entry point; returns the exit code."""
+    return train_command(
+        TransformerRun, TransformerTrainConfig, "Train the next-scale transformer.", argv
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ from var_core.serving.recipe import write_png
 from var_core.serving.requests import (
     MAX_COUNT,
     AnyRequest,
-    EditRequest,
     Settings,
     count_up,
     edit,
@@ -200,11 +199,10 @@ def _draw(
         for run in tqdm(runs, unit="scale", desc="drawing"):
             if scales_dir is not None:
                 _write_scale(arguments, run, start)
-        edited = isinstance(run.request, EditRequest)  # no recipe could make it again
-        recipes = None if edited else recipes_of(pipeline.labels, arguments.model.name, run)
+        recipes = recipes_of(pipeline.labels, arguments.model.name, run)
         for index, image in enumerate(run.frames[-1]):
             path = _numbered(arguments.out, start + index, count)
-            write_png(path, image, recipes and recipes[index])
+            write_png(path, image, recipes[index])
             print(path)
     return 0
 

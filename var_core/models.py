@@ -8,8 +8,9 @@ from pathlib import Path
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
-from var_core.official import SIDES_256, SIDES_512, convert, file_sha256
+from var_core.official import convert, file_sha256
 from var_core.pipeline import INDEX_FILE
+from var_core.scales import SIDES_256, SIDES_512
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED = "emoji64"

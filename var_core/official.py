@@ -15,20 +15,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from var_core.checkpoints import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, check_state
+from var_core.checkpoints import WEIGHTS_FILE, CheckpointError, check_state
 from var_core.conversion import convert_tokenizer_state, convert_transformer_state
 from var_core.labels import Attribute, LabelSpace
-from var_core.pipeline import INDEX_FILE, VARPipeline
+from var_core.pipeline import VARPipeline
+from var_core.scales import SIDES_256, SIDES_512
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
-SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
-SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
 HEAD_WIDTH = 64  # of the published models, where the keys do not tell
 NORM_EPS = 1e-6
 WRAPPED = {"tokenizer": ("vae_wo_ddp", "vae_local"), "transformer": ("var_wo_ddp",)}
 CLASS_NAMES = Path(__file__).resolve().parent.parent / "assets" / "imagenet" / "classes.json"
 HASH_CHUNK = 1 << 20
+MASK = "attn_bias_for_masking"  # the one buffer that is made of minus infinity
 
 State = Mapping[str, Tensor]
 
@@ -50,7 +50,9 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
     if sha256 is not None and (found := file_sha256(path)) != sha256.lower():
         raise CheckpointError(f"{path} has the SHA-256 {found}, not {sha256.lower()}")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged, or holds more than weights") from error
     if isinstance(content, Mapping) and "trainer" in content:
@@ -60,15 +62,9 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(f"{path} holds {key!r:.60}, which is no weight")
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            known_masks = ("attn_bias_for_masking",)  # minus infinity is what it is made of
-            if key not in known_masks:
-                raise CheckpointError(f"{path}: {key} holds values that are not finite")
+        if key != MASK and value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{path}: {key} holds values that are not finite")
     return dict(content)
-
-
-def _is_zip(path: Path) -> bool:
-    return zipfile.is_zipfile(path)
 
 
 def _unwrapped(path: Path, trainer: object, part: str) -> object:
@@ -216,14 +212,12 @@ def convert(
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         pipeline.save_config(folder)
-        (folder / INDEX_FILE).chmod(0o644)
         for name, network, state in (
             ("tokenizer", vae, vae_state),
             ("transformer", var, var_state),
         ):
             network.save_config(folder / name)
             save_file(state, folder / name / WEIGHTS_FILE)
-            assert (folder / name / CONFIG_FILE).is_file()
         labels.save(folder)
         folder.chmod(0o755)
         os.rename(folder, out)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 MAX_SIDE = 256
 MAX_SCALES = 64
+SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)  # of the published models
+SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
 
 
 class ScaleSchedule:

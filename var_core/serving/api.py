@@ -20,11 +20,10 @@ from var_core.serving.recipe import read_recipe
 from var_core.serving.requests import (
     MAX_COUNT,
     SAMPLING_OPTIONS,
-    DrawRequest,
+    AnyRequest,
     EditRequest,
     Settings,
     TokenizeRequest,
-    VaryRequest,
     branch,
     count_up,
     edit,
@@ -330,17 +329,10 @@ class Api:
         return read_image(read_base64(picture))
 
     def _edit(self, request: EditRequest) -> Iterator[Edited]:
-        run = Run(request)
-        for run in self.engine.generate(request, self.client()):  # noqa: B007
-            yield Edited(pictures=[], labels=[], seeds=list(request.seeds))
-        space = self.engine.first.labels
-        yield Edited(
-            pictures=[png_url(image) for image in run.frames[-1]],
-            labels=[space.names(label) for label in run.labels],
-            seeds=list(request.seeds),
-        )
+        for drawing in self._draw(request):
+            yield Edited(**{name: drawing[name] for name in Edited.__annotations__})
 
-    def _draw(self, request: DrawRequest | VaryRequest) -> Iterator[Drawing]:
+    def _draw(self, request: AnyRequest) -> Iterator[Drawing]:
         """A stream, so that the work stops when its client goes; only the end holds pictures."""
         seeds = list(request.seeds)
         run = Run(request)

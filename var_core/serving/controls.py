@@ -11,7 +11,7 @@ from var_core.devices import PRECISIONS
 from var_core.labels import Attribute
 from var_core.pipeline import VARPipeline
 from var_core.ranges import check_bool, check_float, check_int
-from var_core.sampling import MAX_SEED
+from var_core.sampling import MAX_SEED, random_seed
 from var_core.serving.recipe import read_recipe
 from var_core.serving.requests import (
     MAX_COUNT,
@@ -130,6 +130,13 @@ class Controls:
             check_float("pause", given["pause"], 0.0, MAX_PAUSE),
             check_bool("with_recipe", given["with_recipe"]),
         )
+
+    def with_seed(self, values: Sequence[object], keep: object) -> list[object]:
+        """The same values, with a new seed unless it is to be kept."""
+        values = list(values)
+        if not keep:
+            values[self.names.index("seed")] = random_seed() // 2  # leaves room to count up
+        return values
 
     def full(self, values: Sequence[object]) -> list[object]:
         """The same values, checked, with implied attributes filled in.

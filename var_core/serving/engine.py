@@ -148,6 +148,7 @@ class LocalEngine:
         self.turns = turns or Turns(Limits())
         self.journal = journal or Journal()
         self._load = load
+        self._parameters = sum(parameter_counts(first).values())
         self._memory = memory or Memory()
         self._draw = on_gpu(self._draw_here)
         self._tokenize = on_gpu(self._tokenize_here)
@@ -173,7 +174,8 @@ class LocalEngine:
         dtype = self.dtype if precision == "auto" else pick_dtype(self.device, precision)
         if self.first.device.type != "meta" and dtype == self.first.dtype:
             return self.first
-        return self._memory.pipeline(self.name, dtype, size_of(self.first, dtype), self._load)
+        size = self._parameters * dtype.itemsize
+        return self._memory.pipeline(self.name, dtype, size, self._load)
 
     def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """As `Engine.generate`."""

@@ -4,14 +4,20 @@ from pathlib import Path
 
 from var_core.labels import LabelSpace
 from var_core.serving.recipe import recipe_of, write_png
+from var_core.serving.requests import EditRequest
 from var_core.serving.runs import Run
 
 MAX_NAME = 80  # characters
 
 
-def recipes_of(labels: LabelSpace, model_name: str, run: Run) -> list[dict]:
-    """The recipe of every picture of a run; each alone is enough to draw its picture again."""
+def recipes_of(labels: LabelSpace, model_name: str, run: Run) -> list[dict] | list[None]:
+    """The recipe of every picture of a run; each alone is enough to draw its picture again.
+
+    Edits have none: no recipe could make them again without the picture.
+    """
     request = run.request
+    if isinstance(request, EditRequest):
+        return [None] * len(request.labels)
     return [
         recipe_of(
             labels,

@@ -1,7 +1,6 @@
 """What the buttons of the page's Edit tab do, apart from the widgets."""
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from var_core.editing import Margins, read_mask
 from var_core.editing.masks import EMPTY, grow
 from var_core.images import read_image
 from var_core.ranges import check_int
-from var_core.sampling import random_seed
 from var_core.serving.controls import Choice, Controls
 from var_core.serving.engine import Engine
 from var_core.serving.files import save_run
@@ -21,11 +19,10 @@ from var_core.serving.markup import png_url, strip_html, thumbnail_url
 from var_core.serving.painted import read_runs, resize_mask, write_runs
 from var_core.serving.recipe import write_png
 from var_core.serving.requests import AnyRequest, EditRequest, edit, outpaint, vary
-from var_core.serving.runs import Run
-from var_core.serving.sheets import enlarge
+from var_core.serving.runs import Paced, Run
+from var_core.serving.sheets import PREVIEW_SIDE, enlarge
 
 SHOWN_SIDE = 1024  # pixels; larger pictures are painted on at a smaller size
-PREVIEW_SIDE = 256  # pixels; smaller previews are enlarged before they are compressed
 MAX_GROW = 64  # pixels
 
 
@@ -46,6 +43,10 @@ class Canvas:
         """Width and height at which it is painted on."""
         factor = min(1.0, SHOWN_SIDE / max(self.size))
         return tuple(max(1, round(side * factor)) for side in self.size)
+
+    def url(self, image: Image.Image) -> str:
+        """The picture at the size at which it is painted on, as data URL."""
+        return png_url(image.resize(self.shown, Image.Resampling.LANCZOS))
 
     def read(self) -> Image.Image:
         """The picture.
@@ -123,13 +124,11 @@ class Retouch:
             OSError: if it cannot be stored.
         """
         image = read_image(path)
-        canvas = self._store(image, "picture")
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / "picture.png"
+        write_png(path, image, None)
+        canvas = Canvas(str(path), image.size)
         sentence = f"{image.width}x{image.height} pixels. Paint the area to change"
-        return canvas, self.shown(canvas), sentence
-
-    def shown(self, canvas: Canvas) -> str:
-        """The picture to paint on, as data URL."""
-        return png_url(canvas.read().resize(canvas.shown, Image.Resampling.LANCZOS))
+        return canvas, canvas.url(image), sentence
 
     def mask_from_file(self, canvas: Canvas | None, path: str) -> str:
         """Run lengths of a mask file: what is lighter than half grey is redrawn.
@@ -175,10 +174,8 @@ class Retouch:
             ValueError: if a value is out of range; nothing has been drawn then.
             OSError: if the picture cannot be saved.
         """
-        canvas, values = _opened(canvas), list(values)
-        if not keep_seed:
-            values[self.controls.names.index("seed")] = random_seed() // 2
-        choice = self.controls.read(values)
+        canvas = _opened(canvas)
+        choice = self.controls.read(self.controls.with_seed(values, keep_seed))
         image, settings = canvas.read(), choice.settings
         if task == "redraw":
             mask = resize_mask(_painted(painted), canvas.size)
@@ -189,34 +186,29 @@ class Retouch:
             request = vary(settings, image, keep_scales, 1, self.num_scales)
         else:
             raise ValueError(f"there is no task named {task!r:.40}")
-        yield from self._stream(canvas, image, request, choice)
+        yield from self._stream(image, request, choice)
 
     def _stream(
-        self, canvas: Canvas, image: Image.Image, request: AnyRequest, choice: Choice
+        self, image: Image.Image, request: AnyRequest, choice: Choice
     ) -> Iterator[EditMoment]:
-        seed, started, paused = request.seeds[0], time.monotonic(), 0.0
-        thumbnails: list[str] = []
-        for run in self.engine.generate(request, self.client()):
+        seed, thumbnails = request.seeds[0], []
+        paced = Paced(self.engine.generate(request, self.client()), choice.pause)
+        for run in paced:
             if run.ahead:
-                yield EditMoment(status=f"Waiting: {run.ahead} before you")
-                started = time.monotonic()
+                yield EditMoment(status=run.status)
                 continue
             frame = run.frames[-1][0]
-            thumbnails = [*thumbnails[-len(self.sides) + 1 :], thumbnail_url(frame)]
-            if run.number % self.num_scales == 1 % self.num_scales:
-                thumbnails = thumbnails[-1:]  # a new window begins
+            if len(thumbnails) == self.num_scales:
+                thumbnails = []  # a new window begins
+            thumbnails.append(thumbnail_url(frame))
             if run.number < run.total:
-                strip = strip_html(thumbnails, self.sides)
-                status = f"Scale {run.number} of {run.total}"
-                yield EditMoment(enlarge(frame, PREVIEW_SIDE), strip, status, seed)
-                time.sleep(choice.pause)
-                paused += choice.pause
-        seconds = time.monotonic() - started - paused
+                strip, preview = strip_html(thumbnails, self.sides), enlarge(frame, PREVIEW_SIDE)
+                yield EditMoment(preview, strip, run.status, seed)
         path, before = self._save(run, image, choice.with_recipe)
         yield EditMoment(
             path,
             strip_html(thumbnails, self.sides),
-            f"Done in {seconds:.2f} s, seed {seed}. Press Use as input to go on from here",
+            f"Done in {paced.seconds:.2f} s, seed {seed}. Press Use as input to go on from here",
             seed,
             before,
             Canvas(path, run.frames[-1][0].size),
@@ -249,12 +241,7 @@ class Retouch:
         """
         if result is None:
             raise ValueError("there is no result yet: redraw something first")
-        return result, self.shown(result)
-
-    def _store(self, image: Image.Image, name: str) -> Canvas:
-        path = Path(tempfile.mkdtemp(dir=self.folder)) / f"{name}.png"
-        write_png(path, image, None)
-        return Canvas(str(path), image.size)
+        return result, result.url(result.read())
 
 
 def _opened(canvas: Canvas | None) -> Canvas:

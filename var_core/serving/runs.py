@@ -1,5 +1,6 @@
 """One drawing under way: what there is after each scale."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -39,12 +40,47 @@ class Run:
     total: int = 0
     ahead: int = 0
 
+    @property
+    def status(self) -> str:
+        """A sentence about how far it is."""
+        if self.ahead:
+            return f"Waiting: {self.ahead} before you"
+        return f"Scale {self.number} of {self.total}"
+
     def sheet(self, scale: int) -> Image.Image:
         """The picture after a scale (from 1), or all pictures side by side."""
         frames = self.frames[check_int("scale", scale, 1, len(self.frames)) - 1]
         if isinstance(self.request, DrawRequest):
             return contact_sheet(frames, self.request.columns, self.request.captions)
         return contact_sheet(frames, 0, ())
+
+
+class Paced:
+    """Runs as they come, with a pause after every scale but the last.
+
+    Args:
+        runs: of an engine.
+        pause: in seconds.
+
+    Attributes:
+        seconds: that drawing took, without waiting for others and without pauses; at the end.
+    """
+
+    def __init__(self, runs: Iterator[Run], pause: float) -> None:
+        self._runs = runs
+        self._pause = pause
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[Run]:
+        started, paused = time.monotonic(), 0.0
+        for run in self._runs:
+            yield run
+            if run.ahead:
+                started = time.monotonic()
+            elif run.number < run.total:
+                time.sleep(self._pause)
+                paused += self._pause
+        self.seconds = time.monotonic() - started - paused
 
 
 def run_request(pipeline: VARPipeline, request: AnyRequest) -> Iterator[Run]:

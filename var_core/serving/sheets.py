@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+PREVIEW_SIDE = 256  # pixels; smaller previews are enlarged before they are compressed
 GAP = 4  # pixels between the pictures of a sheet
 COLUMNS = 4
 CAPTION_SIZE = 11  # pixels

@@ -1,7 +1,6 @@
 """What a press of each button of the page does, apart from the widgets."""
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 from PIL import Image
 
 from var_core.ranges import check_int
-from var_core.sampling import random_seed
 from var_core.serving.controls import Choice, Controls, parse_numbers
 from var_core.serving.engine import Engine
 from var_core.serving.files import save_run
@@ -29,10 +27,9 @@ from var_core.serving.requests import (
     style_sheet,
     sweep,
 )
-from var_core.serving.runs import Run, run_from_tokens
-from var_core.serving.sheets import enlarge, write_animation
+from var_core.serving.runs import Paced, Run, run_from_tokens
+from var_core.serving.sheets import PREVIEW_SIDE, enlarge, write_animation
 
-PREVIEW_SIDE = 256  # pixels; smaller previews are enlarged before they are compressed
 TOKEN_MAP_SIDE = 64  # pixels
 
 
@@ -95,9 +92,7 @@ class Studio:
             OSError: if the pictures cannot be saved.
         """
         *values, keep_seed, run, scale, guidances, num_seeds, history = inputs
-        place = self.controls.names.index("seed")
-        if not keep_seed:
-            values[place] = random_seed() // 2  # leaves room to count up
+        values = self.controls.with_seed(values, keep_seed)
         choice = self.controls.read(values)
         settings = choice.settings
         if what == "pictures":
@@ -152,24 +147,17 @@ class Studio:
         self, request: DrawRequest, values: list[object], choice: Choice, history: History | None
     ) -> Iterator[Moment]:
         """Draw and save; a history of None remembers nothing."""
-        total, seed = len(self.sides), request.seeds[0]
-        started, paused = time.monotonic(), 0.0
-        thumbnails: list[str] = []
-        for run in self.engine.generate(request, self.client()):
+        seed, thumbnails = request.seeds[0], []
+        paced = Paced(self.engine.generate(request, self.client()), choice.pause)
+        for run in paced:
             if run.ahead:
-                yield Moment(status=f"Waiting: {run.ahead} before you")
-                started = time.monotonic()
+                yield Moment(status=run.status)
                 continue
-            number = len(run.frames)
-            sheet = run.sheet(number)
+            sheet = run.sheet(run.number)
             thumbnails.append(thumbnail_url(sheet))
-            if number < total:
-                strip = strip_html(thumbnails, self.sides)
-                status = f"Scale {number} of {total}"
-                yield Moment(enlarge(sheet, PREVIEW_SIDE), strip, status, seed, number, run=run)
-                time.sleep(choice.pause)
-                paused += choice.pause
-        seconds = time.monotonic() - started - paused
+            if run.number < run.total:
+                strip, preview = strip_html(thumbnails, self.sides), enlarge(sheet, PREVIEW_SIDE)
+                yield Moment(preview, strip, run.status, seed, run.number, run=run)
         folder = self._new_folder()
         paths = save_run(self.labels, self.model_name, run, folder, choice.with_recipe)
         words = self._words(run)
@@ -182,9 +170,9 @@ class Studio:
         yield Moment(
             str(paths[-1]),
             strip_html(thumbnails, self.sides),
-            f"Done in {seconds:.2f} s, seed {seed}: {words}",
+            f"Done in {paced.seconds:.2f} s, seed {seed}: {words}",
             seed,
-            total,
+            run.total,
             pictures if len(pictures) > 1 else (),
             run,
             history,

@@ -141,11 +141,11 @@ class Turns:
     def _order(self) -> list[Turn]:
         """Who waits, next ones first: always one of the client that was served longest ago."""
         served, left, order = dict(self._served), list(self._waiting), []
-        for number in itertools.count(start=len(self._served) + max(served.values(), default=0)):
-            if not left:
-                return order
+        number = max(served.values(), default=0)
+        while left:
+            number += 1
             turn = min(left, key=lambda one: served.get(one.client, -1))
             left.remove(turn)
             order.append(turn)
             served[turn.client] = number
-        raise AssertionError("unreachable")
+        return order

@@ -7,11 +7,10 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from var_core.ranges import check_float, check_int, check_widths
-from var_core.scales import ScaleSchedule
+from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.tokenizer.autoencoder import Decoder, Encoder
 from var_core.tokenizer.quantizer import MultiScaleQuantizer, Quantization
 
-SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 LEVEL_CHANNELS_OFFICIAL = (160, 160, 320, 320, 640)
 
 

@@ -9,14 +9,12 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from var_core.ranges import check_float, check_int
-from var_core.scales import ScaleSchedule
+from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.transformer.backends import block_causal_mask
 from var_core.transformer.blocks import AdaptiveBlock, modulate
 from var_core.transformer.conditions import Conditions
 from var_core.transformer.kv_cache import KVCache
 from var_core.transformer.label_maps import LabelMaps
-
-SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 
 
 class VARTransformer(ModelMixin, ConfigMixin):
