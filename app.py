@@ -596,7 +596,9 @@ class Page:
             return "Stopped", studio.scrub(run, len(run.frames))
 
         halted = [self.status, self.stage]
-        self.stop.click(stopped, self.run, halted, cancels=running, **QUICK)
+        self.stop.click(None, None, None, cancels=running).then(  # which has the last word
+            stopped, self.run, halted, **QUICK
+        )
 
     def _connect_controls(self) -> None:
         studio, controls, values = self.studio, self.controls, list(self.inputs.values())
@@ -715,7 +717,9 @@ class Page:
             )
             for task, button in buttons.items()
         ]
-        self.edit_stop.click(lambda: "Stopped", None, self.edit_status, cancels=running, **QUICK)
+        self.edit_stop.click(None, None, None, cancels=running).then(
+            lambda: "Stopped", None, self.edit_status, **QUICK
+        )
         board = [self.canvas, self.painter]
         self.open.upload(opened, self.open, [*board, self.edit_status], **SPOKEN)
         self.load_mask.upload(load_mask, [self.canvas, self.load_mask], self.painter, **SPOKEN)
@@ -748,8 +752,11 @@ class Page:
         def analyse(path: str | None) -> tuple:
             if path is None:
                 return strip_html([], studio.sides), "", "", None, self.total
-            with used_up(path):
+            try:
                 *shown, result = studio.tokenize(path)
+            except ValueError:
+                Path(path).unlink(missing_ok=True)
+                raise
             write_png(Path(path), result.source, None)  # its metadata is nobody's business
             return *shown, result, self.total
 
