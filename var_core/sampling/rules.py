@@ -26,7 +26,7 @@ class KeepScales:
             raise ValueError(
                 f"1 to {len(sides) - 1} scales can be kept of {len(sides)}, got {len(token_maps)}"
             )
-        vocab_size = quantizer.codebook.num_embeddings
+        vocab_size = quantizer.vocab_size
         for number, (tokens, side) in enumerate(zip(token_maps, sides, strict=False), start=1):
             if tokens.shape[1:] != (side, side) or len(tokens) != len(token_maps[0]):
                 raise ValueError(

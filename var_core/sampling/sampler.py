@@ -114,7 +114,7 @@ def sample_scales(
             kept = filter_logits(logits, options)  # (B, N, V)
             if options.smooth:
                 weights = soft_code_weights(kept, schedule.progress(scale_index), generators)
-                codes = weights @ quantizer.codebook.weight.float()  # (B, N, D)
+                codes = weights @ quantizer.code_vectors()  # (B, N, D)
                 codes = codes.transpose(1, 2).unflatten(2, (side, side))
                 tokens = quantizer.nearest_tokens(codes)
             else:

@@ -76,7 +76,7 @@ def code_colours(pipeline: VARPipeline) -> np.ndarray:
 
     The three channels are the ranks of the codes along the codebook's three principal axes.
     """
-    codes = pipeline.tokenizer.quantizer.codebook.weight.detach().double().cpu()
+    codes = pipeline.tokenizer.quantizer.code_vectors().detach().double().cpu()
     axes = torch.linalg.svd(codes - codes.mean(dim=0), full_matrices=False).Vh[:3]
     ranks = (codes @ axes.T).argsort(dim=0).argsort(dim=0)
     return (40 + ranks * 200 // max(len(codes) - 1, 1)).to(torch.uint8).numpy()

@@ -25,4 +25,6 @@ def init_tokenizer(tokenizer: MultiScaleVQVAE, generator: Generator, branch: flo
             module.conv2.weight.mul_(branch)
     for refine in tokenizer.quantizer.refine:
         nn.init.dirac_(refine.weight)
-    nn.init.normal_(tokenizer.quantizer.codebook.weight, generator=generator)
+    for module in tokenizer.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, generator=generator)

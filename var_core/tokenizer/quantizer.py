@@ -1,5 +1,6 @@
 """Residual quantization over scales: the one step that serves encoding, training and sampling."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,10 +43,11 @@ def refine_choice(schedule: ScaleSchedule, num_refine: int) -> tuple[int, ...]:
     return tuple(int(np.abs(ticks - position).argmin()) for position in progress)
 
 
-class MultiScaleQuantizer(nn.Module):
-    """Codebook shared by all scales of the residual pyramid (arXiv 2404.02905, Alg. 1 and 2).
+class MultiScaleQuantizer(nn.Module, ABC):
+    """The residual pyramid over scales (arXiv 2404.02905, Alg. 1 and 2), whatever the codes are.
 
     All arithmetic is float32 whatever the dtype of the weights: sums over scales must not drift.
+    A subclass says what the V codes are and which one is the nearest.
 
     Args:
         schedule: sides of the token maps; the last one is the side of the latent.
@@ -69,7 +71,6 @@ class MultiScaleQuantizer(nn.Module):
         self.code_dim = code_dim
         self.refine_ratio = refine_ratio
         self.refine_of_scale = refine_choice(schedule, num_refine)
-        self.codebook = nn.Embedding(vocab_size, code_dim)
         self.refine = nn.ModuleList(
             nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1) for _ in range(num_refine)
         )
@@ -77,12 +78,24 @@ class MultiScaleQuantizer(nn.Module):
     def empty_latent(self, batch_size: int) -> Tensor:
         """The latent before any scale: zeros (B, D, H, W), float32."""
         side = self.schedule.final_side
-        weight = self.codebook.weight
-        return torch.zeros(batch_size, self.code_dim, side, side, device=weight.device)
+        device = self.refine[0].weight.device
+        return torch.zeros(batch_size, self.code_dim, side, side, device=device)
 
+    @abstractmethod
+    def code_vectors(self) -> Tensor:
+        """All codes, (V, D) float32."""
+
+    @abstractmethod
     def embed(self, token_map: Tensor) -> Tensor:
         """Look up code vectors: (B, S, S) int64 -> (B, D, S, S) float32."""
-        return F.embedding(token_map, self.codebook.weight).float().permute(0, 3, 1, 2)
+
+    @abstractmethod
+    def nearest_tokens(self, codes: Tensor) -> Tensor:
+        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
+
+    def entropy_loss(self, features: Tensor, quantization: Quantization) -> Tensor:
+        """What keeps all codes in use, a scalar; zero where the trainer sees to that itself."""
+        return features.new_zeros(())
 
     def add_scale(self, latent: Tensor, codes: Tensor, scale_index: int) -> Tensor:
         """Add one scale's codes to the running latent.
@@ -118,16 +131,6 @@ class MultiScaleQuantizer(nn.Module):
         """
         pooled = self.pool(latent, scale_index)
         return pooled.flatten(2).transpose(1, 2)
-
-    def nearest_tokens(self, codes: Tensor) -> Tensor:
-        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
-        vectors = codes.float().permute(0, 2, 3, 1)  # (B, S, S, D)
-        codebook = self.codebook.weight.float()
-        # |x - c|^2 without the constant |x|^2
-        distances = torch.addmm(
-            codebook.square().sum(dim=1), vectors.reshape(-1, self.code_dim), codebook.t(), alpha=-2
-        )
-        return distances.argmin(dim=1).view(vectors.shape[:-1])
 
     def encode(self, features: Tensor) -> Quantization:
         """Explain features scale by scale, each scale taking the nearest codes of what is left.
@@ -169,7 +172,9 @@ class MultiScaleQuantizer(nn.Module):
         """Next-scale inputs of scales 2 to K for teacher forcing: (B, L - N_1, D)."""
         latents = self.sum_scales(token_maps[:-1]) if self.schedule.num_scales > 1 else []
         if not latents:
-            return self.codebook.weight.new_zeros(token_maps[0].shape[0], 0, self.code_dim)
+            return self.empty_latent(len(token_maps[0])).new_zeros(
+                len(token_maps[0]), 0, self.code_dim
+            )
         return torch.cat(
             [self.next_input(latent, index) for index, latent in enumerate(latents, start=1)], dim=1
         )

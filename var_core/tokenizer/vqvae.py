@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from var_core.ranges import check_float, check_int, check_widths
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.tokenizer.autoencoder import Decoder, Encoder
-from var_core.tokenizer.quantizer import MultiScaleQuantizer, Quantization
+from var_core.tokenizer.codes import QUANTIZERS
+from var_core.tokenizer.quantizer import Quantization
 
 LEVEL_CHANNELS_OFFICIAL = (160, 160, 320, 320, 640)
 
@@ -29,6 +30,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         middle_attention: attention between the two middle blocks.
         num_refine: refine convolutions shared by the scales, 1 to 64.
         refine_ratio: weight of a refine convolution against its input, in [0, 1].
+        code_kind: "vq", codes of a learned codebook, or "bsq", signs of channels (see `codes`).
 
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
@@ -50,6 +52,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         middle_attention: bool = True,
         num_refine: int = 4,
         refine_ratio: float = 0.5,
+        code_kind: str = "vq",
     ) -> None:
         schedule = ScaleSchedule(sides)
         check_int("vocab_size", vocab_size, 2, 65536)
@@ -59,6 +62,8 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         check_int("stem_patch", stem_patch, 1, 16)
         check_int("num_refine", num_refine, 1, 64)
         check_float("refine_ratio", refine_ratio, 0.0, 1.0)
+        if code_kind not in QUANTIZERS:
+            raise ValueError(f"code_kind must be {' or '.join(QUANTIZERS)}, got {code_kind!r}")
         check_widths("level_channels", level_channels, norm_groups, 2048, 8)
         super().__init__()
         self.schedule = schedule
@@ -74,7 +79,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         )
         self.encoder = Encoder(*halves)
         self.decoder = Decoder(*halves)
-        self.quantizer = MultiScaleQuantizer(
+        self.quantizer = QUANTIZERS[code_kind](
             schedule, vocab_size, code_dim, num_refine, refine_ratio
         )
         self.pre_quant = nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1)

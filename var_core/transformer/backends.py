@@ -79,7 +79,7 @@ def _math_attention(q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor 
 
 
 @lru_cache(maxsize=1)
-def _xformers_ops() -> ModuleType | None:
+def xformers_ops() -> ModuleType | None:
     """The module xformers.ops, or None where it is missing; imported on first need only."""
     if importlib.util.find_spec("xformers") is None:
         return None
@@ -101,7 +101,7 @@ def _xformers_accepts(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> b
     """Whether the dispatcher of xformers names a kernel for these operands."""
     if q.device.type != "cuda":  # there is no CPU kernel, and importing it costs seconds
         return False
-    ops = _xformers_ops()
+    ops = xformers_ops()
     if ops is None:
         return False
     inputs = ops.fmha.Inputs(
@@ -121,7 +121,7 @@ def _xformers_attention(
     q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None
 ) -> Tensor:
     """Memory-efficient attention; xformers wants (B, N, h, d)."""
-    ops = _xformers_ops()
+    ops = xformers_ops()
     out = ops.memory_efficient_attention(
         q.transpose(1, 2),
         k.transpose(1, 2),

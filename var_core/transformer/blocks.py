@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from var_core.transformer.backends import attention
+from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.kv_cache import KVCache
 
 MAX_LOG_QK_SCALE = math.log(100.0)
@@ -52,7 +53,7 @@ class SelfAttention(nn.Module):
     def forward(
         self,
         hidden: Tensor,
-        mask: Tensor | None,
+        mask: Tensor | BlockCausal | None,
         cache: KVCache | None,
         block_index: int,
         backend: str,
@@ -71,7 +72,10 @@ class SelfAttention(nn.Module):
             k = F.normalize(k.float(), dim=-1).to(v.dtype)
         if cache is not None:
             k, v = cache.append(block_index, k, v)
-        mixed = attention(q, k, v, scale, mask, backend)
+        if isinstance(mask, BlockCausal):
+            mixed = mask(q, k, v, scale)
+        else:
+            mixed = attention(q, k, v, scale, mask, backend)
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
 
@@ -127,7 +131,7 @@ class AdaptiveBlock(nn.Module):
         self,
         hidden: Tensor,
         parts: Modulation,
-        mask: Tensor | None = None,
+        mask: Tensor | BlockCausal | None = None,
         cache: KVCache | None = None,
         block_index: int = 0,
         backend: str = "auto",
@@ -138,10 +142,10 @@ class AdaptiveBlock(nn.Module):
         Args:
             hidden: the residual stream.
             parts: this block's modulation.
-            mask: (N, M) bool, or None.
+            mask: (N, M) bool, block-causal attention of all N tokens, or None.
             cache: keys and values of coarser scales, or None.
             block_index: row of the cache.
-            backend: attention kernel.
+            backend: attention kernel; block-causal attention brings its own.
             branch_factors: (2, B, 1, 1) factors on the two branches, for stochastic depth.
         """
         normed = modulate(hidden, parts.attention_scale, parts.attention_shift, self.norm_eps)

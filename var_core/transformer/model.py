@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from var_core.ranges import check_float, check_int
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.transformer.backends import block_causal_mask
+from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.blocks import AdaptiveBlock, modulate
 from var_core.transformer.conditions import Conditions
 from var_core.transformer.kv_cache import KVCache
@@ -40,6 +41,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
     """
+
+    _supports_gradient_checkpointing = True
 
     @register_to_config
     def __init__(
@@ -77,6 +80,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         if label_pairs and (not label_map_rank or len(label_counts) < 2):
             raise ValueError("label_pairs needs a label_map_rank and two label_counts or more")
         super().__init__()
+        self.gradient_checkpointing = False
         self.schedule = schedule
         self.label_embeds = nn.ModuleList(nn.Embedding(count + 1, width) for count in label_counts)
         self.label_maps = (
@@ -137,7 +141,9 @@ class VARTransformer(ModelMixin, ConfigMixin):
         embedding = sum(embed(column) for embed, column in columns)  # (B, C)
         counts = torch.tensor([side * side for side in self.schedule.sides])
         counts = counts.to(self.pos_embed.device)
-        places = self.pos_embed + self.scale_embed.weight.repeat_interleave(counts, dim=0)
+        places = self.pos_embed + self.scale_embed.weight.repeat_interleave(
+            counts, dim=0, output_size=self.schedule.num_tokens
+        )
         expected = trust = None
         if self.label_maps is not None:
             if self.label_maps.num_pairs:
@@ -158,7 +164,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
         self,
         inputs: Tensor,
         conditions: Conditions,
-        mask: Tensor | None,
+        mask: Tensor | BlockCausal | None,
         backend: str = "auto",
         branch_factors: Tensor | None = None,
     ) -> Tensor:
@@ -167,8 +173,9 @@ class VARTransformer(ModelMixin, ConfigMixin):
         Args:
             inputs: next-scale inputs of scales 2 to k, (B, M - N_1, D).
             conditions: of the labels of the B rows.
-            mask: (M, M) bool, True where attending is allowed (see `block_causal_mask`).
-            backend: attention kernel.
+            mask: (M, M) bool, True where attending is allowed (see `block_causal_mask`), or
+                `BlockCausal` attention of the scales given, which brings its own kernel.
+            backend: attention kernel under such a mask.
             branch_factors: (depth, 2, B, 1, 1) factors on the residual branches, or None.
 
         Returns:
@@ -179,7 +186,11 @@ class VARTransformer(ModelMixin, ConfigMixin):
         hidden = hidden + conditions.places[:, : hidden.shape[1]]
         for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
             factors = None if branch_factors is None else branch_factors[index]
-            hidden = block(hidden, parts, mask, backend=backend, branch_factors=factors)
+            arguments = (hidden, parts, mask, None, index, backend, factors)
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                hidden = self._gradient_checkpointing_func(block, *arguments)
+            else:
+                hidden = block(*arguments)
         first = self.schedule.sides[0] ** 2
         return self._final(hidden, conditions, F.pad(inputs, (0, 0, first, 0)), 0)
 

@@ -1,0 +1,119 @@
+"""What the codes of a quantizer are: a learned codebook, or the corners of a hypercube."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from var_core.scales import ScaleSchedule
+from var_core.tokenizer.quantizer import MultiScaleQuantizer, Quantization
+
+SHARPNESS = 10.0  # of the soft bits whose entropy is counted
+
+
+class VectorQuantizer(MultiScaleQuantizer):
+    """A learned codebook shared by all scales, as published (arXiv 2404.02905, section 3.2)."""
+
+    def __init__(
+        self,
+        schedule: ScaleSchedule,
+        vocab_size: int,
+        code_dim: int,
+        num_refine: int = 4,
+        refine_ratio: float = 0.5,
+    ) -> None:
+        super().__init__(schedule, vocab_size, code_dim, num_refine, refine_ratio)
+        self.codebook = nn.Embedding(vocab_size, code_dim)
+
+    def code_vectors(self) -> Tensor:
+        """All codes, (V, D) float32."""
+        return self.codebook.weight.float()
+
+    def embed(self, token_map: Tensor) -> Tensor:
+        """Look up code vectors: (B, S, S) int64 -> (B, D, S, S) float32."""
+        return F.embedding(token_map, self.codebook.weight).float().permute(0, 3, 1, 2)
+
+    def nearest_tokens(self, codes: Tensor) -> Tensor:
+        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
+        vectors = codes.float().permute(0, 2, 3, 1)  # (B, S, S, D)
+        codebook = self.code_vectors()
+        # |x - c|^2 without the constant |x|^2
+        distances = torch.addmm(
+            codebook.square().sum(dim=1), vectors.reshape(-1, self.code_dim), codebook.t(), alpha=-2
+        )
+        return distances.argmin(dim=1).view(vectors.shape[:-1])
+
+
+class BinarySphericalQuantizer(MultiScaleQuantizer):
+    """Codes without a table: the signs of D channels, on the unit sphere (arXiv 2406.07548).
+
+    V is 2^D; bit d of a token is the sign of channel d, every entry is -1/sqrt(D) or 1/sqrt(D).
+    How large a scale's share of the latent is, its refine convolution learns: give every scale its
+    own (`num_refine` as many as scales).
+
+    Raises:
+        ValueError: if the vocabulary is not 2^D.
+    """
+
+    def __init__(
+        self,
+        schedule: ScaleSchedule,
+        vocab_size: int,
+        code_dim: int,
+        num_refine: int = 4,
+        refine_ratio: float = 0.5,
+    ) -> None:
+        if code_dim > 16 or vocab_size != 2**code_dim:
+            raise ValueError(
+                f"with code_dim {code_dim}, at most 16, a binary quantizer has a vocab_size of "
+                f"2^code_dim, got {vocab_size}"
+            )
+        super().__init__(schedule, vocab_size, code_dim, num_refine, refine_ratio)
+
+    def code_vectors(self) -> Tensor:
+        """All codes, (V, D) float32."""
+        tokens = torch.arange(self.vocab_size, device=self.refine[0].weight.device)
+        return self.embed(tokens.view(1, 1, -1)).squeeze(2).squeeze(0).t()
+
+    def embed(self, token_map: Tensor) -> Tensor:
+        """Spread tokens to signs: (B, S, S) int64 -> (B, D, S, S) float32."""
+        places = torch.arange(self.code_dim, device=token_map.device).view(-1, 1, 1)
+        bits = (token_map.unsqueeze(1) >> places) & 1
+        return (2 * bits - 1) / math.sqrt(self.code_dim)
+
+    def nearest_tokens(self, codes: Tensor) -> Tensor:
+        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
+        places = torch.arange(self.code_dim, device=codes.device).view(-1, 1, 1)
+        return ((codes > 0).long() << places).sum(dim=1)
+
+    def entropy_loss(self, features: Tensor, quantization: Quantization) -> Tensor:
+        """Sure bits for every cell, all bits alike over the batch; in nats per bit, mean of scales.
+
+        Args:
+            features: encoder output with gradient, (B, D, H, W).
+            quantization: what `encode` returned for it.
+
+        Returns:
+            A scalar, at least -ln 2 (arXiv 2406.07548, eq. 8, with bits taken as independent).
+        """
+        features = features.float()
+        latents = [torch.zeros_like(features), *quantization.latents[:-1]]
+        losses = []
+        for scale_index, latent in enumerate(latents):
+            residual = F.normalize(self.pool(features - latent.detach(), scale_index), dim=1)
+            chance = torch.sigmoid(2 * SHARPNESS * residual)  # of a bit to be set
+            overall = chance.mean(dim=(0, 2, 3))
+            losses.append(_bit_entropy(chance).mean() - _bit_entropy(overall).mean())
+        return torch.stack(losses).mean()
+
+
+QUANTIZERS: dict[str, type[MultiScaleQuantizer]] = {
+    "vq": VectorQuantizer,
+    "bsq": BinarySphericalQuantizer,
+}
+
+
+def _bit_entropy(chance: Tensor) -> Tensor:
+    """Entropy of bits that are set with a chance, in nats."""
+    return -(torch.xlogy(chance, chance) + torch.xlogy(1 - chance, 1 - chance))
