@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.config import PRECISION_HELP
+from training.optim import SCHEDULES
 from var_core.scales import ScaleSchedule
 from var_core.transformer import VARTransformer
-from var_core.transformer.backends import block_causal_mask
+from var_core.transformer.block_causal import BlockCausal
 
 CATEGORY, EMOJI, STYLE = range(3)
 
@@ -22,7 +23,8 @@ class TransformerTrainConfig:
     tokenizer: str = field(metadata={"help": "folder of the trained tokenizer"})
     out: str = field(metadata={"help": "folder of the run"})
     initial: str = field(
-        default="", metadata={"help": "folder of a trained transformer to go on from"}
+        default="",
+        metadata={"help": "trained transformer or model folder to go on from; new labels are fine"},
     )
     depth: int = 4
     width: int = 384
@@ -38,8 +40,12 @@ class TransformerTrainConfig:
         default=0.35, metadata={"help": "chance of a pair code from another style"}
     )
     steps: int = 8000
-    batch_size: int = 32
-    num_views: int = 4
+    batch_size: int = field(default=32, metadata={"help": "pictures per step and process"})
+    accumulate: int = field(
+        default=1, metadata={"help": "parts of a batch that go through the network in turn"}
+    )
+    num_views: int = field(default=4, metadata={"help": "cached crops of each picture"})
+    flip: bool = field(default=False, metadata={"help": "mirror half of the crops"})
     plain_view_share: float = field(
         default=0.5, metadata={"help": "part of the pictures shown without zoom and shift"}
     )
@@ -47,9 +53,13 @@ class TransformerTrainConfig:
     table_rate_factor: float = field(
         default=2.0, metadata={"help": "factor on the rate of the label tables"}
     )
+    schedule: str = field(default="cosine", metadata={"help": "cosine or linear"})
     warmup_steps: int = 200
     final_ratio: float = 0.02
     weight_decay: float = 0.02
+    final_weight_decay: float = field(
+        default=-1.0, metadata={"help": "weight decay at the end; negative: no change"}
+    )
     grad_clip: float = 2.0
     ema_decay: float = 0.9985
     drop_path: float = 0.05
@@ -65,13 +75,35 @@ class TransformerTrainConfig:
     scale_weight_power: float = field(
         default=0.5, metadata={"help": "a scale of N tokens weighs N to this power"}
     )
+    self_correction: float = field(
+        default=0.0, metadata={"help": "largest chance of a wrong code in the input; 0: none"}
+    )
+    correction_reach: int = field(
+        default=32, metadata={"help": "a wrong code is one of so many nearest ones"}
+    )
     label_std: float = 0.06
     save_every: int = 500
     evaluate_every: int = 500
     mixed_precision: str = field(default="auto", metadata={"help": PRECISION_HELP})
     compile: bool = True
+    checkpoint_activations: bool = field(
+        default=False, metadata={"help": "less memory: blocks run again for their gradient"}
+    )
     attention: str = field(default="math", metadata={"help": "attention kernel"})
     seed: int = 0
+    dry_run: bool = field(
+        default=False, metadata={"help": "print settings, sizes and memory, and stop"}
+    )
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule must be {' or '.join(SCHEDULES)}, got {self.schedule!r}")
+        if not 1 <= self.accumulate <= self.batch_size or self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate must divide the batch size {self.batch_size}, got {self.accumulate}"
+            )
+        if not 0 <= self.self_correction <= 1:
+            raise ValueError(f"self_correction is 0 to 1, got {self.self_correction}")
 
 
 def drop_each(
@@ -150,11 +182,10 @@ class TransformerObjective(nn.Module):
     def __init__(self, transformer: VARTransformer, config: TransformerTrainConfig) -> None:
         super().__init__()
         self.transformer = transformer
-        self.attention = config.attention
         schedule = transformer.schedule
+        self.attention = BlockCausal(schedule, transformer.device, config.attention)
         weights = token_weights(schedule, config.scale_weight_power)
         self.register_buffer("weights", weights, persistent=False)
-        self.register_buffer("mask", block_causal_mask(schedule), persistent=False)
 
     def forward(
         self,
@@ -167,7 +198,10 @@ class TransformerObjective(nn.Module):
         """Weighted loss, and the cross-entropy of every token (B, L), in nats."""
         transformer = self.transformer
         hidden = transformer.hidden_states(
-            inputs, transformer.conditions(labels, rows), self.mask, self.attention, branch_factors
+            inputs,
+            transformer.conditions(labels, rows),
+            self.attention,
+            branch_factors=branch_factors,
         )
         logits = transformer.logits(hidden)
         entropy = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")

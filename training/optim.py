@@ -6,15 +6,44 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+SCHEDULES = ("cosine", "linear")
+FLAT = 0.05  # part of the run at the peak, before a linear schedule falls
+
 
 def learning_rate_at(
-    step: int, total_steps: int, peak: float, warmup_steps: int, final_ratio: float
+    step: int,
+    total_steps: int,
+    peak: float,
+    warmup_steps: int,
+    final_ratio: float,
+    schedule: str = "cosine",
 ) -> float:
-    """Linear warm-up, then a half cosine down to `final_ratio` of the peak."""
+    """Linear warm-up, then a half cosine, or a flat part and a straight line, down to the end.
+
+    Args:
+        step: steps done.
+        total_steps: of the run.
+        peak: the highest rate.
+        warmup_steps: until the peak is reached.
+        final_ratio: rate at the end over the peak.
+        schedule: "cosine" or "linear".
+    """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
-    return peak * (final_ratio + (1 - final_ratio) * 0.5 * (1 + math.cos(math.pi * progress)))
+    if schedule == "linear":
+        left = min(1.0, (1 - progress) / (1 - FLAT))
+    else:
+        left = 0.5 * (1 + math.cos(math.pi * progress))
+    return peak * (final_ratio + (1 - final_ratio) * left)
+
+
+def weight_decay_at(step: int, total_steps: int, start: float, final: float) -> float:
+    """A half cosine from the decay at the start to the final one, negative for the same."""
+    if final < 0:
+        return start
+    left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, total_steps))))
+    return final + (start - final) * left
 
 
 def parameter_groups(

@@ -2,19 +2,29 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from diffusers.models.modeling_utils import ModelMixin
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+logger = logging.getLogger(__name__)
+
 META_FILE = "meta.json"
 PREFIX = "step-"
+TEMPORARY = ".saving-"
 KEEP = 2
+
+
+class SaveError(OSError):
+    """Something could not be written; what was there before still is."""
 
 
 def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
@@ -52,7 +62,7 @@ def save_run(
     """Write a checkpoint beside the others and drop old ones.
 
     Files go to a temporary folder, are flushed, and appear under their final name by one rename;
-    the meta file with all sizes is written last.
+    the manifest with all sizes and SHA-256 digests is written last.
 
     Args:
         folder: the run's folder.
@@ -62,26 +72,57 @@ def save_run(
 
     Returns:
         The checkpoint's folder.
+
+    Raises:
+        SaveError: if the disk is full or refuses; the checkpoints before it are untouched.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{PREFIX}{step:08d}"
-    temporary = folder / f".saving-{target.name}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    sizes = {}
-    for name, tensors in parts.items():
-        path = temporary / f"{name}.safetensors"
-        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path)
-        sizes[path.name] = path.stat().st_size
+    if target in complete_checkpoints(folder):
+        return target
+    temporary = folder / f"{TEMPORARY}{target.name}"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        files = {}
+        for name, tensors in parts.items():
+            path = temporary / f"{name}.safetensors"
+            values = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+            save_file(values, path)
+            files[path.name] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+            _flush(path)
+        path = temporary / META_FILE
+        path.write_text(json.dumps({"step": step, "files": files, **meta}))
         _flush(path)
-    path = temporary / META_FILE
-    path.write_text(json.dumps({"step": step, "sizes": sizes, **meta}))
-    _flush(path)
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+        _flush(temporary)
+        shutil.rmtree(target, ignore_errors=True)  # an incomplete one of this name
+        temporary.rename(target)
+        _flush(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise SaveError(f"the checkpoint of step {step} cannot be saved: {error}") from error
     for old in complete_checkpoints(folder)[:-KEEP]:
         shutil.rmtree(old)
     return target
+
+
+def save_model(network: ModelMixin, folder: Path) -> None:
+    """Write a network as a model folder that is the old one or the new one, never half of one.
+
+    Raises:
+        SaveError: if the disk is full or refuses.
+    """
+    temporary, old = (folder.with_name(f"{TEMPORARY}{folder.name}{end}") for end in ("", "-old"))
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        network.save_pretrained(temporary)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        temporary.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise SaveError(f"the model folder {folder} cannot be saved: {error}") from error
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:
@@ -89,10 +130,20 @@ def complete_checkpoints(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob(f"{PREFIX}*")) if _is_complete(path)]
 
 
+def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | None:
+    """Parts and meta values of the newest checkpoint that is whole to the last bit, or None."""
+    for checkpoint in reversed(complete_checkpoints(folder)):
+        files = json.loads((checkpoint / META_FILE).read_text())["files"]
+        if all(_sha256(checkpoint / name) == file["sha256"] for name, file in files.items()):
+            return load_run(checkpoint)
+        logger.warning("%s is damaged: going on from an older checkpoint", checkpoint)
+    return None
+
+
 def load_run(checkpoint: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
     """Parts and meta values of a complete checkpoint."""
     meta = json.loads((checkpoint / META_FILE).read_text())
-    parts = {Path(name).stem: load_file(checkpoint / name) for name in meta["sizes"]}
+    parts = {Path(name).stem: load_file(checkpoint / name) for name in meta["files"]}
     return parts, meta
 
 
@@ -120,15 +171,30 @@ class ExponentialAverage:
             1 - decay,
         )
 
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put values back under their names; others stay."""
+        for name, value in tensors.items():
+            self.tensors[name].copy_(value)
+
 
 def _is_complete(path: Path) -> bool:
     try:
-        sizes = json.loads((path / META_FILE).read_text())["sizes"]
-        return all((path / name).stat().st_size == size for name, size in sizes.items())
+        files = json.loads((path / META_FILE).read_text())["files"]
+        return all((path / name).stat().st_size == file["size"] for name, file in files.items())
     except (OSError, ValueError, KeyError):
         return False
 
 
-def _flush(path: Path) -> None:
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Bring a file or the names in a folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,17 +4,22 @@
 --out runs/transformer`. Running the same command again resumes from the newest checkpoint.
 """
 
+import json
 import logging
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from training.config import resolve_precision
+from training.correction import corrupt, nearest_codes
+from training.footprint import Footprint, count_parameters, saved_bytes
 from training.labels_init import (
     continue_from,
     init_label_embeddings,
@@ -33,23 +38,23 @@ from training.objective import (
     drop_each,
     drop_labels,
 )
-from training.optim import MasterWeights, learning_rate_at
+from training.optim import MasterWeights, learning_rate_at, weight_decay_at
 from training.picture_data import PictureData, check_size, load_picture_data
-from training.sheets import save_sheet
+from training.run import Parts, Run
+from training.sheets import sheet_pixels
 from training.state import (
     ExponentialAverage,
-    complete_checkpoints,
-    load_run,
     optimizer_tensors,
     restore_optimizer,
-    save_run,
     step_generator,
 )
-from training.token_cache import load_or_build_token_cache
-from var_core.checkpoints import load_tokenizer, load_transformer
-from var_core.labels import LabelSpace
+from training.token_cache import Views, load_or_build_token_cache
+from var_core.checkpoints import load_tokenizer, load_transformer, outline_network
+from var_core.devices import pick_device
+from var_core.labels import LABELS_FILE, LabelSpace
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
+from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer, init_weights
 
 logger = logging.getLogger(__name__)
@@ -58,34 +63,40 @@ SHEET_WIDTH = 16
 EMOJI_ATTRIBUTES = ["category", "emoji", "style"]
 
 
-class TransformerRun:
-    """One training run: its parts, its place on disk and its steps."""
+class TransformerRun(Run):
+    """Trains the transformer on cached tokens; it never sees the tokenizer."""
+
+    model_name = "transformer"
 
     def __init__(self, config: TransformerTrainConfig) -> None:
-        self.config = config
-        self.folder = Path(config.out)
-        self.accelerator = Accelerator()
+        super().__init__(config, Accelerator())
+        device = self.accelerator.device
         self.data: PictureData = load_picture_data(config.data)
-        self.tokenizer = load_tokenizer(config.tokenizer).eval().requires_grad_(False)
+        self.tokenizer = load_tokenizer(config.tokenizer).requires_grad_(False).to(device)
         check_size(self.data, self.tokenizer)
-        images = torch.tensor(self.data.images).permute(0, 3, 1, 2)
-        self.cache = load_or_build_token_cache(
-            self.folder / "cache", self.tokenizer, images, config.num_views
-        )
+        views = Views(config.num_views, config.flip, all_latents=config.self_correction > 0)
+        with self.accelerator.main_process_first():
+            self.cache = load_or_build_token_cache(
+                self.folder / "cache", self.tokenizer, self.data.images, views
+            )
+        self.neighbours = None
+        if config.self_correction:
+            codes = self.tokenizer.quantizer.code_vectors()
+            self.neighbours = nearest_codes(codes, config.correction_reach)
         self.labels = torch.as_tensor(self.data.labels)
-        self.is_emoji = self.data.attributes == EMOJI_ATTRIBUTES
-        self.has_pairs = self.is_emoji and config.label_pairs
         self.splits = {
             name: torch.as_tensor(rows, dtype=torch.int64)
             for name, rows in self.data.splits.items()
         }
-        precision = resolve_precision(config.mixed_precision, self.accelerator.device)
+        precision = resolve_precision(config.mixed_precision, device)
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.transformer = self.new_transformer().train()
+        self.transformer = self.new_transformer().to(device).train()
+        if config.checkpoint_activations:
+            self.transformer.enable_gradient_checkpointing()
         self.null = torch.tensor(self.transformer.null_labels)
         self.own_rows = None
-        if self.has_pairs:
-            self.own_rows = own_rows(self.transformer.label_maps)
+        if self.transformer.config.label_pairs:
+            self.own_rows = own_rows(self.transformer.label_maps).cpu()
         self.masters = MasterWeights(self.transformer)
         self.average = ExponentialAverage(self.transformer, config.ema_decay)
         nn.Module.to(self.transformer, dtype)  # the masters stay float32
@@ -94,39 +105,24 @@ class TransformerRun:
         self.objective = self.accelerator.prepare(objective)
         if config.compile:
             self.objective.compile()
-        self.step = 0
 
     def new_transformer(self) -> VARTransformer:
         """The network with its starting weights, float32."""
         config = self.config
-        settings = {
-            "sides": list(self.tokenizer.schedule.sides),
-            "vocab_size": self.tokenizer.config.vocab_size,
-            "code_dim": self.tokenizer.config.code_dim,
-            "label_counts": [len(a["values"]) for a in self.data.label_names["attributes"]],
-            "depth": config.depth,
-            "width": config.width,
-            "num_heads": config.num_heads,
-            "mlp_ratio": config.mlp_ratio,
-            "shared_modulation": True,
-            "qk_norm": True,
-        }
-        rows = self.splits["train"]
-        latents, labels = self.cache.latents[rows], self.labels[rows]
-        if (
-            self.is_emoji
-        ):  # label maps and their start need a finer label that implies a coarser one
-            settings["label_map_rank"] = config.label_map_rank
-            settings["label_pairs"] = len(unique_pairs(labels)) if self.has_pairs else 0
-        transformer = VARTransformer(**settings)
+        transformer = VARTransformer(
+            **transformer_settings(config, self.tokenizer.config, self.data)
+        )
         init_weights(transformer, step_generator(config.seed, -1))
-        if self.is_emoji:
+        if is_emoji(self.data):
+            rows = self.splits["train"]
+            latents, labels = self.cache.latents[0, rows], self.labels[rows]
             init_label_embeddings(transformer, latents, labels, CATEGORY, EMOJI, config.label_std)
-        if transformer.label_maps is not None:
-            codebook = self.tokenizer.quantizer.codebook.weight.float()
-            init_label_maps(transformer, codebook, latents, labels, CATEGORY, EMOJI)
+            if transformer.label_maps is not None:
+                codes = self.tokenizer.quantizer.code_vectors().cpu()
+                init_label_maps(transformer, codes, latents, labels, CATEGORY, EMOJI)
         if config.initial:
-            continue_from(transformer, load_transformer(config.initial))
+            trained, trained_names = load_trained(config.initial)
+            continue_from(transformer, trained, label_values(self.data.label_names), trained_names)
         return transformer
 
     def groups(self) -> list[dict]:
@@ -137,96 +133,155 @@ class TransformerRun:
             is_table = "label_embeds" in name or "label_maps.codes" in name
             kind = "table" if is_table else "matrix" if is_matrix else "vector"
             groups[kind].append(master)
-        decay = {"matrix": self.config.weight_decay}
         factor = {"table": self.config.table_rate_factor}
         return [
             {
                 "params": parameters,
-                "weight_decay": decay.get(kind, 0.0),
+                "decays": kind == "matrix",
                 "rate_factor": factor.get(kind, 1.0),
             }
             for kind, parameters in groups.items()
         ]
 
-    def resume(self) -> None:
-        """Continue from the newest complete checkpoint, if there is one."""
-        checkpoints = complete_checkpoints(self.folder)
-        if not checkpoints:
-            return
-        parts, meta = load_run(checkpoints[-1])
-        for name, master in self.masters.named().items():
-            master.data.copy_(parts["weights"][name])
-        self.masters.give_weights()
-        for name, value in parts["average"].items():
-            self.average.tensors[name].copy_(value)
-        restore_optimizer(self.optimizer, parts["optimizer"])
-        self.step = meta["step"]
-        logger.info("resumed at step %d", self.step)
+    def parts(self) -> Parts:
+        """All tensors that the run needs to go on exactly where it is."""
+        return {
+            "weights": self.masters.named(),
+            "average": self.average.tensors,
+            "optimizer": optimizer_tensors(self.optimizer),
+        }
 
-    def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-        """Teacher inputs (B, L - N_1, D), labels (B, 3), pair codes (B,), tokens (B, L)."""
+    def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Put back what `parts` returned.
+
+        Raises:
+            ValueError: if the checkpoint is that of another network.
+        """
+        named, weights = self.masters.named(), parts["weights"]
+        shapes, found = ({k: v.shape for k, v in p.items()} for p in (named, weights))
+        if shapes != found:
+            raise ValueError(f"{self.folder} holds a run of another transformer")
+        for name, master in named.items():
+            master.data.copy_(weights[name])
+        self.masters.give_weights()
+        self.average.restore(parts["average"])
+        restore_optimizer(self.optimizer, parts["optimizer"])
+
+    def batch(self, generator: torch.Generator) -> tuple[Tensor | None, ...]:
+        """A random batch on the run's device.
+
+        Returns:
+            Teacher inputs (B, L - N_1, D), labels (B, A), pair codes (B,) or None, targets (B, L).
+        """
         config = self.config
         train = self.splits["train"]
         rows = train[torch.randint(len(train), (config.batch_size,), generator=generator)]
         view = torch.randint(config.num_views, (config.batch_size,), generator=generator)
         plain = torch.rand(config.batch_size, generator=generator) < config.plain_view_share
-        tokens = self.cache.tokens[torch.where(plain, 0, view), rows].long()
-        drop = drop_labels if self.is_emoji else drop_each
+        view = torch.where(plain, 0, view)
+        drop = drop_labels if is_emoji(self.data) else drop_each
         labels = drop(self.labels[rows], self.null, config, generator)
         pairs = None
         if self.own_rows is not None:
             pairs = borrow_rows(self.own_rows, labels, config.borrow, generator)
-        return self.teacher_inputs(tokens), labels, pairs, tokens
+        device = self.accelerator.device
+        targets = self.cache.tokens[view, rows].long().to(device)
+        if self.neighbours is None:
+            inputs = self.tokenizer.quantizer.teacher_inputs(self.token_maps(targets))
+        else:
+            side = self.tokenizer.schedule.final_side
+            features = self.cache.latents[view, rows].float().unflatten(1, (-1, side, side))
+            inputs, targets = corrupt(
+                self.tokenizer.quantizer,
+                self.token_maps(targets),
+                features.to(device),
+                self.neighbours,
+                config.self_correction,
+                generator,
+            )
+        pairs = None if pairs is None else pairs.to(device)
+        return inputs, labels.to(device), pairs, targets
 
-    @torch.no_grad()
-    def teacher_inputs(self, tokens: Tensor) -> Tensor:
-        """Next-scale inputs of flat tokens: (B, L) -> (B, L - N_1, D)."""
+    def token_maps(self, tokens: Tensor) -> list[Tensor]:
+        """Flat tokens (B, L) as K maps (B, S, S)."""
         schedule = self.tokenizer.schedule
-        token_maps = [
+        return [
             tokens[:, schedule.token_range(index)].unflatten(1, (side, side))
             for index, side in enumerate(schedule.sides)
         ]
-        return self.tokenizer.quantizer.teacher_inputs(token_maps)
 
     def train_step(self) -> dict:
         """One optimiser step; returns the losses."""
         config = self.config
         rate = learning_rate_at(
-            self.step, config.steps, config.learning_rate, config.warmup_steps, config.final_ratio
+            self.step,
+            config.steps,
+            config.learning_rate,
+            config.warmup_steps,
+            config.final_ratio,
+            config.schedule,
+        )
+        decay = weight_decay_at(
+            self.step, config.steps, config.weight_decay, config.final_weight_decay
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
+            group["weight_decay"] = decay if group["decays"] else 0.0
         generator = step_generator(config.seed, self.step, self.accelerator.process_index)
         inputs, labels, pairs, tokens = self.batch(generator)
         factors = branch_factors(config.depth, len(tokens), config.drop_path, generator)
         dtype = self.transformer.dtype
-        loss, entropy = self.objective(inputs.to(dtype), labels, pairs, tokens, factors.to(dtype))
-        self.accelerator.backward(loss)
+        loss, entropy = self.gradients(
+            inputs.to(dtype), labels, pairs, tokens, factors.to(tokens.device, dtype)
+        )
         self.masters.take_gradients()
         norm = torch.nn.utils.clip_grad_norm_(self.masters.masters, config.grad_clip)
-        if torch.isfinite(norm):
+        finite = bool(torch.isfinite(norm))
+        if finite:
             self.optimizer.step()
             self.masters.give_weights()
-        self.step += 1
-        self.average.update(self.masters.named(), self.step)
-        return {
-            "step": self.step,
-            "loss": loss.item(),
-            "entropy": entropy.mean().item(),
-            "rate": rate,
-            "grad_norm": norm.item(),
-        }
+        self.count_step(finite)
+        if finite:
+            self.average.update(self.masters.named(), self.step)
+        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm.item()}
 
-    def averaged_transformer(self) -> VARTransformer:
+    def gradients(
+        self, inputs: Tensor, labels: Tensor, pairs: Tensor | None, tokens: Tensor, factors: Tensor
+    ) -> tuple[float, float]:
+        """Gradients of the mean loss of a batch, its parts in turn; loss and entropy."""
+        count = self.config.accumulate
+        pair_parts = [None] * count if pairs is None else pairs.chunk(count)
+        parts = zip(
+            inputs.chunk(count),
+            labels.chunk(count),
+            pair_parts,
+            tokens.chunk(count),
+            factors.chunk(count, dim=2),
+            strict=True,
+        )
+        total = torch.zeros(2, device=tokens.device)
+        for number, part in enumerate(parts, start=1):
+            is_last = number == count  # processes exchange gradients once
+            with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
+                loss, entropy = self.objective(*part)
+                self.accelerator.backward(loss / count)
+            total += torch.stack((loss.detach(), entropy.mean())) / count
+        loss, entropy = total.tolist()
+        return loss, entropy
+
+    def averaged(self) -> VARTransformer:
         """The network with the averaged weights, float32, in eval mode."""
         transformer = VARTransformer.from_config(self.transformer.config)
         transformer.load_state_dict(self.average.tensors)
-        return transformer.eval()
+        return transformer.to(self.accelerator.device).eval()
 
     @torch.inference_mode()
-    def evaluate(self) -> dict:
-        """Cross-entropy on validation and held-out pictures, plain view, all labels given."""
-        transformer = self.averaged_transformer()
+    def evaluate(self) -> tuple[dict, np.ndarray]:
+        """Cross-entropy on validation and held-out pictures, and a sheet of drawings.
+
+        Plain views, all labels given.
+        """
+        transformer = self.averaged()
         record = {}
         for split in ("validation", "held_out"):
             rows = self.splits[split]
@@ -234,8 +289,9 @@ class TransformerRun:
                 continue
             entropies = []
             for chunk in rows.split(64):
-                tokens = self.cache.tokens[0, chunk].long()
-                logits = transformer(self.teacher_inputs(tokens), self.labels[chunk])
+                tokens = self.cache.tokens[0, chunk].long().to(transformer.device)
+                inputs = self.tokenizer.quantizer.teacher_inputs(self.token_maps(tokens))
+                logits = transformer(inputs, self.labels[chunk].to(transformer.device))
                 entropies.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
             entropy = torch.cat(entropies)
             schedule = transformer.schedule
@@ -244,10 +300,9 @@ class TransformerRun:
                 round(entropy[:, schedule.token_range(index)].mean().item(), 4)
                 for index in range(schedule.num_scales)
             ]
-        self.draw_sheet(transformer)
-        return record
+        return record, self.draw_sheet(transformer)
 
-    def draw_sheet(self, transformer: VARTransformer) -> None:
+    def draw_sheet(self, transformer: VARTransformer) -> np.ndarray:
         """Rows of real and drawn pictures: trained ones, unseen ones, and with open labels."""
         generator = step_generator(self.config.seed, -2)
         unseen_name = "held_out" if len(self.splits["held_out"]) else "validation"
@@ -256,7 +311,7 @@ class TransformerRun:
         trained = train[torch.randperm(len(train), generator=generator)[:width]]
         unseen = unseen[torch.randperm(len(unseen), generator=generator)[:width]]
         opened = self.labels[trained].clone()
-        column = EMOJI if self.is_emoji else -1
+        column = EMOJI if is_emoji(self.data) else -1
         opened[:, column] = self.null[column]
         names = LabelSpace.from_json(self.data.label_names)
         pipeline = VARPipeline(self.tokenizer, transformer, names)
@@ -271,24 +326,111 @@ class TransformerRun:
                 rows.append(images.permute(0, 3, 1, 2).float() / 127.5 - 1)
             generators = generators_from_seeds(range(len(labels)))
             drawn = pipeline(labels.tolist(), generator=generators, output_type="pt").images
-            rows.append(drawn * 2 - 1)
-        save_sheet(self.folder / f"sheet-{self.step:06d}.png", rows)
+            rows.append(drawn.cpu() * 2 - 1)
+        return sheet_pixels(rows)
 
-    def save(self) -> None:
-        """Write a checkpoint and the averaged transformer as a model folder."""
-        parts = {
-            "weights": self.masters.named(),
-            "average": self.average.tensors,
-            "optimizer": optimizer_tensors(self.optimizer),
-        }
-        save_run(self.folder, self.step, parts, {"config": asdict(self.config)})
-        self.averaged_transformer().save_pretrained(self.folder / "transformer")
+
+def is_emoji(data: PictureData) -> bool:
+    """Whether labels are those of the emoji set, where an emoji implies a category."""
+    return data.attributes == EMOJI_ATTRIBUTES
+
+
+def transformer_settings(
+    config: TransformerTrainConfig, tokenizer: Mapping, data: PictureData
+) -> dict:
+    """Settings of the network, from those of the run and of the tokenizer, and from the labels."""
+    settings = {
+        "sides": list(tokenizer["sides"]),
+        "vocab_size": tokenizer["vocab_size"],
+        "code_dim": tokenizer["code_dim"],
+        "label_counts": [len(values) for values in label_values(data.label_names).values()],
+        "depth": config.depth,
+        "width": config.width,
+        "num_heads": config.num_heads,
+        "mlp_ratio": config.mlp_ratio,
+        "shared_modulation": True,
+        "qk_norm": True,
+    }
+    if is_emoji(data):  # label maps need a finer label that implies a coarser one
+        settings["label_map_rank"] = config.label_map_rank
+        if config.label_map_rank and config.label_pairs:
+            labels = torch.as_tensor(data.labels[data.splits["train"]])
+            settings["label_pairs"] = len(unique_pairs(labels))
+    return settings
+
+
+def label_values(label_names: Mapping) -> dict[str, list[str]]:
+    """Values of each attribute, from the content of a labels.json."""
+    return {entry["name"]: list(entry["values"]) for entry in label_names["attributes"]}
+
+
+def load_trained(folder: str) -> tuple[VARTransformer, dict[str, list[str]] | None]:
+    """A trained transformer, and the names of its labels where its model folder tells them.
+
+    Args:
+        folder: of a transformer, or of a whole model with its transformer and labels.json.
+
+    Raises:
+        ValueError: if it is neither, or damaged.
+    """
+    path = Path(folder)
+    if not (path / "transformer").is_dir():
+        names = path.parent / LABELS_FILE
+        return load_transformer(path), _read_names(names) if names.exists() else None
+    return load_transformer(path / "transformer"), _read_names(path / LABELS_FILE)
+
+
+def _read_names(path: Path) -> dict[str, list[str]]:
+    try:
+        return label_values(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no label names: {error}") from error
+
+
+def plan(config: TransformerTrainConfig) -> Footprint:
+    """Size and memory of a run, without doing any of it.
+
+    Raises:
+        ValueError: if settings or data do not do.
+    """
+    data = load_picture_data(config.data)
+    tokenizer = outline_network(config.tokenizer, MultiScaleVQVAE)
+    check_size(data, tokenizer)
+    bf16 = resolve_precision(config.mixed_precision, pick_device()) == "bf16"
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    settings = transformer_settings(config, tokenizer.config, data)
+    with torch.device("meta"):
+        transformer = VARTransformer(**settings)
+        nn.Module.to(transformer, dtype)
+        if config.checkpoint_activations:
+            transformer.enable_gradient_checkpointing()
+        objective = TransformerObjective(transformer, config)
+        size, length = config.batch_size // config.accumulate, transformer.schedule.num_tokens
+        first = transformer.schedule.sides[0] ** 2
+        inputs = torch.empty(size, length - first, tokenizer.config.code_dim, dtype=dtype)
+        labels = torch.zeros(size, len(transformer.null_labels), dtype=torch.int64)
+        tokens = torch.zeros(size, length, dtype=torch.int64)
+        factors = torch.ones(config.depth, 2, size, 1, 1, dtype=dtype)
+    saved = saved_bytes(lambda: objective(inputs, labels, None, tokens, factors)[0], objective)
+    count = count_parameters(transformer)
+    memory = {
+        "weights": count * dtype.itemsize,
+        "float32 weights": 4 * count,
+        "gradients": count * (4 + dtype.itemsize),
+        "AdamW": 8 * count,
+        "averaged weights": 4 * count,
+        "activations": saved,
+        "cached tokens": 4 * config.num_views * len(data.labels) * length,
+    }
+    parts = {name: count_parameters(part) for name, part in transformer.named_children()}
+    parts["positions"] = count - sum(parts.values())
+    return Footprint(parts, memory)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     return train_command(
-        TransformerRun, TransformerTrainConfig, "Train the next-scale transformer.", argv
+        TransformerRun, plan, TransformerTrainConfig, "Train the next-scale transformer.", argv
     )
 
 

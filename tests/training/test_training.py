@@ -8,121 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from training import train_tokenizer, train_transformer
+from tests.training.tiny import TINY_TRANSFORMER, run_tokenizer, run_transformer
+from training import train_transformer
 from training.config import parse_config, resolve_precision
 from training.labels_init import init_label_maps, own_rows
 from training.objective import TransformerTrainConfig, borrow_rows, drop_labels
-from training.perceptual import PerceptualDistance
-from training.state import complete_checkpoints, load_run, save_run, step_generator
-from var_core.checkpoints import load_tokenizer, load_transformer
+from training.state import step_generator
+from var_core.checkpoints import load_transformer
 from var_core.devices import pick_dtype
 from var_core.transformer import VARTransformer
-
-TINY_TOKENIZER = (
-    "--sides 1 2 8 --vocab-size 16 --code-dim 8 --level-channels 32 --stem-patch 8 --batch-size 4 "
-    "--quantize-after 1 --restart-every 2 --warmup-steps 2 --evaluate-every 4 --save-every 2"
-)
-TINY_TRANSFORMER = (
-    "--depth 2 --width 32 --num-heads 2 --batch-size 4 --num-views 2 --warmup-steps 2 "
-    "--evaluate-every 4 --save-every 2 --no-compile"
-)
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Twenty pictures of four emoji in two categories and five styles."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    generator = np.random.default_rng(0)
-    small = generator.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
-    np.save(folder / "images.npy", small.repeat(8, axis=1).repeat(8, axis=2))
-    rows = [
-        {"style": f"s{i % 5}", "key": str(i // 5), "label": f"e{i // 5}", "group": "g",
-         "subgroup": f"c{i // 10}", "tags": []}
-        for i in range(20)
-    ]  # fmt: skip
-    (folder / "rows.json").write_text(json.dumps(rows))
-    splits = {"train": list(range(16)), "validation": [16, 17], "held_out": [18, 19]}
-    (folder / "splits.json").write_text(json.dumps(splits))
-    names = {
-        "attributes": [
-            {"name": "category", "values": ["c0", "c1"]},
-            {"name": "emoji", "values": [f"e{i}" for i in range(4)]},
-            {"name": "style", "values": [f"s{i}" for i in range(5)]},
-        ],
-        "implies": {"emoji": {"category": [0, 0, 1, 1]}},
-        "emoji": {"characters": list("abcd"), "tags": [[]] * 4},
-    }
-    (folder / "labels.json").write_text(json.dumps(names))
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def random_distance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trained perceptual net is no part of the repository; a random one has the same shape."""
-
-    def load(folder: str) -> PerceptualDistance:
-        torch.manual_seed(0)
-        return PerceptualDistance()
-
-    monkeypatch.setattr(train_tokenizer, "load_perceptual", load)
-
-
-def run_tokenizer(data: Path, out: Path, steps: int) -> None:
-    arguments = f"--data {data} --out {out} --steps {steps} --mixed-precision no {TINY_TOKENIZER}"
-    train_tokenizer.main(arguments.split())
-
-
-def run_transformer(data: Path, tokenizer: Path, out: Path, steps: int, *more: str) -> None:
-    arguments = f"--data {data} --tokenizer {tokenizer} --out {out} --steps {steps}"
-    arguments = f"{arguments} --mixed-precision no {TINY_TRANSFORMER}".split()
-    train_transformer.main([*arguments, *more])
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, run_type: type, step: int) -> None:
-    """Let a run die right after a step, as a machine that loses power would."""
-    original = run_type.train_step
-
-    def dying(self: object) -> dict:
-        if self.step == step:
-            raise KeyboardInterrupt
-        return original(self)
-
-    monkeypatch.setattr(run_type, "train_step", dying)
-
-
-def final_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_run(complete_checkpoints(folder)[-1])[0]["weights"]
-
-
-def test_training_resumes_bit_for_bit(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_tokenizer(data, tmp_path / "tok", 4)
-    run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 4)
-    for run_type, name, again in (
-        (
-            train_tokenizer.TokenizerRun,
-            "tok",
-            lambda out: run_tokenizer(data, out, 4),
-        ),
-        (
-            train_transformer.TransformerRun,
-            "var",
-            lambda out: run_transformer(data, tmp_path / "tok" / "tokenizer", out, 4),
-        ),
-    ):
-        out = tmp_path / f"{name}-cut"
-        with monkeypatch.context() as patch:
-            stop_after(patch, run_type, 3)
-            with pytest.raises(KeyboardInterrupt):
-                again(out)
-        again(out)
-        expected = final_weights(tmp_path / name)
-        found = final_weights(out)
-        assert [key for key in expected if not torch.equal(found[key], expected[key])] == []
-    load_tokenizer(tmp_path / "tok" / "tokenizer")
-    load_transformer(tmp_path / "var" / "transformer")
 
 
 def test_a_run_can_go_on_from_trained_weights(data: Path, tmp_path: Path) -> None:
@@ -223,35 +117,6 @@ def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
         assert last < first
     start = json.loads((tmp_path / "var" / "log.jsonl").read_text().splitlines()[0])
     assert start["entropy"] < np.log(16) * 1.05
-
-
-def test_a_half_written_checkpoint_is_not_used(tmp_path: Path) -> None:
-    for step in (1, 2):
-        save_run(tmp_path, step, {"weights": {"a": torch.full((3,), float(step))}}, {})
-    (tmp_path / "step-00000002" / "weights.safetensors").write_bytes(b"half")
-    (tmp_path / ".saving-step-00000003").mkdir()
-    newest = complete_checkpoints(tmp_path)[-1]
-    assert load_run(newest)[1]["step"] == 1
-
-
-def test_old_checkpoints_go_only_after_the_new_one_is_there(tmp_path: Path) -> None:
-    for step in (1, 2, 3):
-        save_run(tmp_path, step, {"weights": {"a": torch.zeros(1)}}, {})
-    assert [path.name for path in complete_checkpoints(tmp_path)] == [
-        "step-00000002",
-        "step-00000003",
-    ]
-
-
-def test_steps_are_seeded_apart() -> None:
-    draws = {
-        (seed, step, rank): torch.rand(1, generator=step_generator(seed, step, rank)).item()
-        for seed in (0, 1)
-        for step in (0, 1)
-        for rank in (0, 1)
-    }
-    assert len(set(draws.values())) == 8
-    assert draws[0, 1, 0] == torch.rand(1, generator=step_generator(0, 1, 0)).item()
 
 
 def test_labels_are_dropped_but_never_a_category_beside_its_emoji() -> None:

@@ -1,0 +1,49 @@
+"""Tiny settings for both trainers, and what their runs leave behind."""
+
+from pathlib import Path
+
+import torch
+
+from training import train_tokenizer, train_transformer
+from training.state import load_newest
+
+TINY_TOKENIZER = (
+    "--sides 1 2 8 --vocab-size 16 --code-dim 8 --level-channels 32 --stem-patch 8 --batch-size 4 "
+    "--quantize-after 1 --restart-every 2 --warmup-steps 2 --evaluate-every 4 --save-every 2"
+)
+TINY_TRANSFORMER = (
+    "--depth 2 --width 32 --num-heads 2 --batch-size 4 --num-views 2 --warmup-steps 2 "
+    "--evaluate-every 4 --save-every 2 --no-compile"
+)
+
+
+def tokenizer_arguments(data: Path, out: Path, steps: int) -> list[str]:
+    common = f"--data {data} --out {out} --steps {steps} --nets none --mixed-precision no"
+    return f"{common} {TINY_TOKENIZER}".split()
+
+
+def transformer_arguments(data: Path, tokenizer: Path, out: Path, steps: int) -> list[str]:
+    common = f"--data {data} --tokenizer {tokenizer} --out {out} --steps {steps}"
+    return f"{common} --mixed-precision no {TINY_TRANSFORMER}".split()
+
+
+def run_tokenizer(data: Path, out: Path, steps: int, *more: str) -> int:
+    return train_tokenizer.main([*tokenizer_arguments(data, out, steps), *more])
+
+
+def run_transformer(data: Path, tokenizer: Path, out: Path, steps: int, *more: str) -> int:
+    return train_transformer.main([*transformer_arguments(data, tokenizer, out, steps), *more])
+
+
+def final_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of the newest checkpoint, of all its parts."""
+    parts, _ = load_newest(folder)
+    return {f"{part}.{key}": value for part, found in parts.items() for key, value in found.items()}
+
+
+def different(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> list[str]:
+    """Names whose values are not the same to the last bit, in either."""
+    names = ours.keys() | theirs.keys()
+    return [
+        n for n in names if n not in ours or n not in theirs or not torch.equal(ours[n], theirs[n])
+    ]

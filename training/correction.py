@@ -1,0 +1,70 @@
+"""Self-correction: inputs with mistakes in them, and targets that put them right."""
+
+import torch
+from torch import Generator, Tensor
+
+from var_core.tokenizer import MultiScaleQuantizer
+
+CODES_AT_ONCE = 1024
+
+
+@torch.no_grad()
+def nearest_codes(code_vectors: Tensor, count: int) -> Tensor:
+    """The codes most like each code, itself excluded: (V, D) -> (V, min(count, V - 1)) int64."""
+    count = min(count, len(code_vectors) - 1)
+    rows = []
+    for start in range(0, len(code_vectors), CODES_AT_ONCE):
+        part = code_vectors[start : start + CODES_AT_ONCE]
+        distances = torch.cdist(part, code_vectors)
+        distances[torch.arange(len(part)), torch.arange(start, start + len(part))] = torch.inf
+        rows.append(distances.topk(count, largest=False).indices)
+    return torch.cat(rows)
+
+
+@torch.no_grad()
+def corrupt(
+    quantizer: MultiScaleQuantizer,
+    token_maps: list[Tensor],
+    features: Tensor,
+    neighbours: Tensor,
+    strength: float,
+    generator: Generator,
+) -> tuple[Tensor, Tensor]:
+    """Teacher inputs with mistakes, and tokens re-quantised from the running latent with them.
+
+    Each picture has a chance of mistakes of its own, uniform from 0 to `strength`; a mistake is a
+    code near the right one. What a mistake spoils, finer scales are taught to mend (the idea of
+    arXiv 2412.04431, section 3.3, for any codebook).
+
+    Args:
+        quantizer: of the tokenizer.
+        token_maps: of the pictures, K tensors (B, S, S) int64.
+        features: of the same pictures before quantization, (B, D, H, W).
+        neighbours: (V, N) int64, codes that may stand in for each (see `nearest_codes`).
+        strength: largest chance of a mistake, in [0, 1].
+        generator: source of randomness, on the CPU.
+
+    Returns:
+        Next-scale inputs of scales 2 to K, (B, L - N_1, D), and targets, (B, L) int64. Where a
+        picture has had no mistake so far, the targets are its own tokens.
+    """
+    size = len(features)
+    device = features.device
+    chance = torch.rand(size, 1, 1, generator=generator) * strength
+    latent = quantizer.empty_latent(size)
+    is_clean = torch.ones(size, 1, 1, dtype=torch.bool, device=device)
+    inputs, targets = [], []
+    last = quantizer.schedule.num_scales - 1
+    for scale_index, own in enumerate(token_maps):
+        residual = quantizer.pool(features.float() - latent, scale_index)
+        target = torch.where(is_clean, own, quantizer.nearest_tokens(residual))
+        targets.append(target.flatten(1))
+        if scale_index == last:
+            break
+        wrong = (torch.rand(own.shape, generator=generator) < chance).to(device)
+        picked = torch.randint(neighbours.shape[1], own.shape, generator=generator).to(device)
+        shown = torch.where(wrong, neighbours[target, picked], target)
+        is_clean = is_clean & ~wrong.flatten(1).any(dim=1).view(-1, 1, 1)
+        latent = quantizer.add_scale(latent, quantizer.embed(shown), scale_index)
+        inputs.append(quantizer.next_input(latent, scale_index + 1))
+    return torch.cat(inputs, dim=1), torch.cat(targets, dim=1)
