@@ -21,6 +21,7 @@ from training.config import EXIT_BAD_INPUT, parse_config
 from training.footprint import Footprint
 from training.run import Run
 from training.state import SaveError
+from var_core.devices import pick_device
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,10 @@ def train_command(
             return _fail(str(error), EXIT_BAD_INPUT)
         return 0
     lock = FileLock(Path(config.out) / ".lock")
+    # without the hint, processes that torchrun starts on CPUs would not know of each other
+    processes = PartialState(cpu=pick_device().type == "cpu")
     try:
-        if PartialState().is_main_process:
+        if processes.is_main_process:
             Path(config.out).mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         with stop_signals() as stop:
@@ -112,7 +115,7 @@ def train_command(
         return _fail(str(error), EXIT_NOT_FINITE)
     finally:
         lock.release()
-        PartialState().destroy_process_group()
+        processes.destroy_process_group()
     return 0
 
 
@@ -164,6 +167,7 @@ class Journal:
 
     def __enter__(self) -> "Journal":
         run = self.run
+        self.folder.mkdir(parents=True, exist_ok=True)
         _forget_after(self.folder / "log.jsonl", run.step)
         self.log = (self.folder / "log.jsonl").open("a")
         self.board = SummaryWriter(self.folder / "tensorboard", purge_step=run.step + 1)

@@ -58,6 +58,7 @@ class TokenizerRun(Run):
         super().__init__(
             config,
             Accelerator(
+                cpu=pick_device().type == "cpu",
                 mixed_precision=resolve_precision(config.mixed_precision, pick_device()),
                 # the quantizer has no gradient until codes are used
                 kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],

@@ -69,7 +69,7 @@ class TransformerRun(Run):
     model_name = "transformer"
 
     def __init__(self, config: TransformerTrainConfig) -> None:
-        super().__init__(config, Accelerator())
+        super().__init__(config, Accelerator(cpu=pick_device().type == "cpu"))
         device = self.accelerator.device
         self.data: PictureData = load_picture_data(config.data)
         self.tokenizer = load_tokenizer(config.tokenizer).requires_grad_(False).to(device)

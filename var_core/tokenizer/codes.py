@@ -102,9 +102,9 @@ class BinarySphericalQuantizer(MultiScaleQuantizer):
         losses = []
         for scale_index, latent in enumerate(latents):
             residual = F.normalize(self.pool(features - latent.detach(), scale_index), dim=1)
-            chance = torch.sigmoid(2 * SHARPNESS * residual)  # of a bit to be set
-            overall = chance.mean(dim=(0, 2, 3))
-            losses.append(_bit_entropy(chance).mean() - _bit_entropy(overall).mean())
+            scores = 2 * SHARPNESS * residual  # logits of a bit to be set
+            overall = torch.sigmoid(scores).mean(dim=(0, 2, 3)).clamp(1e-6, 1 - 1e-6)
+            losses.append(_bit_entropy(scores).mean() - _bit_entropy(overall.logit()).mean())
         return torch.stack(losses).mean()
 
 
@@ -114,6 +114,6 @@ QUANTIZERS: dict[str, type[MultiScaleQuantizer]] = {
 }
 
 
-def _bit_entropy(chance: Tensor) -> Tensor:
-    """Entropy of bits that are set with a chance, in nats."""
-    return -(torch.xlogy(chance, chance) + torch.xlogy(1 - chance, 1 - chance))
+def _bit_entropy(scores: Tensor) -> Tensor:
+    """Entropy of bits in nats, from their logits; its gradient is finite where they are sure."""
+    return F.softplus(scores) - scores * torch.sigmoid(scores)
