@@ -86,6 +86,9 @@ class TransformerTrainConfig:
     evaluate_every: int = 500
     mixed_precision: str = field(default="auto", metadata={"help": PRECISION_HELP})
     compile: bool = True
+    shard: bool = field(
+        default=False, metadata={"help": "FSDP2: every process keeps a part of the weights only"}
+    )
     checkpoint_activations: bool = field(
         default=False, metadata={"help": "less memory: blocks run again for their gradient"}
     )

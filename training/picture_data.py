@@ -69,6 +69,11 @@ def load_picture_data(folder: str | Path) -> PictureData:
     return PictureData(images, labels, splits, label_names)
 
 
+def evenly(rows: Sequence[int], limit: int) -> Sequence[int]:
+    """At most `limit` rows, evenly spread; which ones depends on nothing else."""
+    return rows[:: -(-len(rows) // limit)] if len(rows) > limit else rows
+
+
 def check_size(data: PictureData, tokenizer: MultiScaleVQVAE) -> None:
     """Whether pictures have the size that a tokenizer encodes.
 

@@ -15,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from training.sharding import spread_like
+
 logger = logging.getLogger(__name__)
 
 META_FILE = "meta.json"
@@ -47,11 +49,12 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` returned."""
+    """Put back what `optimizer_tensors` returned, or its tensors made whole."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
+        state.setdefault(int(index), {})[name] = spread_like(value, parameters[int(index)])
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
@@ -175,7 +178,7 @@ class ExponentialAverage:
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Put values back under their names; others stay."""
         for name, value in tensors.items():
-            self.tensors[name].copy_(value)
+            self.tensors[name].copy_(spread_like(value, self.tensors[name]))
 
 
 def _is_complete(path: Path) -> bool:

@@ -27,8 +27,8 @@ from training.footprint import Footprint, count_parameters, saved_bytes
 from training.loop import train_command
 from training.optim import learning_rate_at, parameter_groups
 from training.perceptual import PerceptualDistance, load_perceptual
-from training.picture_data import check_size, load_picture_data
-from training.run import Parts, Run
+from training.picture_data import check_size, evenly, load_picture_data
+from training.run import MAX_EVALUATED, Parts, Run
 from training.sheets import sheet_pixels
 from training.state import (
     ExponentialAverage,
@@ -66,7 +66,8 @@ class TokenizerRun(Run):
         )
         data = load_picture_data(config.data)
         self.train_images = torch.as_tensor(data.images[data.splits["train"]])
-        self.validation_images = to_tensor(data.images[data.splits["validation"]])
+        rows = evenly(data.splits["validation"], MAX_EVALUATED)
+        self.validation_images = to_tensor(data.images[rows])
         self.tokenizer = new_tokenizer(config).train()
         choose_trained(self.tokenizer, config)
         check_size(data, self.tokenizer)

@@ -39,8 +39,9 @@ from training.objective import (
     drop_labels,
 )
 from training.optim import MasterWeights, learning_rate_at, weight_decay_at
-from training.picture_data import PictureData, check_size, load_picture_data
-from training.run import Parts, Run
+from training.picture_data import PictureData, check_size, evenly, load_picture_data
+from training.run import MAX_EVALUATED, Parts, Run
+from training.sharding import ShardedWeights, gather, spread_like, whole_norm
 from training.sheets import sheet_pixels
 from training.state import (
     ExponentialAverage,
@@ -97,12 +98,16 @@ class TransformerRun(Run):
         self.own_rows = None
         if self.transformer.config.label_pairs:
             self.own_rows = own_rows(self.transformer.label_maps).cpu()
-        self.masters = MasterWeights(self.transformer)
-        self.average = ExponentialAverage(self.transformer, config.ema_decay)
-        nn.Module.to(self.transformer, dtype)  # the masters stay float32
         objective = TransformerObjective(self.transformer, config)
+        if config.shard:
+            self.masters = ShardedWeights(objective, self.accelerator.num_processes, dtype)
+        else:
+            self.masters = MasterWeights(self.transformer)
+        self.average = ExponentialAverage(self.transformer, config.ema_decay)
         self.optimizer = torch.optim.AdamW(self.groups(), betas=(0.9, 0.95), fused=True)
-        self.objective = self.accelerator.prepare(objective)
+        self.dtype = torch.float32 if config.shard else dtype
+        nn.Module.to(self.transformer, self.dtype)  # the masters stay float32
+        self.objective = objective if config.shard else self.accelerator.prepare(objective)
         if config.compile:
             self.objective.compile()
 
@@ -146,9 +151,9 @@ class TransformerRun(Run):
     def parts(self) -> Parts:
         """All tensors that the run needs to go on exactly where it is."""
         return {
-            "weights": self.masters.named(),
-            "average": self.average.tensors,
-            "optimizer": optimizer_tensors(self.optimizer),
+            "weights": gather(self.masters.named()),
+            "average": gather(self.average.tensors),
+            "optimizer": gather(optimizer_tensors(self.optimizer)),
         }
 
     def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
@@ -162,7 +167,7 @@ class TransformerRun(Run):
         if shapes != found:
             raise ValueError(f"{self.folder} holds a run of another transformer")
         for name, master in named.items():
-            master.data.copy_(weights[name])
+            master.data.copy_(spread_like(weights[name], master))
         self.masters.give_weights()
         self.average.restore(parts["average"])
         restore_optimizer(self.optimizer, parts["optimizer"])
@@ -230,12 +235,11 @@ class TransformerRun(Run):
         generator = step_generator(config.seed, self.step, self.accelerator.process_index)
         inputs, labels, pairs, tokens = self.batch(generator)
         factors = branch_factors(config.depth, len(tokens), config.drop_path, generator)
-        dtype = self.transformer.dtype
         loss, entropy = self.gradients(
-            inputs.to(dtype), labels, pairs, tokens, factors.to(tokens.device, dtype)
+            inputs.to(self.dtype), labels, pairs, tokens, factors.to(tokens.device, self.dtype)
         )
         self.masters.take_gradients()
-        norm = torch.nn.utils.clip_grad_norm_(self.masters.masters, config.grad_clip)
+        norm = whole_norm(self.masters.masters, config.grad_clip)
         finite = bool(torch.isfinite(norm))
         if finite:
             self.optimizer.step()
@@ -250,6 +254,7 @@ class TransformerRun(Run):
     ) -> tuple[float, float]:
         """Gradients of the mean loss of a batch, its parts in turn; loss and entropy."""
         count = self.config.accumulate
+        self.optimizer.zero_grad()
         pair_parts = [None] * count if pairs is None else pairs.chunk(count)
         parts = zip(
             inputs.chunk(count),
@@ -272,7 +277,7 @@ class TransformerRun(Run):
     def averaged(self) -> VARTransformer:
         """The network with the averaged weights, float32, in eval mode."""
         transformer = VARTransformer.from_config(self.transformer.config)
-        transformer.load_state_dict(self.average.tensors)
+        transformer.load_state_dict(gather(self.average.tensors))
         return transformer.to(self.accelerator.device).eval()
 
     @torch.inference_mode()
@@ -284,7 +289,7 @@ class TransformerRun(Run):
         transformer = self.averaged()
         record = {}
         for split in ("validation", "held_out"):
-            rows = self.splits[split]
+            rows = evenly(self.splits[split], MAX_EVALUATED)
             if not len(rows):
                 continue
             entropies = []

@@ -1,6 +1,7 @@
 """Two processes train as one, and none of them is left alone."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) -> None:
-    """Stopped at every step of two epochs; NaN in one process is skipped by both."""
+    """Stopped at every step of two epochs; NaN in one is skipped by both; shards are as whole."""
     command = [*TORCHRUN, "-m", "tests.training.two_processes", data, tmp_path]
     done = subprocess.run(
         command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=280
@@ -28,6 +29,9 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
     assert "tokenizer: 4/4 equal" in done.stdout
     assert "transformer: 4/4 equal" in done.stdout
     assert "poison: skipped 1, same True, finite True" in done.stdout
+    gap, kept = re.search(r"shards: gap (\S+), kept (\S+)", done.stdout).groups()
+    assert float(gap) < 1e-5
+    assert 0.45 < float(kept) < 0.55
 
 
 @pytest.mark.slow
