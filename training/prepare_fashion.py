@@ -6,7 +6,6 @@
 
 import gzip
 import hashlib
-import json
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from training.config import EXIT_BAD_INPUT, parse_config
+from training.prepared_set import LabelColumn, save_set
 
 PACKAGE = "dataset-fashion-mnist"
 SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"
@@ -78,16 +78,11 @@ def write_set(place: Path, out: Path) -> int:
         pictures.append(np.pad(images, ((0, 0), (PADDING,) * 2, (PADDING,) * 2)))
         labels.append(read_idx(place / f"{part}-labels-idx1-ubyte.gz", LABELS_MAGIC))
         counts.append(len(images))
-    grey = np.concatenate(pictures)
-    out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "images.npy", np.repeat(grey[..., None], 3, axis=3))
-    rows = [{"class": CLASSES[label]} for label in np.concatenate(labels)]
-    train = list(range(counts[0]))
-    splits = {"train": train, "validation": list(range(len(train), len(rows))), "held_out": []}
-    names = {"attributes": [{"name": "class", "values": list(CLASSES)}], "implies": {}}
-    for name, content in (("rows", rows), ("splits", splits), ("labels", names)):
-        (out / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-    return len(rows)
+    images = np.repeat(np.concatenate(pictures)[..., None], 3, axis=3)
+    names = [CLASSES[label] for label in np.concatenate(labels)]
+    validation = range(counts[0], len(images))
+    save_set(out, images, [LabelColumn("class", CLASSES, names)], validation)
+    return len(images)
 
 
 def prepare(config: FashionConfig) -> int:

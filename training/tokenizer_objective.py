@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 from training.config import PRECISION_HELP
 from training.discriminator import PatchDiscriminator, adaptive_weight, augment_alike
 from training.perceptual import PerceptualDistance
+from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE, Quantization
 from var_core.tokenizer.vqvae import straight_through
 
@@ -123,9 +124,10 @@ class TokenizerObjective(nn.Module):
         with torch.set_grad_enabled(not config.decoder_only):
             features = tokenizer.encode_features(images)
             quantization, latent = None, features
+            is_whole = torch.ones(len(images), dtype=torch.bool)
             code_losses = dict.fromkeys(("quantizer", "entropy"), features.new_zeros(()))
             if with_quantizer:
-                quantization, code_losses, latent = self.quantize(features, generator)
+                quantization, code_losses, latent, is_whole = self.quantize(features, generator)
         rebuilt = tokenizer.decode_unclamped(spoil(latent, config.latent_noise, generator))
         losses = {
             "l1": F.l1_loss(rebuilt, images),
@@ -133,16 +135,18 @@ class TokenizerObjective(nn.Module):
             "perceptual": features.new_zeros(()),
             **code_losses,
         }
-        if self.perceptual is not None:
-            losses["perceptual"] = self.perceptual(rebuilt, images).float().mean()
+        if self.perceptual is not None and is_whole.any():
+            # what coarse scales leave open shall be blurred, not made up
+            losses["perceptual"] = self.perceptual(rebuilt[is_whole], images[is_whole]).mean()
         reconstruction = (
             config.l1_weight * losses["l1"]
             + config.l2_weight * losses["l2"]
             + config.perceptual_weight * losses["perceptual"]
         )
         total = reconstruction + losses["quantizer"] + config.entropy_weight * losses["entropy"]
-        if adversary is not None:
-            losses["adversarial"] = -adversary(augment_alike(rebuilt, generator)).mean()
+        if adversary is not None and is_whole.any():
+            judged = adversary(augment_alike(rebuilt[is_whole], generator))
+            losses["adversarial"] = -judged.mean()
             factor = adaptive_weight(
                 reconstruction, losses["adversarial"], tokenizer.decoder.conv_out.weight
             )
@@ -152,8 +156,12 @@ class TokenizerObjective(nn.Module):
 
     def quantize(
         self, features: Tensor, generator: Generator
-    ) -> tuple[Quantization, dict[str, Tensor], Tensor]:
-        """Features (B, D, H, W) by their codes, in float32, with the losses of the codes."""
+    ) -> tuple[Quantization, dict[str, Tensor], Tensor, Tensor]:
+        """Features (B, D, H, W) by their codes, in float32, with the losses of the codes.
+
+        Returns:
+            The quantization, losses by name, what is decoded, and which pictures have all scales.
+        """
         config, quantizer = self.config, self.tokenizer.quantizer
         with torch.autocast("cuda" if features.is_cuda else "cpu", enabled=False):
             quantization = quantizer.encode(features)
@@ -161,16 +169,17 @@ class TokenizerObjective(nn.Module):
                 "quantizer": quantizer.commitment_loss(features, quantization, config.commitment),
                 "entropy": quantizer.entropy_loss(features, quantization),
             }
-            latent = drop_scales(quantization.latents, config.scale_dropout, generator)
-            return quantization, losses, straight_through(features, latent)
+            stops = drop_scales(len(features), quantizer.schedule, config.scale_dropout, generator)
+            latent = torch.stack(quantization.latents)[stops, torch.arange(len(stops))]
+            is_whole = stops == quantizer.schedule.num_scales - 1
+            return quantization, losses, straight_through(features, latent), is_whole
 
 
-def drop_scales(latents: list[Tensor], chance: float, generator: Generator) -> Tensor:
-    """Final latents, some pictures stopping at a random coarser scale: K of (B, D, H, W) -> one."""
-    size, last = len(latents[0]), len(latents) - 1
+def drop_scales(size: int, schedule: ScaleSchedule, chance: float, generator: Generator) -> Tensor:
+    """The last scale that each picture is decoded from, (size,) int64; a coarser one by chance."""
     draws = torch.rand(2, size, generator=generator)
-    stops = torch.where(draws[0] < chance, (draws[1] * last).long(), last)
-    return torch.stack(latents)[stops, torch.arange(size)]
+    last = schedule.num_scales - 1
+    return torch.where(draws[0] < chance, (draws[1] * last).long(), last)
 
 
 def spoil(latent: Tensor, amount: float, generator: Generator) -> Tensor:

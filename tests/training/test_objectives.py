@@ -34,6 +34,7 @@ from training.state import step_generator
 from training.token_cache import Views, load_or_build_token_cache
 from training.tokenizer_objective import drop_scales, spoil
 from var_core.checkpoints import load_tokenizer
+from var_core.scales import ScaleSchedule
 from var_core.tokenizer import BinarySphericalQuantizer, MultiScaleVQVAE
 
 SIDE = 16
@@ -98,11 +99,11 @@ def test_noise_on_latents_has_at_most_the_asked_strength() -> None:
 
 
 def test_scales_are_dropped_as_often_as_asked() -> None:
-    latents = [torch.full((1000, 1, 1, 1), float(index)) for index in range(4)]
-    stops = drop_scales(latents, 0.4, step_generator(0, 0)).flatten()
+    schedule = ScaleSchedule((1, 2, 3, 4))
+    stops = drop_scales(1000, schedule, 0.4, step_generator(0, 0))
     assert 0.55 < (stops == 3).float().mean() < 0.65
-    assert set(stops.tolist()) == {0.0, 1.0, 2.0, 3.0}
-    assert (drop_scales(latents, 0.0, step_generator(0, 0)) == 3).all()
+    assert set(stops.tolist()) == {0, 1, 2, 3}
+    assert (drop_scales(1000, schedule, 0.0, step_generator(0, 0)) == 3).all()
 
 
 def test_a_mistake_is_one_of_the_codes_nearest_to_the_right_one() -> None:

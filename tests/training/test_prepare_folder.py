@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.training.test_training import TINY_TOKENIZER, TINY_TRANSFORMER
+from tests.training.tiny import TINY_TOKENIZER, TINY_TRANSFORMER
 from training import export, prepare_folder, train_tokenizer, train_transformer
 from training.picture_data import load_picture_data
 from var_core import VARPipeline, generators_from_seeds
@@ -79,6 +79,25 @@ def test_damaged_pictures_are_replaced_and_many_stop_it(
     assert prepare(photos, tmp_path / "other") == 2
     assert "2 of 160 pictures cannot be read" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_a_damaged_picture_takes_the_class_and_the_split_of_its_neighbour(
+    photos: Path, tmp_path: Path
+) -> None:
+    for index in range(140):
+        Image.new("RGB", (64, 64), (0, index, 0)).save(photos / "plum" / f"z{index:03d}.png")
+    prepare(photos, tmp_path / "before", "--validation", "0.2")
+    kept = set(load_picture_data(tmp_path / "before").splits["validation"])
+    last_apple = 19
+    alone = next(row for row in kept if row > 60 and row + 1 not in kept)
+    files = sorted(path for path in photos.rglob("*.*") if path.suffix != ".txt")
+    for row in (last_apple, alone):
+        files[row].write_bytes(b"broken")
+    prepare(photos, tmp_path / "after", "--validation", "0.2")
+    data = load_picture_data(tmp_path / "after")
+    assert np.array_equal(data.images[last_apple], data.images[20])
+    assert data.labels[last_apple] == data.labels[20] == CLASSES.index("pear")
+    assert alone in data.splits["train"] and alone + 1 in data.splits["train"]
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,17 @@ from var_core.transformer.backends import (
 
 BLOCK_CAUSAL_BACKENDS = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
 CUDA_ONLY = ("flex", "xformers")
+FEW_TOKENS = 128  # so many go through one masked call: more calls cost more than they leave out
 
 
 class BlockCausal:
     """Block-causal attention (arXiv 2404.02905, section 3.2) by one of several equal kernels.
 
     `math` and `sdpa` score all pairs and mask what is not seen. The others score less: `prefix`
-    takes the scales in turn, each with the keys up to its own end and without a mask (62 % of the
-    pairs at 680 tokens); `flex` leaves out tiles of 128 x 128 pairs that nobody sees; `xformers`
-    is `prefix` in one call, on copies of the keys. An argument of the teacher-forced passes in
-    place of a mask; it keeps nothing between calls.
+    takes the scales in turn, each with the keys up to its own end (62 % of the pairs at 680
+    tokens), the coarsest ones together; `flex` leaves out tiles of 128 x 128 pairs that nobody
+    sees; `xformers` takes all scales in one call, each with a copy of its keys. An argument of
+    the teacher-forced passes in place of a mask; it keeps nothing between calls.
 
     Args:
         schedule: the pyramid; that of the first k scales for a pass over these alone.
@@ -45,12 +46,8 @@ class BlockCausal:
     ) -> None:
         self.backend = select_block_causal(device, backend)
         self.sizes = tuple(side * side for side in schedule.sides)
-        self.mask: Tensor | None = None  # (L, L) bool
-        self.tiles: BlockMask | None = None
-        if self.backend in ("math", "sdpa"):
-            self.mask = block_causal_mask(schedule).to(device)
-        elif self.backend == "flex":
-            self.tiles = visible_tiles(schedule, device)
+        self.mask = block_causal_mask(schedule).to(device)
+        self.tiles = visible_tiles(schedule, device) if self.backend == "flex" else None
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
         """softmax(scale * q kT) v over what each token sees: (B, h, L, d) each -> (B, h, L, d).
@@ -61,8 +58,7 @@ class BlockCausal:
         if q.shape[2] != sum(self.sizes):
             raise ValueError(f"the pyramid has {sum(self.sizes)} tokens, {q.shape[2]} were given")
         if self.backend == "prefix":
-            kernel = "sdpa" if q.device.type == "cuda" else "math"  # measured on the CPU
-            return prefix_attention(q, k, v, scale, self.sizes, kernel)
+            return prefix_attention(q, k, v, scale, self.sizes, self.mask)
         if self.backend == "flex":
             compiling = torch.compiler.is_compiling()
             kernel = flex_attention if compiling else _compiled_flex_attention()
@@ -91,12 +87,13 @@ def select_block_causal(device: torch.device, backend: str = "auto") -> str:
 
 
 def prefix_attention(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, sizes: Sequence[int], kernel: str
+    q: Tensor, k: Tensor, v: Tensor, scale: float, sizes: Sequence[int], mask: Tensor
 ) -> Tensor:
-    """One call per scale, its queries against the keys up to its end: (B, h, L, d) likewise.
+    """One call per scale, its queries against the keys up to its end.
 
     From fine to coarse, on keys that shrink by a scale each time: their gradient then grows by a
-    scale each time, instead of being padded to L tokens once per scale.
+    scale each time, instead of being padded to L tokens once per scale. The coarsest scales go
+    together under the mask, as far as they have `FEW_TOKENS`.
 
     Args:
         q: queries, (B, h, L, d).
@@ -104,13 +101,24 @@ def prefix_attention(
         v: values, likewise.
         scale: factor on the scores.
         sizes: tokens of each scale, coarse to fine, L in all.
-        kernel: a backend of `attention`.
+        mask: (L, L) bool, True where attending is allowed.
+
+    Returns:
+        (B, h, L, d) in the dtype of `q`.
     """
+    # without AMX, bf16 through SDPA takes twice as long as by the plain formula
+    is_plain = q.dtype == torch.bfloat16 and q.device.type != "cuda"
+    kernel = "math" if is_plain else "sdpa"
     parts = []
-    for queries in reversed(q.split(sizes, dim=2)):
-        parts.append(attention(queries, k, v, scale, None, kernel))
-        rest = k.shape[2] - queries.shape[2]
-        k, v = k[:, :, :rest], v[:, :, :rest]
+    end = sum(sizes)
+    for size in reversed(sizes):
+        if end <= FEW_TOKENS:
+            break
+        parts.append(attention(q[:, :, end - size : end], k, v, scale, None, kernel))
+        end -= size
+        k, v = k[:, :, :end], v[:, :, :end]
+    if end:
+        parts.append(attention(q[:, :, :end], k, v, scale, mask[:end, :end], kernel))
     return torch.cat(parts[::-1], dim=2)
 
 
