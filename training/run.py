@@ -16,7 +16,7 @@ from training.state import load_newest, save_model, save_run
 
 logger = logging.getLogger(__name__)
 
-MAX_EVALUATED = 2048  # pictures, of larger validation sets an even choice
+MAX_EVALUATED = 1024  # pictures, of larger validation sets an even choice
 
 Parts = dict[str, dict[str, Tensor]]
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -110,16 +111,19 @@ def prefix_attention(
     is_plain = q.dtype == torch.bfloat16 and q.device.type != "cuda"
     kernel = "math" if is_plain else "sdpa"
     parts = []
-    end = sum(sizes)
-    for size in reversed(sizes):
-        if end <= FEW_TOKENS:
-            break
-        parts.append(attention(q[:, :, end - size : end], k, v, scale, None, kernel))
-        end -= size
-        k, v = k[:, :, :end], v[:, :, :end]
-    if end:
-        parts.append(attention(q[:, :, :end], k, v, scale, mask[:end, :end], kernel))
+    for queries in reversed(q.split(call_sizes(sizes), dim=2)):
+        end = k.shape[2]
+        rest = end - queries.shape[2]
+        sees = mask[:end, :end] if rest == 0 else None
+        parts.append(attention(queries, k, v, scale, sees, kernel))
+        k, v = k[:, :, :rest], v[:, :, :rest]
     return torch.cat(parts[::-1], dim=2)
+
+
+def call_sizes(sizes: Sequence[int]) -> list[int]:
+    """Queries of each call: the scales that have `FEW_TOKENS` together, then one by one."""
+    together = max(1, sum(end <= FEW_TOKENS for end in accumulate(sizes)))
+    return [sum(sizes[:together]), *sizes[together:]]
 
 
 def visible_tiles(schedule: ScaleSchedule, device: torch.device) -> BlockMask:
@@ -141,8 +145,7 @@ def _compiled_flex_attention() -> Callable[..., Tensor]:
 
 def row_lengths(sizes: Sequence[int], batch_size: int) -> tuple[list[int], list[int]]:
     """Queries, and keys seen, of every scale of every image, in the order of `lay_rows`."""
-    ends = [sum(sizes[: index + 1]) for index in range(len(sizes))]
-    return list(sizes) * batch_size, ends * batch_size
+    return list(sizes) * batch_size, list(accumulate(sizes)) * batch_size
 
 
 def lay_rows(q: Tensor, k: Tensor, v: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
