@@ -92,7 +92,10 @@ class TransformerTrainConfig:
     checkpoint_activations: bool = field(
         default=False, metadata={"help": "less memory: blocks run again for their gradient"}
     )
-    attention: str = field(default="math", metadata={"help": "attention kernel"})
+    attention: str = field(
+        default="auto",
+        metadata={"help": "auto, prefix, math, sdpa, on CUDA also flex and xformers"},
+    )
     seed: int = 0
     dry_run: bool = field(
         default=False, metadata={"help": "print settings, sizes and memory, and stop"}
