@@ -137,7 +137,7 @@ def continue_from(
 
     Args:
         transformer: changed in place.
-        trained: of the same width, at least as deep.
+        trained: of the same width, and at least as deep.
         names: values of each attribute of `transformer`, in order.
         trained_names: the same of `trained`; None if it is not known, which is taken for the same
             names where the counts are the same, for others else.
@@ -149,7 +149,7 @@ def continue_from(
     ours, theirs = dict(transformer.config), dict(trained.config)
     free = {"depth", "label_map_rank", "label_pairs", "label_counts"}
     differs = [name for name in ours if not name.startswith("_") and ours[name] != theirs[name]]
-    if set(differs) - free or ours["depth"] > theirs["depth"]:
+    if set(differs) - free:
         raise ValueError(f"the trained transformer has another configuration: {differs}")
     if trained_names is None:
         trained_names = _assumed_names(names, theirs["label_counts"])

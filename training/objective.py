@@ -24,7 +24,10 @@ class TransformerTrainConfig:
     out: str = field(metadata={"help": "folder of the run"})
     initial: str = field(
         default="",
-        metadata={"help": "trained transformer or model folder to go on from; new labels are fine"},
+        metadata={"help": "transformer or model folder to go on from, with its width and heads"},
+    )
+    initial_blocks: int = field(
+        default=0, metadata={"help": "evenly spaced blocks to keep of initial; 0: all"}
     )
     depth: int = 4
     width: int = 384

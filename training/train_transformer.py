@@ -61,6 +61,7 @@ from var_core.transformer import VARTransformer, init_weights
 logger = logging.getLogger(__name__)
 
 SHEET_WIDTH = 16
+SHAPE = ("width", "num_heads", "mlp_ratio", "shared_modulation", "qk_norm", "norm_eps")
 EMOJI_ATTRIBUTES = ["category", "emoji", "style"]
 
 
@@ -234,7 +235,9 @@ class TransformerRun(Run):
             group["weight_decay"] = decay if group["decays"] else 0.0
         generator = step_generator(config.seed, self.step, self.accelerator.process_index)
         inputs, labels, pairs, tokens = self.batch(generator)
-        factors = branch_factors(config.depth, len(tokens), config.drop_path, generator)
+        factors = branch_factors(
+            self.transformer.config.depth, len(tokens), config.drop_path, generator
+        )
         loss, entropy = self.gradients(
             inputs.to(self.dtype), labels, pairs, tokens, factors.to(tokens.device, self.dtype)
         )
@@ -343,7 +346,13 @@ def is_emoji(data: PictureData) -> bool:
 def transformer_settings(
     config: TransformerTrainConfig, tokenizer: Mapping, data: PictureData
 ) -> dict:
-    """Settings of the network, from those of the run and of the tokenizer, and from the labels."""
+    """Settings of the network, from those of the run and of the tokenizer, and from the labels.
+
+    A run that goes on from a trained network takes its shape from there.
+
+    Raises:
+        ValueError: if there is no such network, or it has fewer blocks than are to be kept.
+    """
     settings = {
         "sides": list(tokenizer["sides"]),
         "vocab_size": tokenizer["vocab_size"],
@@ -356,6 +365,15 @@ def transformer_settings(
         "shared_modulation": True,
         "qk_norm": True,
     }
+    if config.initial:
+        trained = outline_network(transformer_folder(config.initial), VARTransformer).config
+        settings |= {name: trained[name] for name in SHAPE}
+        if config.initial_blocks > trained["depth"]:
+            raise ValueError(
+                f"{config.initial} has {trained['depth']} blocks, fewer than the "
+                f"{config.initial_blocks} of initial_blocks"
+            )
+        settings["depth"] = config.initial_blocks or trained["depth"]
     if is_emoji(data):  # label maps need a finer label that implies a coarser one
         settings["label_map_rank"] = config.label_map_rank
         if config.label_map_rank and config.label_pairs:
@@ -369,6 +387,12 @@ def label_values(label_names: Mapping) -> dict[str, list[str]]:
     return {entry["name"]: list(entry["values"]) for entry in label_names["attributes"]}
 
 
+def transformer_folder(folder: str) -> Path:
+    """Where the transformer is: in a model folder, or the folder itself."""
+    inside = Path(folder) / "transformer"
+    return inside if inside.is_dir() else Path(folder)
+
+
 def load_trained(folder: str) -> tuple[VARTransformer, dict[str, list[str]] | None]:
     """A trained transformer, and the names of its labels where its model folder tells them.
 
@@ -378,11 +402,9 @@ def load_trained(folder: str) -> tuple[VARTransformer, dict[str, list[str]] | No
     Raises:
         ValueError: if it is neither, or damaged.
     """
-    path = Path(folder)
-    if not (path / "transformer").is_dir():
-        names = path.parent / LABELS_FILE
-        return load_transformer(path), _read_names(names) if names.exists() else None
-    return load_transformer(path / "transformer"), _read_names(path / LABELS_FILE)
+    path = transformer_folder(folder)
+    names = path.parent / LABELS_FILE
+    return load_transformer(path), _read_names(names) if names.exists() else None
 
 
 def _read_names(path: Path) -> dict[str, list[str]]:
@@ -415,7 +437,7 @@ def plan(config: TransformerTrainConfig) -> Footprint:
         inputs = torch.empty(size, length - first, tokenizer.config.code_dim, dtype=dtype)
         labels = torch.zeros(size, len(transformer.null_labels), dtype=torch.int64)
         tokens = torch.zeros(size, length, dtype=torch.int64)
-        factors = torch.ones(config.depth, 2, size, 1, 1, dtype=dtype)
+        factors = torch.ones(transformer.config.depth, 2, size, 1, 1, dtype=dtype)
     saved = saved_bytes(lambda: objective(inputs, labels, None, tokens, factors)[0], objective)
     count = count_parameters(transformer)
     memory = {

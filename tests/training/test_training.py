@@ -16,7 +16,7 @@ from training.objective import TransformerTrainConfig, borrow_rows, drop_labels
 from training.state import step_generator
 from var_core.checkpoints import load_transformer
 from var_core.devices import pick_dtype
-from var_core.transformer import VARTransformer
+from var_core.transformer import VARTransformer, init_weights
 
 
 def test_a_run_can_go_on_from_trained_weights(data: Path, tmp_path: Path) -> None:
@@ -30,12 +30,38 @@ def test_a_run_can_go_on_from_trained_weights(data: Path, tmp_path: Path) -> Non
     start = train_transformer.TransformerRun(settings).masters.named()
     expected = load_transformer(trained).state_dict()
     assert [name for name in start if not torch.equal(start[name], expected[name])] == []
-    for other in (
-        replace(settings, width=2 * settings.width),
-        replace(settings, depth=settings.depth + 1),
-    ):
-        with pytest.raises(ValueError, match="another configuration"):
-            train_transformer.TransformerRun(other)
+    with pytest.raises(ValueError, match="has 2 blocks, fewer than the 3"):
+        train_transformer.TransformerRun(replace(settings, initial_blocks=3))
+    run_tokenizer(data, tmp_path / "other", 2, "--vocab-size", "32")
+    other = str(tmp_path / "other" / "tokenizer")
+    with pytest.raises(ValueError, match=r"another configuration: \['vocab_size'\]"):
+        train_transformer.TransformerRun(replace(settings, tokenizer=other))
+
+
+def test_a_run_takes_the_shape_of_the_trained_network(data: Path, tmp_path: Path) -> None:
+    """As of the published models: a modulation map in every block, other widths and heads."""
+    tokenizer, trained = tmp_path / "tok" / "tokenizer", tmp_path / "trained"
+    run_tokenizer(data, tmp_path / "tok", 2)
+    network = VARTransformer(
+        [1, 2, 8], 16, 8, [10], depth=3, width=16, num_heads=4, mlp_ratio=2.0, norm_eps=1e-5
+    )
+    init_weights(network, step_generator(0, 0))
+    network.save_pretrained(trained)
+    rows = json.loads((data / "rows.json").read_text())
+    for number, row in enumerate(rows):
+        row["class"] = "ab"[number % 2]
+    (data / "rows.json").write_text(json.dumps(rows))
+    names = {"attributes": [{"name": "class", "values": ["a", "b"]}], "implies": {}}
+    (data / "labels.json").write_text(json.dumps(names))
+    more = ("--initial", str(trained))
+    assert run_transformer(data, tokenizer, tmp_path / "var", 2, *more) == 0
+    tuned = load_transformer(tmp_path / "var" / "transformer")
+    expected = dict(network.config) | {"label_counts": [2]}
+    hidden = {"_use_default_values", "_name_or_path", "_class_name", "_diffusers_version"}
+    found = {k: v for k, v in tuned.config.items() if k not in hidden}
+    assert found == {k: v for k, v in expected.items() if k not in hidden}
+    null = network.label_embeds[0].weight[-1]
+    torch.testing.assert_close(tuned.label_embeds[0].weight[-1], null, atol=5e-3, rtol=0)
 
 
 def test_a_shallower_run_takes_over_trained_weights(data: Path, tmp_path: Path) -> None:
@@ -50,7 +76,7 @@ def test_a_shallower_run_takes_over_trained_weights(data: Path, tmp_path: Path) 
         settings,
         label_map_rank=3,
         label_pairs=True,
-        depth=2,
+        initial_blocks=2,
         initial=str(plain / "transformer"),
     )
     started = train_transformer.TransformerRun(settings).transformer.state_dict()
