@@ -68,7 +68,7 @@ class TokenizerRun(Run):
         self.train_images = torch.as_tensor(data.images[data.splits["train"]])
         rows = evenly(data.splits["validation"], MAX_EVALUATED)
         self.validation_images = to_tensor(data.images[rows])
-        self.tokenizer = new_tokenizer(config).train()
+        self.tokenizer = new_tokenizer(config).to(self.accelerator.device).train()
         choose_trained(self.tokenizer, config)
         check_size(data, self.tokenizer)
         self.perceptual = load_perceptual(config.nets) if Path(config.nets).is_dir() else None
@@ -301,7 +301,7 @@ def evaluate(
         if perceptual is not None:
             distance.append(perceptual(rebuilt, batch).float())
         for row, token_map in zip(counts, quantization.token_maps, strict=True):
-            row += torch.bincount(token_map.flatten(), minlength=len(row))
+            row += torch.bincount(token_map.flatten(), minlength=len(row)).cpu()
     return {
         "psnr": torch.cat(psnr).mean().item(),
         "perceptual": torch.cat(distance).mean().item() if distance else None,
