@@ -1,0 +1,68 @@
+"""The networks that the benchmarks of drawing run: published shapes with random weights."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers.models.modeling_utils import ModelMixin
+
+from var_core import MultiScaleVQVAE, VARPipeline, VARTransformer
+from var_core.scales import SIDES_256
+from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.vqvae import LEVEL_CHANNELS_OFFICIAL
+from var_core.transformer import init_weights
+
+HEAD_WIDTH = 64  # of all published transformers, whose heads are as many as their blocks
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a pair of networks; the rest is as published.
+
+    Attributes:
+        depth: blocks, and heads.
+        sides: of the token maps.
+        channels: of the levels of the tokenizer, fine to coarse.
+    """
+
+    depth: int = 16
+    sides: tuple[int, ...] = SIDES_256
+    channels: tuple[int, ...] = LEVEL_CHANNELS_OFFICIAL
+
+    @property
+    def width(self) -> int:
+        """Channels of the transformer."""
+        return HEAD_WIDTH * self.depth
+
+
+def random_pipeline(shape: Shape) -> VARPipeline:
+    """Networks of a shape as training starts them, float32 on the CPU: they cost the same."""
+    generator = torch.Generator().manual_seed(0)
+    transformer = VARTransformer(
+        sides=shape.sides, depth=shape.depth, width=shape.width, num_heads=shape.depth
+    )
+    init_weights(transformer, generator)
+    tokenizer = MultiScaleVQVAE(sides=shape.sides, level_channels=shape.channels)
+    init_tokenizer(tokenizer, generator)
+    return VARPipeline(
+        tokenizer.eval().requires_grad_(False), transformer.eval().requires_grad_(False)
+    )
+
+
+def recast(pipeline: VARPipeline, dtype: torch.dtype) -> VARPipeline:
+    """The same networks in another dtype, as `from_pretrained` would load them."""
+
+    def twin_of(network: ModelMixin) -> ModelMixin:
+        with torch.device("meta"):
+            twin = type(network).from_config(network.config)
+        state = network.state_dict().items()
+        cast = {key: v.to(dtype) if v.is_floating_point() else v for key, v in state}
+        twin.load_state_dict(cast, assign=True)
+        return twin.eval().requires_grad_(False)
+
+    return VARPipeline(twin_of(pipeline.tokenizer), twin_of(pipeline.transformer), pipeline.labels)
+
+
+def guided_label(pipeline: VARPipeline) -> tuple[int | None, ...]:
+    """A label that leaves the coarsest of several attributes open: both branches are drawn."""
+    count = len(pipeline.labels.attributes)
+    return tuple(None if column == 0 and count > 1 else 0 for column in range(count))
