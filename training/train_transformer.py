@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -431,7 +432,8 @@ def plan(config: TransformerTrainConfig) -> Footprint:
         nn.Module.to(transformer, dtype)
         if config.checkpoint_activations:
             transformer.enable_gradient_checkpointing()
-        objective = TransformerObjective(transformer, config)
+        # kernels of a device cannot be planned elsewhere; they keep no more
+        objective = TransformerObjective(transformer, replace(config, attention="auto"))
         size, length = config.batch_size // config.accumulate, transformer.schedule.num_tokens
         first = transformer.schedule.sides[0] ** 2
         inputs = torch.empty(size, length - first, tokenizer.config.code_dim, dtype=dtype)
