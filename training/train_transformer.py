@@ -102,7 +102,8 @@ class TransformerRun(Run):
             self.own_rows = own_rows(self.transformer.label_maps).cpu()
         objective = TransformerObjective(self.transformer, config)
         if config.shard:
-            self.masters = ShardedWeights(objective, self.accelerator.num_processes, dtype)
+            compute = dtype if device.type == "cuda" else torch.float32
+            self.masters = ShardedWeights(objective, self.accelerator.num_processes, compute)
         else:
             self.masters = MasterWeights(self.transformer)
         self.average = ExponentialAverage(self.transformer, config.ema_decay)
