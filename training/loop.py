@@ -126,21 +126,26 @@ def train(run: Run, stop: StopFlag) -> None:
     TensorBoard files in the run's folder.
 
     Raises:
-        SaveError: if a checkpoint cannot be written.
+        SaveError: if a checkpoint, the log or a sheet cannot be written.
         FloatingPointError: after more than 10 steps in a row without a finite gradient.
     """
-    with Journal(run) if run.accelerator.is_main_process else nullcontext() as journal:
-        for record in _steps(run, stop):
-            is_last = run.step == run.config.steps
-            if run.step % run.config.evaluate_every == 0 or is_last:
-                figures, sheet = run.evaluate()
-                record |= figures
-                if journal is not None:
-                    journal.show(sheet, figures)
-            if journal is not None and (run.step % LOG_EVERY == 0 or is_last):
-                journal.write(record)
-            if run.step % run.config.save_every == 0 and not is_last:
-                run.save()
+    try:
+        with Journal(run) if run.accelerator.is_main_process else nullcontext() as journal:
+            for record in _steps(run, stop):
+                is_last = run.step == run.config.steps
+                if run.step % run.config.evaluate_every == 0 or is_last:
+                    figures, sheet = run.evaluate()
+                    record |= figures
+                    if journal is not None:
+                        journal.show(sheet, figures)
+                if journal is not None and (run.step % LOG_EVERY == 0 or is_last):
+                    journal.write(record)
+                if run.step % run.config.save_every == 0 and not is_last:
+                    run.save()
+    except SaveError:
+        raise
+    except OSError as error:
+        raise SaveError(f"{run.folder} cannot be written: {error}") from error
     run.save()
     if run.step < run.config.steps:
         logger.info("stopped at step %d; the same command goes on from here", run.step)

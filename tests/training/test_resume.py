@@ -27,6 +27,7 @@ from training import train_tokenizer, train_transformer
 from training.loop import EXIT_LOCKED, EXIT_NOT_FINITE, EXIT_SAVE
 from training.state import complete_checkpoints, load_newest, load_run, save_run, step_generator
 
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}  # sums of several threads round otherwise
 EPOCHS_STEPS = 8  # two epochs of the 16 training pictures, four at a time
 Command = Callable[[Path], int]
 
@@ -203,7 +204,7 @@ def test_a_trainer_killed_while_saving_reaches_the_same_weights(data: Path, tmp_
         out = tmp_path / f"killed-{point}"
         arguments = tokenizer_arguments(data, out, EPOCHS_STEPS)
         command = [sys.executable, "-c", script, str(point), *arguments]
-        killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        killed = subprocess.run(command, cwd=ROOT, env=ONE_THREAD, capture_output=True, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
         assert run_tokenizer(data, out, EPOCHS_STEPS) == 0
         assert different(final_weights(out), expected) == []
@@ -222,7 +223,7 @@ def test_a_trainer_terminated_at_random_times_saves_and_reaches_the_same_weights
         command = [sys.executable, "-m", "training.train_tokenizer"]
         with subprocess.Popen(
             [*command, *tokenizer_arguments(data, out, steps)],
-            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=ROOT, env=ONE_THREAD, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
             while not (out / "log.jsonl").exists():
                 time.sleep(0.05)
@@ -271,16 +272,30 @@ def small_files(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("save_every", ["1", "100"])
+@pytest.mark.parametrize(
+    ("limit", "save_every", "message"),
+    [
+        (100_000, "1", "cannot be saved"),
+        (100_000, "100", "cannot be saved"),
+        (2_000, "100", "cannot be written"),
+    ],
+    ids=["checkpoint", "last checkpoint", "log"],
+)
 def test_a_disk_that_takes_no_more_keeps_the_old_checkpoint(
-    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture, save_every: str
+    data: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture,
+    limit: int,
+    save_every: str,
+    message: str,
 ) -> None:
     run_tokenizer(data, tmp_path, 2)
     model = (tmp_path / "tokenizer" / "diffusion_pytorch_model.safetensors").read_bytes()
     before = final_weights(tmp_path)
-    with small_files(100_000):
+    with small_files(limit):
         assert run_tokenizer(data, tmp_path, 4, "--save-every", save_every) == EXIT_SAVE
-    assert "cannot be saved" in capfd.readouterr().err
+    assert "error: " in (told := capfd.readouterr().err)
+    assert message in told
     assert different(final_weights(tmp_path), before) == []
     after = (tmp_path / "tokenizer" / "diffusion_pytorch_model.safetensors").read_bytes()
     assert after == model
