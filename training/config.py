@@ -1,7 +1,9 @@
 """Command lines made from frozen run settings, so that every setting is a flag."""
 
 import argparse
-from collections.abc import Sequence
+import logging
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from typing import TypeVar, get_type_hints
 
@@ -68,3 +70,30 @@ def parse_config(config_type: type[Config], argv: Sequence[str] | None, about: s
         return config_type(**values)
     except ValueError as error:
         parser.error(str(error))
+
+
+def run_command(
+    work: Callable[[Config], None],
+    config_type: type[Config],
+    about: str,
+    argv: Sequence[str] | None,
+) -> int:
+    """A command line that does one thing with its settings.
+
+    Args:
+        work: does it; its ValueError is one sentence for people.
+        config_type: the settings, as for `parse_config`.
+        about: description shown by `--help`.
+        argv: the arguments, or None for those of the process.
+
+    Returns:
+        0, or 2 for settings or data that do not do.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = parse_config(config_type, argv, about)
+    try:
+        work(config)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0

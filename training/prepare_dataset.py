@@ -7,7 +7,6 @@ pictures or Parquet files. No code of a data set is run.
 """
 
 import io
-import logging
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from training.config import EXIT_BAD_INPUT, parse_config
+from training.config import run_command
 from training.prepared_set import (
     LabelColumn,
     check_settings,
@@ -224,14 +223,9 @@ def prepare(config: DatasetConfig) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = parse_config(DatasetConfig, argv, "Make a picture set of a Hugging Face data set.")
-    try:
-        prepare(config)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    return run_command(
+        prepare, DatasetConfig, "Make a picture set of a Hugging Face data set.", argv
+    )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 `python -m training.prepare_folder --images photos --out data/mine --size 64`
 """
 
-import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.config import EXIT_BAD_INPUT, parse_config
+from training.config import run_command
 from training.prepared_set import (
     LabelColumn,
     check_settings,
@@ -82,14 +81,7 @@ def prepare(config: FolderConfig) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = parse_config(FolderConfig, argv, "Make a picture set of a folder of pictures.")
-    try:
-        prepare(config)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    return run_command(prepare, FolderConfig, "Make a picture set of a folder of pictures.", argv)
 
 
 if __name__ == "__main__":
