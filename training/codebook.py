@@ -1,7 +1,6 @@
 """Keeps the codes of a tokenizer in use: where they start, who restarts them, how many are used."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from accelerate import Accelerator
@@ -15,17 +14,17 @@ FRESH = 0.1  # the count given to a code that was just moved
 
 
 @torch.no_grad()
-def residual_vectors(tokenizer: MultiScaleVQVAE, features: Tensor) -> list[Tensor]:
-    """What codes have to explain at each scale, if coarser scales were exact: K of (B, N, D)."""
+def residual_vectors(tokenizer: MultiScaleVQVAE, features: Tensor) -> Tensor:
+    """What codes have to explain at each scale, if coarser scales were exact: (M, D)."""
     quantizer = tokenizer.quantizer
     latent = torch.zeros_like(features)
     residuals = []
     for scale_index, side in enumerate(quantizer.schedule.sides):
         residual = quantizer.next_input(features - latent, scale_index)  # (B, N, D)
-        residuals.append(residual)
+        residuals.append(residual.flatten(0, 1))
         codes = residual.transpose(1, 2).unflatten(2, (side, side))
         latent = quantizer.add_scale(latent, codes, scale_index)
-    return residuals
+    return torch.cat(residuals)
 
 
 @torch.no_grad()
@@ -43,7 +42,7 @@ def start_codes(tokenizer: MultiScaleVQVAE, images: Tensor, generator: Generator
     quantizer = tokenizer.quantizer
     features = tokenizer.encode_features(images)
     if isinstance(quantizer, VectorQuantizer):
-        vectors = torch.cat([part.flatten(0, 1) for part in residual_vectors(tokenizer, features)])
+        vectors = residual_vectors(tokenizer, features)
         chosen = torch.randperm(len(vectors), generator=generator)[: quantizer.vocab_size]
         quantizer.codebook.weight[: len(chosen)] = vectors[chosen]
         return
@@ -81,28 +80,20 @@ class CodeUsage:
 
     def count(self, quantization: Quantization, accelerator: Accelerator) -> None:
         """Add one batch of every process to the running count."""
-        vocab_size = self.counts.shape[1]
-        counts = torch.stack(
-            [
-                torch.bincount(token_map.flatten(), minlength=vocab_size)
-                for token_map in quantization.token_maps
-            ]
-        )
-        counts = accelerator.reduce(counts.float(), "mean").cpu()
+        counts = count_codes(quantization, self.counts.shape[1])
+        counts = accelerator.reduce(counts, "mean").cpu()
         self.counts.mul_(0.99).add_(counts, alpha=0.01)
 
     @torch.no_grad()
-    def restart(
-        self, quantizer: VectorQuantizer, residuals: Sequence[Tensor], generator: Generator
-    ) -> int:
+    def restart(self, quantizer: VectorQuantizer, vectors: Tensor, generator: Generator) -> int:
         """Move unused codes to where pictures are; returns how many.
 
         Args:
             quantizer: its codebook is changed in place, alike in all processes.
-            residuals: of `residual_vectors`; those of the first process are taken.
+            vectors: of `residual_vectors`; those of the first process are taken.
             generator: source of randomness, the same in all processes.
         """
-        vectors = broadcast(torch.cat([part.flatten(0, 1) for part in residuals]))
+        vectors = broadcast(vectors)
         total = self.counts.sum(dim=0)
         dead = (total < DEAD_BELOW).nonzero().squeeze(1)
         chosen = torch.randperm(len(vectors), generator=generator)[: len(dead)]
@@ -110,6 +101,15 @@ class CodeUsage:
         quantizer.codebook.weight[dead] = vectors[chosen].to(quantizer.codebook.weight)
         self.counts[:, dead] = FRESH / len(self.counts)
         return len(dead)
+
+
+def count_codes(quantization: Quantization, vocab_size: int) -> Tensor:
+    """How often each code occurs at each scale, (K, V) float32."""
+    counts = [
+        torch.bincount(token_map.flatten(), minlength=vocab_size)
+        for token_map in quantization.token_maps
+    ]
+    return torch.stack(counts).float()
 
 
 def usage_figures(counts: Tensor) -> dict[str, float | list[float]]:

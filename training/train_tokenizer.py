@@ -15,7 +15,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from training.augment import random_flip, random_zoom_shift
-from training.codebook import CodeUsage, residual_vectors, start_codes, usage_figures
+from training.codebook import CodeUsage, count_codes, residual_vectors, start_codes, usage_figures
 from training.config import resolve_precision
 from training.discriminator import (
     PatchDiscriminator,
@@ -115,7 +115,8 @@ class TokenizerRun(Run):
             ValueError: if the checkpoint is that of another network, or one without adversary.
         """
         if (self.adversary is not None) != ("adversary" in parts):
-            raise ValueError(f"{self.folder} was begun with and not without an adversary, or so")
+            begun = "with" if "adversary" in parts else "without"
+            raise ValueError(f"{self.folder} was begun {begun} an adversary and goes on so only")
         try:
             self.tokenizer.load_state_dict(parts["weights"])
         except RuntimeError as error:
@@ -300,8 +301,7 @@ def evaluate(
         psnr.append(-10 * error.clamp(min=1e-10).log10())
         if perceptual is not None:
             distance.append(perceptual(rebuilt, batch).float())
-        for row, token_map in zip(counts, quantization.token_maps, strict=True):
-            row += torch.bincount(token_map.flatten(), minlength=len(row)).cpu()
+        counts += count_codes(quantization, tokenizer.config.vocab_size).cpu()
     return {
         "psnr": torch.cat(psnr).mean().item(),
         "perceptual": torch.cat(distance).mean().item() if distance else None,
