@@ -62,15 +62,12 @@ def break_null_label(case: ParityCase, patch: pytest.MonkeyPatch) -> None:
 
 
 def break_top_p(case: ParityCase, patch: pytest.MonkeyPatch) -> None:
-    def exclusive(logits: Tensor, top_p: float) -> Tensor:
-        if top_p == 0.0:
-            return logits
-        ordered, order = logits.sort(dim=-1, descending=True)
-        outside = ordered.softmax(dim=-1).cumsum(dim=-1) > top_p
-        outside[..., 0] = False
-        return logits.masked_fill(outside.scatter(-1, order, outside), float("-inf"))
+    def exclusive(ordered: Tensor, top_p: float) -> Tensor:
+        inside = ordered.softmax(dim=-1).cumsum(dim=-1) <= top_p
+        last = inside.sum(dim=-1, keepdim=True) - 1
+        return ordered.gather(-1, last.clamp(min=0))
 
-    patch.setattr(logits_module, "keep_top_p", exclusive)
+    patch.setattr(logits_module, "nucleus_end", exclusive)
 
 
 def break_softmax_scale(case: ParityCase, patch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from var_core.ranges import check_bool, check_float, check_int
+from var_core.sampling.rng import exponential_noise
 
 MAX_GUIDANCE = 20.0
 MAX_TOP_K = 65536
@@ -38,47 +40,55 @@ DEFAULTS = SamplingOptions()
 
 
 def apply_guidance(conditional: Tensor, unconditional: Tensor, weight: float) -> Tensor:
-    """Push conditional logits away from unconditional ones: two (B, N, V) -> (B, N, V)."""
-    return (1 + weight) * conditional - weight * unconditional
-
-
-def keep_top_k(logits: Tensor, top_k: int) -> Tensor:
-    """Set all but the k largest logits to -inf; ties at the k-th value all stay. 0 keeps all."""
-    if top_k == 0 or top_k >= logits.shape[-1]:
-        return logits
-    threshold = logits.topk(top_k, dim=-1).values[..., -1:]
-    return logits.masked_fill(logits < threshold, float("-inf"))
-
-
-def keep_top_p(logits: Tensor, top_p: float) -> Tensor:
-    """Set logits outside the nucleus to -inf; 0 and 1 keep all (arXiv 1904.09751).
-
-    The nucleus is the shortest run of likeliest codes whose mass reaches `top_p`: a code stays when
-    the mass of the likelier ones is still below it. The likeliest code always stays.
-    """
-    if top_p == 0.0 or top_p == 1.0:
-        return logits
-    ordered, order = logits.sort(dim=-1, descending=True)
-    mass = ordered.softmax(dim=-1)
-    outside = mass.cumsum(dim=-1) - mass >= top_p
-    outside[..., 0] = False
-    return logits.masked_fill(outside.scatter(-1, order, outside), float("-inf"))
+    """Push conditional states or logits away from unconditional ones: two (B, N, C) -> same."""
+    mixed = (1 + weight) * conditional.float() - weight * unconditional.float()
+    return mixed.to(conditional.dtype)
 
 
 def filter_logits(logits: Tensor, options: SamplingOptions) -> Tensor:
-    """Temperature, then top-k, then top-p: (B, N, V) -> (B, N, V), dropped codes at -inf."""
+    """Temperature, then top-k, then top-p: (B, N, V) -> (B, N, V), dropped codes at -inf.
+
+    The nucleus is the shortest run of likeliest codes whose mass, of that of the k likeliest,
+    reaches `top_p` (arXiv 1904.09751). Codes as likely as the last one kept all stay.
+    """
     if options.temperature != 1.0:
         logits = logits / options.temperature
-    return keep_top_p(keep_top_k(logits, options.top_k), options.top_p)
+    count = logits.shape[-1]
+    if 0 < options.top_k < count:
+        count = options.top_k
+    if options.top_p in (0.0, 1.0):
+        if count == logits.shape[-1]:
+            return logits
+        least = largest(logits, count)[..., -1:]
+    else:
+        least = nucleus_end(largest(logits, count), options.top_p)
+    return logits.masked_fill(logits < least, float("-inf"))
+
+
+def largest(logits: Tensor, count: int) -> Tensor:
+    """The largest logits of each row, falling: (B, N, V) -> (B, N, count)."""
+    if logits.device.type != "cpu":
+        return logits.topk(count, dim=-1).values
+    # numpy sorts without carrying indices along, and with the processor's vector instructions
+    ordered = torch.from_numpy(np.sort(logits.numpy(), axis=-1))
+    return ordered[..., -count:].flip(-1)
+
+
+def nucleus_end(ordered: Tensor, top_p: float) -> Tensor:
+    """The last logit inside the nucleus: (B, N, count), falling -> (B, N, 1)."""
+    mass = ordered.softmax(dim=-1)
+    inside = mass.cumsum(dim=-1) - mass < top_p  # what is likelier falls short of it
+    last = inside.sum(dim=-1, keepdim=True) - 1
+    return ordered.gather(-1, last.clamp_(min=0))
 
 
 def draw_tokens(logits: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Draw one code per position, each picture from its own generator: (B, N, V) -> (B, N)."""
-    rows = [
-        torch.multinomial(row.softmax(dim=-1), num_samples=1, generator=generator)
-        for row, generator in zip(logits, generators, strict=True)
-    ]
-    return torch.stack(rows).squeeze(-1)
+    """Draw one code per position, each picture from its own generator: (B, N, V) -> (B, N).
+
+    An exponential race, as in `torch.multinomial`: the same generator gives the same codes.
+    """
+    noise = torch.stack([exponential_noise(logits.shape[1:], one) for one in generators])
+    return (logits.softmax(dim=-1) / noise).argmax(dim=-1)
 
 
 def soft_code_weights(
@@ -92,7 +102,7 @@ def soft_code_weights(
     temperature = max(0.27 * (1 - 0.95 * progress), 0.005)
     noise = torch.stack(
         [
-            -torch.empty_like(row).exponential_(generator=generator).log()
+            -exponential_noise(row.shape, generator).log()
             for row, generator in zip(logits, generators, strict=True)
         ]
     )
