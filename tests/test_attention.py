@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from var_core.transformer import backends
 from var_core.transformer.backends import attention, select_backend
 from var_core.transformer.blocks import SelfAttention
 from var_core.transformer.kv_cache import KVCache
@@ -19,6 +20,26 @@ def test_sdpa_equals_the_plain_formula(masked: bool) -> None:
     fast = attention(*operands(), 0.3, mask, "sdpa")
     slow = attention(*operands(), 0.3, mask, "math")
     assert torch.allclose(fast, slow, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+@pytest.mark.parametrize("group_bytes", [1, 1 << 20])
+def test_bmm_equals_the_plain_formula(
+    monkeypatch: pytest.MonkeyPatch, scale: float, group_bytes: int
+) -> None:
+    monkeypatch.setattr(backends, "GROUP_BYTES", group_bytes)  # some heads at a time, or all
+    fast = attention(*operands(), scale, None, "bmm")
+    assert torch.allclose(fast, attention(*operands(), scale, None, "math"), atol=1e-6)
+
+
+def test_bmm_is_chosen_for_many_queries_in_bf16_and_takes_neither_mask_nor_gradient() -> None:
+    many = [part.repeat(1, 1, 20, 1).bfloat16() for part in operands()]
+    assert select_backend(*many) == "bmm"
+    assert select_backend(*(part.float() for part in many)) == "sdpa"
+    assert select_backend(many[0].requires_grad_(), *many[1:]) == "sdpa"
+    mask = torch.ones(4, 6, dtype=torch.bool)
+    with pytest.raises(ValueError, match="bmm"):
+        attention(*operands(), 1.0, mask, "bmm")
 
 
 def test_on_the_cpu_sdpa_is_chosen_and_xformers_cannot_be_forced() -> None:

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from var_core.scales import ScaleSchedule
 
-BACKENDS = ("auto", "sdpa", "xformers", "math")
+BACKENDS = ("auto", "sdpa", "xformers", "bmm", "math")
 ENVIRONMENT_VARIABLE = "VAR_ATTENTION"
+BMM_QUERIES = 64  # from which on two batched products beat SDPA on a CPU
+GROUP_BYTES = 4 << 20  # of their scores at a time, which then stay in the cache
 
 
 def attention(
@@ -45,6 +47,8 @@ def attention(
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
     if chosen == "xformers":
         return _xformers_attention(q, k, v, scale, mask)
+    if chosen == "bmm":
+        return _bmm_attention(q, k, v, scale)
     return _math_attention(q, k, v, scale, mask)
 
 
@@ -61,13 +65,33 @@ def select_backend(
     if backend not in BACKENDS:
         raise ValueError(f"attention backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
     if backend == "auto":
-        return "xformers" if _xformers_accepts(q, k, v, mask) else "sdpa"
+        if _xformers_accepts(q, k, v, mask):
+            return "xformers"
+        coarse = q.dtype == torch.bfloat16 and q.shape[2] >= BMM_QUERIES
+        return "bmm" if coarse and _bmm_accepts(q, mask) else "sdpa"
+    if backend == "bmm" and not _bmm_accepts(q, mask):
+        raise ValueError("bmm attention is for CPUs, without mask and gradient; use sdpa or auto")
     if backend == "xformers" and not _xformers_accepts(q, k, v, mask):
         raise ValueError(
             f"xformers attention has no kernel for {q.dtype} on {q.device.type}; "
             "use the backend sdpa or auto"
         )
     return backend
+
+
+def _bmm_accepts(q: Tensor, mask: Tensor | None) -> bool:
+    return q.device.type == "cpu" and mask is None and not q.requires_grad
+
+
+def _bmm_attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """Two batched products, some heads at a time; scores are rounded to the dtype of `q`."""
+    mixed = torch.empty(q.shape, dtype=q.dtype)
+    group = max(1, GROUP_BYTES // (q.shape[2] * k.shape[2] * q.element_size()))
+    scaled = q if scale == 1.0 else q * scale
+    heads = [part.flatten(0, 1).split(group) for part in (scaled, k, v, mixed)]
+    for queries, keys, values, out in zip(*heads, strict=True):
+        torch.bmm(torch.bmm(queries, keys.transpose(1, 2)).softmax(dim=-1), values, out=out)
+    return mixed
 
 
 def _math_attention(q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None) -> Tensor:
