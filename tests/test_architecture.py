@@ -20,7 +20,13 @@ TOP_LEVEL = {
 }
 IGNORED = {"data", "runs", "models", "__pycache__", "venv", "var_studio.egg-info"}
 ORDER = [
-    ("var_core.ranges", "var_core.scales", "var_core.images", "var_core.devices"),
+    (
+        "var_core.ranges",
+        "var_core.scales",
+        "var_core.images",
+        "var_core.devices",
+        "var_core.packing",
+    ),
     ("var_core.labels", "var_core.tokenizer", "var_core.transformer", "var_core.conversion"),
     ("var_core.sampling",),
     ("var_core.checkpoints", "var_core.editing", "var_core.outputs"),

@@ -88,7 +88,7 @@ def test_every_kernel_counts_the_same_operations() -> None:
     )
     assert fused == plain
     blocks = 2 * 12 * SMALL.width**2 * 4 * 2  # FLOPs of the linears: 4 tokens, two branches
-    head, inputs = 2 * SMALL.width * 4096 * 4 * 2, 2 * 32 * SMALL.width * 4 * 2
+    head, inputs = 2 * SMALL.width * 4096 * 4, 2 * 32 * SMALL.width * 4 * 2  # branches mix before
     attention = 2 * 2 * SMALL.width * 4 * 5 * 2
     assert fused["transformer", 1] == blocks + head + inputs + attention
     assert fused["decoder", 0] == 0 < fused["decoder", 1]

@@ -325,6 +325,7 @@ class TransformerRun(Run):
         opened[:, column] = self.null[column]
         names = LabelSpace.from_json(self.data.label_names)
         pipeline = VARPipeline(self.tokenizer, transformer, names)
+        pipeline.packs = False
         rows = []
         for labels, real in (
             (self.labels[trained], trained),

@@ -20,6 +20,7 @@ from var_core.edit_methods import EditMethods
 from var_core.images import fit_square, image_to_tensor, tensor_to_images
 from var_core.labels import LABELS_FILE, Label, LabelSpace
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
+from var_core.packing import can_pack, pack_weights
 from var_core.ranges import check_int
 from var_core.sampling import (
     DEFAULTS,
@@ -35,6 +36,7 @@ from var_core.transformer import VARTransformer
 INDEX_FILE = "model_index.json"
 OUTPUT_TYPES = ("pil", "np", "pt")
 MAX_IMAGES = 64
+TOGETHER = 4  # pictures at once on a CPU: more gain little, and each keeps its keys and values
 
 
 class VARPipeline(EditMethods, DiffusionPipeline):
@@ -45,6 +47,10 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         transformer: predicts token maps.
         labels: names of the transformer's labels; None numbers the values of one attribute
             `class`.
+
+    Attributes:
+        packs: whether drawing may lay the networks' weights out (see `pack`); to be switched off
+            for networks whose weights go on changing.
 
     Raises:
         ValueError: if the parts do not fit together.
@@ -74,6 +80,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             )
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
         self.labels = labels
+        self.packs = True
 
     @classmethod
     def from_pretrained(
@@ -132,6 +139,18 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             raise
         except ValueError as error:
             raise CheckpointError(f"{folder}: {error}") from error
+
+    def pack(self) -> None:
+        """Lay the weights out for drawing on this processor, where it has kernels for that.
+
+        The first drawing does it. Moving or saving the networks makes their weights plain again.
+        """
+        if self.transformer.head.weight.is_mkldnn:
+            return
+        trained = any(weight.requires_grad for weight in self.transformer.parameters())
+        if self.device.type == "cpu" and not trained and can_pack(self.transformer.dtype):
+            pack_weights(self.transformer)
+            pack_weights(self.tokenizer.decoder)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write a folder that `from_pretrained` loads: safetensors and JSON only."""
@@ -268,6 +287,8 @@ class VARPipeline(EditMethods, DiffusionPipeline):
 
         On the CPU pictures go one by one: kernels round differently for different batch sizes.
         """
+        if self.packs:
+            self.pack()
         with torch.inference_mode():
             chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
             return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
@@ -315,7 +336,8 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         def make_rule(rows: slice) -> ScaleRule | None:
             return KeepScales(quantizer, [tokens[rows] for tokens in keep]) if keep else None
 
-        steps = self.sample(labels, options, generators, make_rule)
+        together = 1 if options.smooth else TOGETHER
+        steps = self.sample(labels, options, generators, make_rule, together)
         return [tuple(label) for label in labels.tolist()], steps
 
     def check_batch(
@@ -343,20 +365,28 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         options: SamplingOptions,
         generators: Sequence[torch.Generator],
         make_rule: Callable[[slice], ScaleRule | None],
+        together: int = 1,
     ) -> Iterator[ScaleStep]:
         """Run the sampling loop on full labels.
 
-        On the CPU pictures go one by one: a seed must give the same picture alone and in any batch.
+        A seed must give the same picture alone and in any batch. On a CPU that holds for packed
+        weights and codes that are drawn, not mixed or matched; else pictures go one by one.
 
         Args:
             labels: (B, A) int64.
             options: how tokens are drawn.
             generators: one per picture.
             make_rule: gives the rule for some rows of the batch.
+            together: pictures at once on a CPU, where they may be.
         """
-        parts = [slice(index, index + 1) for index in range(len(labels))]
+        if self.packs:
+            self.pack()
         if self.device.type != "cpu":
-            parts = [slice(0, len(labels))]
+            together = len(labels)
+        elif not self.transformer.head.weight.is_mkldnn:
+            together = 1
+        starts = range(0, len(labels), together)
+        parts = [slice(start, start + together) for start in starts]
         quantizer = self.tokenizer.quantizer
         runs = [
             sample_scales(

@@ -1,6 +1,7 @@
 """Where drawing spends its time: calls are wrapped from outside, the product stays as it is."""
 
 import contextlib
+import math
 import os
 import re
 import time
@@ -112,8 +113,14 @@ def count_flops(pipeline: VARPipeline, draw: Callable[[], object]) -> Amounts:
     def flash_on_cpu(q: tuple, k: tuple, v: tuple, *_: object, **__: object) -> int:
         return sdpa_flop_count(q, k, v)
 
-    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    counter = FlopCounterMode(display=False, custom_mapping={kernel: flash_on_cpu})
+    def packed_linear(inputs: tuple, weight: tuple, *_: object, **__: object) -> int:
+        return 2 * math.prod(inputs) * weight[0]
+
+    kernels = {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: flash_on_cpu,
+        torch.ops.mkldnn._linear_pointwise: packed_linear,
+    }
+    counter = FlopCounterMode(display=False, custom_mapping=kernels)
     meter = PartMeter(pipeline, counter.get_total_flops)
     with counter, meter.watching():
         draw()

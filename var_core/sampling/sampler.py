@@ -105,11 +105,12 @@ def sample_scales(
         hidden = transformer.predict_scale(inputs, conditions, scale_index, cache, backend)
         tokens = codes = logits = None
         if rule is None or scale_index not in rule.forced_scales:
-            logits, unconditional = transformer.logits(hidden).tensor_split([num_images])
-            if num_guided:
+            hidden, unconditional = hidden.tensor_split([num_images])
+            if num_guided:  # the head is linear: its outputs mix as its inputs do
                 weight = schedule.progress(scale_index) * options.guidance_scale
-                logits[guided] = apply_guidance(logits[guided], unconditional, weight)
-            if not torch.isfinite(logits).all():
+                hidden[guided] = apply_guidance(hidden[guided], unconditional, weight)
+            logits = transformer.logits(hidden)
+            if not torch.isfinite(logits.sum()):
                 raise FloatingPointError(f"logits of scale {scale_index} are not finite")
             kept = filter_logits(logits, options)  # (B, N, V)
             if options.smooth:

@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from var_core.packing import Packable
+
 NORM_EPS = 1e-6
+
+
+def _silu(fresh: Tensor) -> Tensor:
+    """SiLU of a tensor that nobody else has; in place where no gradient needs it."""
+    return F.silu(fresh, inplace=not torch.is_grad_enabled())
 
 
 class ResidualBlock(nn.Module):
@@ -25,9 +33,11 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
-        hidden = self.conv1(F.silu(self.norm1(maps)))
-        hidden = self.conv2(F.silu(self.norm2(hidden)))
-        return self.shortcut(maps) + hidden
+        hidden = self.conv1(_silu(self.norm1(maps)))
+        hidden = self.conv2(_silu(self.norm2(hidden)))
+        if torch.is_grad_enabled():
+            return self.shortcut(maps) + hidden
+        return hidden.add_(self.shortcut(maps))
 
 
 class AttentionBlock(nn.Module):
@@ -42,7 +52,7 @@ class AttentionBlock(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
         height, width = maps.shape[-2:]
-        tokens = self.qkv(self.norm(maps)).flatten(2).transpose(1, 2)  # (B, HW, 3C)
+        tokens = self.qkv(self.norm(maps)).permute(0, 2, 3, 1).flatten(1, 2)  # (B, HW, 3C)
         q, k, v = tokens.unsqueeze(1).chunk(3, dim=-1)  # (B, 1, HW, C) each
         mixed = F.scaled_dot_product_attention(q, k, v).squeeze(1)  # (B, HW, C)
         return maps + self.proj(mixed.transpose(1, 2).unflatten(2, (height, width)))
@@ -60,16 +70,35 @@ class Downsample(nn.Module):
         return self.conv(F.pad(maps, (0, 1, 0, 1)))
 
 
-class Upsample(nn.Module):
-    """Double the sides: nearest neighbour, then a 3x3 convolution."""
+class Upsample(Packable):
+    """Double the sides: nearest neighbour, then a 3x3 convolution.
+
+    Packed, both are one transposed 4x4 convolution of stride 2: of the nine taps that an output
+    has, those on the same input are summed beforehand, which leaves four.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, kernel_size=3, padding=1)
+        self.folded: Tensor | None = None  # (C, C, 4, 4), not a weight of its own
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, 2H, 2W)."""
-        return self.conv(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
+        if self.folded is None:
+            return self.conv(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
+        return F.conv_transpose2d(maps, self.folded, self.conv.bias, stride=2, padding=1)
+
+    def pack(self) -> None:
+        """As `Packable.pack`."""
+        if self.folded is None:
+            turned = self.conv.weight.float().flip(2, 3).transpose(0, 1)
+            shifts = ((0, 1, 0, 1), (0, 1, 1, 0), (1, 0, 0, 1), (1, 0, 1, 0))
+            folded = sum(F.pad(turned, shift) for shift in shifts)
+            self.folded = folded.to(self.conv.weight.dtype)
+
+    def unpack(self) -> None:
+        """As `Packable.unpack`."""
+        self.folded = None
 
 
 class Level(nn.Module):
@@ -164,7 +193,7 @@ class Encoder(nn.Module):
         maps = self.conv_in(F.pixel_unshuffle(images, self.stem_patch))
         for level in self.levels:
             maps = level(maps)
-        return self.conv_out(F.silu(self.norm_out(self.middle(maps))))
+        return self.conv_out(_silu(self.norm_out(self.middle(maps))))
 
 
 class Decoder(nn.Module):
@@ -205,4 +234,4 @@ class Decoder(nn.Module):
         maps = self.middle(self.conv_in(latent))
         for level in reversed(self.levels):
             maps = level(maps)
-        return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(maps))), self.stem_patch)
+        return F.pixel_shuffle(self.conv_out(_silu(self.norm_out(maps))), self.stem_patch)

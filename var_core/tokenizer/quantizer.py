@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from var_core.packing import convolve
 from var_core.scales import ScaleSchedule
 
 
@@ -116,7 +117,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
             raise ValueError(f"scale {scale_index} is {side}x{side}, got {tuple(codes.shape[-2:])}")
         upsampled = F.interpolate(codes.float(), size=latent.shape[-2:], mode="bicubic")
         conv = self.refine[self.refine_of_scale[scale_index]]
-        refined = F.conv2d(upsampled, conv.weight.float(), conv.bias.float(), padding=1)
+        refined = convolve(upsampled, conv.weight.float(), conv.bias.float())
         return latent + torch.lerp(upsampled, refined, self.refine_ratio)
 
     def next_input(self, latent: Tensor, scale_index: int) -> Tensor:

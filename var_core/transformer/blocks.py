@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from var_core.packing import Linear
 from var_core.transformer.backends import attention
 from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.kv_cache import KVCache
@@ -42,10 +43,10 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.head_dim = width // num_heads
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.qkv = Linear(width, 3 * width, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(width))
         self.v_bias = nn.Parameter(torch.zeros(width))
-        self.proj = nn.Linear(width, width)
+        self.proj = Linear(width, width)
         self.log_qk_scale = (
             nn.Parameter(torch.full((1, num_heads, 1, 1), math.log(4.0))) if qk_norm else None
         )
@@ -60,9 +61,7 @@ class SelfAttention(nn.Module):
     ) -> Tensor:
         """(B, N, C) -> (B, N, C); with a cache, also attends to everything stored there."""
         bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias))
-        qkv = F.linear(hidden, self.qkv.weight, bias).unflatten(
-            2, (3, self.num_heads, self.head_dim)
-        )
+        qkv = self.qkv(hidden, bias).unflatten(2, (3, self.num_heads, self.head_dim))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, h, N, d) each
         scale = 0.25 / math.sqrt(self.head_dim)
         if self.log_qk_scale is not None:
@@ -84,12 +83,12 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, hidden_width: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(width, hidden_width)
-        self.fc2 = nn.Linear(hidden_width, width)
+        self.fc1 = Linear(width, hidden_width)
+        self.fc2 = Linear(hidden_width, width)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
-        return self.fc2(F.gelu(self.fc1(hidden), approximate="tanh"))
+        return self.fc2(self.fc1(hidden, gelu=True))
 
 
 class AdaptiveBlock(nn.Module):
@@ -117,7 +116,7 @@ class AdaptiveBlock(nn.Module):
             self.modulation = None
         else:
             self.modulation_offset = None
-            self.modulation = nn.Linear(width, 6 * width)
+            self.modulation = Linear(width, 6 * width)
 
     def modulation_of(self, condition: Tensor, shared: Tensor | None) -> Modulation:
         """Parts for one condition: (B, C) and, if shared, (B, 6, C) -> six tensors (B, 1, C)."""

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from var_core.packing import Linear
 from var_core.scales import ScaleSchedule
 
 TRUST = ("own", "borrowed", "none")  # kinds of codes, which the head trusts differently
@@ -53,8 +54,8 @@ class LabelMaps(nn.Module):
             self.register_buffer("pairs", torch.zeros(num_pairs, 2, dtype=torch.int32))
             self.source_embed = nn.Embedding(label_counts[-1] + 1, width)
         self.codes = nn.ModuleList(nn.Embedding(size + 1, rank) for size in sizes)
-        self.basis = nn.Linear(rank, code_dim * schedule.final_side**2)
-        self.proj = nn.Linear(code_dim, width, bias=False)
+        self.basis = Linear(rank, code_dim * schedule.final_side**2)
+        self.proj = Linear(code_dim, width, bias=False)
         self.trust_embed = nn.Embedding(len(TRUST), schedule.num_scales)
 
     def check_pairs(self) -> None:

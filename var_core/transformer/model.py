@@ -8,6 +8,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from var_core.packing import Linear
 from var_core.ranges import check_float, check_int
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.transformer.backends import block_causal_mask
@@ -92,8 +93,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
         self.start_embed = nn.Parameter(torch.zeros(1, first_tokens, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, schedule.num_tokens, width))
         self.scale_embed = nn.Embedding(schedule.num_scales, width)
-        self.input_proj = nn.Linear(code_dim, width)
-        self.block_modulation = nn.Linear(width, 6 * width) if shared_modulation else None
+        self.input_proj = Linear(code_dim, width)
+        self.block_modulation = Linear(width, 6 * width) if shared_modulation else None
         self.blocks = nn.ModuleList(
             AdaptiveBlock(
                 width,
@@ -105,8 +106,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
             )
             for _ in range(depth)
         )
-        self.head_modulation = nn.Linear(width, 2 * width)
-        self.head = nn.Linear(width + (code_dim + 1 if label_map_rank else 0), vocab_size)
+        self.head_modulation = Linear(width, 2 * width)
+        self.head = Linear(width + (code_dim + 1 if label_map_rank else 0), vocab_size)
 
     @property
     def null_labels(self) -> tuple[int, ...]:

@@ -1,0 +1,199 @@
+"""What is laid out for speed gives what the plain weights give."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import EMBEDDED_MODEL
+from var_core import VARPipeline, generators_from_seeds
+from var_core.packing import Linear, can_pack, pack_weights
+from var_core.sampling import KeepScales, SamplingOptions
+from var_core.tokenizer.autoencoder import Upsample
+
+needs_kernels = pytest.mark.skipif(
+    not can_pack(torch.float32), reason="this processor has no kernels for packed weights"
+)
+pytestmark = needs_kernels
+
+GOOD = SamplingOptions(guidance_scale=4.0, top_k=900, top_p=0.95)
+OPTIONS = (
+    GOOD,
+    SamplingOptions(),
+    SamplingOptions(guidance_scale=0.0),
+    SamplingOptions(guidance_scale=10.0, top_k=0, top_p=0.3),
+    SamplingOptions(top_k=0, top_p=0.0),
+    SamplingOptions(top_k=50, top_p=0.0, temperature=1.5),
+    SamplingOptions(top_k=1, temperature=0.5),
+    SamplingOptions(guidance_scale=4.0, smooth=True),
+)
+LABELS = ((94, 1640, 7), (95, 1640, 7), (95, 300, 2), (95, 1640, 4))
+
+
+def open_embedded(dtype: torch.dtype = torch.float32, packs: bool = True) -> VARPipeline:
+    pipeline = VARPipeline.from_pretrained(EMBEDDED_MODEL, torch_dtype=dtype)
+    pipeline.packs = packs
+    return pipeline
+
+
+def plain_layer(dtype: torch.dtype) -> Linear:
+    torch.manual_seed(0)
+    return Linear(48, 80).to(dtype).requires_grad_(False)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("gelu", [False, True])
+def test_a_packed_layer_multiplies_as_a_plain_one(dtype: torch.dtype, gelu: bool) -> None:
+    if not can_pack(dtype):
+        pytest.skip(f"no kernels for {dtype}")
+    layer = plain_layer(dtype)
+    rows, bias = torch.randn(2, 7, 48).to(dtype), torch.randn(80).to(dtype)
+    expected = [layer(rows, gelu=gelu), layer(rows, bias, gelu)]
+    layer.pack()
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    for found, wanted in zip(
+        (layer(rows, gelu=gelu), layer(rows, bias, gelu)), expected, strict=True
+    ):
+        assert found.dtype == dtype and torch.allclose(found, wanted, tolerance, tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_row_is_the_same_whatever_is_beside_it(dtype: torch.dtype) -> None:
+    if not can_pack(dtype):
+        pytest.skip(f"no kernels for {dtype}")
+    torch.manual_seed(0)
+    layer = Linear(1536, 384).to(dtype).requires_grad_(False)
+    layer.pack()
+    rows = torch.randn(600, 1536).to(dtype)
+    together = layer(rows)
+    for count in (1, 2, 3, 9, 50, 338):
+        assert torch.equal(layer(rows[:count]), together[:count])
+
+
+def test_a_packed_layer_is_saved_moved_and_unpacked_as_it_was() -> None:
+    layer = plain_layer(torch.float32)
+    before = layer.weight.clone()
+    layer.pack()
+    assert layer.weight.is_mkldnn
+    assert torch.equal(layer.state_dict()["weight"], before)
+    moved = layer.double()
+    assert torch.equal(moved.weight, before.double())
+    layer.float().pack()
+    layer.unpack()
+    assert torch.equal(layer.weight, before)
+
+
+def test_a_folded_upsampling_equals_the_plain_one() -> None:
+    torch.manual_seed(0)
+    layer = Upsample(6).requires_grad_(False)
+    maps = torch.randn(2, 6, 5, 4)
+    expected = layer(maps)
+    layer.pack()
+    assert torch.allclose(layer(maps), expected, atol=1e-6)
+    layer.conv.weight.mul_(2)
+    assert not torch.allclose(layer.float()(maps), expected, atol=1e-2)  # moved: folded no more
+
+
+def test_weights_that_are_being_trained_stay_plain() -> None:
+    pipeline = open_embedded()
+    pipeline.transformer.head.weight.requires_grad_(True)
+    pipeline([None], generator=generators_from_seeds([0]))
+    assert not pipeline.transformer.head.weight.is_mkldnn
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[VARPipeline, VARPipeline]:
+    """The embedded model in float32, plain and packed."""
+    return open_embedded(packs=False), open_embedded()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_packed_weights_draw_the_tokens_of_plain_ones(
+    pair: tuple[VARPipeline, VARPipeline], seed: int
+) -> None:
+    options = OPTIONS[seed % len(OPTIONS)]
+    labels = torch.tensor([LABELS[seed % len(LABELS)], LABELS[(seed + 1) % len(LABELS)]])
+    drawn = []
+    for pipeline in pair:
+        generators = generators_from_seeds([seed, 2**32 - 1 - seed])
+        together = 1 if options.smooth else 2
+        steps = list(pipeline.sample(labels, options, generators, lambda _: None, together))
+        drawn.append((steps, pipeline.decode_latent(steps[-1].latent)))
+    assert not pair[0].transformer.head.weight.is_mkldnn
+    assert pair[1].transformer.head.weight.is_mkldnn
+    (plain, picture), (packed, fast_picture) = drawn
+    for slow, fast in zip(plain, packed, strict=True):
+        assert torch.equal(slow.token_map, fast.token_map)
+    assert torch.allclose(picture, fast_picture, atol=1e-3)
+
+
+def test_a_rule_is_kept_with_packed_weights(pair: tuple[VARPipeline, VARPipeline]) -> None:
+    plain, packed = pair
+    kept = plain([None], generator=generators_from_seeds([1])).token_maps[:3]
+
+    def drawn(pipeline: VARPipeline) -> torch.Tensor:
+        rule = KeepScales(pipeline.tokenizer.quantizer, kept)
+        labels = torch.tensor([LABELS[2]])
+        steps = pipeline.sample(labels, GOOD, generators_from_seeds([5]), lambda _: rule)
+        return torch.cat([step.token_map.flatten() for step in steps])
+
+    assert torch.equal(drawn(plain), drawn(packed))
+
+
+@pytest.mark.skipif(not can_pack(torch.bfloat16), reason="no kernels for bf16")
+def test_bf16_logits_stay_within_two_percent(pair: tuple[VARPipeline, VARPipeline]) -> None:
+    plain, half = pair[0], open_embedded(torch.bfloat16)
+    half.pack()
+    out = plain(list(LABELS), generator=generators_from_seeds(range(4)))
+    labels, maps = torch.tensor(out.labels), out.token_maps
+    conditions = [p.transformer.conditions(labels) for p in (plain, half)]
+    caches = [p.transformer.new_cache(len(labels)) for p in (plain, half)]
+    quantizer = plain.tokenizer.quantizer
+    latents = [quantizer.empty_latent(len(labels)), *quantizer.sum_scales(maps)]
+    for index in range(quantizer.schedule.num_scales):
+        inputs = quantizer.next_input(latents[index], index)
+        exact, rough = (
+            p.transformer.logits(p.transformer.predict_scale(inputs, condition, index, cache))
+            for p, condition, cache in zip((plain, half), conditions, caches, strict=True)
+        )
+        assert (rough - exact).norm() / exact.norm() < 0.02
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_seed_is_the_same_picture_alone_and_beside_others(
+    dtype: torch.dtype, options: SamplingOptions
+) -> None:
+    if not can_pack(dtype):
+        pytest.skip(f"no kernels for {dtype}")
+    pipeline = open_embedded(dtype)
+    settings = vars(options)
+
+    def draw(labels: list, seeds: list[int]) -> torch.Tensor:
+        generators = generators_from_seeds(seeds)
+        return pipeline(labels, **settings, generator=generators, output_type="pt").images
+
+    labels = [*LABELS, None, LABELS[2]]
+    together = draw(labels, list(range(6)))
+    for index, label in enumerate(labels):
+        assert torch.equal(together[index : index + 1], draw([label], [index]))
+
+
+def test_a_model_that_has_drawn_is_saved_as_it_was(tmp_path: Path) -> None:
+    pipeline = open_embedded(torch.bfloat16)
+    pipeline([None], generator=generators_from_seeds([0]))
+    pipeline.save_pretrained(tmp_path)
+    for part in ("tokenizer", "transformer"):
+        name = Path(part) / "diffusion_pytorch_model.safetensors"
+        before, after = (load_file(folder / name) for folder in (EMBEDDED_MODEL, tmp_path))
+        assert before.keys() == after.keys()
+        assert all(torch.equal(before[key].to(after[key].dtype), after[key]) for key in before)
+
+
+def test_packing_twice_changes_nothing() -> None:
+    layer = plain_layer(torch.float32)
+    pack_weights(layer)
+    weight = layer.weight
+    pack_weights(layer)
+    assert layer.weight is weight

@@ -1,0 +1,109 @@
+"""Weights in the layouts of the processor's matrix kernels, packed once instead of in every call.
+
+oneDNN multiplies blocked weights. Given plain ones it first reorders them, at every call, which for
+the few rows of the coarse scales costs as much as the product.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PACKED_ROWS = 512  # that a layout is chosen for; one layout serves any number of rows
+PROBE_ROWS = (2, 9, 64, 400)
+
+
+class Packable(nn.Module):
+    """A layer that can lay out its weights for drawing; it unpacks wherever they move."""
+
+    def pack(self) -> None:
+        """Lay weights out for calls without gradients; again does nothing."""
+        raise NotImplementedError
+
+    def unpack(self) -> None:
+        """Back to plain weights, bit by bit the same."""
+        raise NotImplementedError
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        self.unpack()
+        return super()._apply(fn, recurse)
+
+
+class Linear(Packable, nn.Linear):
+    """A linear layer whose weight oneDNN can pack; saved, it is plain again."""
+
+    def forward(self, inputs: Tensor, bias: Tensor | None = None, gelu: bool = False) -> Tensor:
+        """(..., in_features) -> (..., out_features).
+
+        Packed, a row gives the same bits whatever rows are beside it.
+
+        Args:
+            inputs: rows.
+            bias: (out_features,), instead of the layer's own.
+            gelu: whether the outputs pass through a tanh-approximated GELU.
+        """
+        weight = self.weight
+        bias = self.bias if bias is None else bias
+        if not weight.is_mkldnn:
+            outputs = F.linear(inputs, weight, bias)
+            return F.gelu(outputs, approximate="tanh") if gelu else outputs
+        alone = inputs.numel() == self.in_features  # for which oneDNN has another kernel
+        rows = torch.stack((inputs, inputs)) if alone else inputs
+        after = ("gelu", [], "tanh") if gelu else ("none", [], "")
+        outputs = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, *after)
+        return outputs[0] if alone else outputs
+
+    def pack(self) -> None:
+        """As `Packable.pack`."""
+        if not self.weight.is_mkldnn:
+            packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, PACKED_ROWS)
+            self.weight = nn.Parameter(packed, requires_grad=False)
+
+    def unpack(self) -> None:
+        """As `Packable.unpack`."""
+        if self.weight.is_mkldnn:
+            self.weight = nn.Parameter(self.weight.to_dense(), requires_grad=False)
+
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.weight.is_mkldnn:
+            destination[prefix + "weight"] = self.weight.to_dense()
+
+
+@lru_cache(maxsize=4)
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether this processor's kernels take packed weights and treat each row by itself."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    generator = torch.Generator().manual_seed(0)
+    layer = Linear(96, 160).to(dtype).requires_grad_(False)
+    rows = torch.randn(max(PROBE_ROWS), 96, generator=generator).to(dtype)
+    expected = layer(rows, gelu=True)
+    try:
+        layer.pack()
+        found = layer(rows, gelu=True)
+        alone = [torch.equal(layer(rows[:count], gelu=True), found[:count]) for count in PROBE_ROWS]
+    except (RuntimeError, AttributeError):  # no such kernel
+        return False
+    return all(alone) and torch.allclose(found, expected, rtol=0.02, atol=0.02)
+
+
+def convolve(maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """3x3 convolution, (B, D, H, W) float32 -> same; where it can, a map by itself in any batch.
+
+    Torch takes another kernel for one small map than for several.
+    """
+    if maps.device.type == "cpu" and can_pack(maps.dtype):
+        return torch.mkldnn_convolution(maps, weight, bias, (1, 1), (1, 1), (1, 1), 1)
+    return F.conv2d(maps, weight, bias, padding=1)
+
+
+def pack_weights(network: nn.Module) -> None:
+    """Pack all layers of a network that can be packed; convolutions get their channels last."""
+    for module in network.modules():
+        if isinstance(module, Packable):
+            module.pack()
+        elif isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)
