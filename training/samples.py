@@ -43,7 +43,8 @@ def draw_scales(pipeline: VARPipeline, labels: list[Label]) -> list[Tensor]:
     """One row per label: the picture after each scale, (K, 3, H, W) in [-1, 1]."""
     generators = generators_from_seeds(range(len(labels)))
     previews = list(pipeline.stream(labels, generator=generators, output_type="pt"))
-    return list(torch.stack([preview.images * 2 - 1 for preview in previews], dim=1))
+    decoded = [pipeline.decode_latent(preview.latent) for preview in previews]
+    return list(torch.stack(decoded, dim=1))
 
 
 EDIT_COLUMNS = (

@@ -39,6 +39,7 @@ from var_core.serving.requests import (
     vary,
 )
 from var_core.serving.runs import Run, run_request
+from var_core.sketches import STEPS, add_sketch
 
 EXIT_BAD_INPUT = 2
 MAX_FILES = 64
@@ -144,6 +145,10 @@ def _parser(model: Path) -> argparse.ArgumentParser:
     turn.add_argument("--transformer-sha256", help="refuse any other file")
     turn.set_defaults(command=_convert)
 
+    draft = commands.add_parser("sketch", help="give a model cheap previews: minutes, once")
+    draft.add_argument("model", type=Path, help="model folder")
+    draft.set_defaults(command=_sketch)
+
     known = commands.add_parser("models", help="list the models that can be had by name")
     known.set_defaults(command=_models)
 
@@ -195,10 +200,12 @@ def _draw(
     count, scales_dir = arguments.count, getattr(arguments, "scales_dir", None)
     for start in range(0, count, MAX_COUNT):
         part = replace(settings, seed=settings.seed + start)
-        runs = run_request(pipeline, make_request(part, min(MAX_COUNT, count - start)))
-        for run in tqdm(runs, unit="scale", desc="drawing"):
-            if scales_dir is not None:
-                _write_scale(arguments, run, start)
+        request = make_request(part, min(MAX_COUNT, count - start))
+        runs = run_request(pipeline, request, sharpen=scales_dir is not None)
+        for run in tqdm(runs, unit="scale", desc="drawing"):  # noqa: B007
+            pass
+        if scales_dir is not None:
+            _write_scales(arguments, run, start)
         recipes = recipes_of(pipeline.labels, arguments.model.name, run)
         for index, image in enumerate(run.frames[-1]):
             path = _numbered(arguments.out, start + index, count)
@@ -251,11 +258,11 @@ def _numbered(path: Path, index: int, count: int) -> Path:
     return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
 
 
-def _write_scale(arguments: argparse.Namespace, run: Run, start: int) -> None:
-    for index, image in enumerate(run.frames[-1], start):
-        name = _numbered(Path(arguments.out.name), index, arguments.count)
-        number = len(run.frames)
-        write_png(arguments.scales_dir / f"{name.stem}-scale{number:02d}.png", image, None)
+def _write_scales(arguments: argparse.Namespace, run: Run, start: int) -> None:
+    for number, frames in enumerate(run.frames, start=1):
+        for index, image in enumerate(frames, start):
+            name = _numbered(Path(arguments.out.name), index, arguments.count)
+            write_png(arguments.scales_dir / f"{name.stem}-scale{number:02d}.png", image, None)
 
 
 def _reconstruct(arguments: argparse.Namespace) -> int:
@@ -320,9 +327,22 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _download(arguments: argparse.Namespace) -> int:
-    card = find_model(arguments.name)
-    print(download(card, models_folder()))
+    folder = download(find_model(arguments.name), models_folder())
+    _teach_sketch(folder)
+    print(folder)
     return 0
+
+
+def _sketch(arguments: argparse.Namespace) -> int:
+    if not _teach_sketch(arguments.model):
+        raise ValueError(f"{arguments.model} has a sketch decoder already")
+    print(arguments.model)
+    return 0
+
+
+def _teach_sketch(folder: Path) -> bool:
+    with tqdm(total=STEPS, unit="step", desc="learning to sketch previews") as bar:
+        return add_sketch(folder, report=lambda step, _: bar.update(step - bar.n))
 
 
 def _space(arguments: argparse.Namespace) -> int:

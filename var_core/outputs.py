@@ -29,11 +29,13 @@ class Preview:
     """The pictures after one scale.
 
     Attributes:
-        images: as in `VARPipelineOutput`, decoded from the scales so far.
+        images: as in `VARPipelineOutput`, drawn from the scales so far; the last ones are true
+            decodes, those before are sketches where the tokenizer has a sketch decoder.
         token_maps: of the scales so far.
         number: how many scales are done, from 1.
         total: K, the number of scales.
         labels: as in `VARPipelineOutput`.
+        latent: sum of the scales so far, (B, D, H, W) float32; of an edit, of its last window.
     """
 
     images: Pictures
@@ -41,3 +43,4 @@ class Preview:
     number: int
     total: int
     labels: list[tuple[int, ...]]
+    latent: Tensor

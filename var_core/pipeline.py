@@ -149,8 +149,9 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             return
         trained = any(weight.requires_grad for weight in self.transformer.parameters())
         if self.device.type == "cpu" and not trained and can_pack(self.transformer.dtype):
-            pack_weights(self.transformer)
-            pack_weights(self.tokenizer.decoder)
+            for part in (self.transformer, self.tokenizer.decoder, self.tokenizer.sketch):
+                if part is not None:
+                    pack_weights(part)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write a folder that `from_pretrained` loads: safetensors and JSON only."""
@@ -242,6 +243,9 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         keep: Sequence[Tensor] = (),
     ) -> Iterator[Preview]:
         """Draw pictures and yield them after every scale; the last preview is the result.
+
+        Earlier ones are sketches, which cost next to nothing, where the tokenizer has a sketch
+        decoder. `decode_latent(preview.latent)` is the true decode.
 
         The arguments are those of `__call__`. They are checked here, not at the first preview.
         """
@@ -408,8 +412,11 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         total = self.transformer.schedule.num_scales
         for step in steps:
             token_maps.append(step.token_map)
-            images = self._output(self.decode_latent(step.latent), output_type)
-            yield Preview(images, list(token_maps), step.scale_index + 1, total, labels)
+            number = step.scale_index + 1
+            decode = self.decode_latent if number == total else self.tokenizer.sketch_latent
+            with torch.inference_mode():
+                images = self._output(decode(step.latent), output_type)
+            yield Preview(images, list(token_maps), number, total, labels, step.latent)
 
     def _output(self, images: Tensor, output_type: str) -> Pictures:
         if output_type == "pil":

@@ -138,8 +138,9 @@ def test_from_a_folder_of_pictures_to_a_model_that_draws(photos: Path, tmp_path:
     records = [json.loads(line) for line in (runs / "var" / "log.jsonl").read_text().splitlines()]
     assert any("validation_entropy" in record for record in records)
     words = f"--tokenizer {tokenizer} --transformer {runs / 'var' / 'transformer'} --data {data}"
-    assert export.main([*words.split(), "--out", str(model)]) == 0
+    assert export.main([*words.split(), "--out", str(model), "--sketch-steps", "4"]) == 0
     pipeline = VARPipeline.from_pretrained(model)
+    assert pipeline.tokenizer.sketch is not None
     assert pipeline.labels.attributes[0].values == CLASSES
     drawn = pipeline(["pear", None], generator=generators_from_seeds([1, 2]))
     assert drawn.images[0].size == (64, 64) and drawn.labels == [(1,), (3,)]

@@ -58,6 +58,7 @@ class EditStep:
         pictures: B arrays (H, W, 3) uint8.
         drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1].
         token_map: of this scale, (B, S, S).
+        latent: of what was drawn in the window, (B, D, H, W).
         number: how many scales are done, from 1, over all windows.
         total: scales over all windows.
     """
@@ -65,6 +66,7 @@ class EditStep:
     pictures: list[np.ndarray]
     drawn: Tensor
     token_map: Tensor
+    latent: Tensor
     number: int
     total: int
 
@@ -110,15 +112,18 @@ def edit_steps(
             generators = _best_of(sample, options, generators, make_rule, edit_options.best_of)
         for step in sample(options, generators, make_rule):
             latent = step.latent
-            if step.scale_index == schedule.num_scales - 1 and edit_options.rule == "closed_loop":
-                latent = _correct(tokenizer, latent, images, holes)
-            drawn = _decode(tokenizer, latent)
+            if step.scale_index < schedule.num_scales - 1:
+                drawn = _decode(tokenizer.sketch_latent, latent)
+            else:
+                if edit_options.rule == "closed_loop":
+                    latent = _correct(tokenizer, latent, images, holes)
+                drawn = _decode(tokenizer.decode_latent, latent)
             pictures = [
                 composite(one, drawing, unknown, window, band)
                 for one, drawing in zip(before, drawn.cpu(), strict=True)
             ]
             number = place * schedule.num_scales + step.scale_index + 1
-            yield EditStep(pictures, drawn, step.token_map, number, total)
+            yield EditStep(pictures, drawn, step.token_map, latent, number, total)
         unknown[window.inside(*mask.shape[::-1])] = False
 
 
@@ -165,9 +170,9 @@ def _rule_maker(
 
 
 @torch.inference_mode()
-def _decode(tokenizer: MultiScaleVQVAE, latent: Tensor) -> Tensor:
+def _decode(decode: Callable[[Tensor], Tensor], latent: Tensor) -> Tensor:
     """One by one: kernels round differently for different batch sizes."""
-    return torch.cat([tokenizer.decode_latent(one[None]) for one in latent])
+    return torch.cat([decode(one[None]) for one in latent])
 
 
 @torch.inference_mode()
@@ -180,7 +185,7 @@ def _correct(tokenizer: MultiScaleVQVAE, latent: Tensor, images: Tensor, holes: 
     side = tokenizer.quantizer.schedule.final_side
     kept = (F.interpolate(1 - holes, (side, side), mode="area") > 0).float()
     for _ in range(CORRECTIONS if kept.any() else 0):
-        joined = torch.where(holes > 0, _decode(tokenizer, latent), images)
+        joined = torch.where(holes > 0, _decode(tokenizer.decode_latent, latent), images)
         wanted = torch.cat([tokenizer.encode_features(one[None]) for one in joined])
         for _ in range(STEPS):
             latent = latent + STEP_SIZE * kept * (wanted - latent)

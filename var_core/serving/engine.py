@@ -15,7 +15,7 @@ from var_core.serving.journal import Journal
 from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
 from var_core.serving.requests import AnyRequest, TokenizeRequest
 from var_core.serving.runs import Run, run_request
-from var_core.serving.turns import BusyError, Limits, Turns
+from var_core.serving.turns import BusyError, LateError, Limits, Turns
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits
@@ -38,15 +38,18 @@ class Engine(Protocol):
     first: VARPipeline
     device: torch.device
 
-    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
+    def generate(
+        self, request: AnyRequest, client: str = "", sharpen: bool = True
+    ) -> Iterator[Run]:
         """Draw or edit; closing the iterator stops the work.
 
         Args:
             request: what to do.
             client: who asks; the places of each client are bounded.
+            sharpen: whether sketches become true decodes once the pictures are finished.
 
         Yields:
-            While others go first, runs without frames, twice a second; then one run per scale.
+            While others go first, runs without frames, twice a second; then as `run_request`.
 
         Raises:
             BusyError: if there is no room.
@@ -177,7 +180,9 @@ class LocalEngine:
         size = self._parameters * dtype.itemsize
         return self._memory.pipeline(self.name, dtype, size, self._load)
 
-    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
+    def generate(
+        self, request: AnyRequest, client: str = "", sharpen: bool = True
+    ) -> Iterator[Run]:
         """As `Engine.generate`."""
         asked = time.monotonic()
         with self.journal.job(job_of(request), len(request.labels)) as job:
@@ -185,10 +190,17 @@ class LocalEngine:
             try:
                 while ahead := self.turns.wait(turn, TICK_SECONDS):
                     yield Run(request, ahead=ahead)
-                for run in self._draw(request):
-                    self.turns.check(turn)
+                is_drawn = False
+                for run in self._draw(request, sharpen):
+                    try:
+                        self.turns.check(turn)
+                    except LateError:
+                        if is_drawn:  # the frames then stay as rough as they are
+                            return
+                        raise
                     if run.number == 1:
                         job.first_preview(time.monotonic() - asked)
+                    is_drawn = run.is_drawn
                     yield run
             except torch.cuda.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
@@ -215,8 +227,8 @@ class LocalEngine:
             self._colours = self._colour()
         return self._colours
 
-    def _draw_here(self, request: AnyRequest) -> Iterator[Run]:
-        yield from run_request(self.pipeline(request.precision), request)
+    def _draw_here(self, request: AnyRequest, sharpen: bool) -> Iterator[Run]:
+        yield from run_request(self.pipeline(request.precision), request, sharpen)
 
     def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
         return reconstruct(self.pipeline("auto"), request.image)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -191,24 +191,35 @@ class Retouch:
     def _stream(
         self, image: Image.Image, request: AnyRequest, choice: Choice
     ) -> Iterator[EditMoment]:
-        seed, thumbnails = request.seeds[0], []
+        seed, thumbnails, done = request.seeds[0], [], None
         paced = Paced(self.engine.generate(request, self.client()), choice.pause)
         for run in paced:
             if run.ahead:
                 yield EditMoment(status=run.status)
-                continue
-            frame = run.frames[-1][0]
-            if len(thumbnails) == self.num_scales:
-                thumbnails = []  # a new window begins
-            thumbnails.append(thumbnail_url(frame))
-            if run.number < run.total:
-                strip, preview = strip_html(thumbnails, self.sides), enlarge(frame, PREVIEW_SIDE)
-                yield EditMoment(preview, strip, run.status, seed)
+            elif done is None:
+                frame = run.frames[-1][0]
+                if len(thumbnails) == self.num_scales:
+                    thumbnails = []  # a new window begins
+                thumbnails.append(thumbnail_url(frame))
+                strip = strip_html(thumbnails, self.sides)
+                if run.is_drawn:
+                    done = self._finish(run, image, choice, strip, paced.seconds)
+                    yield done
+                else:
+                    yield EditMoment(enlarge(frame, PREVIEW_SIDE), strip, run.status, seed)
+        if len(run.frames) > 1:  # of a variation: they are true decodes by now
+            thumbnails = [thumbnail_url(frames[0]) for frames in run.frames]
+            yield replace(done, strip=strip_html(thumbnails, self.sides))
+
+    def _finish(
+        self, run: Run, image: Image.Image, choice: Choice, strip: str, seconds: float
+    ) -> EditMoment:
         path, before = self._save(run, image, choice.with_recipe)
-        yield EditMoment(
+        seed = run.request.seeds[0]
+        return EditMoment(
             path,
-            strip_html(thumbnails, self.sides),
-            f"Done in {paced.seconds:.2f} s, seed {seed}. Press Use as input to go on from here",
+            strip,
+            f"Done in {seconds:.2f} s, seed {seed}. Press Use as input to go on from here",
             seed,
             before,
             Canvas(path, run.frames[-1][0].size),

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from var_core.images import tensor_to_images
 from var_core.pipeline import Preview, VARPipeline
 from var_core.ranges import check_int
 from var_core.sampling import SamplingOptions, generators_from_seeds
@@ -22,8 +23,9 @@ class Run:
     Attributes:
         request: what was asked.
         labels: as in the request, with what was drawn for open ones.
-        frames: true decodes after each scale so far, one picture per label; of an edit, which may
-            be large, the newest ones alone.
+        frames: what there is after each scale so far, one picture per label; of an edit, which may
+            be large, the newest ones alone. Those of the last scale are true decodes; earlier ones
+            are sketches at first, and true in the last run that comes.
         token_maps: of the scales so far, in main memory; of an edit, of its last window.
         dtype: of the networks that draw, as "float32".
         number: how many scales are done.
@@ -39,6 +41,11 @@ class Run:
     number: int = 0
     total: int = 0
     ahead: int = 0
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the pictures are finished, though earlier frames may yet be sharpened."""
+        return 0 < self.number == self.total
 
     @property
     def status(self) -> str:
@@ -63,7 +70,8 @@ class Paced:
         pause: in seconds.
 
     Attributes:
-        seconds: that drawing took, without waiting for others and without pauses; at the end.
+        seconds: that drawing took, without waiting for others and without pauses; once the
+            pictures are finished.
     """
 
     def __init__(self, runs: Iterator[Run], pause: float) -> None:
@@ -74,17 +82,24 @@ class Paced:
     def __iter__(self) -> Iterator[Run]:
         started, paused = time.monotonic(), 0.0
         for run in self._runs:
+            if run.is_drawn and not self.seconds:
+                self.seconds = time.monotonic() - started - paused
             yield run
             if run.ahead:
                 started = time.monotonic()
-            elif run.number < run.total:
+            elif not run.is_drawn:
                 time.sleep(self._pause)
                 paused += self._pause
-        self.seconds = time.monotonic() - started - paused
 
 
-def run_request(pipeline: VARPipeline, request: AnyRequest) -> Iterator[Run]:
+def run_request(pipeline: VARPipeline, request: AnyRequest, sharpen: bool = True) -> Iterator[Run]:
     """Do what is asked; yields what there is after every scale.
+
+    Args:
+        pipeline: draws.
+        request: what to do.
+        sharpen: whether more runs come once the pictures are finished, if they are no edits: each
+            has one more sketch replaced by the true decode, and nobody has to wait for them.
 
     Raises:
         ValueError: if the request does not fit the model.
@@ -94,7 +109,7 @@ def run_request(pipeline: VARPipeline, request: AnyRequest) -> Iterator[Run]:
     if isinstance(request, VaryRequest):
         keep = pipeline.coarse_tokens(request.image, request.keep_scales, len(request.labels))
         request = replace(request.drawing, keep=tuple(tokens.cpu() for tokens in keep))
-    return draw_run(pipeline, request)
+    return draw_run(pipeline, request, sharpen)
 
 
 def edit_run(pipeline: VARPipeline, request: EditRequest) -> Iterator[Run]:
@@ -131,8 +146,8 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def draw_run(pipeline: VARPipeline, request: DrawRequest) -> Iterator[Run]:
-    """Draw; yields what there is after every scale.
+def draw_run(pipeline: VARPipeline, request: DrawRequest, sharpen: bool = True) -> Iterator[Run]:
+    """Draw; yields what there is after every scale, then perhaps sharpens the frames.
 
     Raises:
         ValueError: here, not at the first scale, if the request does not fit the model.
@@ -147,7 +162,8 @@ def draw_run(pipeline: VARPipeline, request: DrawRequest) -> Iterator[Run]:
     places = [order.index(index) for index in range(len(order))]
     total = pipeline.transformer.schedule.num_scales
     run = Run(request, dtype=_name(pipeline.dtype), total=total)
-    return _runs(zip(*streams, strict=True), places, run)
+    rough = pipeline if sharpen and pipeline.tokenizer.sketch is not None else None
+    return _runs(zip(*streams, strict=True), places, run, rough)
 
 
 def _fill_once(pipeline: VARPipeline, request: DrawRequest) -> DrawRequest:
@@ -173,11 +189,16 @@ def _stream(pipeline: VARPipeline, request: DrawRequest, members: list[int]) -> 
     )
 
 
-def _runs(steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run) -> Iterator[Run]:
+def _runs(
+    steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run, rough: VARPipeline | None
+) -> Iterator[Run]:
+    """Join the streams; where `rough` drew sketches that are to be sharpened, it does so."""
+    latents: list[Tensor] = []
     for previews in steps:
         images = [image for preview in previews for image in preview.images]
         labels = [label for preview in previews for label in preview.labels]
         tokens = torch.cat([preview.token_maps[-1] for preview in previews]).cpu()
+        latents.append(torch.cat([preview.latent for preview in previews])[places])
         run = replace(
             run,
             labels=tuple(labels[place] for place in places),
@@ -185,6 +206,12 @@ def _runs(steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run) -> 
             token_maps=(*run.token_maps, tokens[places]),
             number=run.number + 1,
         )
+        yield run
+    if rough is None:
+        return
+    for index, latent in enumerate(latents[:-1]):
+        frames = tuple(tensor_to_images(rough.decode_latent(latent)))
+        run = replace(run, frames=(*run.frames[:index], frames, *run.frames[index + 1 :]))
         yield run
 
 

@@ -147,36 +147,57 @@ class Studio:
         self, request: DrawRequest, values: list[object], choice: Choice, history: History | None
     ) -> Iterator[Moment]:
         """Draw and save; a history of None remembers nothing."""
-        seed, thumbnails = request.seeds[0], []
+        seed, thumbnails, done = request.seeds[0], [], None
         paced = Paced(self.engine.generate(request, self.client()), choice.pause)
         for run in paced:
             if run.ahead:
                 yield Moment(status=run.status)
-                continue
-            sheet = run.sheet(run.number)
-            thumbnails.append(thumbnail_url(sheet))
-            if run.number < run.total:
+            elif not run.is_drawn:
+                sheet = run.sheet(run.number)
+                thumbnails.append(thumbnail_url(sheet))
                 strip, preview = strip_html(thumbnails, self.sides), enlarge(sheet, PREVIEW_SIDE)
                 yield Moment(preview, strip, run.status, seed, run.number, run=run)
+            elif done is None:
+                done = self._finish(run, values, choice, history, paced.seconds)
+                yield done
+        if run is not done.run:  # its frames are true decodes by now
+            yield replace(done, strip=self._strip(run), run=run)
+
+    def _finish(
+        self,
+        run: Run,
+        values: list[object],
+        choice: Choice,
+        history: History | None,
+        seconds: float,
+    ) -> Moment:
+        """Save finished pictures."""
         folder = self._new_folder()
         paths = save_run(self.labels, self.model_name, run, folder, choice.with_recipe)
-        words = self._words(run)
+        words, seed = self._words(run), run.request.seeds[0]
         pictures = tuple(str(path) for path in (paths[:-1] or paths))
         if history is not None:
-            entry = Entry(request, tuple(values), words, thumbnails[-1], pictures)
-            history = remember(history, entry)
-        if len(run.labels) == 1:  # now the true decodes, pixel for pixel
-            thumbnails = [png_url(frame) for (frame,) in run.frames]
-        yield Moment(
+            thumbnail = thumbnail_url(run.sheet(run.total))
+            history = remember(
+                history, Entry(run.request, tuple(values), words, thumbnail, pictures)
+            )
+        return Moment(
             str(paths[-1]),
-            strip_html(thumbnails, self.sides),
-            f"Done in {paced.seconds:.2f} s, seed {seed}: {words}",
+            self._strip(run),
+            f"Done in {seconds:.2f} s, seed {seed}: {words}",
             seed,
             run.total,
             pictures if len(pictures) > 1 else (),
             run,
             history,
         )
+
+    def _strip(self, run: Run) -> str:
+        """All scales of a finished run: one picture pixel for pixel, several as thumbnails."""
+        if len(run.labels) == 1:
+            return strip_html([png_url(frame) for (frame,) in run.frames], self.sides)
+        sheets = [run.sheet(number) for number in range(1, run.total + 1)]
+        return strip_html([thumbnail_url(sheet) for sheet in sheets], self.sides)
 
     def _words(self, run: Run) -> str:
         """What was drawn."""

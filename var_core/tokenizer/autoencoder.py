@@ -235,3 +235,28 @@ class Decoder(nn.Module):
         for level in reversed(self.levels):
             maps = level(maps)
         return F.pixel_shuffle(self.conv_out(_silu(self.norm_out(maps))), self.stem_patch)
+
+
+class Sketch(nn.Module):
+    """Latent to pixels at the resolution of the latent, for previews.
+
+    Args:
+        code_dim: channels of the latent (D).
+        width: channels of the hidden layers.
+        stride: pixels a cell is wide.
+    """
+
+    def __init__(self, code_dim: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(code_dim, width, kernel_size=3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, width, kernel_size=3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, 3 * stride**2, kernel_size=3, padding=1),
+            nn.PixelShuffle(stride),
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """(B, D, H, W) -> (B, 3, stride*H, stride*W), nominally in [-1, 1], not clamped."""
+        return self.layers(latent)

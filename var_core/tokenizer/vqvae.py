@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from var_core.ranges import check_float, check_int, check_widths
 from var_core.scales import SIDES_256, ScaleSchedule
-from var_core.tokenizer.autoencoder import Decoder, Encoder
+from var_core.tokenizer.autoencoder import Decoder, Encoder, Sketch
 from var_core.tokenizer.codes import QUANTIZERS
 from var_core.tokenizer.quantizer import Quantization
 
@@ -31,6 +31,8 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         num_refine: refine convolutions shared by the scales, 1 to 64.
         refine_ratio: weight of a refine convolution against its input, in [0, 1].
         code_kind: "vq", codes of a learned codebook, or "bsq", signs of channels (see `codes`).
+        sketch_width: channels of a small decoder for previews, up to 1,024; 0, as published, has
+            none.
 
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
@@ -53,6 +55,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         num_refine: int = 4,
         refine_ratio: float = 0.5,
         code_kind: str = "vq",
+        sketch_width: int = 0,
     ) -> None:
         schedule = ScaleSchedule(sides)
         check_int("vocab_size", vocab_size, 2, 65536)
@@ -62,6 +65,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         check_int("stem_patch", stem_patch, 1, 16)
         check_int("num_refine", num_refine, 1, 64)
         check_float("refine_ratio", refine_ratio, 0.0, 1.0)
+        check_int("sketch_width", sketch_width, 0, 1024)
         if code_kind not in QUANTIZERS:
             raise ValueError(f"code_kind must be {' or '.join(QUANTIZERS)}, got {code_kind!r}")
         check_widths("level_channels", level_channels, norm_groups, 2048, 8)
@@ -84,6 +88,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         )
         self.pre_quant = nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1)
         self.post_quant = nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1)
+        self.sketch = Sketch(code_dim, sketch_width, self.stride) if sketch_width else None
 
     @property
     def image_size(self) -> int:
@@ -120,6 +125,12 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         """As `decode_latent` without the final clamp, for losses."""
         latent = latent.to(self.post_quant.weight.dtype)
         return self.decoder(self.post_quant(latent)).float()
+
+    def sketch_latent(self, latent: Tensor) -> Tensor:
+        """As `decode_latent`, but quick and rough; the true decode where there is no sketch."""
+        if self.sketch is None:
+            return self.decode_latent(latent)
+        return self.sketch(latent.to(self.post_quant.weight.dtype)).float().clamp(-1.0, 1.0)
 
     def decode(self, token_maps: Sequence[Tensor]) -> Tensor:
         """Token maps, or a coarse prefix of them, to images (B, 3, size, size) in [-1, 1]."""

@@ -1,0 +1,177 @@
+"""Previews are sketches that cost little; what is kept are true decodes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.conftest import make_labels, make_tokenizer, make_transformer
+from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
+from var_core.__main__ import main
+from var_core.images import tensor_to_images
+from var_core.serving.api import Api
+from var_core.serving.engine import LocalEngine
+from var_core.serving.requests import DrawRequest, count_up, read_settings
+from var_core.serving.runs import Run, run_request
+from var_core.serving.turns import Limits, Turns
+from var_core.sketches import add_sketch, practice_pictures
+from var_core.tokenizer import sketch as sketch_module
+from var_core.tokenizer.sketch import with_sketch
+
+NUM_SCALES = 4
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def taught(steps: int = 60) -> tuple[MultiScaleVQVAE, list[float]]:
+    """A tiny tokenizer with a sketch decoder, and the errors while it learned."""
+    errors: list[float] = []
+    generator = torch.Generator().manual_seed(0)
+    tokenizer = make_tokenizer()
+    pictures = practice_pictures(6, tokenizer.image_size)
+    result = with_sketch(
+        tokenizer, pictures, generator, steps, lambda step, error: errors.append(error)
+    )
+    return result, errors
+
+
+@pytest.fixture(scope="module")
+def sketching() -> VARPipeline:
+    return VARPipeline(taught()[0], make_transformer(), make_labels())
+
+
+@pytest.fixture
+def request_(sketching: VARPipeline) -> DrawRequest:
+    return count_up(read_settings(sketching, {"emoji": "cat"}, 1, None), 2)
+
+
+def test_a_sketch_learns_what_the_decoder_draws() -> None:
+    result, errors = taught()
+    assert len(errors) == 60 and np.mean(errors[-5:]) < 0.7 * np.mean(errors[:5])
+    before = make_tokenizer().state_dict()
+    after = result.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert {key.split(".")[0] for key in after.keys() - before.keys()} == {"sketch"}
+
+
+def test_practice_pictures_are_the_same_everywhere_and_all_different() -> None:
+    pictures = practice_pictures(3, 32)
+    assert pictures.shape == (3, 3, 32, 32) and pictures.min() >= -1 and pictures.max() <= 1
+    assert torch.equal(pictures, practice_pictures(3, 32))
+    assert not torch.equal(pictures[0], pictures[1])
+
+
+def test_previews_are_sketches_and_the_last_one_is_the_true_decode(
+    sketching: VARPipeline,
+) -> None:
+    generator = generators_from_seeds([1, 2])
+    previews = list(sketching.stream([None, None], generator=generator, output_type="pt"))
+    for preview in previews:
+        true = (sketching.decode_latent(preview.latent) + 1) / 2
+        rough = (sketching.tokenizer.sketch_latent(preview.latent) + 1) / 2
+        is_last = preview.number == NUM_SCALES
+        assert torch.allclose(preview.images, true if is_last else rough, atol=1e-6)
+        assert not torch.allclose(true, rough, atol=1e-3)
+
+
+def test_one_decode_is_enough_for_a_picture(
+    sketching: VARPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decodes: list[int] = []
+    decode = sketching.tokenizer.decode_latent
+
+    def counted(latent: torch.Tensor) -> torch.Tensor:
+        decodes.append(len(latent))
+        return decode(latent)
+
+    monkeypatch.setattr(sketching.tokenizer, "decode_latent", counted)
+    list(sketching.stream([None], generator=generators_from_seeds([1])))
+    assert decodes == [1]
+
+
+def test_sketches_of_the_embedded_model_resemble_its_decodes(embedded: VARPipeline) -> None:
+    generator = generators_from_seeds(range(16))
+    for preview in embedded.stream([None] * 16, generator=generator, output_type="pt"):
+        true = (embedded.decode_latent(preview.latent) + 1) / 2
+        error = (true - preview.images).square().mean().sqrt()
+        assert error < 0.08  # 22 dB
+
+
+def true_frames(pipeline: VARPipeline, run: Run) -> list[list[Image.Image]]:
+    latents = pipeline.tokenizer.quantizer.sum_scales(run.token_maps)
+    return [tensor_to_images(pipeline.decode_latent(latent)) for latent in latents]
+
+
+def same(one: Image.Image, other: Image.Image) -> bool:
+    return np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max() <= 1
+
+
+def test_frames_become_true_decodes_after_the_picture_is_there(
+    sketching: VARPipeline, request_: DrawRequest
+) -> None:
+    runs = list(run_request(sketching, request_))
+    assert [run.number for run in runs] == [1, 2, 3, 4, 4, 4, 4]
+    assert [run.is_drawn for run in runs] == [False] * 3 + [True] * 4
+    drawn, last = runs[NUM_SCALES - 1], runs[-1]
+    expected = true_frames(sketching, last)
+    for found, wanted in zip(last.frames, expected, strict=True):
+        assert all(map(same, found, wanted))
+    assert last.frames[-1] == drawn.frames[-1]
+    assert not same(drawn.frames[1][0], expected[1][0])
+
+
+def test_a_client_without_a_strip_does_not_wait_for_it(
+    sketching: VARPipeline, request_: DrawRequest
+) -> None:
+    numbers: list[int] = []
+
+    class Counted(LocalEngine):
+        def _draw_here(self, request: DrawRequest, sharpen: bool) -> object:
+            for run in super()._draw_here(request, sharpen):
+                numbers.append(run.number)
+                yield run
+
+    engine = Counted(sketching, lambda dtype: sketching)
+    list(Api(engine, "tiny").generate({"emoji": "cat"}, 1))
+    assert numbers == [1, 2, 3, 4] and engine.turns.counts() == (0, 0)
+
+
+def test_a_finished_picture_is_not_lost_when_its_time_is_over(
+    sketching: VARPipeline, request_: DrawRequest
+) -> None:
+    now = [0.0]
+    turns = Turns(Limits(seconds=10), lambda: now[0])
+    runs = []
+    for run in LocalEngine(sketching, lambda dtype: sketching, turns).generate(request_):
+        runs.append(run)
+        now[0] += 11 if run.is_drawn else 0
+    assert [run.number for run in runs] == [1, 2, 3, 4] and turns.counts() == (0, 0)
+
+
+def test_a_model_folder_is_given_a_sketch_once(
+    tmp_path: Path, pipeline: VARPipeline, monkeypatch: pytest.MonkeyPatch, capsys: object
+) -> None:
+    monkeypatch.setattr(sketch_module, "WIDTH", 8)
+    pipeline.save_pretrained(tmp_path)
+    before = load_file(tmp_path / "tokenizer" / WEIGHTS)
+    assert add_sketch(tmp_path, practice_pictures(2, pipeline.image_size), steps=2)
+    after = load_file(tmp_path / "tokenizer" / WEIGHTS)
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    loaded = VARPipeline.from_pretrained(tmp_path)
+    assert loaded.tokenizer.sketch is not None
+    again, drawn = (
+        one([None], generator=generators_from_seeds([3]), output_type="pt").images
+        for one in (loaded, pipeline)
+    )
+    assert torch.equal(again, drawn)
+    assert not add_sketch(tmp_path)
+    assert main(["sketch", str(tmp_path)]) == 2
+    assert "has a sketch decoder already" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "labels.json",
+        "model_index.json",
+        "tokenizer",
+        "transformer",
+    ]

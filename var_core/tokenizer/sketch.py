@@ -1,0 +1,83 @@
+"""A small decoder for previews, taught by the true one."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from var_core.tokenizer.autoencoder import Sketch
+from var_core.tokenizer.vqvae import MultiScaleVQVAE
+
+WIDTH = 128  # channels
+STEPS = 2000
+BATCH_CELLS = 4096  # of latents, in one step
+RATE = 2e-3  # of Adam, falling to zero along a cosine
+TAUGHT_AT_ONCE = 8  # pictures whose latents are decoded together
+
+
+def with_sketch(
+    tokenizer: MultiScaleVQVAE,
+    pictures: Tensor,
+    generator: torch.Generator,
+    steps: int = STEPS,
+    report: Callable[[int, float], None] = lambda step, loss: None,
+) -> MultiScaleVQVAE:
+    """The same tokenizer with a sketch decoder for its previews.
+
+    The sketch learns to draw what the decoder makes of the coarse scales of some pictures: all
+    but the last scale, which nobody needs a preview of.
+
+    Args:
+        tokenizer: float32; keeps its weights.
+        pictures: (N, 3, image_size, image_size) in [-1, 1].
+        generator: chooses pictures and first weights.
+        steps: of Adam.
+        report: hears the step and the mean absolute error, of pixels in [-1, 1].
+    """
+    settings = {key: v for key, v in tokenizer.config.items() if not key.startswith("_")}
+    with torch.device("meta"):
+        taught = MultiScaleVQVAE(**settings | {"sketch_width": WIDTH})
+    sketch = taught.sketch.to_empty(device=tokenizer.device)
+    for layer in sketch.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, generator=generator)
+            nn.init.zeros_(layer.bias)
+    latents, targets = _lessons(tokenizer, pictures)
+    _teach(sketch, latents, targets, generator, steps, report)
+    state = tokenizer.state_dict()
+    state |= {f"sketch.{key}": value for key, value in sketch.state_dict().items()}
+    taught.load_state_dict(state, assign=True)
+    return taught.eval().requires_grad_(False)
+
+
+@torch.inference_mode()
+def _lessons(tokenizer: MultiScaleVQVAE, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Latents of the coarse scales, (M, D, H, W), and their decodes, bf16 to save room."""
+    latents, targets = [], []
+    for some in pictures.split(TAUGHT_AT_ONCE):
+        found = torch.cat(tokenizer.encode(some).latents[:-1])
+        latents.append(found)
+        targets += [tokenizer.decode_latent(part).bfloat16() for part in found.split(len(some))]
+    return torch.cat(latents).clone(), torch.cat(targets).clone()
+
+
+def _teach(
+    sketch: Sketch,
+    latents: Tensor,
+    targets: Tensor,
+    generator: torch.Generator,
+    steps: int,
+    report: Callable[[int, float], None],
+) -> None:
+    optimizer = torch.optim.Adam(sketch.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    batch = max(1, BATCH_CELLS // latents[0, 0].numel())
+    for step in range(1, steps + 1):
+        rows = torch.randint(len(latents), (batch,), generator=generator)
+        loss = F.l1_loss(sketch(latents[rows]), targets[rows].float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        report(step, loss.item())
