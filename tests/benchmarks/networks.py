@@ -8,6 +8,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from var_core import MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.scales import SIDES_256
 from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.sketch import WIDTH
 from var_core.tokenizer.vqvae import LEVEL_CHANNELS_OFFICIAL
 from var_core.transformer import init_weights
 
@@ -41,7 +42,9 @@ def random_pipeline(shape: Shape) -> VARPipeline:
         sides=shape.sides, depth=shape.depth, width=shape.width, num_heads=shape.depth
     )
     init_weights(transformer, generator)
-    tokenizer = MultiScaleVQVAE(sides=shape.sides, level_channels=shape.channels)
+    tokenizer = MultiScaleVQVAE(
+        sides=shape.sides, level_channels=shape.channels, sketch_width=WIDTH
+    )
     init_tokenizer(tokenizer, generator)
     return VARPipeline(
         tokenizer.eval().requires_grad_(False), transformer.eval().requires_grad_(False)

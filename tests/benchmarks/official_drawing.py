@@ -21,6 +21,8 @@ from tests.parity_models import UNSTORED, official_state
 from var_core import MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.conversion import convert_tokenizer_state, convert_transformer_state
 from var_core.official import tokenizer_settings, transformer_settings
+from var_core.tokenizer.autoencoder import Sketch
+from var_core.tokenizer.sketch import WIDTH
 
 NUM_CLASSES = 1000
 LEVEL_FACTORS = (1, 1, 2, 2, 4)  # widths of the official tokenizer's levels over the first one
@@ -126,10 +128,15 @@ class OfficialDrawing:
             yield steps
 
     def ours(self, dtype: torch.dtype) -> VARPipeline:
-        """Our pipeline with the same weights; in float32 it holds the very same memory."""
+        """Our pipeline with the same weights, and a sketch decoder that has learned nothing."""
         official = self.tokenizer.state_dict()
         settings = tokenizer_settings(official, self.shape.sides)
-        tokenizer = network_of(MultiScaleVQVAE, settings, convert_tokenizer_state(official), dtype)
+        state = convert_tokenizer_state(official)
+        with torch.device(self.device):
+            sketch = Sketch(settings["code_dim"], WIDTH, 2 ** (len(self.shape.channels) - 1))
+        settings["sketch_width"] = WIDTH
+        state |= {f"sketch.{key}": value for key, value in sketch.state_dict().items()}
+        tokenizer = network_of(MultiScaleVQVAE, settings, state, dtype)
         official = self.transformer.state_dict()
         settings = transformer_settings(official, self.shape.sides, None)
         state = convert_transformer_state(official)

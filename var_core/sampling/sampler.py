@@ -92,12 +92,13 @@ def sample_scales(
         raise ValueError(f"{num_images} pictures need as many generators, got {len(generators)}")
     schedule = quantizer.schedule
     null = torch.tensor(transformer.null_labels, device=labels.device)
-    guided = torch.zeros(num_images, dtype=torch.bool, device=labels.device)
+    guided = labels[:0, 0]  # rows; an all-null label is its own unconditional branch
     if options.guidance_scale > 0:
-        guided = (labels != null).any(dim=1)  # an all-null label is its own unconditional branch
-    num_guided = int(guided.sum())
+        guided = (labels != null).any(dim=1).nonzero().squeeze(1)
+    num_guided = len(guided)
     conditions = transformer.conditions(torch.cat((labels, null.expand(num_guided, -1))))
     cache = transformer.new_cache(num_images + num_guided)
+    all_finite = torch.ones((), dtype=torch.bool, device=labels.device)
     latent = quantizer.empty_latent(num_images)  # (B, D, H, W)
     for scale_index, side in enumerate(schedule.sides):
         inputs = quantizer.next_input(latent, scale_index)  # (B, N, D)
@@ -110,8 +111,7 @@ def sample_scales(
                 weight = schedule.progress(scale_index) * options.guidance_scale
                 hidden[guided] = apply_guidance(hidden[guided], unconditional, weight)
             logits = transformer.logits(hidden)
-            if not torch.isfinite(logits.sum()):
-                raise FloatingPointError(f"logits of scale {scale_index} are not finite")
+            all_finite = all_finite & torch.isfinite(logits.sum())
             kept = filter_logits(logits, options)  # (B, N, V)
             if options.smooth:
                 weights = soft_code_weights(kept, schedule.progress(scale_index), generators)
@@ -126,4 +126,7 @@ def sample_scales(
             codes = replaced
             tokens = quantizer.nearest_tokens(codes)
         latent = quantizer.add_scale(latent, codes, scale_index)
+        is_last = scale_index == schedule.num_scales - 1
+        if (is_last or labels.device.type == "cpu") and not all_finite:  # a GPU would be waited for
+            raise FloatingPointError(f"logits are not finite at scale {scale_index} or before")
         yield ScaleStep(scale_index, tokens, latent, logits)

@@ -62,13 +62,14 @@ class SelfAttention(nn.Module):
         """(B, N, C) -> (B, N, C); with a cache, also attends to everything stored there."""
         bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias))
         qkv = self.qkv(hidden, bias).unflatten(2, (3, self.num_heads, self.head_dim))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, h, N, d) each
+        qkv = qkv.permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.unbind(0)  # (B, h, N, d) each
         scale = 0.25 / math.sqrt(self.head_dim)
         if self.log_qk_scale is not None:
             scale = 1.0
             temperature = self.log_qk_scale.float().clamp(max=MAX_LOG_QK_SCALE).exp()
-            q = (F.normalize(q.float(), dim=-1) * temperature).to(v.dtype)
-            k = F.normalize(k.float(), dim=-1).to(v.dtype)
+            q, k = F.normalize(qkv[:2].float(), dim=-1).unbind(0)
+            q, k = (q * temperature).to(v.dtype), k.to(v.dtype)
         if cache is not None:
             k, v = cache.append(block_index, k, v)
         if isinstance(mask, BlockCausal):
