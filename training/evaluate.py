@@ -28,7 +28,7 @@ from training.train_tokenizer import evaluate as evaluate_tokenizer
 from training.train_tokenizer import to_tensor
 from var_core.images import tensor_to_uint8
 from var_core.pipeline import VARPipeline
-from var_core.sampling import generators_from_seeds, sample_scales
+from var_core.sampling import generators_from_seeds
 
 logger = logging.getLogger(__name__)
 
@@ -60,15 +60,9 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
     rows = torch.as_tensor(labels)
     for start in tqdm(range(0, len(rows), BATCH), desc="drawing", unit="batch"):
         generators = generators_from_seeds(seeds[start : start + BATCH])
-        steps = sample_scales(
-            pipeline.transformer,
-            pipeline.tokenizer.quantizer,
-            pipeline.fill_open_labels(rows[start : start + BATCH], generators),
-            pipeline.options(),
-            generators,
-        )
-        latent = list(steps)[-1].latent
-        pictures.append(tensor_to_uint8(pipeline.tokenizer.decode_latent(latent)))
+        filled = pipeline.fill_open_labels(rows[start : start + BATCH], generators)
+        steps = pipeline.sample(filled, pipeline.options(), generators, lambda _: None, BATCH)
+        pictures.append(tensor_to_uint8(pipeline.decode_latent(list(steps)[-1].latent)))
     return np.concatenate(pictures)
 
 

@@ -1,5 +1,6 @@
 """What people call: draw, stream, reconstruct, save and load."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -30,12 +31,14 @@ from var_core.sampling import (
     ScaleStep,
     sample_scales,
 )
+from var_core.sampling.graphs import Recorder
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
 INDEX_FILE = "model_index.json"
 OUTPUT_TYPES = ("pil", "np", "pt")
 MAX_IMAGES = 64
+GRAPHS_VARIABLE = "VAR_CUDA_GRAPHS"
 TOGETHER = 4  # pictures at once on a CPU: more gain little, and each keeps its keys and values
 
 
@@ -81,6 +84,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
         self.labels = labels
         self.packs = True
+        self._recorder = Recorder()
 
     @classmethod
     def from_pretrained(
@@ -400,6 +404,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
                 options,
                 generators[rows],
                 make_rule(rows),
+                recorder=self._recorder if self.device.type == "cuda" and records() else None,
             )
             for rows in parts
         ]
@@ -423,6 +428,11 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             return tensor_to_images(images)
         unit = (images + 1) / 2
         return unit if output_type == "pt" else unit.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def records() -> bool:
+    """Whether drawings on a GPU are recorded as CUDA graphs: VAR_CUDA_GRAPHS is 1."""
+    return os.environ.get(GRAPHS_VARIABLE) == "1"
 
 
 def _side_by_side(runs: Sequence[Iterator[ScaleStep]]) -> Iterator[ScaleStep]:

@@ -44,9 +44,9 @@ from tests.benchmarks.report import (
     print_table,
     write_json,
 )
-from var_core import VARPipeline, generators_from_seeds
+from var_core import VARPipeline, VARPipelineOutput, generators_from_seeds
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
-from var_core.pipeline import parameter_counts
+from var_core.pipeline import GRAPHS_VARIABLE, parameter_counts
 from var_core.transformer import BACKENDS
 from var_core.transformer.backends import ENVIRONMENT_VARIABLE
 
@@ -54,6 +54,7 @@ EMBEDDED_MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "em
 BATCHES = {"cpu": (1, 4), "cuda": (1, 2, 4, 8, 16, 32, 64)}
 PART_RUNS = 3
 FIRST, PREVIEWS, WHOLE = "first preview", "whole with previews", "whole"
+GRAPHS = "whole, CUDA graphs"
 
 
 class Drawing:
@@ -63,12 +64,19 @@ class Drawing:
         pipeline: draws.
         batch_size: pictures.
         backend: attention kernel.
+        graphs: whether a GPU replays what it has drawn before.
     """
 
-    def __init__(self, pipeline: VARPipeline, batch_size: int, backend: str = "auto") -> None:
+    def __init__(
+        self,
+        pipeline: VARPipeline,
+        batch_size: int,
+        backend: str = "auto",
+        graphs: bool = False,
+    ) -> None:
         self.pipeline = pipeline
         self.labels = [guided_label(pipeline)] * batch_size
-        self.backend = backend
+        self.environment = {ENVIRONMENT_VARIABLE: backend, GRAPHS_VARIABLE: str(int(graphs))}
 
     def first_preview(self) -> None:
         """Up to the picture after the first scale."""
@@ -81,10 +89,10 @@ class Drawing:
             for _ in self._stream():
                 pass
 
-    def whole(self) -> None:
+    def whole(self) -> VARPipelineOutput:
         """All scales, only the last one decoded."""
         with self._kernel():
-            self.pipeline(self.labels, generator=self._generators())
+            return self.pipeline(self.labels, generator=self._generators())
 
     def _stream(self) -> Iterator:
         return self.pipeline.stream(self.labels, generator=self._generators())
@@ -93,7 +101,7 @@ class Drawing:
         return generators_from_seeds(range(len(self.labels)), self.pipeline.device)
 
     def _kernel(self) -> contextlib.AbstractContextManager:
-        return mock.patch.dict(os.environ, {ENVIRONMENT_VARIABLE: self.backend})
+        return mock.patch.dict(os.environ, self.environment)
 
 
 def steps_of(
@@ -106,6 +114,9 @@ def steps_of(
         steps[f"{precision}, {FIRST}"] = drawing.first_preview
         steps[f"{precision}, {PREVIEWS}"] = drawing.with_previews
         steps[f"{precision}, {WHOLE}"] = drawing.whole
+        if pipeline.device.type == "cuda":
+            graphs = Drawing(pipeline, batch_size, graphs=True)
+            steps[f"{precision}, {GRAPHS}"] = graphs.whole
         for backend in backends:
             forced = Drawing(pipeline, batch_size, backend)
             try:

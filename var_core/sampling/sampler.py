@@ -1,8 +1,8 @@
 """The next-scale loop, as a generator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -59,6 +59,102 @@ class ScaleRule(Protocol):
         """
 
 
+class Drawn(NamedTuple):
+    """What was drawn at one scale, before any rule.
+
+    Attributes:
+        tokens: (B, S, S) int64; where codes were mixed, the nearest ones.
+        codes: (B, D, S, S).
+        logits: guided, before the filters, (B, N, V).
+        is_finite: whether all of these are, a bool on the device.
+    """
+
+    tokens: Tensor
+    codes: Tensor
+    logits: Tensor
+    is_finite: Tensor
+
+
+class Drawing:
+    """What stays the same from scale to scale of one drawing.
+
+    Args:
+        transformer: predicts tokens.
+        quantizer: of the tokenizer.
+        labels: (B, A) int64.
+        options: how tokens are drawn.
+        generators: one per picture.
+        backend: attention kernel.
+
+    Attributes:
+        guided: rows of the labels that have an unconditional branch, which comes after all rows.
+        conditions: of both branches.
+        cache: keys and values of both branches.
+    """
+
+    def __init__(
+        self,
+        transformer: VARTransformer,
+        quantizer: MultiScaleQuantizer,
+        labels: Tensor,
+        options: SamplingOptions,
+        generators: Sequence[torch.Generator],
+        backend: str,
+    ) -> None:
+        self.transformer, self.quantizer = transformer, quantizer
+        self.options, self.generators, self.backend = options, generators, backend
+        self.num_images = len(labels)
+        null = torch.tensor(transformer.null_labels, device=labels.device)
+        self.guided = labels[:0, 0]
+        if options.guidance_scale > 0:  # an all-null label is its own unconditional branch
+            self.guided = (labels != null).any(dim=1).nonzero().squeeze(1)
+        branches = torch.cat((labels, null.expand(len(self.guided), -1)))
+        self.conditions = transformer.conditions(branches)
+        self.cache = transformer.new_cache(len(branches))
+
+    def run_blocks(self, scale_index: int, latent: Tensor) -> Tensor:
+        """States of both branches before the head; fills the cache.
+
+        Args:
+            scale_index: the scale; all coarser ones must have been run.
+            latent: sum of the coarser scales, (B, D, H, W).
+        """
+        inputs = self.quantizer.next_input(latent, scale_index)  # (B, N, D)
+        inputs = torch.cat((inputs, inputs[self.guided]))
+        parts = inputs, self.conditions, scale_index, self.cache, self.backend
+        return self.transformer.predict_scale(*parts)
+
+    def draw_scale(self, scale_index: int, latent: Tensor) -> Drawn:
+        """Run the blocks and the head, and draw; arguments as of `run_blocks`."""
+        schedule, options, generators = self.quantizer.schedule, self.options, self.generators
+        side, progress = schedule.sides[scale_index], schedule.progress(scale_index)
+        hidden = self.run_blocks(scale_index, latent)
+        hidden, unconditional = hidden.tensor_split([self.num_images])
+        if len(self.guided):  # the head is linear: its outputs mix as its inputs do
+            mixed = apply_guidance(
+                hidden[self.guided], unconditional, progress * options.guidance_scale
+            )
+            hidden = hidden.index_copy(0, self.guided, mixed)
+        logits = self.transformer.logits(hidden)
+        kept = filter_logits(logits, options)  # (B, N, V)
+        if options.smooth:
+            weights = soft_code_weights(kept, progress, generators)
+            codes = weights @ self.quantizer.code_vectors()  # (B, N, D)
+            codes = codes.transpose(1, 2).unflatten(2, (side, side))
+            tokens = self.quantizer.nearest_tokens(codes)
+        else:
+            tokens = draw_tokens(kept, generators).unflatten(1, (side, side))
+            codes = self.quantizer.embed(tokens)
+        return Drawn(tokens, codes, logits, torch.isfinite(logits.sum()))
+
+
+class Recorder(Protocol):
+    """Draws scales as `Drawing.draw_scale` does, by replaying what an earlier drawing did."""
+
+    def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
+        """What to call instead of `drawing.draw_scale`, scale by scale, coarse to fine."""
+
+
 @torch.inference_mode()
 def sample_scales(
     transformer: VARTransformer,
@@ -68,6 +164,7 @@ def sample_scales(
     generators: Sequence[torch.Generator],
     rule: ScaleRule | None = None,
     backend: str = "auto",
+    recorder: Recorder | None = None,
 ) -> Iterator[ScaleStep]:
     """Predict one picture per row of labels, yielding after each scale, coarse to fine.
 
@@ -79,6 +176,7 @@ def sample_scales(
         generators: one per picture.
         rule: replaces codes; None keeps what was drawn.
         backend: attention kernel.
+        recorder: replays drawings; None computes each anew.
 
     Yields:
         One step per scale (arXiv 2404.02905, Alg. 2 run by predicted tokens).
@@ -87,46 +185,25 @@ def sample_scales(
         ValueError: if there are not as many generators as rows of labels.
         FloatingPointError: if the network returns logits that are not finite.
     """
-    num_images = len(labels)
-    if len(generators) != num_images:
-        raise ValueError(f"{num_images} pictures need as many generators, got {len(generators)}")
-    schedule = quantizer.schedule
-    null = torch.tensor(transformer.null_labels, device=labels.device)
-    guided = labels[:0, 0]  # rows; an all-null label is its own unconditional branch
-    if options.guidance_scale > 0:
-        guided = (labels != null).any(dim=1).nonzero().squeeze(1)
-    num_guided = len(guided)
-    conditions = transformer.conditions(torch.cat((labels, null.expand(num_guided, -1))))
-    cache = transformer.new_cache(num_images + num_guided)
+    if len(generators) != len(labels):
+        raise ValueError(f"{len(labels)} pictures need as many generators, got {len(generators)}")
+    drawing = Drawing(transformer, quantizer, labels, options, generators, backend)
+    draw_scale = drawing.draw_scale if recorder is None else recorder.follow(drawing)
     all_finite = torch.ones((), dtype=torch.bool, device=labels.device)
-    latent = quantizer.empty_latent(num_images)  # (B, D, H, W)
-    for scale_index, side in enumerate(schedule.sides):
-        inputs = quantizer.next_input(latent, scale_index)  # (B, N, D)
-        inputs = torch.cat((inputs, inputs[guided]))
-        hidden = transformer.predict_scale(inputs, conditions, scale_index, cache, backend)
+    latent = quantizer.empty_latent(len(labels))  # (B, D, H, W)
+    for scale_index in range(quantizer.schedule.num_scales):
         tokens = codes = logits = None
-        if rule is None or scale_index not in rule.forced_scales:
-            hidden, unconditional = hidden.tensor_split([num_images])
-            if num_guided:  # the head is linear: its outputs mix as its inputs do
-                weight = schedule.progress(scale_index) * options.guidance_scale
-                hidden[guided] = apply_guidance(hidden[guided], unconditional, weight)
-            logits = transformer.logits(hidden)
-            all_finite = all_finite & torch.isfinite(logits.sum())
-            kept = filter_logits(logits, options)  # (B, N, V)
-            if options.smooth:
-                weights = soft_code_weights(kept, schedule.progress(scale_index), generators)
-                codes = weights @ quantizer.code_vectors()  # (B, N, D)
-                codes = codes.transpose(1, 2).unflatten(2, (side, side))
-                tokens = quantizer.nearest_tokens(codes)
-            else:
-                tokens = draw_tokens(kept, generators).unflatten(1, (side, side))  # (B, S, S)
-                codes = quantizer.embed(tokens)
+        if rule is not None and scale_index in rule.forced_scales:
+            drawing.run_blocks(scale_index, latent)
+        else:
+            tokens, codes, logits, is_finite = draw_scale(scale_index, latent)
+            all_finite = all_finite & is_finite
         replaced = None if rule is None else rule(scale_index, codes, latent)
         if replaced is not None:
             codes = replaced
             tokens = quantizer.nearest_tokens(codes)
         latent = quantizer.add_scale(latent, codes, scale_index)
-        is_last = scale_index == schedule.num_scales - 1
+        is_last = scale_index == quantizer.schedule.num_scales - 1
         if (is_last or labels.device.type == "cpu") and not all_finite:  # a GPU would be waited for
             raise FloatingPointError(f"logits are not finite at scale {scale_index} or before")
         yield ScaleStep(scale_index, tokens, latent, logits)

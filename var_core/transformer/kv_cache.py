@@ -54,3 +54,7 @@ class KVCache:
         self._values[block_index, :, :, start:end] = values
         self._lengths[block_index] = end
         return self._keys[block_index, :, :, :end], self._values[block_index, :, :, :end]
+
+    def fill_to(self, num_tokens: int) -> None:
+        """Take what is stored up to here as given: it was put there without `append`."""
+        self._lengths = [num_tokens] * len(self._lengths)

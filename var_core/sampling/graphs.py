@@ -1,0 +1,136 @@
+"""Drawings recorded as CUDA graphs: a scale is one launch instead of some hundred."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from var_core.sampling.logits import SamplingOptions
+from var_core.sampling.sampler import Drawing, Drawn
+
+MAX_RECORDINGS = 4  # each keeps keys and values of its own
+Key = tuple[int, tuple[int, ...], SamplingOptions, str]  # pictures, guided rows, ..., backend
+
+
+class Tape(Protocol):
+    """Records one call, whose operands stay where they are, and repeats it."""
+
+    def record(self, call: Callable[[], Drawn], generators: list[torch.Generator]) -> Drawn:
+        """Record; the result is what each replay overwrites, and holds nothing before the first.
+
+        Args:
+            call: to record.
+            generators: that it draws from.
+        """
+
+    def replay(self) -> None:
+        """Do it again."""
+
+
+class CudaTape:
+    """A CUDA graph; all of a process share the memory of their intermediate results."""
+
+    _pool: tuple[int, int] | None = None
+
+    def record(self, call: Callable[[], Drawn], generators: list[torch.Generator]) -> Drawn:
+        """As `Tape.record`."""
+        if CudaTape._pool is None:
+            CudaTape._pool = torch.cuda.graph_pool_handle()
+        self._graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            self._graph.register_generator_state(generator)
+        with torch.cuda.graph(self._graph, pool=CudaTape._pool):
+            return call()
+
+    def replay(self) -> None:
+        """As `Tape.replay`."""
+        self._graph.replay()
+
+
+class Recording:
+    """One drawing, scale by scale, that can be repeated with other labels and seeds.
+
+    Args:
+        drawing: the first one; its conditions, cache and generators are taken over.
+        make_tape: for one scale.
+    """
+
+    def __init__(self, drawing: Drawing, make_tape: Callable[[], Tape]) -> None:
+        self._make_tape = make_tape
+        self._drawing = drawing
+        self._given = list(drawing.generators)
+        drawing.generators = [torch.Generator(one.device) for one in self._given]
+        self._latent = drawing.quantizer.empty_latent(drawing.num_images)
+        self._tapes: dict[int, tuple[Tape, Drawn]] = {}
+
+    def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
+        """As `Recorder.follow`; the drawing must be of the same key."""
+        if drawing is not self._drawing:
+            self._given = list(drawing.generators)
+            _overwrite(self._drawing.conditions, drawing.conditions)
+            drawing.cache = self._drawing.cache
+        self._drawing.cache.fill_to(0)
+        return self._draw_scale
+
+    def _draw_scale(self, scale_index: int, latent: Tensor) -> Drawn:
+        own = self._drawing.generators
+        for inner, given in zip(own, self._given, strict=True):
+            inner.set_state(given.get_state())
+        self._latent.copy_(latent)
+        if scale_index not in self._tapes:
+            self._tapes[scale_index] = self._record(scale_index)
+        tape, drawn = self._tapes[scale_index]
+        tokens = self._drawing.quantizer.schedule.token_range(scale_index)
+        self._drawing.cache.fill_to(tokens.start)
+        tape.replay()
+        self._drawing.cache.fill_to(tokens.stop)
+        for inner, given in zip(own, self._given, strict=True):
+            given.set_state(inner.get_state())
+        return Drawn(*(part.clone() for part in drawn))  # which the next drawing overwrites
+
+    def _record(self, scale_index: int) -> tuple[Tape, Drawn]:
+        drawing, generators = self._drawing, list(self._drawing.generators)
+        start = drawing.quantizer.schedule.token_range(scale_index).start
+        states = [generator.get_state() for generator in generators]
+        drawing.draw_scale(scale_index, self._latent)  # libraries choose their kernels here
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+        drawing.cache.fill_to(start)
+        tape = self._make_tape()
+        return tape, tape.record(lambda: drawing.draw_scale(scale_index, self._latent), generators)
+
+
+class Recorder:
+    """Recordings by what a drawing's shapes and constants depend on; the oldest ones give way.
+
+    It serves one pair of networks.
+
+    Args:
+        make_tape: CUDA graphs, or something that behaves like them.
+    """
+
+    def __init__(self, make_tape: Callable[[], Tape] = CudaTape) -> None:
+        self._make_tape = make_tape
+        self._recordings: OrderedDict[Key, Recording] = OrderedDict()
+
+    def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
+        """What to call instead of `drawing.draw_scale`; the first time it records."""
+        rows = tuple(drawing.guided.tolist())
+        key = (drawing.num_images, rows, drawing.options, drawing.backend)
+        if key not in self._recordings:
+            self._recordings[key] = Recording(drawing, self._make_tape)
+        self._recordings.move_to_end(key)
+        while len(self._recordings) > MAX_RECORDINGS:
+            self._recordings.popitem(last=False)
+        return self._recordings[key].follow(drawing)
+
+
+def _overwrite(kept: object, fresh: object) -> None:
+    """Copy all tensors of nested tuples into those of another one."""
+    if isinstance(kept, Tensor):
+        kept.copy_(fresh)
+    elif isinstance(kept, tuple):
+        for one, other in zip(kept, fresh, strict=True):
+            _overwrite(one, other)
