@@ -591,13 +591,10 @@ class Page:
         running.append(picked.success(draw_again, [self.place, self.history], **engine))
 
         def stopped(run: Run | None) -> tuple:
-            if run is None:
-                return "Stopped", gr.skip()
-            return "Stopped", studio.scrub(run, len(run.frames))
+            return widgets(studio.stopped(run))
 
-        halted = [self.status, self.stage]
         self.stop.click(None, None, None, cancels=running).then(  # which has the last word
-            stopped, self.run, halted, **QUICK
+            stopped, self.run, self.shown, **QUICK
         )
 
     def _connect_controls(self) -> None:
@@ -911,8 +908,10 @@ def model_places(first: Path) -> dict[str, Path]:
 
 
 def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPipeline:
-    """A model with its weights."""
-    return VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+    """A model with its weights, laid out for drawing."""
+    pipeline = VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+    pipeline.pack()
+    return pipeline
 
 
 def main(argv: list[str] | None = None) -> int:

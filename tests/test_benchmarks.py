@@ -97,7 +97,8 @@ def test_every_kernel_counts_the_same_operations() -> None:
 def test_weights_are_read_once_a_scale_and_half_of_them_in_half_the_bits() -> None:
     pipeline = random_pipeline(SMALL)
     full, half = weight_bytes(pipeline), weight_bytes(recast(pipeline, torch.bfloat16))
-    assert all(full[key] == 2 * half[key] for key in full)
+    exact = {("decoder", 1): 4 * 3 * (9 * SMALL.channels[0] + 1)}  # the last convolution
+    assert all(full[key] - half[key] == half[key] - exact.get(key, 0) for key in full)
     modulation = 4 * 8 * SMALL.width * (SMALL.width + 1)  # of the block and of the head
     assert full["transformer", 0] - full["transformer", 1] == modulation
 

@@ -16,6 +16,7 @@ from var_core.serving.api import Api
 from var_core.serving.engine import LocalEngine
 from var_core.serving.requests import DrawRequest, count_up, read_settings
 from var_core.serving.runs import Run, run_request
+from var_core.serving.studio import Studio
 from var_core.serving.turns import Limits, Turns
 from var_core.sketches import add_sketch, practice_pictures
 from var_core.tokenizer import sketch as sketch_module
@@ -120,6 +121,29 @@ def test_frames_become_true_decodes_after_the_picture_is_there(
         assert all(map(same, found, wanted))
     assert last.frames[-1] == drawn.frames[-1]
     assert not same(drawn.frames[1][0], expected[1][0])
+
+
+def test_a_stopped_picture_is_sharpened_when_it_is_asked_for(
+    sketching: VARPipeline, request_: DrawRequest, tmp_path: Path
+) -> None:
+    engine = LocalEngine(sketching, lambda dtype: sketching)
+    running = engine.generate(request_)
+    next(running)
+    stopped = next(running)
+    running.close()
+    expected = true_frames(sketching, stopped)
+    assert not same(stopped.frames[1][0], expected[1][0])
+    moment = Studio(engine, "tiny", tmp_path).stopped(stopped)
+    assert moment.status == "Stopped" and moment.scale == 2 and not moment.run.latents
+    for found, wanted in zip(moment.run.frames, expected, strict=True):
+        assert all(map(same, found, wanted))
+    assert engine.turns.counts() == (0, 0)
+    assert engine.sharpen(moment.run) is moment.run  # nothing is left to do
+    engine = LocalEngine(sketching, lambda dtype: sketching, Turns(Limits(per_client=1)))
+    blocking = engine.generate(request_)
+    next(blocking)
+    rough = Studio(engine, "tiny", tmp_path).stopped(stopped)  # there is no room for it
+    assert rough.run is stopped and Path(rough.picture).is_file()
 
 
 def test_a_client_without_a_strip_does_not_wait_for_it(

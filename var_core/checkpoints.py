@@ -44,13 +44,13 @@ def outline_network(folder: str | Path, network_type: type[Network]) -> Network:
 
 
 def load_tokenizer(folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> MultiScaleVQVAE:
-    """Load a tokenizer in eval mode; its quantizer stays float32 whatever the dtype.
+    """Load a tokenizer in eval mode; quantizer and last convolution stay float32 in any case.
 
     Raises:
         CheckpointError: if the folder is missing, damaged or not a tokenizer.
     """
     tokenizer = _load_network(Path(folder), MultiScaleVQVAE, torch_dtype)
-    tokenizer.quantizer.float()
+    tokenizer.keep_exact()
     return tokenizer
 
 

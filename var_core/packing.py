@@ -16,7 +16,7 @@ PROBE_ROWS = (2, 9, 64, 400)
 
 
 class Packable(nn.Module):
-    """A layer that can lay out its weights for drawing; it unpacks wherever they move."""
+    """A layer that can lay out its weights for drawing; moved or copied, they are plain again."""
 
     def pack(self) -> None:
         """Lay weights out for calls without gradients; again does nothing."""
@@ -29,6 +29,10 @@ class Packable(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         self.unpack()
         return super()._apply(fn, recurse)
+
+    def __getstate__(self) -> object:
+        self.unpack()
+        return super().__getstate__()
 
 
 class Linear(Packable, nn.Linear):

@@ -62,7 +62,9 @@ def recast(pipeline: VARPipeline, dtype: torch.dtype) -> VARPipeline:
         twin.load_state_dict(cast, assign=True)
         return twin.eval().requires_grad_(False)
 
-    return VARPipeline(twin_of(pipeline.tokenizer), twin_of(pipeline.transformer), pipeline.labels)
+    tokenizer = twin_of(pipeline.tokenizer)
+    tokenizer.keep_exact()
+    return VARPipeline(tokenizer, twin_of(pipeline.transformer), pipeline.labels)
 
 
 def guided_label(pipeline: VARPipeline) -> tuple[int | None, ...]:

@@ -137,6 +137,7 @@ class OfficialDrawing:
         settings["sketch_width"] = WIDTH
         state |= {f"sketch.{key}": value for key, value in sketch.state_dict().items()}
         tokenizer = network_of(MultiScaleVQVAE, settings, state, dtype)
+        tokenizer.keep_exact()
         official = self.transformer.state_dict()
         settings = transformer_settings(official, self.shape.sides, None)
         state = convert_transformer_state(official)

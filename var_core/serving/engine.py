@@ -1,5 +1,6 @@
 """What draws: the interface that the page and the endpoints see, and the engine in this process."""
 
+import contextlib
 import math
 import threading
 import time
@@ -14,7 +15,7 @@ from var_core.pipeline import VARPipeline, parameter_counts
 from var_core.serving.journal import Journal
 from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
 from var_core.serving.requests import AnyRequest, TokenizeRequest
-from var_core.serving.runs import Run, run_request
+from var_core.serving.runs import Run, run_request, sharpened
 from var_core.serving.turns import BusyError, LateError, Limits, Turns
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
@@ -59,6 +60,13 @@ class Engine(Protocol):
 
     def tokenize(self, request: TokenizeRequest, client: str = "") -> Reconstruction:
         """Encode a picture, and decode every prefix of its token maps.
+
+        Raises:
+            BusyError: if there is no room.
+        """
+
+    def sharpen(self, run: Run, client: str = "") -> Run:
+        """A run that was stopped, with true decodes instead of sketches.
 
         Raises:
             BusyError: if there is no room.
@@ -154,6 +162,7 @@ class LocalEngine:
         self._parameters = sum(parameter_counts(first).values())
         self._memory = memory or Memory()
         self._draw = on_gpu(self._draw_here)
+        self._sharpen = on_gpu(self._sharpen_here)
         self._tokenize = on_gpu(self._tokenize_here)
         self._colour = on_gpu(self._colour_here)
         self._colours: np.ndarray | None = None
@@ -208,18 +217,30 @@ class LocalEngine:
             finally:
                 self.turns.leave(turn)
 
+    def sharpen(self, run: Run, client: str = "") -> Run:
+        """As `Engine.sharpen`."""
+        if not run.latents:
+            return run
+        with self._turn_of(client):
+            return self._sharpen(run)
+
     def tokenize(self, request: TokenizeRequest, client: str = "") -> Reconstruction:
         """As `Engine.tokenize`."""
-        with self.journal.job("tokenize", 1):
-            turn = self.turns.join(client)
-            try:
-                deadline = time.monotonic() + self.turns.limits.seconds
-                while self.turns.wait(turn, TICK_SECONDS):
-                    if time.monotonic() > deadline:
-                        raise BusyError("too many others are drawing: try again in a minute")
-                return self._tokenize(request)
-            finally:
-                self.turns.leave(turn)
+        with self.journal.job("tokenize", 1), self._turn_of(client):
+            return self._tokenize(request)
+
+    @contextlib.contextmanager
+    def _turn_of(self, client: str) -> Iterator[None]:
+        """Wait for a turn, hold it."""
+        turn = self.turns.join(client)
+        try:
+            deadline = time.monotonic() + self.turns.limits.seconds
+            while self.turns.wait(turn, TICK_SECONDS):
+                if time.monotonic() > deadline:
+                    raise BusyError("too many others are drawing: try again in a minute")
+            yield
+        finally:
+            self.turns.leave(turn)
 
     def code_colours(self) -> np.ndarray:
         """As `Engine.code_colours`."""
@@ -229,6 +250,10 @@ class LocalEngine:
 
     def _draw_here(self, request: AnyRequest, sharpen: bool) -> Iterator[Run]:
         yield from run_request(self.pipeline(request.precision), request, sharpen)
+
+    def _sharpen_here(self, run: Run) -> Run:
+        *_, last = sharpened(self.pipeline(run.request.precision), run)
+        return last
 
     def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
         return reconstruct(self.pipeline("auto"), request.image)

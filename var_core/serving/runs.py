@@ -25,12 +25,13 @@ class Run:
         labels: as in the request, with what was drawn for open ones.
         frames: what there is after each scale so far, one picture per label; of an edit, which may
             be large, the newest ones alone. Those of the last scale are true decodes; earlier ones
-            are sketches at first, and true in the last run that comes.
+            are sketches until they are sharpened.
         token_maps: of the scales so far, in main memory; of an edit, of its last window.
         dtype: of the networks that draw, as "float32".
         number: how many scales are done.
         total: how many scales there will be.
         ahead: while there is no frame yet: how many jobs go first.
+        latents: of the scales so far, in main memory, while frames are sketches; else none.
     """
 
     request: AnyRequest
@@ -41,6 +42,7 @@ class Run:
     number: int = 0
     total: int = 0
     ahead: int = 0
+    latents: tuple[Tensor, ...] = ()
 
     @property
     def is_drawn(self) -> bool:
@@ -162,8 +164,9 @@ def draw_run(pipeline: VARPipeline, request: DrawRequest, sharpen: bool = True) 
     places = [order.index(index) for index in range(len(order))]
     total = pipeline.transformer.schedule.num_scales
     run = Run(request, dtype=_name(pipeline.dtype), total=total)
-    rough = pipeline if sharpen and pipeline.tokenizer.sketch is not None else None
-    return _runs(zip(*streams, strict=True), places, run, rough)
+    are_rough = pipeline.tokenizer.sketch is not None
+    runs = _runs(zip(*streams, strict=True), places, run, are_rough)
+    return _then_sharpened(pipeline, runs) if sharpen else runs
 
 
 def _fill_once(pipeline: VARPipeline, request: DrawRequest) -> DrawRequest:
@@ -190,28 +193,40 @@ def _stream(pipeline: VARPipeline, request: DrawRequest, members: list[int]) -> 
 
 
 def _runs(
-    steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run, rough: VARPipeline | None
+    steps: Iterator[tuple[Preview, ...]], places: list[int], run: Run, are_rough: bool
 ) -> Iterator[Run]:
-    """Join the streams; where `rough` drew sketches that are to be sharpened, it does so."""
-    latents: list[Tensor] = []
     for previews in steps:
         images = [image for preview in previews for image in preview.images]
         labels = [label for preview in previews for label in preview.labels]
         tokens = torch.cat([preview.token_maps[-1] for preview in previews]).cpu()
-        latents.append(torch.cat([preview.latent for preview in previews])[places])
+        latent = torch.cat([preview.latent for preview in previews])[places].cpu()
         run = replace(
             run,
             labels=tuple(labels[place] for place in places),
             frames=(*run.frames, tuple(images[place] for place in places)),
             token_maps=(*run.token_maps, tokens[places]),
             number=run.number + 1,
+            latents=(*run.latents, latent) if are_rough else (),
         )
         yield run
-    if rough is None:
-        return
-    for index, latent in enumerate(latents[:-1]):
-        frames = tuple(tensor_to_images(rough.decode_latent(latent)))
-        run = replace(run, frames=(*run.frames[:index], frames, *run.frames[index + 1 :]))
+
+
+def _then_sharpened(pipeline: VARPipeline, runs: Iterator[Run]) -> Iterator[Run]:
+    for run in runs:
+        yield run
+    yield from sharpened(pipeline, run)
+
+
+def sharpened(pipeline: VARPipeline, run: Run) -> Iterator[Run]:
+    """The same run with one more sketch replaced by the true decode each time, if there are any."""
+    rough = run.latents[:-1] if run.is_drawn else run.latents
+    for index, latent in enumerate(rough):
+        frames = tuple(tensor_to_images(pipeline.decode_latent(latent.to(pipeline.device))))
+        run = replace(
+            run,
+            frames=(*run.frames[:index], frames, *run.frames[index + 1 :]),
+            latents=() if index == len(rough) - 1 else run.latents,
+        )
         yield run
 
 

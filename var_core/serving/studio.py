@@ -1,5 +1,6 @@
 """What a press of each button of the page does, apart from the widgets."""
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from var_core.serving.requests import (
 )
 from var_core.serving.runs import Paced, Run, run_from_tokens
 from var_core.serving.sheets import PREVIEW_SIDE, enlarge, write_animation
+from var_core.serving.turns import BusyError
 
 TOKEN_MAP_SIDE = 64  # pixels
 
@@ -193,10 +195,10 @@ class Studio:
         )
 
     def _strip(self, run: Run) -> str:
-        """All scales of a finished run: one picture pixel for pixel, several as thumbnails."""
+        """All scales of a run: one picture pixel for pixel, several as thumbnails."""
         if len(run.labels) == 1:
             return strip_html([png_url(frame) for (frame,) in run.frames], self.sides)
-        sheets = [run.sheet(number) for number in range(1, run.total + 1)]
+        sheets = [run.sheet(number) for number in range(1, len(run.frames) + 1)]
         return strip_html([thumbnail_url(sheet) for sheet in sheets], self.sides)
 
     def _words(self, run: Run) -> str:
@@ -204,6 +206,15 @@ class Studio:
         names = [name for name in self.labels.names(run.labels[0]).values() if name]
         drawn = ", ".join(names) or "anything"
         return f"{len(run.labels)} pictures, the first {drawn}" if len(run.labels) > 1 else drawn
+
+    def stopped(self, run: Run | None) -> Moment:
+        """What was drawn until somebody pressed Stop; now with true decodes, if there is room."""
+        if run is None:
+            return Moment(status="Stopped")
+        with contextlib.suppress(BusyError):
+            run = self.engine.sharpen(run, self.client())
+        last = len(run.frames)
+        return Moment(self.scrub(run, last), self._strip(run), "Stopped", scale=last, run=run)
 
     def scrub(self, run: Run, scale: int) -> str:
         """The true decode after a scale, as a PNG file.

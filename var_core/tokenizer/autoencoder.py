@@ -234,7 +234,8 @@ class Decoder(nn.Module):
         maps = self.middle(self.conv_in(latent))
         for level in reversed(self.levels):
             maps = level(maps)
-        return F.pixel_shuffle(self.conv_out(_silu(self.norm_out(maps))), self.stem_patch)
+        last = _silu(self.norm_out(maps)).to(self.conv_out.weight.dtype)
+        return F.pixel_shuffle(self.conv_out(last), self.stem_patch)
 
 
 class Sketch(nn.Module):

@@ -95,6 +95,11 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         """Side of the square images in pixels."""
         return self.stride * self.schedule.final_side
 
+    def keep_exact(self) -> None:
+        """Back to float32 with what must not be rounded: sums over scales, and pixels."""
+        self.quantizer.float()
+        self.decoder.conv_out.float()
+
     def encode_features(self, images: Tensor) -> Tensor:
         """Images to features before quantization.
 
