@@ -14,7 +14,7 @@ from var_core.sampling import (
     generators_from_seeds,
     sample_scales,
 )
-from var_core.sampling.graphs import MAX_RECORDINGS, CudaTape, Recorder
+from var_core.sampling.graphs import MAX_RECORDINGS, CudaTape, GraphRecorder
 from var_core.sampling.sampler import Drawn
 
 OPTIONS = SamplingOptions(guidance_scale=2.0, top_k=12, top_p=0.9)
@@ -41,7 +41,7 @@ class CallTape:
 
 
 def draw(
-    recorder: Recorder | None,
+    recorder: GraphRecorder | None,
     labels: list[list[int]],
     seeds: list[int],
     options: SamplingOptions = OPTIONS,
@@ -63,7 +63,7 @@ def flat(steps: Iterator[ScaleStep]) -> Tensor:
 
 
 def test_replays_draw_what_would_have_been_computed() -> None:
-    recorder = Recorder(CallTape)
+    recorder = GraphRecorder(CallTape)
     for labels, seeds in (
         ([[0, 1, 2]], [5]),
         ([[1, 2, 0]], [6]),
@@ -77,7 +77,7 @@ def test_replays_draw_what_would_have_been_computed() -> None:
 
 
 def test_each_scale_of_a_kind_of_drawing_is_recorded_once() -> None:
-    recorder, before = Recorder(CallTape), CallTape.made
+    recorder, before = GraphRecorder(CallTape), CallTape.made
     for seed in range(3):
         list(draw(recorder, [[0, 1, 2]], [seed]))
     assert CallTape.made - before == 4
@@ -86,7 +86,7 @@ def test_each_scale_of_a_kind_of_drawing_is_recorded_once() -> None:
 
 
 def test_steps_of_an_earlier_drawing_are_not_overwritten() -> None:
-    recorder = Recorder(CallTape)
+    recorder = GraphRecorder(CallTape)
     first = list(draw(recorder, [[0, 1, 2]], [5]))
     kept = [step.logits.clone() for step in first]
     list(draw(recorder, [[1, 3, 0]], [6]))
@@ -94,7 +94,7 @@ def test_steps_of_an_earlier_drawing_are_not_overwritten() -> None:
 
 
 def test_a_generator_goes_on_where_a_computed_drawing_would_leave_it() -> None:
-    recorder = Recorder(CallTape)
+    recorder = GraphRecorder(CallTape)
     ours, plain = generators_from_seeds([3]), generators_from_seeds([3])
     for generators, chosen in ((ours, recorder), (plain, None)):
         labels = torch.tensor([[0, 1, 2]])
@@ -104,7 +104,7 @@ def test_a_generator_goes_on_where_a_computed_drawing_would_leave_it() -> None:
 
 
 def test_a_stopped_drawing_leaves_nothing_for_the_next_one() -> None:
-    recorder = Recorder(CallTape)
+    recorder = GraphRecorder(CallTape)
     steps = draw(recorder, [[0, 1, 2]], [5])
     next(steps), next(steps)
     steps.close()
@@ -113,7 +113,7 @@ def test_a_stopped_drawing_leaves_nothing_for_the_next_one() -> None:
 
 def test_rules_hold_for_recorded_scales_too() -> None:
     maps = [step.token_map for step in draw(None, [[0, 1, 2]], [5])][:2]
-    recorder = Recorder(CallTape)
+    recorder = GraphRecorder(CallTape)
     for seed in (7, 8):
         drawn, computed = (
             flat(draw(chosen, [[1, 2, 0]], [seed], rule=KeepScales(QUANTIZER, maps)))
@@ -123,7 +123,7 @@ def test_rules_hold_for_recorded_scales_too() -> None:
 
 
 def test_old_recordings_give_way() -> None:
-    recorder = Recorder(CallTape)
+    recorder = GraphRecorder(CallTape)
     for top_k in range(1, MAX_RECORDINGS + 3):
         list(draw(recorder, [[0, 1, 2]], [5], SamplingOptions(top_k=top_k)))
     assert len(recorder._recordings) == MAX_RECORDINGS
@@ -132,7 +132,7 @@ def test_old_recordings_give_way() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cuda_graphs_draw_what_is_computed_step_by_step() -> None:
     transformer, quantizer = make_transformer().cuda(), make_tokenizer().quantizer.cuda()
-    recorder = Recorder(CudaTape)
+    recorder = GraphRecorder(CudaTape)
     for seed in range(3):
         labels = torch.tensor([[0, 1, 2], OPEN], device="cuda")
         recorded, computed = (

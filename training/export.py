@@ -13,6 +13,7 @@ from torch import Tensor
 
 from training.config import parse_config
 from training.picture_data import PictureData, evenly, load_picture_data
+from training.train_tokenizer import to_tensor
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
 from var_core.pipeline import VARPipeline
@@ -65,9 +66,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def practice(data: PictureData) -> Tensor:
     """Some of the pictures that were trained on, (N, 3, H, W) in [-1, 1]."""
-    rows = evenly(data.splits["train"], SKETCH_PICTURES)
-    pixels = torch.from_numpy(data.images[rows])
-    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return to_tensor(data.images[evenly(data.splits["train"], SKETCH_PICTURES)])
 
 
 if __name__ == "__main__":

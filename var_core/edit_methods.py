@@ -226,7 +226,7 @@ class EditMethods:
                 token_maps = []
             token_maps.append(step.token_map)
             images = [Image.fromarray(one) for one in step.pictures]
-            yield Preview(images, list(token_maps), step.number, step.total, names, step.latent)
+            yield Preview(images, list(token_maps), step.number, step.total, names)
 
 
 def _upright(image: object) -> Image.Image:

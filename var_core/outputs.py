@@ -35,7 +35,7 @@ class Preview:
         number: how many scales are done, from 1.
         total: K, the number of scales.
         labels: as in `VARPipelineOutput`.
-        latent: sum of the scales so far, (B, D, H, W) float32; of an edit, of its last window.
+        latent: sum of the scales so far, (B, D, H, W) float32; None for edits.
     """
 
     images: Pictures
@@ -43,4 +43,4 @@ class Preview:
     number: int
     total: int
     labels: list[tuple[int, ...]]
-    latent: Tensor
+    latent: Tensor | None = None

@@ -31,7 +31,7 @@ from var_core.sampling import (
     ScaleStep,
     sample_scales,
 )
-from var_core.sampling.graphs import Recorder
+from var_core.sampling.graphs import GraphRecorder
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -84,7 +84,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
         self.labels = labels
         self.packs = True
-        self._recorder = Recorder()
+        self._recorder = GraphRecorder()
 
     @classmethod
     def from_pretrained(
@@ -147,7 +147,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
     def pack(self) -> None:
         """Lay the weights out for drawing on this processor, where it has kernels for that.
 
-        The first drawing does it. Moving or saving the networks makes their weights plain again.
+        The first drawing does it. Moved, copied or saved, the weights are plain again.
         """
         if self.transformer.head.weight.is_mkldnn:
             return

@@ -58,7 +58,6 @@ class EditStep:
         pictures: B arrays (H, W, 3) uint8.
         drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1].
         token_map: of this scale, (B, S, S).
-        latent: of what was drawn in the window, (B, D, H, W).
         number: how many scales are done, from 1, over all windows.
         total: scales over all windows.
     """
@@ -66,7 +65,6 @@ class EditStep:
     pictures: list[np.ndarray]
     drawn: Tensor
     token_map: Tensor
-    latent: Tensor
     number: int
     total: int
 
@@ -123,7 +121,7 @@ def edit_steps(
                 for one, drawing in zip(before, drawn.cpu(), strict=True)
             ]
             number = place * schedule.num_scales + step.scale_index + 1
-            yield EditStep(pictures, drawn, step.token_map, latent, number, total)
+            yield EditStep(pictures, drawn, step.token_map, number, total)
         unknown[window.inside(*mask.shape[::-1])] = False
 
 

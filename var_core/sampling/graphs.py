@@ -11,7 +11,7 @@ from var_core.sampling.logits import SamplingOptions
 from var_core.sampling.sampler import Drawing, Drawn
 
 MAX_RECORDINGS = 4  # each keeps keys and values of its own
-Key = tuple[int, tuple[int, ...], SamplingOptions, str]  # pictures, guided rows, ..., backend
+Key = tuple[int, tuple[int, ...], SamplingOptions, str, int]
 
 
 class Tape(Protocol):
@@ -102,7 +102,7 @@ class Recording:
         return tape, tape.record(lambda: drawing.draw_scale(scale_index, self._latent), generators)
 
 
-class Recorder:
+class GraphRecorder:
     """Recordings by what a drawing's shapes and constants depend on; the oldest ones give way.
 
     It serves one pair of networks.
@@ -118,7 +118,8 @@ class Recorder:
     def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
         """What to call instead of `drawing.draw_scale`; the first time it records."""
         rows = tuple(drawing.guided.tolist())
-        key = (drawing.num_images, rows, drawing.options, drawing.backend)
+        weights = drawing.transformer.head.weight.data_ptr()  # elsewhere once they have been moved
+        key = (drawing.num_images, rows, drawing.options, drawing.backend, weights)
         if key not in self._recordings:
             self._recordings[key] = Recording(drawing, self._make_tape)
         self._recordings.move_to_end(key)
