@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
+from tests.test_studio import ask
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
 from var_core.__main__ import main
 from var_core.images import tensor_to_images
@@ -16,7 +17,7 @@ from var_core.serving.api import Api
 from var_core.serving.engine import LocalEngine
 from var_core.serving.requests import DrawRequest, count_up, read_settings
 from var_core.serving.runs import Run, run_request
-from var_core.serving.studio import Studio
+from var_core.serving.studio import Moment, Studio
 from var_core.serving.turns import Limits, Turns
 from var_core.sketches import add_sketch, practice_pictures
 from var_core.tokenizer import sketch as sketch_module
@@ -144,6 +145,24 @@ def test_a_stopped_picture_is_sharpened_when_it_is_asked_for(
     next(blocking)
     rough = Studio(engine, "tiny", tmp_path).stopped(stopped)  # there is no room for it
     assert rough.run is stopped and Path(rough.picture).is_file()
+
+
+def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
+    sketching: VARPipeline, tmp_path: Path
+) -> None:
+    studio = Studio(LocalEngine(sketching, lambda dtype: sketching), "tiny", tmp_path)
+    *_, drawing, done, sharp = ask(studio, emoji="cat", seed=3)
+    kinds = [
+        (moment.strip.count('alt="Sketch'), moment.strip.count('alt="Picture'))
+        for moment in (drawing, done, sharp)
+    ]
+    assert kinds == [(3, 0), (3, 1), (0, 4)]
+    assert done.picture and done.status.startswith("Done in ")
+    assert sharp == Moment(strip=sharp.strip, run=sharp.run)  # nobody's next step is undone
+    rest = ask(studio, "rest", emoji="dog", seed=4, run=sharp.run, scale=2)[-2].picture
+    _, restored = studio.restore(rest)
+    assert Path(restored.picture).is_file() and restored.scale == 2
+    assert restored.run.num_sketches == 0 and 'alt="Sketch' not in restored.strip
 
 
 def test_a_client_without_a_strip_does_not_wait_for_it(

@@ -100,6 +100,7 @@ def open_box(page: Page, name: str) -> None:
 
 def wait_done(page: Page) -> None:
     expect(page.locator("#status")).to_contain_text("Done in ", timeout=60_000)
+    expect(page.locator("#strip img[alt^=Sketch]")).to_have_count(0)  # true decodes by now
 
 
 def draw(page: Page, name: str = "generate") -> None:

@@ -28,21 +28,23 @@ def thumbnail_url(image: Image.Image) -> str:
     return _data_url(buffer.getvalue(), "jpeg")
 
 
-def strip_html(thumbnails: Sequence[str], sides: Sequence[int]) -> str:
+def strip_html(thumbnails: Sequence[str], sides: Sequence[int], num_sketches: int = 0) -> str:
     """The row of all scales; those not drawn yet are empty frames, so nothing jumps.
 
     Args:
         thumbnails: URLs of the pictures so far; each becomes a button with `data-scale`.
         sides: of the token maps of all scales.
+        num_sketches: how many of the pictures, from the first one, are sketches.
     """
     cells = []
     for number, side in enumerate(sides, start=1):
         picture = "<span></span>"
         if number <= len(thumbnails):
             text = f"scale {number}, {side} by {side} tokens"
+            kind = "Sketch" if number <= num_sketches else "Picture"
             picture = (
                 f'<button type="button" data-scale="{number}" title="Look at {text}">'
-                f'<img src="{thumbnails[number - 1]}" alt="Picture after {text}"></button>'
+                f'<img src="{thumbnails[number - 1]}" alt="{kind} after {text}"></button>'
             )
         cells.append(f"<figure>{picture}<figcaption>{side}&times;{side}</figcaption></figure>")
     return f'<div class="scale-strip">{"".join(cells)}</div>'

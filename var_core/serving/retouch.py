@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +209,7 @@ class Retouch:
                     yield EditMoment(enlarge(frame, PREVIEW_SIDE), strip, run.status, seed)
         if len(run.frames) > 1:  # of a variation: they are true decodes by now
             thumbnails = [thumbnail_url(frames[0]) for frames in run.frames]
-            yield replace(done, strip=strip_html(thumbnails, self.sides))
+            yield EditMoment(strip=strip_html(thumbnails, self.sides))
 
     def _finish(
         self, run: Run, image: Image.Image, choice: Choice, strip: str, seconds: float

@@ -50,6 +50,11 @@ class Run:
         return 0 < self.number == self.total
 
     @property
+    def num_sketches(self) -> int:
+        """How many frames, from the first one, are sketches."""
+        return len(self.latents) - (1 if self.latents and self.is_drawn else 0)
+
+    @property
     def status(self) -> str:
         """A sentence about how far it is."""
         if self.ahead:
@@ -219,13 +224,13 @@ def _then_sharpened(pipeline: VARPipeline, runs: Iterator[Run]) -> Iterator[Run]
 
 def sharpened(pipeline: VARPipeline, run: Run) -> Iterator[Run]:
     """The same run with one more sketch replaced by the true decode each time, if there are any."""
-    rough = run.latents[:-1] if run.is_drawn else run.latents
-    for index, latent in enumerate(rough):
+    num_sketches = run.num_sketches
+    for index, latent in enumerate(run.latents[:num_sketches]):
         frames = tuple(tensor_to_images(pipeline.decode_latent(latent.to(pipeline.device))))
         run = replace(
             run,
             frames=(*run.frames[:index], frames, *run.frames[index + 1 :]),
-            latents=() if index == len(rough) - 1 else run.latents,
+            latents=() if index == num_sketches - 1 else run.latents,
         )
         yield run
 

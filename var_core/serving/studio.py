@@ -138,7 +138,10 @@ class Studio:
             return values, Moment(status=sentence)
         choice = self.controls.read(values)
         request = replace(count_up(choice.settings, 1), keep=kept)
-        *_, last = self._stream(request, values, replace(choice, pause=0.0), None)
+        last = Moment()
+        for moment in self._stream(request, values, replace(choice, pause=0.0), None):
+            changes = {name: v for name, v in vars(moment).items() if v is not None}
+            last = replace(last, **changes)
         sentence = (
             f"The settings of that picture are back, and its first {len(kept)} scales. "
             f"Press Redraw from scale {len(kept)} to draw it again"
@@ -157,13 +160,14 @@ class Studio:
             elif not run.is_drawn:
                 sheet = run.sheet(run.number)
                 thumbnails.append(thumbnail_url(sheet))
-                strip, preview = strip_html(thumbnails, self.sides), enlarge(sheet, PREVIEW_SIDE)
+                strip = strip_html(thumbnails, self.sides, run.num_sketches)
+                preview = enlarge(sheet, PREVIEW_SIDE)
                 yield Moment(preview, strip, run.status, seed, run.number, run=run)
             elif done is None:
                 done = self._finish(run, values, choice, history, paced.seconds)
                 yield done
-        if run is not done.run:  # its frames are true decodes by now
-            yield replace(done, strip=self._strip(run), run=run)
+        if run is not done.run:  # its frames are true decodes by now; all else stays as it is
+            yield Moment(strip=self._strip(run), run=run)
 
     def _finish(
         self,
@@ -197,9 +201,11 @@ class Studio:
     def _strip(self, run: Run) -> str:
         """All scales of a run: one picture pixel for pixel, several as thumbnails."""
         if len(run.labels) == 1:
-            return strip_html([png_url(frame) for (frame,) in run.frames], self.sides)
-        sheets = [run.sheet(number) for number in range(1, len(run.frames) + 1)]
-        return strip_html([thumbnail_url(sheet) for sheet in sheets], self.sides)
+            urls = [png_url(frame) for (frame,) in run.frames]
+        else:
+            numbers = range(1, len(run.frames) + 1)
+            urls = [thumbnail_url(run.sheet(number)) for number in numbers]
+        return strip_html(urls, self.sides, run.num_sketches)
 
     def _words(self, run: Run) -> str:
         """What was drawn."""
