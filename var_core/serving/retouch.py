@@ -191,23 +191,23 @@ class Retouch:
     def _stream(
         self, image: Image.Image, request: AnyRequest, choice: Choice
     ) -> Iterator[EditMoment]:
-        seed, thumbnails, done = request.seeds[0], [], None
+        seed, thumbnails, drawn = request.seeds[0], [], None
         paced = Paced(self.engine.generate(request, self.client()), choice.pause)
         for run in paced:
             if run.ahead:
                 yield EditMoment(status=run.status)
-            elif done is None:
+            elif drawn is None:
                 frame = run.frames[-1][0]
                 if len(thumbnails) == self.num_scales:
                     thumbnails = []  # a new window begins
                 thumbnails.append(thumbnail_url(frame))
-                strip = strip_html(thumbnails, self.sides)
+                strip = strip_html(thumbnails, self.sides, run.num_sketches)
                 if run.is_drawn:
-                    done = self._finish(run, image, choice, strip, paced.seconds)
-                    yield done
+                    drawn = run
+                    yield self._finish(run, image, choice, strip, paced.seconds)
                 else:
                     yield EditMoment(enlarge(frame, PREVIEW_SIDE), strip, run.status, seed)
-        if len(run.frames) > 1:  # of a variation: they are true decodes by now
+        if run is not drawn:  # a variation, whose frames are true decodes by now
             thumbnails = [thumbnail_url(frames[0]) for frames in run.frames]
             yield EditMoment(strip=strip_html(thumbnails, self.sides))
 

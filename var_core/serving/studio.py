@@ -152,7 +152,7 @@ class Studio:
         self, request: DrawRequest, values: list[object], choice: Choice, history: History | None
     ) -> Iterator[Moment]:
         """Draw and save; a history of None remembers nothing."""
-        seed, thumbnails, done = request.seeds[0], [], None
+        seed, thumbnails, drawn = request.seeds[0], [], None
         paced = Paced(self.engine.generate(request, self.client()), choice.pause)
         for run in paced:
             if run.ahead:
@@ -163,10 +163,10 @@ class Studio:
                 strip = strip_html(thumbnails, self.sides, run.num_sketches)
                 preview = enlarge(sheet, PREVIEW_SIDE)
                 yield Moment(preview, strip, run.status, seed, run.number, run=run)
-            elif done is None:
-                done = self._finish(run, values, choice, history, paced.seconds)
-                yield done
-        if run is not done.run:  # its frames are true decodes by now; all else stays as it is
+            elif drawn is None:
+                drawn = run
+                yield self._finish(run, values, choice, history, paced.seconds)
+        if run is not drawn:  # its frames are true decodes by now; all else stays as it is
             yield Moment(strip=self._strip(run), run=run)
 
     def _finish(
