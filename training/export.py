@@ -41,7 +41,10 @@ class ExportConfig:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code. Weights are rounded to bf16, the quantizer stays fp32."""
+    """Entry point; returns the exit code.
+
+    Weights are rounded to bf16; what the tokenizer keeps exact stays float32.
+    """
     config = parse_config(ExportConfig, argv, "Join trained parts to a model folder.")
     try:
         data = load_picture_data(config.data)

@@ -90,6 +90,8 @@ def set_number(page: Page, name: str, value: str) -> None:
     box = page.locator(f"#{name} input[type=number]")
     box.fill(value)
     box.press("Tab")
+    if name == "seed":  # which then is kept; a picture drawn before that would have another one
+        expect(page.locator("#keep-seed input")).to_be_checked()
 
 
 def open_box(page: Page, name: str) -> None:
