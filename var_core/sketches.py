@@ -15,7 +15,7 @@ from var_core.checkpoints import WEIGHTS_FILE, load_tokenizer
 from var_core.images import image_to_tensor
 from var_core.tokenizer.sketch import STEPS, with_sketch
 
-NUM_PICTURES = 32
+NUM_PICTURES = 16
 LEAVES = 80  # shapes in a practice picture
 SEED = 0
 

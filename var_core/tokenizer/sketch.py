@@ -1,11 +1,14 @@
 """A small decoder for previews, taught by the true one."""
 
+import copy
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from var_core.devices import pick_dtype
+from var_core.packing import pack_weights
 from var_core.tokenizer.autoencoder import Sketch
 from var_core.tokenizer.vqvae import MultiScaleVQVAE
 
@@ -54,11 +57,15 @@ def with_sketch(
 @torch.inference_mode()
 def _lessons(tokenizer: MultiScaleVQVAE, pictures: Tensor) -> tuple[Tensor, Tensor]:
     """Latents of the coarse scales, (M, D, H, W), and their decodes, bf16 to save room."""
+    teacher = nn.Module.to(copy.deepcopy(tokenizer), dtype=pick_dtype(tokenizer.device))
+    teacher.keep_exact()
+    if tokenizer.device.type == "cpu":
+        pack_weights(teacher.decoder)
     latents, targets = [], []
     for some in pictures.split(TAUGHT_AT_ONCE):
         found = torch.cat(tokenizer.encode(some).latents[:-1])
         latents.append(found)
-        targets += [tokenizer.decode_latent(part).bfloat16() for part in found.split(len(some))]
+        targets += [teacher.decode_latent(part).bfloat16() for part in found.split(len(some))]
     return torch.cat(latents).clone(), torch.cat(targets).clone()
 
 
