@@ -1,5 +1,6 @@
 """Previews are sketches that cost little; what is kept are true decodes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,10 @@ def test_a_stopped_picture_is_sharpened_when_it_is_asked_for(
         assert all(map(same, found, wanted))
     assert engine.turns.counts() == (0, 0)
     assert engine.sharpen(moment.run) is moment.run  # nothing is left to do
+    only = replace(
+        stopped, frames=stopped.frames[:1], latents=stopped.latents[:1], number=1, total=1
+    )
+    assert engine.sharpen(only) is only  # a single scale is a true decode from the beginning
     engine = LocalEngine(sketching, lambda dtype: sketching, Turns(Limits(per_client=1)))
     blocking = engine.generate(request_)
     next(blocking)

@@ -219,7 +219,7 @@ class LocalEngine:
 
     def sharpen(self, run: Run, client: str = "") -> Run:
         """As `Engine.sharpen`."""
-        if not run.latents:
+        if not run.num_sketches:
             return run
         with self._turn_of(client):
             return self._sharpen(run)
