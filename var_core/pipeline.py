@@ -147,9 +147,10 @@ class VARPipeline(EditMethods, DiffusionPipeline):
     def pack(self) -> None:
         """Lay the weights out for drawing on this processor, where it has kernels for that.
 
-        The first drawing does it. Moved, copied or saved, the weights are plain again.
+        The first drawing does it, unless `packs` is off. Moved, copied or saved, the weights are
+        plain again.
         """
-        if self.transformer.head.weight.is_mkldnn:
+        if not self.packs or self.transformer.head.weight.is_mkldnn:
             return
         trained = any(weight.requires_grad for weight in self.transformer.parameters())
         if self.device.type == "cpu" and not trained and can_pack(self.transformer.dtype):
@@ -295,8 +296,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
 
         On the CPU pictures go one by one: kernels round differently for different batch sizes.
         """
-        if self.packs:
-            self.pack()
+        self.pack()
         with torch.inference_mode():
             chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
             return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
@@ -387,8 +387,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             make_rule: gives the rule for some rows of the batch.
             together: pictures at once on a CPU, where they may be.
         """
-        if self.packs:
-            self.pack()
+        self.pack()
         if self.device.type != "cpu":
             together = len(labels)
         elif not self.transformer.head.weight.is_mkldnn:

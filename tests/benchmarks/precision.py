@@ -52,8 +52,7 @@ def ways(folder: Path) -> dict[str, VARPipeline]:
         for kind, packs in (("plain", False), ("packed", True)):
             pipeline = VARPipeline.from_pretrained(folder, torch_dtype=dtype)
             pipeline.packs = packs
-            if packs:
-                pipeline.pack()
+            pipeline.pack()
             found[f"{name}, {kind}"] = pipeline
     return found
 
