@@ -951,7 +951,7 @@ def main(argv: list[str] | None = None) -> int:
             for name, outline in outlines.items()
         }
         try:
-            next(iter(engines.values())).pipeline("auto")  # ready when the page is
+            next(iter(engines.values())).prepare()  # ready when the page is
         except ValueError as error:
             print(f"error: {error}", file=sys.stderr)
             return EXIT_BAD_INPUT

@@ -13,6 +13,7 @@ import torch
 from var_core.devices import pick_dtype
 from var_core.pipeline import VARPipeline, parameter_counts
 from var_core.serving.journal import Journal
+from var_core.serving.one_thread import ONE_THREAD
 from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
 from var_core.serving.requests import AnyRequest, TokenizeRequest
 from var_core.serving.runs import Run, run_request, sharpened
@@ -161,10 +162,11 @@ class LocalEngine:
         self._load = load
         self._parameters = sum(parameter_counts(first).values())
         self._memory = memory or Memory()
-        self._draw = on_gpu(self._draw_here)
-        self._sharpen = on_gpu(self._sharpen_here)
-        self._tokenize = on_gpu(self._tokenize_here)
-        self._colour = on_gpu(self._colour_here)
+        place = on_gpu if IS_LENT else ONE_THREAD.brings
+        self._draw = place(self._draw_here)
+        self._sharpen = place(self._sharpen_here)
+        self._tokenize = place(self._tokenize_here)
+        self._colour = place(self._colour_here)
         self._colours: np.ndarray | None = None
 
     def is_ready(self) -> bool:
@@ -176,6 +178,14 @@ class LocalEngine:
         except RuntimeError:
             return False
         return True
+
+    def prepare(self) -> None:
+        """Load what "auto" draws with, so that nobody has to wait for it.
+
+        Raises:
+            ValueError: if the model can no longer be loaded.
+        """
+        ONE_THREAD.run(self.pipeline, "auto")
 
     def pipeline(self, precision: str) -> VARPipeline:
         """The pipeline of a precision, "auto", "fp32" or "bf16".

@@ -12,9 +12,9 @@ SECONDS = 15  # asked for per call; short requests are served first
 
 
 def on_gpu(work: Callable) -> Callable:
-    """Run a function or a generator function where the GPU is; elsewhere it stays as it is.
+    """Run a function or a generator function where a lent GPU is; only where one is lent.
 
     ZeroGPU runs it in a forked process: arguments, yields and results are pickled, so they must
     be plain or CPU data, and what the function changes outside is lost.
     """
-    return work if spaces is None else spaces.GPU(duration=SECONDS)(work)
+    return spaces.GPU(duration=SECONDS)(work)

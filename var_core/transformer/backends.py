@@ -90,7 +90,8 @@ def _bmm_attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     scaled = q if scale == 1.0 else q * scale
     heads = [part.flatten(0, 1).split(group) for part in (scaled, k, v, mixed)]
     for queries, keys, values, out in zip(*heads, strict=True):
-        torch.bmm(torch.bmm(queries, keys.transpose(1, 2)).softmax(dim=-1), values, out=out)
+        turned = keys.contiguous().transpose(1, 2)  # a part of a cache is else copied turned
+        torch.bmm(torch.bmm(queries, turned).softmax(dim=-1), values, out=out)
     return mixed
 
 
