@@ -32,8 +32,8 @@ class WatchedEngine(LocalEngine):
         self.seconds = seconds
         super().__init__(pipeline, lambda dtype: pipeline, Turns(limits))
 
-    def _draw_here(self, request: DrawRequest, sharpen: bool) -> Iterator[Run]:
-        for run in super()._draw_here(request, sharpen):
+    def _draw_here(self, request: DrawRequest) -> Iterator[Run]:
+        for run in super()._draw_here(request):
             self.steps.append((request.seeds[0], len(run.frames)))
             self.most_waiting = max(self.most_waiting, self.turns.counts()[1])
             if request.seeds[0] >= FAULTY and len(run.frames) == 3:

@@ -14,10 +14,11 @@ from tests.test_studio import ask
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
 from var_core.__main__ import main
 from var_core.images import tensor_to_images
+from var_core.serving import engine as engine_module
 from var_core.serving.api import Api
-from var_core.serving.engine import LocalEngine
+from var_core.serving.engine import LocalEngine, sharpen_while_idle
 from var_core.serving.requests import DrawRequest, count_up, read_settings
-from var_core.serving.runs import Run, run_request
+from var_core.serving.runs import Run
 from var_core.serving.studio import Moment, Studio
 from var_core.serving.turns import Limits, Turns
 from var_core.sketches import add_sketch, practice_pictures
@@ -111,21 +112,41 @@ def same(one: Image.Image, other: Image.Image) -> bool:
     return np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16)).max() <= 1
 
 
-def test_frames_become_true_decodes_after_the_picture_is_there(
+def test_frames_become_true_decodes_one_by_one_the_newest_first(
     sketching: VARPipeline, request_: DrawRequest
 ) -> None:
-    runs = list(run_request(sketching, request_))
-    assert [run.number for run in runs] == [1, 2, 3, 4, 4, 4, 4]
-    assert [run.is_drawn for run in runs] == [False] * 3 + [True] * 4
-    drawn, last = runs[NUM_SCALES - 1], runs[-1]
-    expected = true_frames(sketching, last)
-    for found, wanted in zip(last.frames, expected, strict=True):
-        assert all(map(same, found, wanted))
-    assert last.frames[-1] == drawn.frames[-1]
-    assert not same(drawn.frames[1][0], expected[1][0])
+    engine = LocalEngine(sketching, lambda dtype: sketching)
+    *_, drawn = runs = list(engine.generate(request_))
+    assert [run.number for run in runs] == [1, 2, 3, 4] and drawn.is_drawn
+    expected = true_frames(sketching, drawn)
+
+    def are_true(run: Run) -> list[bool]:
+        return [all(map(same, *pair)) for pair in zip(run.frames, expected, strict=True)]
+
+    assert are_true(engine.sharpen(drawn, scale=2)) == [False, True, False, True]
+    run = drawn
+    for left in (2, 1, 0):
+        run = engine.sharpen(run)
+        assert run.num_sketches == left and run.frames[-1] == drawn.frames[-1]
+        assert are_true(run) == [index >= left for index in range(NUM_SCALES)]
+    assert not run.latents and engine.turns.counts() == (0, 0)
 
 
-def test_a_stopped_picture_is_sharpened_when_it_is_asked_for(
+def test_nobody_waits_for_a_strip(
+    sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine(sketching, lambda dtype: sketching)
+    *_, drawn = engine.generate(request_, "one")
+    other = engine.generate(request_, "other")
+    next(other)
+    assert sharpen_while_idle(engine, drawn, "one") is drawn
+    assert [run.number for run in other] == [2, 3, 4]
+    assert sharpen_while_idle(engine, drawn, "one").num_sketches == 0
+    monkeypatch.setattr(engine_module, "SHARPEN_SECONDS", 1e-6)  # too little for a second one
+    assert sharpen_while_idle(engine, drawn, "one").num_sketches == 2
+
+
+def test_a_stopped_picture_becomes_a_true_decode(
     sketching: VARPipeline, request_: DrawRequest, tmp_path: Path
 ) -> None:
     engine = LocalEngine(sketching, lambda dtype: sketching)
@@ -139,12 +160,10 @@ def test_a_stopped_picture_is_sharpened_when_it_is_asked_for(
     assert moment.status == "Stopped" and moment.scale == 2 and not moment.run.latents
     for found, wanted in zip(moment.run.frames, expected, strict=True):
         assert all(map(same, found, wanted))
-    assert engine.turns.counts() == (0, 0)
-    assert engine.sharpen(moment.run) is moment.run  # nothing is left to do
     only = replace(
         stopped, frames=stopped.frames[:1], latents=stopped.latents[:1], number=1, total=1
     )
-    assert engine.sharpen(only) is only  # a single scale is a true decode from the beginning
+    assert Studio(engine, "tiny", tmp_path).stopped(only).run is only  # true from the beginning
     engine = LocalEngine(sketching, lambda dtype: sketching, Turns(Limits(per_client=1)))
     blocking = engine.generate(request_)
     next(blocking)
@@ -170,32 +189,39 @@ def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
     assert restored.run.num_sketches == 0 and 'alt="Sketch' not in restored.strip
 
 
+def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
+    sketching: VARPipeline, tmp_path: Path
+) -> None:
+    studio = Studio(LocalEngine(sketching, lambda dtype: sketching), "tiny", tmp_path)
+    run = ask(studio, emoji="cat", seed=3)[-2].run
+    assert run.num_sketches == 3
+    rough, true = [frames[0] for frames in run.frames], true_frames(sketching, run)
+    for path in (studio.scrub(run, 2), studio.frame_file(run, 2)):
+        with Image.open(path) as kept:
+            assert same(kept, true[1][0]) and not same(kept, rough[1])
+    with Image.open(studio.animate(run)) as forming:
+        first = forming.convert("RGB").resize(rough[0].size, Image.Resampling.BOX)
+    errors = [np.abs(np.asarray(first, float) - np.asarray(one)) for one in (true[0][0], rough[0])]
+    assert errors[0].mean() < 0.5 * errors[1].mean()
+    blocking = studio.engine.generate(run.request)
+    next(blocking)
+    with Image.open(studio.scrub(run, 2)) as quick:  # does not wait for somebody else's drawing
+        assert same(quick, rough[1])
+
+
 def test_a_client_without_a_strip_does_not_wait_for_it(
-    sketching: VARPipeline, request_: DrawRequest
+    sketching: VARPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers: list[int] = []
+    decodes: list[int] = []
+    decode = sketching.tokenizer.decode_latent
 
-    class Counted(LocalEngine):
-        def _draw_here(self, request: DrawRequest, sharpen: bool) -> object:
-            for run in super()._draw_here(request, sharpen):
-                numbers.append(run.number)
-                yield run
+    def counted(latent: torch.Tensor) -> torch.Tensor:
+        decodes.append(len(latent))
+        return decode(latent)
 
-    engine = Counted(sketching, lambda dtype: sketching)
-    list(Api(engine, "tiny").generate({"emoji": "cat"}, 1))
-    assert numbers == [1, 2, 3, 4] and engine.turns.counts() == (0, 0)
-
-
-def test_a_finished_picture_is_not_lost_when_its_time_is_over(
-    sketching: VARPipeline, request_: DrawRequest
-) -> None:
-    now = [0.0]
-    turns = Turns(Limits(seconds=10), lambda: now[0])
-    runs = []
-    for run in LocalEngine(sketching, lambda dtype: sketching, turns).generate(request_):
-        runs.append(run)
-        now[0] += 11 if run.is_drawn else 0
-    assert [run.number for run in runs] == [1, 2, 3, 4] and turns.counts() == (0, 0)
+    monkeypatch.setattr(sketching.tokenizer, "decode_latent", counted)
+    list(Api(LocalEngine(sketching, lambda dtype: sketching), "tiny").generate({"emoji": "cat"}, 1))
+    assert decodes == [1]
 
 
 def test_a_model_folder_is_given_a_sketch_once(

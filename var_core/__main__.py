@@ -38,7 +38,7 @@ from var_core.serving.requests import (
     read_settings,
     vary,
 )
-from var_core.serving.runs import Run, run_request
+from var_core.serving.runs import Run, run_request, sharpened
 from var_core.sketches import STEPS, add_sketch
 
 EXIT_BAD_INPUT = 2
@@ -201,10 +201,12 @@ def _draw(
     for start in range(0, count, MAX_COUNT):
         part = replace(settings, seed=settings.seed + start)
         request = make_request(part, min(MAX_COUNT, count - start))
-        runs = run_request(pipeline, request, sharpen=scales_dir is not None)
+        runs = run_request(pipeline, request)
         for run in tqdm(runs, unit="scale", desc="drawing"):  # noqa: B007
             pass
         if scales_dir is not None:
+            while run.num_sketches:
+                run = sharpened(pipeline, run)
             _write_scales(arguments, run, start)
         recipes = recipes_of(pipeline.labels, arguments.model.name, run)
         for index, image in enumerate(run.frames[-1]):

@@ -101,8 +101,10 @@ def open_box(page: Page, name: str) -> None:
 
 
 def wait_done(page: Page) -> None:
+    """Wait for the picture, and until the page's buttons do something again."""
     expect(page.locator("#status")).to_contain_text("Done in ", timeout=60_000)
-    expect(page.locator("#strip img[alt^=Sketch]")).to_have_count(0)  # true decodes by now
+    tracker = page.locator("#status [data-testid=status-tracker]")
+    expect(tracker).to_have_class(re.compile(r"\bhide\b"))
 
 
 def draw(page: Page, name: str = "generate") -> None:
@@ -124,5 +126,7 @@ def pixels(content: bytes) -> np.ndarray:
 
 
 def strip_pictures(page: Page, name: str = "strip") -> list[np.ndarray]:
+    """The pictures of a strip, once its sketches have become true decodes."""
+    expect(page.locator(f"#{name} img[alt^=Sketch]")).to_have_count(0)
     sources = page.eval_on_selector_all(f"#{name} img", "nodes => nodes.map(node => node.src)")
     return [pixels(base64.b64decode(source.split(",")[1])) for source in sources]

@@ -143,7 +143,7 @@ class Api:
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
         request = count_up(self._settings(labels, seed, options), count)
-        for run in self.engine.generate(request, self.client(), sharpen=False):
+        for run in self.engine.generate(request, self.client()):
             yield Step(
                 scale=len(run.frames),
                 total=self.engine.first.transformer.schedule.num_scales,
@@ -336,7 +336,7 @@ class Api:
         """A stream, so that the work stops when its client goes; only the end holds pictures."""
         seeds = list(request.seeds)
         run = Run(request)
-        for run in self.engine.generate(request, self.client(), sharpen=False):  # noqa: B007
+        for run in self.engine.generate(request, self.client()):  # noqa: B007
             yield Drawing(pictures=[], labels=[], seeds=seeds, token_maps=[])
         space = self.engine.first.labels
         pairs = zip(run.frames[-1], recipes_of(space, self.model_name, run), strict=True)

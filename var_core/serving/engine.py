@@ -17,10 +17,11 @@ from var_core.serving.one_thread import ONE_THREAD
 from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
 from var_core.serving.requests import AnyRequest, TokenizeRequest
 from var_core.serving.runs import Run, run_request, sharpened
-from var_core.serving.turns import BusyError, LateError, Limits, Turns
+from var_core.serving.turns import BusyError, Limits, Turns
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits
+SHARPEN_SECONDS = 0.75  # after a drawing, for true decodes that nobody has asked for
 
 
 def job_of(request: AnyRequest) -> str:
@@ -40,15 +41,12 @@ class Engine(Protocol):
     first: VARPipeline
     device: torch.device
 
-    def generate(
-        self, request: AnyRequest, client: str = "", sharpen: bool = True
-    ) -> Iterator[Run]:
+    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """Draw or edit; closing the iterator stops the work.
 
         Args:
             request: what to do.
             client: who asks; the places of each client are bounded.
-            sharpen: whether sketches become true decodes once the pictures are finished.
 
         Yields:
             While others go first, runs without frames, twice a second; then as `run_request`.
@@ -66,18 +64,37 @@ class Engine(Protocol):
             BusyError: if there is no room.
         """
 
-    def sharpen(self, run: Run, client: str = "") -> Run:
-        """A run that was stopped, with true decodes instead of sketches.
+    def sharpen(self, run: Run, client: str = "", scale: int | None = None) -> Run:
+        """A run with one more true decode instead of a sketch, as `runs.sharpened` makes it.
 
         Raises:
             BusyError: if there is no room.
         """
+
+    def is_idle(self) -> bool:
+        """Whether nobody draws or waits."""
 
     def code_colours(self) -> np.ndarray:
         """A colour for every code, (V, 3) uint8: like codes have like colours."""
 
     def is_ready(self) -> bool:
         """Whether it can draw."""
+
+
+def sharpen_while_idle(engine: Engine, run: Run, client: str) -> Run:
+    """A run with as many true decodes as there is time for, the newest ones first.
+
+    The page's buttons do nothing until this is done, and somebody else may come: what would take
+    longer is made when it is asked for.
+    """
+    left, took = SHARPEN_SECONDS, 0.0
+    with contextlib.suppress(BusyError):
+        while run.num_sketches and took <= left and engine.is_idle():
+            started = time.monotonic()
+            run = engine.sharpen(run, client)
+            took = time.monotonic() - started
+            left -= took
+    return run
 
 
 class Memory:
@@ -199,9 +216,7 @@ class LocalEngine:
         size = self._parameters * dtype.itemsize
         return self._memory.pipeline(self.name, dtype, size, self._load)
 
-    def generate(
-        self, request: AnyRequest, client: str = "", sharpen: bool = True
-    ) -> Iterator[Run]:
+    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """As `Engine.generate`."""
         asked = time.monotonic()
         with self.journal.job(job_of(request), len(request.labels)) as job:
@@ -209,17 +224,10 @@ class LocalEngine:
             try:
                 while ahead := self.turns.wait(turn, TICK_SECONDS):
                     yield Run(request, ahead=ahead)
-                is_drawn = False
-                for run in self._draw(request, sharpen):
-                    try:
-                        self.turns.check(turn)
-                    except LateError:
-                        if is_drawn:  # the frames then stay as rough as they are
-                            return
-                        raise
+                for run in self._draw(request):
+                    self.turns.check(turn)
                     if run.number == 1:
                         job.first_preview(time.monotonic() - asked)
-                    is_drawn = run.is_drawn
                     yield run
             except torch.cuda.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
@@ -227,12 +235,14 @@ class LocalEngine:
             finally:
                 self.turns.leave(turn)
 
-    def sharpen(self, run: Run, client: str = "") -> Run:
+    def sharpen(self, run: Run, client: str = "", scale: int | None = None) -> Run:
         """As `Engine.sharpen`."""
-        if not run.num_sketches:
-            return run
         with self._turn_of(client):
-            return self._sharpen(run)
+            return self._sharpen(run, scale)
+
+    def is_idle(self) -> bool:
+        """As `Engine.is_idle`."""
+        return self.turns.counts() == (0, 0)
 
     def tokenize(self, request: TokenizeRequest, client: str = "") -> Reconstruction:
         """As `Engine.tokenize`."""
@@ -258,12 +268,11 @@ class LocalEngine:
             self._colours = self._colour()
         return self._colours
 
-    def _draw_here(self, request: AnyRequest, sharpen: bool) -> Iterator[Run]:
-        yield from run_request(self.pipeline(request.precision), request, sharpen)
+    def _draw_here(self, request: AnyRequest) -> Iterator[Run]:
+        yield from run_request(self.pipeline(request.precision), request)
 
-    def _sharpen_here(self, run: Run) -> Run:
-        *_, last = sharpened(self.pipeline(run.request.precision), run)
-        return last
+    def _sharpen_here(self, run: Run, scale: int | None) -> Run:
+        return sharpened(self.pipeline(run.request.precision), run, scale)
 
     def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
         return reconstruct(self.pipeline("auto"), request.image)

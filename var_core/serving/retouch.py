@@ -13,7 +13,7 @@ from var_core.editing.masks import EMPTY, grow
 from var_core.images import read_image
 from var_core.ranges import check_int
 from var_core.serving.controls import Choice, Controls
-from var_core.serving.engine import Engine
+from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.serving.files import save_run
 from var_core.serving.markup import png_url, strip_html, thumbnail_url
 from var_core.serving.painted import read_runs, resize_mask, write_runs
@@ -191,25 +191,25 @@ class Retouch:
     def _stream(
         self, image: Image.Image, request: AnyRequest, choice: Choice
     ) -> Iterator[EditMoment]:
-        seed, thumbnails, drawn = request.seeds[0], [], None
+        seed, thumbnails = request.seeds[0], []
         paced = Paced(self.engine.generate(request, self.client()), choice.pause)
         for run in paced:
             if run.ahead:
                 yield EditMoment(status=run.status)
-            elif drawn is None:
+            else:
                 frame = run.frames[-1][0]
                 if len(thumbnails) == self.num_scales:
                     thumbnails = []  # a new window begins
                 thumbnails.append(thumbnail_url(frame))
                 strip = strip_html(thumbnails, self.sides, run.num_sketches)
                 if run.is_drawn:
-                    drawn = run
                     yield self._finish(run, image, choice, strip, paced.seconds)
                 else:
                     yield EditMoment(enlarge(frame, PREVIEW_SIDE), strip, run.status, seed)
-        if run is not drawn:  # a variation, whose frames are true decodes by now
-            thumbnails = [thumbnail_url(frames[0]) for frames in run.frames]
-            yield EditMoment(strip=strip_html(thumbnails, self.sides))
+        sharper = sharpen_while_idle(self.engine, run, self.client())
+        if sharper is not run:
+            thumbnails = [thumbnail_url(frames[0]) for frames in sharper.frames]
+            yield EditMoment(strip=strip_html(thumbnails, self.sides, sharper.num_sketches))
 
     def _finish(
         self, run: Run, image: Image.Image, choice: Choice, strip: str, seconds: float

@@ -31,7 +31,8 @@ class Run:
         number: how many scales are done.
         total: how many scales there will be.
         ahead: while there is no frame yet: how many jobs go first.
-        latents: of the scales so far, in main memory, while frames are sketches; else none.
+        latents: in main memory, of the frames that are sketches and, once the pictures are
+            finished, of one more; none where no frame is a sketch.
     """
 
     request: AnyRequest
@@ -89,7 +90,7 @@ class Paced:
     def __iter__(self) -> Iterator[Run]:
         started, paused = time.monotonic(), 0.0
         for run in self._runs:
-            if run.is_drawn and not self.seconds:
+            if run.is_drawn:
                 self.seconds = time.monotonic() - started - paused
             yield run
             if run.ahead:
@@ -99,14 +100,8 @@ class Paced:
                 paused += self._pause
 
 
-def run_request(pipeline: VARPipeline, request: AnyRequest, sharpen: bool = True) -> Iterator[Run]:
+def run_request(pipeline: VARPipeline, request: AnyRequest) -> Iterator[Run]:
     """Do what is asked; yields what there is after every scale.
-
-    Args:
-        pipeline: draws.
-        request: what to do.
-        sharpen: whether more runs come once the pictures are finished, if they are no edits: each
-            has one more sketch replaced by the true decode, and nobody has to wait for them.
 
     Raises:
         ValueError: if the request does not fit the model.
@@ -116,7 +111,7 @@ def run_request(pipeline: VARPipeline, request: AnyRequest, sharpen: bool = True
     if isinstance(request, VaryRequest):
         keep = pipeline.coarse_tokens(request.image, request.keep_scales, len(request.labels))
         request = replace(request.drawing, keep=tuple(tokens.cpu() for tokens in keep))
-    return draw_run(pipeline, request, sharpen)
+    return draw_run(pipeline, request)
 
 
 def edit_run(pipeline: VARPipeline, request: EditRequest) -> Iterator[Run]:
@@ -153,8 +148,8 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def draw_run(pipeline: VARPipeline, request: DrawRequest, sharpen: bool = True) -> Iterator[Run]:
-    """Draw; yields what there is after every scale, then perhaps sharpens the frames.
+def draw_run(pipeline: VARPipeline, request: DrawRequest) -> Iterator[Run]:
+    """Draw; yields what there is after every scale.
 
     Raises:
         ValueError: here, not at the first scale, if the request does not fit the model.
@@ -170,8 +165,7 @@ def draw_run(pipeline: VARPipeline, request: DrawRequest, sharpen: bool = True) 
     total = pipeline.transformer.schedule.num_scales
     run = Run(request, dtype=_name(pipeline.dtype), total=total)
     are_rough = pipeline.tokenizer.sketch is not None
-    runs = _runs(zip(*streams, strict=True), places, run, are_rough)
-    return _then_sharpened(pipeline, runs) if sharpen else runs
+    return _runs(zip(*streams, strict=True), places, run, are_rough)
 
 
 def _fill_once(pipeline: VARPipeline, request: DrawRequest) -> DrawRequest:
@@ -216,23 +210,24 @@ def _runs(
         yield run
 
 
-def _then_sharpened(pipeline: VARPipeline, runs: Iterator[Run]) -> Iterator[Run]:
-    for run in runs:
-        yield run
-    yield from sharpened(pipeline, run)
+def sharpened(pipeline: VARPipeline, run: Run, scale: int | None = None) -> Run:
+    """The same run with a sketch replaced by the true decode.
 
-
-def sharpened(pipeline: VARPipeline, run: Run) -> Iterator[Run]:
-    """The same run with one more sketch replaced by the true decode each time, if there are any."""
-    num_sketches = run.num_sketches
-    for index, latent in enumerate(run.latents[:num_sketches]):
-        frames = tuple(tensor_to_images(pipeline.decode_latent(latent.to(pipeline.device))))
-        run = replace(
-            run,
-            frames=(*run.frames[:index], frames, *run.frames[index + 1 :]),
-            latents=() if index == num_sketches - 1 else run.latents,
-        )
-        yield run
+    Args:
+        pipeline: decodes.
+        run: must have the sketch.
+        scale: after which it was made, from 1; None takes the newest one, which is then no longer
+            counted as a sketch.
+    """
+    newest = run.num_sketches
+    index = (scale or newest) - 1
+    frames = tensor_to_images(pipeline.decode_latent(run.latents[index].to(pipeline.device)))
+    latents = run.latents if scale else run.latents[:-1]
+    return replace(
+        run,
+        frames=(*run.frames[:index], tuple(frames), *run.frames[index + 1 :]),
+        latents=latents if scale or newest > 1 else (),
+    )
 
 
 def run_from_tokens(

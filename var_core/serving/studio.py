@@ -10,7 +10,7 @@ from PIL import Image
 
 from var_core.ranges import check_int
 from var_core.serving.controls import Choice, Controls, parse_numbers
-from var_core.serving.engine import Engine
+from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.serving.files import save_run
 from var_core.serving.history import Entry, History, check_place, remember, write_archive
 from var_core.serving.markup import png_url, strip_html, thumbnail_url, tokens_html
@@ -152,7 +152,7 @@ class Studio:
         self, request: DrawRequest, values: list[object], choice: Choice, history: History | None
     ) -> Iterator[Moment]:
         """Draw and save; a history of None remembers nothing."""
-        seed, thumbnails, drawn = request.seeds[0], [], None
+        seed, thumbnails = request.seeds[0], []
         paced = Paced(self.engine.generate(request, self.client()), choice.pause)
         for run in paced:
             if run.ahead:
@@ -163,11 +163,11 @@ class Studio:
                 strip = strip_html(thumbnails, self.sides, run.num_sketches)
                 preview = enlarge(sheet, PREVIEW_SIDE)
                 yield Moment(preview, strip, run.status, seed, run.number, run=run)
-            elif drawn is None:
-                drawn = run
+            else:
                 yield self._finish(run, values, choice, history, paced.seconds)
-        if run is not drawn:  # its frames are true decodes by now; all else stays as it is
-            yield Moment(strip=self._strip(run), run=run)
+        sharper = sharpen_while_idle(self.engine, run, self.client())
+        if sharper is not run:  # nothing else changes: people look around by now
+            yield Moment(strip=self._strip(sharper), run=sharper)
 
     def _finish(
         self,
@@ -214,31 +214,40 @@ class Studio:
         return f"{len(run.labels)} pictures, the first {drawn}" if len(run.labels) > 1 else drawn
 
     def stopped(self, run: Run | None) -> Moment:
-        """What was drawn until somebody pressed Stop; now with true decodes, if there is room."""
+        """What was drawn until somebody pressed Stop; its last frame becomes a true decode."""
         if run is None:
             return Moment(status="Stopped")
-        with contextlib.suppress(BusyError):
-            run = self.engine.sharpen(run, self.client())
         last = len(run.frames)
+        if run.num_sketches == last:
+            with contextlib.suppress(BusyError):
+                run = self.engine.sharpen(run, self.client())
+        run = sharpen_while_idle(self.engine, run, self.client())
         return Moment(self.scrub(run, last), self._strip(run), "Stopped", scale=last, run=run)
 
     def scrub(self, run: Run, scale: int) -> str:
-        """The true decode after a scale, as a PNG file.
+        """The true decode after a scale, as a PNG file; while somebody draws, perhaps a sketch.
 
         Raises:
             ValueError: if the scale is out of range.
         """
-        return self._write(run.sheet(check_int("scale", scale, 1, len(run.frames))))
+        check_int("scale", scale, 1, len(run.frames))
+        if scale <= run.num_sketches and self.engine.is_idle():
+            with contextlib.suppress(BusyError):
+                run = self.engine.sharpen(run, self.client(), scale)
+        return self._write(run.sheet(scale))
 
     def animate(self, run: Run | None) -> str:
-        """The forming of the last picture as a WebP file.
+        """The forming of the last picture as a WebP file, in true decodes.
 
         Raises:
+            BusyError: if some have yet to be made, and there is no room.
             ValueError: if there is none yet.
             OSError: if it cannot be saved.
         """
         if run is None:
             raise ValueError("there is no picture yet to animate: press Generate first")
+        while run.num_sketches:
+            run = self.engine.sharpen(run, self.client())
         path = self._new_folder() / f"forming-seed{run.request.seeds[0]}.webp"
         write_animation(path, [run.sheet(number) for number in range(1, len(run.frames) + 1)])
         return str(path)
@@ -265,15 +274,18 @@ class Studio:
         return run.request.seeds[0]
 
     def frame_file(self, run: Run | None, scale: int) -> str:
-        """The first picture after a scale, as a PNG file.
+        """The true decode of the first picture after a scale, as a PNG file.
 
         Raises:
+            BusyError: if it has yet to be made, and there is no room.
             ValueError: if there is none yet, or the scale is out of range.
         """
         if run is None:
             raise ValueError("there is no picture yet to use: press Generate first")
-        frames = run.frames[check_int("scale", scale, 1, len(run.frames)) - 1]
-        return self._write(frames[0])
+        check_int("scale", scale, 1, len(run.frames))
+        if scale <= run.num_sketches:
+            run = self.engine.sharpen(run, self.client(), scale)
+        return self._write(run.frames[scale - 1][0])
 
     def tokenize(self, path: str) -> tuple[str, str, str, Reconstruction]:
         """What the tokenizer makes of a picture.
