@@ -146,6 +146,17 @@ def test_nobody_waits_for_a_strip(
     assert sharpen_while_idle(engine, drawn, "one").num_sketches == 2
 
 
+def test_a_gpu_is_not_lent_once_more_for_a_strip(
+    sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine(sketching, lambda dtype: sketching)
+    monkeypatch.setattr(engine_module, "IS_LENT", True)
+    *_, rough, drawn = engine.generate(request_)
+    assert (rough.num_sketches, drawn.num_sketches) == (3, 0)
+    for found, wanted in zip(drawn.frames, true_frames(sketching, drawn), strict=True):
+        assert all(map(same, found, wanted))
+
+
 def test_a_stopped_picture_becomes_a_true_decode(
     sketching: VARPipeline, request_: DrawRequest, tmp_path: Path
 ) -> None:

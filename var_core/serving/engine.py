@@ -202,7 +202,10 @@ class LocalEngine:
         Raises:
             ValueError: if the model can no longer be loaded.
         """
-        ONE_THREAD.run(self.pipeline, "auto")
+        if IS_LENT:  # the hooks that put weights on a lent GPU are those of the main thread alone
+            self.pipeline("auto")
+        else:
+            ONE_THREAD.run(self.pipeline, "auto")
 
     def pipeline(self, precision: str) -> VARPipeline:
         """The pipeline of a precision, "auto", "fp32" or "bf16".
@@ -269,7 +272,11 @@ class LocalEngine:
         return self._colours
 
     def _draw_here(self, request: AnyRequest) -> Iterator[Run]:
-        yield from run_request(self.pipeline(request.precision), request)
+        pipeline = self.pipeline(request.precision)
+        for run in run_request(pipeline, request):
+            while IS_LENT and run.is_drawn and run.num_sketches:  # later it would be lent once more
+                run = sharpened(pipeline, run)
+            yield run
 
     def _sharpen_here(self, run: Run, scale: int | None) -> Run:
         return sharpened(self.pipeline(run.request.precision), run, scale)
