@@ -80,17 +80,21 @@ def test_previews_are_sketches_and_the_last_one_is_the_true_decode(
         assert not torch.allclose(true, rough, atol=1e-3)
 
 
-def test_one_decode_is_enough_for_a_picture(
-    sketching: VARPipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decodes: list[int] = []
+@pytest.fixture
+def decodes(sketching: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The batch size of each decode."""
+    sizes: list[int] = []
     decode = sketching.tokenizer.decode_latent
 
     def counted(latent: torch.Tensor) -> torch.Tensor:
-        decodes.append(len(latent))
+        sizes.append(len(latent))
         return decode(latent)
 
     monkeypatch.setattr(sketching.tokenizer, "decode_latent", counted)
+    return sizes
+
+
+def test_one_decode_is_enough_for_a_picture(sketching: VARPipeline, decodes: list[int]) -> None:
     list(sketching.stream([None], generator=generators_from_seeds([1])))
     assert decodes == [1]
 
@@ -221,16 +225,8 @@ def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
 
 
 def test_a_client_without_a_strip_does_not_wait_for_it(
-    sketching: VARPipeline, monkeypatch: pytest.MonkeyPatch
+    sketching: VARPipeline, decodes: list[int]
 ) -> None:
-    decodes: list[int] = []
-    decode = sketching.tokenizer.decode_latent
-
-    def counted(latent: torch.Tensor) -> torch.Tensor:
-        decodes.append(len(latent))
-        return decode(latent)
-
-    monkeypatch.setattr(sketching.tokenizer, "decode_latent", counted)
     list(Api(LocalEngine(sketching, lambda dtype: sketching), "tiny").generate({"emoji": "cat"}, 1))
     assert decodes == [1]
 
