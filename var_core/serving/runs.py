@@ -31,8 +31,7 @@ class Run:
         number: how many scales are done.
         total: how many scales there will be.
         ahead: while there is no frame yet: how many jobs go first.
-        latents: in main memory, of the frames that are sketches and, once the pictures are
-            finished, of one more; none where no frame is a sketch.
+        latents: of the frames that are sketches, in main memory.
     """
 
     request: AnyRequest
@@ -53,7 +52,7 @@ class Run:
     @property
     def num_sketches(self) -> int:
         """How many frames, from the first one, are sketches."""
-        return len(self.latents) - (1 if self.latents and self.is_drawn else 0)
+        return len(self.latents)
 
     @property
     def status(self) -> str:
@@ -198,14 +197,17 @@ def _runs(
         images = [image for preview in previews for image in preview.images]
         labels = [label for preview in previews for label in preview.labels]
         tokens = torch.cat([preview.token_maps[-1] for preview in previews]).cpu()
-        latent = torch.cat([preview.latent for preview in previews])[places].cpu()
+        number, latents = run.number + 1, run.latents
+        if are_rough and number < run.total:
+            latent = torch.cat([preview.latent for preview in previews])[places]
+            latents = (*latents, latent.cpu())
         run = replace(
             run,
             labels=tuple(labels[place] for place in places),
             frames=(*run.frames, tuple(images[place] for place in places)),
             token_maps=(*run.token_maps, tokens[places]),
-            number=run.number + 1,
-            latents=(*run.latents, latent) if are_rough else (),
+            number=number,
+            latents=latents,
         )
         yield run
 
@@ -219,14 +221,12 @@ def sharpened(pipeline: VARPipeline, run: Run, scale: int | None = None) -> Run:
         scale: after which it was made, from 1; None takes the newest one, which is then no longer
             counted as a sketch.
     """
-    newest = run.num_sketches
-    index = (scale or newest) - 1
+    index = (scale or run.num_sketches) - 1
     frames = tensor_to_images(pipeline.decode_latent(run.latents[index].to(pipeline.device)))
-    latents = run.latents if scale else run.latents[:-1]
     return replace(
         run,
         frames=(*run.frames[:index], tuple(frames), *run.frames[index + 1 :]),
-        latents=latents if scale or newest > 1 else (),
+        latents=run.latents if scale else run.latents[:-1],
     )
 
 

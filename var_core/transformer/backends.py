@@ -90,7 +90,7 @@ def _bmm_attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     scaled = q if scale == 1.0 else q * scale
     heads = [part.flatten(0, 1).split(group) for part in (scaled, k, v, mixed)]
     for queries, keys, values, out in zip(*heads, strict=True):
-        turned = keys.contiguous().transpose(1, 2)  # a part of a cache is else copied turned
+        turned = keys.contiguous().transpose(1, 2)  # bmm copies turned parts of a cache slowly
         torch.bmm(torch.bmm(queries, turned).softmax(dim=-1), values, out=out)
     return mixed
 
