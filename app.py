@@ -22,27 +22,27 @@ from starlette.middleware import Middleware
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import MAX_BEST_OF
+from var_core.jobs.png_recipe import write_png
+from var_core.jobs.reconstruction import Reconstruction
+from var_core.jobs.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
+from var_core.jobs.runs import Run
 from var_core.labels import Attribute
-from var_core.models import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
+from var_core.official.catalogue import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
 from var_core.ranges import check_int
 from var_core.sampling import random_seed
 from var_core.sampling.logits import MAX_GUIDANCE
 from var_core.serving.api import Api
-from var_core.serving.controls import ANY, BALANCED, MAX_PAUSE, PRESETS
 from var_core.serving.engine import LocalEngine, Memory
-from var_core.serving.guard import Guard
-from var_core.serving.history import History, check_place, forget
-from var_core.serving.janitor import MAX_AGE_SECONDS, Cache
-from var_core.serving.journal import Journal, log_to_stderr
-from var_core.serving.markup import history_html, models_html, strip_html
-from var_core.serving.recipe import write_png
-from var_core.serving.reconstruction import Reconstruction
-from var_core.serving.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
-from var_core.serving.retouch import Canvas, EditMoment, Retouch
-from var_core.serving.runs import Run
-from var_core.serving.studio import Moment, Studio
-from var_core.serving.turns import BusyError, LateError, Limits, Turns
+from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
+from var_core.serving.http_guard import Guard
+from var_core.serving.metrics import Journal, log_to_stderr
+from var_core.serving.temp_files import MAX_AGE_SECONDS, Cache
 from var_core.serving.zero_gpu import IS_LENT
+from var_core.web.controls import ANY, BALANCED, MAX_PAUSE, PRESETS
+from var_core.web.draw_handlers import Moment, Studio
+from var_core.web.edit_handlers import Canvas, EditMoment, Retouch
+from var_core.web.history import History, check_place, forget
+from var_core.web.html import history_html, models_html, strip_html
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 MEMORY_SHARE = 0.5  # of the machine's memory, for the weights of all models together

@@ -11,7 +11,7 @@ from pathlib import Path
 import app
 from tests.server import free_port
 from var_core.serving.engine import LocalEngine
-from var_core.serving.studio import Studio
+from var_core.web.draw_handlers import Studio
 
 API = "/gradio_api"
 

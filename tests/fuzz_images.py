@@ -14,11 +14,11 @@ try:
 except ImportError:
     sys.exit("there is no atheris for this Python: pip install -r tests/requirements.txt")
 
-with atheris.instrument_imports(include=["PIL", "var_core.images", "var_core.serving.recipe"]):
+with atheris.instrument_imports(include=["PIL", "var_core.images", "var_core.jobs.png_recipe"]):
     from PIL import Image
 
     from var_core.images import read_image
-    from var_core.serving.recipe import png_bytes, read_recipe
+    from var_core.jobs.png_recipe import png_bytes, read_recipe
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F", "YCbCr")
 

@@ -27,14 +27,15 @@ ORDER = [
         "var_core.devices",
         "var_core.packing",
     ),
-    ("var_core.labels", "var_core.tokenizer", "var_core.transformer", "var_core.conversion"),
+    ("var_core.labels", "var_core.tokenizer", "var_core.transformer"),
     ("var_core.sampling",),
     ("var_core.checkpoints", "var_core.editing", "var_core.outputs"),
     ("var_core.edit_methods", "var_core.sketches"),
     ("var_core.pipeline",),
     ("var_core.official",),
-    ("var_core.models",),
-    ("var_core.serving", "var_core.hosting"),
+    ("var_core.jobs",),
+    ("var_core.serving",),
+    ("var_core.web",),
     ("var_core.__main__",),
 ]
 
@@ -92,14 +93,21 @@ def test_third_party_packages_stay_where_they_belong() -> None:
             continue
         packages = {name.split(".")[0] for name in imports_of(path)}
         assert "torchvision" not in packages
-        assert "gradio" not in packages or parts[0] in ("app.py", "tests")
+        assert (
+            "gradio" not in packages
+            or parts[0] in ("app.py", "tests")
+            or parts[:2] == ("var_core", "web")
+        )
         assert "accelerate" not in packages or parts[0] in ("training", "tests")
 
 
 def test_no_pickle_is_loaded_by_the_engine() -> None:
     for path in [*(ROOT / "var_core").rglob("*.py"), ROOT / "app.py"]:
         text = path.read_text("utf-8")
-        if path.name == "official.py":  # reads what others published, and runs none of it
+        if path.parts[-2:] == (
+            "official",
+            "convert.py",
+        ):  # reads what others published, and runs none of it
             assert text.count("torch.load(") == 1 and "weights_only=True" in text
             assert "pickle.load" not in text
             continue

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from tests.server import ROOT
 from var_core.images import MAX_FILE_BYTES, read_image
-from var_core.serving.recipe import read_recipe
+from var_core.jobs.png_recipe import read_recipe
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5) * 13
 COLOURS = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline, generators_from_seeds
 from var_core.__main__ import main
-from var_core.serving.recipe import read_recipe
+from var_core.jobs.png_recipe import read_recipe
 
 
 @pytest.fixture

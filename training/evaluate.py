@@ -17,15 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from training.classifier import Judge, classify, load_classifier, measure_accuracy
-from training.config import parse_config
-from training.features import FeatureNet, load_features
-from training.frechet import feature_statistics, frechet_distance
-from training.objective import CATEGORY, EMOJI
-from training.perceptual import load_perceptual
-from training.picture_data import PictureData, load_picture_data
+from training.data.picture_data import PictureData, load_picture_data
+from training.evaluation.features import FeatureNet, load_features
+from training.evaluation.frechet import feature_statistics, frechet_distance
+from training.evaluation.judge import Judge, classify, load_classifier, measure_accuracy
+from training.loop.config import parse_config
+from training.tokenizer.perceptual import load_perceptual
 from training.train_tokenizer import evaluate as evaluate_tokenizer
 from training.train_tokenizer import to_tensor
+from training.transformer.objective import CATEGORY, EMOJI
 from var_core.images import tensor_to_uint8
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
@@ -44,9 +44,9 @@ class EvaluationConfig:
     """What to measure with what."""
 
     model: str = field(metadata={"help": "folder of the model"})
-    data: str = field(metadata={"help": "folder written by training.prepare_emoji"})
-    nets: str = field(metadata={"help": "folder of training.prepare_nets"})
-    judge: str = field(metadata={"help": "safetensors file of training.classifier"})
+    data: str = field(metadata={"help": "folder written by training.prepare.emoji"})
+    nets: str = field(metadata={"help": "folder of training.prepare.nets"})
+    judge: str = field(metadata={"help": "safetensors file of training.evaluation.judge"})
     out: str = field(metadata={"help": "JSON file to write"})
     frechet: bool = field(
         default=True, metadata={"help": "also draw 4,096 pictures for the Frechet distance"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.config import parse_config
-from training.picture_data import PictureData, evenly, load_picture_data
+from training.data.picture_data import PictureData, evenly, load_picture_data
+from training.loop.config import parse_config
 from training.train_tokenizer import to_tensor
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
@@ -29,7 +29,7 @@ class ExportConfig:
 
     tokenizer: str = field(metadata={"help": "folder of the trained tokenizer"})
     transformer: str = field(metadata={"help": "folder of the trained transformer"})
-    data: str = field(metadata={"help": "folder written by training.prepare_emoji"})
+    data: str = field(metadata={"help": "folder written by training.prepare.emoji"})
     out: str = field(metadata={"help": "model folder to write"})
     borrow_trust: float = field(
         default=0.0,

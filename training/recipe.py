@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from training.config import EXIT_BAD_INPUT
+from training.loop.config import EXIT_BAD_INPUT
 
 SECTIONS = ("tokenizer", "transformer")
 
@@ -82,7 +82,10 @@ def commands(recipe: Mapping) -> list[list[str]]:
             "training.export",
             *flags(parts | {"transformer": transformer / "transformer", "out": out / "model"}),
         ],
-        ["training.class_check", *flags({"data": data, "model": out / "model", "out": out})],
+        [
+            "training.evaluation.class_check",
+            *flags({"data": data, "model": out / "model", "out": out}),
+        ],
     ]
 
 

@@ -14,29 +14,35 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
-from training.augment import random_flip, random_zoom_shift
-from training.codebook import CodeUsage, count_codes, residual_vectors, start_codes, usage_figures
-from training.config import resolve_precision
-from training.discriminator import (
-    PatchDiscriminator,
-    augment_alike,
-    hinge_loss,
-    init_discriminator,
-)
-from training.footprint import Footprint, count_parameters, saved_bytes
-from training.loop import train_command
-from training.optim import learning_rate_at, parameter_groups
-from training.perceptual import PerceptualDistance, load_perceptual
-from training.picture_data import check_size, evenly, load_picture_data
-from training.run import MAX_EVALUATED, Parts, Run
-from training.sheets import sheet_pixels
-from training.state import (
+from training.data.augment import random_flip, random_zoom_shift
+from training.data.picture_data import check_size, evenly, load_picture_data
+from training.evaluation.sheets import sheet_pixels
+from training.loop.checkpoint import (
     ExponentialAverage,
     optimizer_tensors,
     restore_optimizer,
     step_generator,
 )
-from training.tokenizer_objective import TokenizerObjective, TokenizerTrainConfig
+from training.loop.command import train_command
+from training.loop.config import resolve_precision
+from training.loop.footprint import Footprint, count_parameters, saved_bytes
+from training.loop.optim import learning_rate_at, parameter_groups
+from training.loop.run import MAX_EVALUATED, Parts, Run
+from training.tokenizer.codebook import (
+    CodeUsage,
+    count_codes,
+    residual_vectors,
+    start_codes,
+    usage_figures,
+)
+from training.tokenizer.discriminator import (
+    PatchDiscriminator,
+    augment_alike,
+    hinge_loss,
+    init_discriminator,
+)
+from training.tokenizer.objective import TokenizerObjective, TokenizerTrainConfig
+from training.tokenizer.perceptual import PerceptualDistance, load_perceptual
 from var_core.checkpoints import load_tokenizer, outline_network
 from var_core.devices import pick_device
 from var_core.tokenizer import MultiScaleVQVAE, VectorQuantizer

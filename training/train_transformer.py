@@ -18,18 +18,30 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from training.config import resolve_precision
-from training.correction import corrupt, nearest_codes
-from training.footprint import Footprint, count_parameters, saved_bytes
-from training.labels_init import (
+from training.data.picture_data import PictureData, check_size, evenly, load_picture_data
+from training.data.token_cache import Views, load_or_build_token_cache
+from training.evaluation.sheets import sheet_pixels
+from training.loop.checkpoint import (
+    ExponentialAverage,
+    optimizer_tensors,
+    restore_optimizer,
+    step_generator,
+)
+from training.loop.command import train_command
+from training.loop.config import resolve_precision
+from training.loop.footprint import Footprint, count_parameters, saved_bytes
+from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
+from training.loop.run import MAX_EVALUATED, Parts, Run
+from training.loop.sharding import ShardedWeights, gather, spread_like, whole_norm
+from training.transformer.correction import corrupt, nearest_codes
+from training.transformer.label_start import (
     continue_from,
     init_label_embeddings,
     init_label_maps,
     own_rows,
     unique_pairs,
 )
-from training.loop import train_command
-from training.objective import (
+from training.transformer.objective import (
     CATEGORY,
     EMOJI,
     TransformerObjective,
@@ -39,18 +51,6 @@ from training.objective import (
     drop_each,
     drop_labels,
 )
-from training.optim import MasterWeights, learning_rate_at, weight_decay_at
-from training.picture_data import PictureData, check_size, evenly, load_picture_data
-from training.run import MAX_EVALUATED, Parts, Run
-from training.sharding import ShardedWeights, gather, spread_like, whole_norm
-from training.sheets import sheet_pixels
-from training.state import (
-    ExponentialAverage,
-    optimizer_tensors,
-    restore_optimizer,
-    step_generator,
-)
-from training.token_cache import Views, load_or_build_token_cache
 from var_core.checkpoints import load_tokenizer, load_transformer, outline_network
 from var_core.devices import pick_device
 from var_core.labels import LABELS_FILE, LabelSpace

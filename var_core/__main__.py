@@ -11,24 +11,10 @@ from tqdm import tqdm
 
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import RULES, Margins, read_mask
-from var_core.hosting import HARDWARE, problems, write_space
 from var_core.images import read_image
-from var_core.labels import LABELS_FILE, LabelSpace
-from var_core.models import (
-    EMBEDDED_FOLDER,
-    MODELS,
-    download,
-    find_model,
-    how_to_get,
-    models_folder,
-)
-from var_core.official import convert
-from var_core.pipeline import DEFAULTS, VARPipeline, parameter_counts
-from var_core.ranges import check_int
-from var_core.sampling import MAX_SEED, random_seed
-from var_core.serving.files import recipes_of
-from var_core.serving.recipe import write_png
-from var_core.serving.requests import (
+from var_core.jobs.output_files import recipes_of
+from var_core.jobs.png_recipe import write_png
+from var_core.jobs.requests import (
     MAX_COUNT,
     AnyRequest,
     Settings,
@@ -38,7 +24,21 @@ from var_core.serving.requests import (
     read_settings,
     vary,
 )
-from var_core.serving.runs import Run, run_request, sharpened
+from var_core.jobs.runs import Run, run_request, sharpened
+from var_core.labels import LABELS_FILE, LabelSpace
+from var_core.official.catalogue import (
+    EMBEDDED_FOLDER,
+    MODELS,
+    download,
+    find_model,
+    how_to_get,
+    models_folder,
+)
+from var_core.official.convert import convert
+from var_core.pipeline import DEFAULTS, VARPipeline, parameter_counts
+from var_core.ranges import check_int
+from var_core.sampling import MAX_SEED, random_seed
+from var_core.serving.hosting import HARDWARE, problems, write_space
 from var_core.sketches import STEPS, add_sketch
 
 EXIT_BAD_INPUT = 2

@@ -20,12 +20,12 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from training.classifier import Judge, classify, load_classifier
+from training.data.picture_data import load_picture_data
 from training.evaluate import features_of
-from training.features import load_features
-from training.frechet import feature_statistics, frechet_distance
-from training.perceptual import load_perceptual
-from training.picture_data import load_picture_data
+from training.evaluation.features import load_features
+from training.evaluation.frechet import feature_statistics, frechet_distance
+from training.evaluation.judge import Judge, classify, load_classifier
+from training.tokenizer.perceptual import load_perceptual
 from var_core import VARPipeline, generators_from_seeds
 from var_core.editing import RULES, EditOptions, Window, edit_steps
 from var_core.editing.blend import composite
@@ -200,9 +200,9 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--data", type=Path, required=True, help="of training.prepare_emoji")
-    parser.add_argument("--nets", type=Path, required=True, help="of training.prepare_nets")
-    parser.add_argument("--judge", type=Path, help="of training.classifier; for class edits")
+    parser.add_argument("--data", type=Path, required=True, help="of training.prepare.emoji")
+    parser.add_argument("--nets", type=Path, required=True, help="of training.prepare.nets")
+    parser.add_argument("--judge", type=Path, help="of training.evaluation.judge; for class edits")
     parser.add_argument("--count", type=int, default=64, help="pictures")
     arguments = parser.parse_args()
     pipeline = VARPipeline.from_pretrained(arguments.model)

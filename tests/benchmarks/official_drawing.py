@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from tests.benchmarks.networks import Shape
-from tests.parity_models import UNSTORED, official_state
+from tests.official.parity_models import UNSTORED, official_state
 from var_core import MultiScaleVQVAE, VARPipeline, VARTransformer
-from var_core.conversion import convert_tokenizer_state, convert_transformer_state
-from var_core.official import tokenizer_settings, transformer_settings
+from var_core.official.convert import tokenizer_settings, transformer_settings
+from var_core.official.keys import convert_tokenizer_state, convert_transformer_state
 from var_core.tokenizer.autoencoder import Sketch
 from var_core.tokenizer.sketch import WIDTH
 

@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 
 import torch
 
-from training.optim import parameter_groups
+from training.loop.optim import parameter_groups
 
 NUM_CLASSES = 1000
 VAE_WIDTH = 160

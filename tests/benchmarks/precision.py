@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from tests.benchmarks.report import SHORT, host
+from training.data.picture_data import PictureData, load_picture_data
 from training.evaluate import draw, features_of
-from training.features import FeatureNet, load_features
-from training.frechet import feature_statistics, frechet_distance
-from training.picture_data import PictureData, load_picture_data
+from training.evaluation.features import FeatureNet, load_features
+from training.evaluation.frechet import feature_statistics, frechet_distance
 from training.train_tokenizer import to_tensor
 from var_core import VARPipeline
-from var_core.models import EMBEDDED_FOLDER
+from var_core.official.catalogue import EMBEDDED_FOLDER
 
 NUM_FORCED = 64  # pictures whose tokens are forced
 SEED_SETS = 3
@@ -109,8 +109,8 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER)
-    parser.add_argument("--data", required=True, help="folder written by training.prepare_emoji")
-    parser.add_argument("--nets", required=True, help="folder of training.prepare_nets")
+    parser.add_argument("--data", required=True, help="folder written by training.prepare.emoji")
+    parser.add_argument("--nets", required=True, help="folder of training.prepare.nets")
     parser.add_argument("--count", type=int, default=1024, help="drawings of each set of seeds")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args(argv)

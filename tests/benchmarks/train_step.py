@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from tests.benchmarks.official_training import NUM_CLASSES, OfficialSteps
 from tests.benchmarks.report import SHORT, Row, alternate, compare, host, print_table, write_json
-from training.objective import (
+from training.loop.checkpoint import ExponentialAverage, step_generator
+from training.loop.optim import MasterWeights, parameter_groups
+from training.transformer.objective import (
     TransformerObjective,
     TransformerTrainConfig,
     branch_factors,
     drop_each,
 )
-from training.optim import MasterWeights, parameter_groups
-from training.state import ExponentialAverage, step_generator
 from var_core.devices import pick_device, pick_dtype
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.tokenizer import VectorQuantizer

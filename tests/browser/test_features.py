@@ -23,8 +23,8 @@ from tests.browser.conftest import (
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline
 from var_core.devices import pick_device, pick_dtype
-from var_core.serving.recipe import read_recipe
-from var_core.serving.reconstruction import error_map, reconstruct
+from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.reconstruction import error_map, reconstruct
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 QUERY = "/?pause=0"

@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import VIEWS, choose, draw, open_page, picture_bytes, pixels
-from tests.parity_models import GOLDEN, load_case
+from tests.official.parity_models import GOLDEN, load_case
+from tests.official.test_convert import scaled, write_random
 from tests.server import running_app
-from tests.test_official import scaled, write_random
-from var_core.official import convert
+from var_core.official.convert import convert
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 SIDES = (1, 2, 3, 4)

@@ -17,22 +17,22 @@ from tests.training.tiny import (
     transformer_arguments,
 )
 from training import train_tokenizer, train_transformer
-from training.codebook import CodeUsage, start_codes, usage_figures
-from training.config import parse_config
-from training.correction import corrupt, nearest_codes
-from training.discriminator import (
+from training.data.token_cache import Views, load_or_build_token_cache
+from training.loop.checkpoint import step_generator
+from training.loop.config import parse_config
+from training.loop.optim import learning_rate_at, weight_decay_at
+from training.tokenizer.codebook import CodeUsage, start_codes, usage_figures
+from training.tokenizer.discriminator import (
     PatchDiscriminator,
     adaptive_weight,
     augment_alike,
     hinge_loss,
     init_discriminator,
 )
-from training.objective import TransformerTrainConfig
-from training.optim import learning_rate_at, weight_decay_at
-from training.perceptual import PerceptualDistance
-from training.state import step_generator
-from training.token_cache import Views, load_or_build_token_cache
-from training.tokenizer_objective import drop_scales, spoil
+from training.tokenizer.objective import drop_scales, spoil
+from training.tokenizer.perceptual import PerceptualDistance
+from training.transformer.correction import corrupt, nearest_codes
+from training.transformer.objective import TransformerTrainConfig
 from var_core.checkpoints import load_tokenizer
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import BinarySphericalQuantizer, MultiScaleVQVAE
@@ -286,7 +286,7 @@ def test_ways_to_spare_memory_do_not_change_the_gradient(
 def test_tokens_are_encoded_once_and_an_encoding_cut_off_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.token_cache.SHARD_PICTURES", 4)
+    monkeypatch.setattr("training.data.token_cache.SHARD_PICTURES", 4)
     tokenizer = make_tokenizer()
     side = tokenizer.image_size
     generator = torch.Generator().manual_seed(0)

@@ -10,12 +10,13 @@ import pytest
 
 from tests.conftest import make_tokenizer, make_transformer
 from tests.server import ROOT
-from training import class_check, recipe
-from training.config import parse_config
-from training.objective import TransformerTrainConfig
-from training.picture_data import load_picture_data
-from training.prepare_fashion import CLASSES, PLACE, main, read_idx, write_set
+from training import recipe
+from training.data.picture_data import load_picture_data
+from training.evaluation import class_check
+from training.loop.config import parse_config
+from training.prepare.fashion import CLASSES, PLACE, main, read_idx, write_set
 from training.train_tokenizer import TokenizerTrainConfig
+from training.transformer.objective import TransformerTrainConfig
 from var_core import VARPipeline
 from var_core.labels import Attribute, LabelSpace
 

@@ -10,10 +10,10 @@ import torch
 
 from tests.training.tiny import TINY_TRANSFORMER, run_tokenizer, run_transformer
 from training import train_transformer
-from training.config import parse_config, resolve_precision
-from training.labels_init import init_label_maps, own_rows
-from training.objective import TransformerTrainConfig, borrow_rows, drop_labels
-from training.state import step_generator
+from training.loop.checkpoint import step_generator
+from training.loop.config import parse_config, resolve_precision
+from training.transformer.label_start import init_label_maps, own_rows
+from training.transformer.objective import TransformerTrainConfig, borrow_rows, drop_labels
 from var_core.checkpoints import load_transformer
 from var_core.devices import pick_dtype
 from var_core.transformer import VARTransformer, init_weights

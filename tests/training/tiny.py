@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from training import train_tokenizer, train_transformer
-from training.state import load_newest
+from training.loop.checkpoint import load_newest
 
 TINY_TOKENIZER = (
     "--sides 1 2 8 --vocab-size 16 --code-dim 8 --level-channels 32 --stem-patch 8 --batch-size 4 "

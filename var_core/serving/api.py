@@ -11,13 +11,11 @@ from torch import Tensor
 
 from var_core.editing import RULES, Margins, read_mask
 from var_core.images import read_image
-from var_core.sampling import MAX_SEED
-from var_core.serving.controls import DEFAULT_SEED
-from var_core.serving.engine import Engine
-from var_core.serving.files import recipes_of
-from var_core.serving.markup import png_url
-from var_core.serving.recipe import read_recipe
-from var_core.serving.requests import (
+from var_core.jobs.data_url import png_url
+from var_core.jobs.output_files import recipes_of
+from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.requests import (
+    DEFAULT_SEED,
     MAX_COUNT,
     SAMPLING_OPTIONS,
     AnyRequest,
@@ -35,7 +33,9 @@ from var_core.serving.requests import (
     sweep,
     vary,
 )
-from var_core.serving.runs import Run, run_from_tokens
+from var_core.jobs.runs import Run, run_from_tokens
+from var_core.sampling import MAX_SEED
+from var_core.serving.engine import Engine
 
 
 class Options(TypedDict, total=False):

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from var_core.devices import pick_dtype
+from var_core.jobs.reconstruction import Reconstruction, code_colours, reconstruct
+from var_core.jobs.requests import AnyRequest, TokenizeRequest
+from var_core.jobs.runs import Run, run_request, sharpened
 from var_core.pipeline import VARPipeline, parameter_counts
-from var_core.serving.journal import Journal
-from var_core.serving.one_thread import ONE_THREAD
-from var_core.serving.reconstruction import Reconstruction, code_colours, reconstruct
-from var_core.serving.requests import AnyRequest, TokenizeRequest
-from var_core.serving.runs import Run, run_request, sharpened
-from var_core.serving.turns import BusyError, Limits, Turns
+from var_core.serving.executors import ONE_THREAD
+from var_core.serving.fair_queue import BusyError, Limits, Turns
+from var_core.serving.metrics import Journal
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits

@@ -1,0 +1,76 @@
+"""All drawing of a process happens in one thread, whoever asks."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients import Client, served
+from var_core import VARPipeline
+from var_core.jobs.requests import TokenizeRequest, count_up, read_settings
+from var_core.serving.engine import LocalEngine
+from var_core.serving.executors import OneThread
+from var_core.serving.fair_queue import Limits, Turns
+
+
+def test_a_server_draws_decodes_and_encodes_in_one_thread(
+    pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    used: set[int] = set()
+    parts = pipeline.transformer.head, pipeline.tokenizer.decoder, pipeline.tokenizer.encoder
+    for part in parts:
+        part.register_forward_pre_hook(lambda *_: used.add(threading.get_ident()))
+    engine = LocalEngine(pipeline, lambda dtype: pipeline, Turns(Limits(running=3)))
+    with served(engine, tmp_path) as url:
+        pictures: dict[int, str] = {}
+        threads = [
+            threading.Thread(target=lambda n=n: pictures.update({n: Client(url, 50 + n).draw(n)}))
+            for n in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(set(pictures.values())) == 3 and len(used) == 1
+    *_, run = engine.generate(count_up(read_settings(pipeline, {}, 1, None), 1))
+    engine.tokenize(TokenizeRequest(run.frames[-1][0]))
+    assert len(used) == 1 and threading.get_ident() not in used
+
+
+def test_steps_take_turns_and_end_where_they_ran() -> None:
+    one, other = OneThread(), threading.get_ident()
+    seen: list[tuple[str, int]] = []
+
+    def count(name: str) -> Iterator[str]:
+        try:
+            for number in range(3):
+                seen.append((name, threading.get_ident()))
+                yield f"{name}{number}"
+        finally:
+            seen.append((f"{name} ends", threading.get_ident()))
+
+    brought = one.brings(count)
+    first, second = brought("a"), brought("b")
+    assert [next(first), next(second), next(first)] == ["a0", "b0", "a1"]
+    first.close()
+    assert list(second) == ["b1", "b2"]
+    assert [name for name, _ in seen] == ["a", "b", "a", "a ends", "b", "b", "b ends"]
+    assert len({ident for _, ident in seen}) == 1 and other not in {i for _, i in seen}
+
+
+def test_errors_come_back_and_nothing_waits_for_itself() -> None:
+    one = OneThread()
+
+    def fails() -> Iterator[int]:
+        yield 1
+        raise ValueError("injected")
+
+    steps = one.brings(fails)()
+    assert next(steps) == 1
+    with pytest.raises(ValueError, match="injected"):
+        next(steps)
+    assert list(steps) == []
+    nested = one.brings(lambda: (threading.get_ident(), one.run(threading.get_ident)))
+    outer, inner = nested()
+    assert outer == inner

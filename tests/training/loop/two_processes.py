@@ -1,0 +1,127 @@
+"""Runs under torchrun: stops two processes at every step and looks for differences.
+
+`torchrun --standalone --nproc-per-node 2 -m tests.training.loop.two_processes DATA OUT`
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+
+from tests.training.tiny import different, tokenizer_arguments, transformer_arguments
+from training import train_tokenizer, train_transformer
+from training.loop.checkpoint import load_newest
+from training.loop.command import StopFlag, train
+from training.loop.config import parse_config
+from training.loop.run import Run
+from training.tokenizer.objective import TokenizerTrainConfig
+from training.transformer.objective import TransformerTrainConfig
+
+STEPS = 4  # two epochs of the 16 training pictures, four at a time in each process
+
+
+def go_on(make_run: Callable[[], Run], stop_at: int | None = None) -> Run:
+    """Resume a run and train it; one process of two is asked to stop during a step."""
+    run = make_run()
+    run.resume()
+    stop, original = StopFlag(), run.train_step
+
+    def train_step() -> dict:
+        if run.step == stop_at and run.accelerator.process_index == stop_at % 2:
+            stop.set(signal.SIGUSR2, None)
+        return original()
+
+    run.train_step = train_step
+    train(run, stop)
+    run.accelerator.wait_for_everyone()
+    return run
+
+
+def same_everywhere(run: Run) -> bool:
+    """Whether all processes hold the same weights, averages and optimiser states."""
+    parts = run.parts()
+    mine = [{f"{p}.{k}": v for p, found in parts.items() for k, v in found.items()}]
+    first, second = gather_object(mine)
+    return not different(first, second)
+
+
+def check_stops(name: str, make_run: Callable[[Path], Run], out: Path) -> None:
+    """Stop after every step, go on, and compare with the run that was never stopped."""
+    whole = go_on(lambda: make_run(out / "whole"))
+    assert same_everywhere(whole), f"{name}: the processes drifted apart"
+    expected, _ = load_newest(out / "whole")
+    equal = 0
+    for step in range(STEPS):
+        folder = out / f"cut-{step}"
+        stopped = go_on(lambda folder=folder: make_run(folder), stop_at=step)
+        assert stopped.step == step + 1, f"{name}: stopped at {stopped.step}, not {step + 1}"
+        go_on(lambda folder=folder: make_run(folder))
+        found, _ = load_newest(folder)
+        equal += all(not different(found[part], expected[part]) for part in expected)
+    if PartialState().is_main_process:
+        print(f"{name}: {equal}/{STEPS} equal", flush=True)
+
+
+def check_shards(make_run: Callable[..., Run], out: Path) -> None:
+    """Train with whole and with sharded weights: the same up to rounding, and resumed alike."""
+    whole = go_on(lambda: make_run(out / "plain"))
+    go_on(lambda: make_run(out / "sharded", "--shard"), stop_at=1)
+    sharded = go_on(lambda: make_run(out / "sharded", "--shard"))
+    ours, theirs = sharded.parts(), whole.parts()
+    parts_kept = sum(p.to_local().numel() for p in sharded.masters.masters)
+    total = sum(p.numel() for p in whole.masters.masters)
+    gap = max(
+        (value - theirs["weights"][name]).abs().max().item()
+        for name, value in ours["weights"].items()
+    )
+    if PartialState().is_main_process:
+        print(f"shards: gap {gap:.1e}, kept {parts_kept / total:.2f}", flush=True)
+
+
+def check_poison(make_run: Callable[[Path], Run], out: Path) -> None:
+    """Give the second process pictures of NaN in one step: both must leave it out."""
+    run = make_run(out / "poison")
+    original = run.batch
+
+    def batch(generator: torch.Generator, size: int) -> torch.Tensor:
+        images = original(generator, size)
+        is_poisoned = run.step == 2 and run.accelerator.process_index == 1
+        return images * float("nan") if is_poisoned else images
+
+    run.batch = batch
+    train(run, StopFlag())
+    same = same_everywhere(run)
+    finite = all(v.isfinite().all() for v in run.tokenizer.state_dict().values())
+    if PartialState().is_main_process:
+        print(f"poison: skipped {run.skipped}, same {same}, finite {finite}", flush=True)
+
+
+def main() -> None:
+    data, out = map(Path, sys.argv[1:3])
+    tokenizer_out = out / "tokenizer" / "whole"
+
+    def tokenizer_run(folder: Path) -> Run:
+        arguments = tokenizer_arguments(data, folder, STEPS)
+        arguments += ["--adversarial-weight", "0.5"]
+        return train_tokenizer.TokenizerRun(parse_config(TokenizerTrainConfig, arguments, ""))
+
+    def transformer_run(folder: Path, *more: str) -> Run:
+        arguments = transformer_arguments(data, tokenizer_out / "tokenizer", folder, STEPS)
+        arguments += ["--self-correction", "0.3", "--accumulate", "2", *more]
+        return train_transformer.TransformerRun(parse_config(TransformerTrainConfig, arguments, ""))
+
+    check_stops("tokenizer", tokenizer_run, out / "tokenizer")
+    check_stops("transformer", transformer_run, out / "transformer")
+    check_poison(tokenizer_run, out)
+    check_shards(transformer_run, out / "shards")
+    PartialState().wait_for_everyone()
+    os._exit(0)  # gloo, with sharded weights, sometimes aborts while it is taken down
+
+
+if __name__ == "__main__":
+    main()

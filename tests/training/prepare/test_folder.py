@@ -1,0 +1,156 @@
+"""From a folder of anybody's pictures to a model that draws its classes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.training.tiny import TINY_TOKENIZER, TINY_TRANSFORMER
+from training import export, train_tokenizer, train_transformer
+from training.data.picture_data import load_picture_data
+from training.prepare import folder as prepare_folder
+from var_core import VARPipeline, generators_from_seeds
+
+CLASSES = ("apple", "pear", "plum")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Sixty pictures of three classes, of several kinds and sizes."""
+    folder, dice = tmp_path / "photos", np.random.default_rng(0)
+    for number, name in enumerate(CLASSES):
+        (folder / name / "more").mkdir(parents=True)
+        for index in range(20):
+            pixels = dice.integers(0, 256, (70 + index, 80, 3), dtype=np.uint8)
+            pixels[..., number] //= 4
+            ending = ("png", "jpg", "webp", "jpeg")[index % 4]
+            place = folder / name / "more" if index % 5 == 0 else folder / name
+            Image.fromarray(pixels).save(place / f"{index:02d}.{ending}")
+    (folder / "notes.txt").write_text("no class")
+    (folder / "apple" / "notes.txt").write_text("no picture")
+    return folder
+
+
+def prepare(photos: Path, out: Path, *more: str) -> int:
+    return prepare_folder.main(["--images", str(photos), "--out", str(out), *more])
+
+
+def test_a_folder_becomes_a_set_whose_classes_are_its_folders(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "set"
+    assert prepare(photos, out, "--validation", "0.2", "--attribute", "fruit") == 0
+    assert "60 pictures of 3 classes, 0 damaged" in capsys.readouterr().out
+    data = load_picture_data(out)
+    assert data.images.shape == (60, 64, 64, 3) and data.attributes == ["fruit"]
+    assert data.label_names["attributes"][0]["values"] == list(CLASSES)
+    assert np.array_equal(data.labels[:, 0], np.repeat(range(3), 20))
+    assert 4 <= len(data.splits["validation"]) <= 24 and len(data.splits["held_out"]) == 0
+    for row, label in ((0, 0), (25, 1), (45, 2)):
+        assert data.images[row].mean(axis=(0, 1)).argmin() == label
+
+
+def test_the_split_of_a_picture_does_not_depend_on_the_others(photos: Path, tmp_path: Path) -> None:
+    def validation(out: Path) -> set[bytes]:
+        prepare(photos, out, "--validation", "0.2")
+        data = load_picture_data(out)
+        return {data.images[row].tobytes() for row in data.splits["validation"]}
+
+    before = validation(tmp_path / "before")
+    for index in range(20):
+        Image.new("RGB", (64, 64), (index, 0, 0)).save(photos / "apple" / f"new{index}.png")
+    assert before <= validation(tmp_path / "after")
+
+
+def test_damaged_pictures_are_replaced_and_many_stop_it(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for index in range(100):
+        Image.new("RGB", (64, 64), (0, index, 0)).save(photos / "plum" / f"z{index:03d}.png")
+    (photos / "plum" / "z050.png").write_bytes(b"broken")
+    assert prepare(photos, tmp_path / "set") == 0
+    assert "1 damaged" in capsys.readouterr().out
+    data = load_picture_data(tmp_path / "set")
+    files = sorted((photos / "plum").rglob("*.*"))
+    place = 40 + files.index(photos / "plum" / "z050.png")
+    assert np.array_equal(data.images[place], data.images[place + 1])
+    (photos / "plum" / "z060.png").write_bytes(b"")
+    assert prepare(photos, tmp_path / "other") == 2
+    assert "2 of 160 pictures cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_damaged_picture_takes_the_class_and_the_split_of_its_neighbour(
+    photos: Path, tmp_path: Path
+) -> None:
+    for index in range(140):
+        Image.new("RGB", (64, 64), (0, index, 0)).save(photos / "plum" / f"z{index:03d}.png")
+    prepare(photos, tmp_path / "before", "--validation", "0.2")
+    kept = set(load_picture_data(tmp_path / "before").splits["validation"])
+    last_apple = 19
+    alone = next(row for row in kept if row > 60 and row + 1 not in kept)
+    files = sorted(path for path in photos.rglob("*.*") if path.suffix != ".txt")
+    for row in (last_apple, alone):
+        files[row].write_bytes(b"broken")
+    prepare(photos, tmp_path / "after", "--validation", "0.2")
+    data = load_picture_data(tmp_path / "after")
+    assert np.array_equal(data.images[last_apple], data.images[20])
+    assert data.labels[last_apple] == data.labels[20] == CLASSES.index("pear")
+    assert alone in data.splits["train"] and alone + 1 in data.splits["train"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--size", "8"], "size must be from 16 to 1024"),
+        (["--validation", "0"], "validation must be above 0"),
+        (["--validation", "nan"], "validation must be above 0"),
+        (["--images", "nowhere"], "there is no folder nowhere"),
+    ],
+)
+def test_bad_settings_are_one_sentence(
+    photos: Path, tmp_path: Path, arguments: list, message: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert prepare(photos, tmp_path / "set", *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_folders_without_classes_or_pictures_are_named(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert prepare(photos / "plum" / "more", tmp_path / "set") == 2
+    assert "has no sub-folders" in capsys.readouterr().err
+    (photos / "quince").mkdir()
+    assert prepare(photos, tmp_path / "set") == 2
+    assert "quince has no PNG, JPEG or WebP pictures" in capsys.readouterr().err
+
+
+def test_from_a_folder_of_pictures_to_a_model_that_draws(photos: Path, tmp_path: Path) -> None:
+    data, runs, model = tmp_path / "set", tmp_path / "runs", tmp_path / "model"
+    prepare(photos, data, "--validation", "0.2")
+    shared = f"--data {data} --steps 4 --mixed-precision no"
+    words = f"{shared} --out {runs / 'tok'} --nets {tmp_path / 'none'} {TINY_TOKENIZER}"
+    train_tokenizer.main(words.split())
+    tokenizer = runs / "tok" / "tokenizer"
+    words = f"{shared} --out {runs / 'var'} --tokenizer {tokenizer} {TINY_TRANSFORMER}"
+    train_transformer.main(words.split())
+    records = [json.loads(line) for line in (runs / "var" / "log.jsonl").read_text().splitlines()]
+    assert any("validation_entropy" in record for record in records)
+    words = f"--tokenizer {tokenizer} --transformer {runs / 'var' / 'transformer'} --data {data}"
+    assert export.main([*words.split(), "--out", str(model), "--sketch-steps", "4"]) == 0
+    pipeline = VARPipeline.from_pretrained(model)
+    assert pipeline.tokenizer.sketch is not None
+    assert pipeline.labels.attributes[0].values == CLASSES
+    drawn = pipeline(["pear", None], generator=generators_from_seeds([1, 2]))
+    assert drawn.images[0].size == (64, 64) and drawn.labels == [(1,), (3,)]
+
+
+def test_pictures_of_another_size_than_the_model_are_refused_at_once(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    prepare(photos, tmp_path / "set", "--size", "32", "--validation", "0.2")
+    words = f"--data {tmp_path / 'set'} --out {tmp_path / 'run'} --steps 4 --mixed-precision no"
+    assert train_tokenizer.main([*words.split(), *TINY_TOKENIZER.split()]) == 2
+    assert "32 pixels a side, the tokenizer takes 64" in capsys.readouterr().err

@@ -1,0 +1,134 @@
+"""Where the values of the page's controls come from."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from var_core import VARPipeline
+from var_core.jobs.output_files import save_run
+from var_core.jobs.png_recipe import write_png
+from var_core.jobs.requests import Settings, count_up
+from var_core.jobs.runs import draw_run
+from var_core.web.controls import ANY, PRESETS, Controls, parse_numbers
+
+
+@pytest.fixture
+def controls(pipeline: VARPipeline) -> Controls:
+    return Controls(pipeline, "tiny")
+
+
+def test_the_defaults_are_those_of_the_engine(controls: Controls) -> None:
+    choice = controls.read(controls.defaults())
+    assert choice.settings.options == controls.pipeline.options()
+    assert choice.settings.label == controls.labels.null
+    with pytest.raises(ValueError, match="there are 13 controls, not 2"):
+        controls.read([1, 2])
+
+
+def test_an_emoji_sets_its_category_and_a_category_opens_a_foreign_emoji(
+    controls: Controls,
+) -> None:
+    assert controls.follow_finer(["fruit", "cat", "flat"]) == ["animal", "cat", "flat"]
+    assert controls.follow_coarser(["fruit", "cat", "flat"]) == ["fruit", ANY, "flat"]
+    assert controls.follow_coarser(["animal", "cat", ANY]) == ["animal", "cat", ANY]
+    assert controls.follow_coarser([ANY, "cat", ANY]) == [ANY, "cat", ANY]
+
+
+def test_the_dice_stay_within_the_category(controls: Controls) -> None:
+    within = {tuple(controls.roll("emoji", ["fruit", ANY, "3d"])) for _ in range(60)}
+    assert within == {("fruit", "apple", "3d"), ("fruit", "pear", "3d")}
+    free = {controls.roll("emoji", [ANY, "cat", ANY])[1] for _ in range(200)}
+    assert free == {"cat", "dog", "apple", "pear"}
+    rolled = {tuple(controls.roll("category", ["animal", "cat", ANY])) for _ in range(60)}
+    assert rolled == {("animal", "cat", ANY), ("fruit", ANY, ANY)}
+
+
+def test_presets_are_valid_and_different(controls: Controls) -> None:
+    found = {name: tuple(controls.preset(name)) for name in PRESETS}
+    assert len(set(found.values())) == len(PRESETS)
+    for guidance, temperature, top_k, top_p, smooth in found.values():
+        controls.pipeline.options(guidance, top_k, top_p, temperature, smooth)
+    with pytest.raises(ValueError, match="preset must be one of Balanced, "):
+        controls.preset("Best")
+
+
+def test_a_png_gives_its_settings_back(
+    controls: Controls, pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    settings = Settings((0, 0, 0), 5, pipeline.options(1.5, 5, 0.0, 0.7, True))
+    *_, run = draw_run(pipeline, count_up(settings, 1))
+    (path,) = save_run(pipeline.labels, "tiny", run, tmp_path, with_recipe=True)
+    found, kept = controls.from_recipe(path)
+    assert kept == ()
+    values = dict(zip(controls.names, found, strict=True))
+    expected = {
+        "category": "animal",
+        "emoji": "cat",
+        "style": "flat",
+        "seed": 5,
+        "count": 1,
+        "guidance_scale": 1.5,
+        "temperature": 0.7,
+        "top_k": 5,
+        "top_p": 0.0,
+        "smooth": True,
+        "precision": "fp32",
+        "pause": 0.15,
+        "with_recipe": True,
+    }
+    assert values == expected
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (None, "holds no recipe"),
+        (["labels"], r"recipe of it\.png is damaged"),
+        ({"labels": {}, "model": "another"}, "drawn by model 'another'"),
+        ({"labels": {}, "model": "tiny", "top_k": "many"}, "top_k must be"),
+        ({"labels": {"emoji": "cow"}, "model": "tiny"}, "there is no emoji 'cow'"),
+    ],
+)
+def test_a_png_of_elsewhere_is_refused(
+    controls: Controls, tmp_path: Path, recipe: object, message: str
+) -> None:
+    path = tmp_path / "it.png"
+    write_png(path, Image.new("RGB", (8, 8)), recipe)
+    with pytest.raises(ValueError, match=message):
+        controls.from_recipe(path)
+
+
+def test_no_picture_at_all_is_refused(controls: Controls, tmp_path: Path) -> None:
+    path = tmp_path / "text.png"
+    path.write_text("no picture")
+    with pytest.raises(ValueError, match="not a readable PNG"):
+        controls.from_recipe(path)
+
+
+def test_a_link_restores_what_it_can(controls: Controls) -> None:
+    query = {"emoji": "cat", "style": "nothing", "seed": "9", "top_p": "0.25", "smooth": "true"}
+    query |= {"count": "99", "temperature": "hot", "with_recipe": "no", "precision": "fp32"}
+    found, refused = controls.from_query(query)
+    values = dict(zip(controls.names, found, strict=True))
+    assert values["emoji"] == "cat" and values["style"] == ANY
+    assert values["category"] == "animal"
+    assert (values["seed"], values["top_p"], values["smooth"]) == (9, 0.25, True)
+    assert (values["count"], values["temperature"], values["with_recipe"]) == (1, 1.0, True)
+    assert values["precision"] == "fp32"
+    named = [sentence.split(" was")[0] for sentence in refused]
+    assert named == [f"The link's {n}" for n in ("style", "count", "temperature", "with_recipe")]
+
+
+def test_numbers_are_read_between_commas() -> None:
+    assert parse_numbers(" 0, 1.5,3 ,") == [0.0, 1.5, 3.0]
+    with pytest.raises(ValueError, match="not 'a, b'"):
+        parse_numbers("a, b")
+
+
+def test_tags_and_characters_are_shown_and_names_are_values(embedded: VARPipeline) -> None:
+    controls = Controls(embedded, "emoji64")
+    emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
+    shown = {value: words for words, value in controls.choices(emoji)}
+    assert shown["red apple"].startswith("🍎 red apple (") and "fruit" in shown["red apple"]
+    assert shown[ANY] == "any emoji"

@@ -1,0 +1,1 @@
+"""Picture sets: sources, reading, augmentation, cached tokens."""

@@ -1,0 +1,108 @@
+"""Reads a picture set that `training.prepare.emoji` or `training.prepare.folder` wrote."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from var_core.tokenizer import MultiScaleVQVAE
+
+SPLIT_NAMES = ("train", "validation", "held_out")
+ROW_KEYS = {"category": "subgroup", "emoji": "label"}  # where a row calls an attribute otherwise
+
+
+@dataclass(frozen=True)
+class PictureData:
+    """Pictures with their labels; row i of every table belongs to picture i.
+
+    Attributes:
+        images: (n, S, S, 3) uint8, memory mapped, read only.
+        labels: (n, A) int64, an index per attribute.
+        splits: train, validation, held_out -> row indices, int64; held_out may be empty.
+        label_names: content of labels.json: the names behind the indices.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    splits: Mapping[str, np.ndarray]
+    label_names: Mapping
+
+    @property
+    def attributes(self) -> list[str]:
+        """Names of the columns of the labels."""
+        return [attribute["name"] for attribute in self.label_names["attributes"]]
+
+
+def load_picture_data(folder: str | Path) -> PictureData:
+    """Open a prepared set; the images stay on disk until they are used.
+
+    Args:
+        folder: what `python -m training.prepare.folder --out` or `training.prepare.emoji` wrote.
+
+    Raises:
+        ValueError: if a file is missing, unreadable, or does not fit the others.
+    """
+    folder = Path(folder)
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        rows = _read_json(folder / "rows.json")
+        splits = _read_json(folder / "splits.json")
+        label_names = _read_json(folder / "labels.json")
+        splits = {name: np.array(splits[name], dtype=np.int64) for name in SPLIT_NAMES}
+        labels = _label_indices(rows, label_names)
+    except FileNotFoundError as error:
+        raise _unusable(folder, f"{Path(error.filename).name} is missing") from error
+    except KeyError as error:
+        raise _unusable(folder, f"{error} is not named") from error
+    except (OSError, EOFError, ValueError, TypeError) as error:
+        raise _unusable(folder, str(error)) from error
+    side = images.shape[1] if images.ndim == 4 else 0
+    if images.dtype != np.uint8 or side == 0 or images.shape[1:] != (side, side, 3):
+        raise _unusable(folder, f"images are {images.shape} {images.dtype}")
+    if len(images) != len(rows):
+        raise _unusable(folder, f"{len(images)} images have {len(rows)} rows")
+    indices = np.sort(np.concatenate(list(splits.values())))
+    if not np.array_equal(indices, np.arange(len(rows))):
+        raise _unusable(folder, "the splits overlap or miss images")
+    return PictureData(images, labels, splits, label_names)
+
+
+def evenly(rows: Sequence[int], limit: int) -> Sequence[int]:
+    """At most `limit` rows, evenly spread; which ones depends on nothing else."""
+    return rows[:: -(-len(rows) // limit)] if len(rows) > limit else rows
+
+
+def check_size(data: PictureData, tokenizer: MultiScaleVQVAE) -> None:
+    """Whether pictures have the size that a tokenizer encodes.
+
+    Raises:
+        ValueError: if not.
+    """
+    side = data.images.shape[1]
+    if side != tokenizer.image_size:
+        raise ValueError(
+            f"the pictures have {side} pixels a side, the tokenizer takes {tokenizer.image_size}: "
+            f"its finest map of {tokenizer.schedule.final_side} times {tokenizer.stride} pixels"
+        )
+
+
+def _read_json(path: Path) -> list | dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _label_indices(rows: Sequence[Mapping], label_names: Mapping) -> np.ndarray:
+    columns = []
+    for attribute in label_names["attributes"]:
+        index = {value: number for number, value in enumerate(attribute["values"])}
+        key = ROW_KEYS.get(attribute["name"], attribute["name"])
+        columns.append([index[row[key]] for row in rows])
+    return np.array(columns, dtype=np.int64).T.reshape(len(rows), len(columns))
+
+
+def _unusable(folder: Path, reason: str) -> ValueError:
+    return ValueError(
+        f"{folder} holds no usable picture set ({reason}); build it with "
+        f"`python -m training.prepare.folder` or `python -m training.prepare.emoji --out {folder}`"
+    )

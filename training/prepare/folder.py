@@ -1,0 +1,88 @@
+"""Makes a picture set of anybody's pictures, sorted into one folder per class.
+
+`python -m training.prepare.folder --images photos --out data/mine --size 64`
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.data.prepared_set import (
+    LabelColumn,
+    check_settings,
+    pick_validation,
+    read_squares,
+    save_set,
+)
+from training.loop.config import run_command
+from var_core.images import read_image
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class FolderConfig:
+    """What to read and to write."""
+
+    images: str = field(metadata={"help": "folder with one sub-folder of pictures per class"})
+    out: str = field(metadata={"help": "folder to write"})
+    size: int = field(default=64, metadata={"help": "side in pixels; the model's, 16 to 1024"})
+    validation: float = field(
+        default=0.05, metadata={"help": "share of each class kept for validation"}
+    )
+    attribute: str = field(default="class", metadata={"help": "what the classes are called"})
+
+
+def find_pictures(folder: Path) -> dict[str, list[Path]]:
+    """The pictures of each class, both sorted by name.
+
+    Raises:
+        ValueError: if there are no classes, or one has no pictures.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"there is no folder {folder}")
+    classes = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    if not classes:
+        raise ValueError(f"{folder} has no sub-folders: one is needed for each class")
+    found = {}
+    for place in classes:
+        files = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in ENDINGS]
+        if not files:
+            raise ValueError(f"{place} has no PNG, JPEG or WebP pictures")
+        found[place.name] = files
+    return found
+
+
+def identity(path: Path) -> bytes:
+    """What decides over the split of a picture: the names of its folder and file."""
+    return f"{path.parent.name}/{path.name}".encode()
+
+
+def prepare(config: FolderConfig) -> None:
+    """Read the pictures and write the set.
+
+    Raises:
+        ValueError: if a setting or a picture does not do.
+        OSError: if there is no space.
+    """
+    check_settings(config.size, config.validation)
+    found = find_pictures(Path(config.images))
+    files = [path for paths in found.values() for path in paths]
+    names = [name for name, paths in found.items() for _ in paths]
+    images, shown = read_squares(files, map(str, files), read_image, config.size)
+    validation = pick_validation((identity(files[place]) for place in shown), config.validation)
+    labels = [names[place] for place in shown]
+    save_set(
+        Path(config.out), images, [LabelColumn(config.attribute, list(found), labels)], validation
+    )
+    num_damaged = sum(place != row for row, place in enumerate(shown))
+    print(f"{len(files)} pictures of {len(found)} classes, {num_damaged} damaged, in {config.out}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(prepare, FolderConfig, "Make a picture set of a folder of pictures.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

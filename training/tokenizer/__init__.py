@@ -1,0 +1,1 @@
+"""The tokenizer's objective: losses, adversary, perceptual distance, codebook care."""

@@ -1,0 +1,1 @@
+"""The transformer's objective: dropped labels, weighted loss, self-correction."""

@@ -1,0 +1,30 @@
+"""Pictures as data URLs: PNG pixel for pixel, JPEG thumbnails."""
+
+import base64
+import io
+from collections.abc import Mapping
+
+from PIL import Image
+
+from var_core.jobs.png_recipe import png_bytes
+
+THUMBNAIL_SIDE = 128  # pixels, the longer side at most
+JPEG_QUALITY = 85
+
+
+def png_url(image: Image.Image, recipe: Mapping[str, object] | None = None) -> str:
+    """A picture as a PNG data URL, pixel for pixel, with its recipe or with none."""
+    return _data_url(png_bytes(image, recipe), "png")
+
+
+def thumbnail_url(image: Image.Image) -> str:
+    """A picture as a small JPEG data URL, for looks only."""
+    small = image.convert("RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, format="jpeg", quality=JPEG_QUALITY)
+    return _data_url(buffer.getvalue(), "jpeg")
+
+
+def _data_url(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

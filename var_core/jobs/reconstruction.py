@@ -1,0 +1,88 @@
+"""What the tokenizer makes of a picture: reconstructions, token maps, bits, errors."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from var_core.images import fit_square
+from var_core.jobs.contact_sheet import enlarge
+from var_core.pipeline import VARPipeline
+
+IDENTICAL_PSNR = 99.0  # dB, shown for a picture without any error
+ERROR_GAIN = 4  # the error map shows differences so many times enlarged
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A picture after 1, 2, ... K scales of the tokenizer.
+
+    Attributes:
+        source: the square that was encoded, at the model's size.
+        frames: K reconstructions, coarse to fine.
+        token_maps: K tensors (1, S, S) int64.
+        psnr: of each frame against the source, in dB.
+        bits: of the tokens up to each scale.
+    """
+
+    source: Image.Image
+    frames: tuple[Image.Image, ...]
+    token_maps: tuple[Tensor, ...]
+    psnr: tuple[float, ...]
+    bits: tuple[int, ...]
+
+
+def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
+    """Encode the central square of a picture, and decode every prefix of its token maps.
+
+    Args:
+        pipeline: its tokenizer is used.
+        image: RGB, any size.
+    """
+    source = fit_square(image, pipeline.image_size)
+    token_maps, frames = pipeline.tokenize(source)
+    bits_per_token = math.log2(pipeline.transformer.config.vocab_size)
+    counts = np.cumsum([tokens[0].numel() for tokens in token_maps])
+    return Reconstruction(
+        source,
+        tuple(frames),
+        tuple(tokens.cpu() for tokens in token_maps),
+        tuple(psnr(source, frame) for frame in frames),
+        tuple(math.ceil(count * bits_per_token) for count in counts),
+    )
+
+
+def psnr(first: Image.Image, second: Image.Image) -> float:
+    """Peak signal-to-noise ratio of two RGB pictures of one size, in dB, at most 99."""
+    difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
+    mean_square = float(np.mean(difference**2))
+    if mean_square == 0:
+        return IDENTICAL_PSNR
+    return min(10 * math.log10(255**2 / mean_square), IDENTICAL_PSNR)
+
+
+def error_map(first: Image.Image, second: Image.Image) -> Image.Image:
+    """Where two RGB pictures differ: black is equal, white is a quarter of the range or more."""
+    difference = np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean(axis=2)
+    shown = np.clip(difference * ERROR_GAIN, 0, 255).astype(np.uint8)
+    return Image.fromarray(shown).convert("RGB")
+
+
+def code_colours(pipeline: VARPipeline) -> np.ndarray:
+    """A colour for every code, (V, 3) uint8: codes that are near each other look alike.
+
+    The three channels are the ranks of the codes along the codebook's three principal axes.
+    """
+    codes = pipeline.tokenizer.quantizer.code_vectors().detach().double().cpu()
+    axes = torch.linalg.svd(codes - codes.mean(dim=0), full_matrices=False).Vh[:3]
+    ranks = (codes @ axes.T).argsort(dim=0).argsort(dim=0)
+    return (40 + ranks * 200 // max(len(codes) - 1, 1)).to(torch.uint8).numpy()
+
+
+def token_map_image(token_map: Tensor, colours: np.ndarray, side: int) -> Image.Image:
+    """Token map (S, S) as a picture of at least `side` pixels, one square per token."""
+    cells = Image.fromarray(colours[token_map.cpu().numpy()])
+    return enlarge(cells, side, Image.Resampling.NEAREST)

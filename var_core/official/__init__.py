@@ -1,0 +1,1 @@
+"""The published models: key names, conversion, catalogue and download."""

@@ -1,0 +1,245 @@
+"""The published checkpoints of FoundationVision/VAR: read once, checked, written as safetensors."""
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from var_core.checkpoints import WEIGHTS_FILE, CheckpointError, check_state
+from var_core.labels import Attribute, LabelSpace
+from var_core.official.keys import convert_tokenizer_state, convert_transformer_state
+from var_core.pipeline import VARPipeline
+from var_core.scales import SIDES_256, SIDES_512
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+
+HEAD_WIDTH = 64  # of the published models, where the keys do not tell
+NORM_EPS = 1e-6
+WRAPPED = {"tokenizer": ("vae_wo_ddp", "vae_local"), "transformer": ("var_wo_ddp",)}
+CLASS_NAMES = Path(__file__).resolve().parents[2] / "assets" / "imagenet" / "classes.json"
+HASH_CHUNK = 1 << 20
+MASK = "attn_bias_for_masking"  # the one buffer that is made of minus infinity
+
+State = Mapping[str, Tensor]
+
+
+def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str, Tensor]:
+    """The weights of an official file; no code in it is run.
+
+    Args:
+        path: a `.pth` file of weights, or one of training that holds them.
+        part: "tokenizer" or "transformer".
+        sha256: of the file; None does not check it.
+
+    Raises:
+        CheckpointError: if it is missing, damaged, no such file, has another hash, or holds a value
+            that is not finite.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}")
+    if sha256 is not None and (found := file_sha256(path)) != sha256.lower():
+        raise CheckpointError(f"{path} has the SHA-256 {found}, not {sha256.lower()}")
+    try:
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is damaged, or holds more than weights") from error
+    if isinstance(content, Mapping) and "trainer" in content:
+        content = _unwrapped(path, content["trainer"], part)
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointError(f"{path} holds no weights")
+    for key, value in content.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise CheckpointError(f"{path} holds {key!r:.60}, which is no weight")
+        if key != MASK and value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{path}: {key} holds values that are not finite")
+    return dict(content)
+
+
+def _unwrapped(path: Path, trainer: object, part: str) -> object:
+    """The state of one network of a training checkpoint."""
+    if isinstance(trainer, Mapping):
+        for name in WRAPPED[part]:
+            if name in trainer:
+                return trainer[name]
+    raise CheckpointError(f"{path} is a training checkpoint without a {part}")
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def tokenizer_settings(state: State, sides: Sequence[int]) -> dict[str, object]:
+    """Settings of an official tokenizer from its shapes.
+
+    Raises:
+        CheckpointError: if it is no official tokenizer.
+    """
+    levels = _count(state, r"encoder\.down\.(\d+)\..+")
+    if "quantize.embedding.weight" not in state or not levels:
+        raise CheckpointError("this is no official tokenizer: it has no codebook or no encoder")
+    vocab_size, code_dim = state["quantize.embedding.weight"].shape
+    return {
+        "sides": list(sides),
+        "vocab_size": vocab_size,
+        "code_dim": code_dim,
+        "level_channels": [
+            state[f"encoder.down.{level}.block.0.conv2.weight"].shape[0] for level in range(levels)
+        ],
+        "num_blocks": _count(state, r"encoder\.down\.0\.block\.(\d+)\..+"),
+        "num_refine": _count(state, r"quantize\.quant_resi\.qresi_ls\.(\d+)\..+"),
+        "level_attention": any(".attn." in key for key in state),
+        "middle_attention": "encoder.mid.attn_1.qkv.weight" in state,
+    }
+
+
+def transformer_settings(
+    state: State, sides: Sequence[int] | None, num_heads: int | None
+) -> dict[str, object]:
+    """Settings of an official transformer from its keys and shapes.
+
+    Args:
+        state: official keys.
+        sides: None takes the published list of as many tokens.
+        num_heads: None takes what the keys tell, else heads of 64 channels.
+
+    Raises:
+        CheckpointError: if it is no official transformer, or the sides do not fit it.
+    """
+    if "pos_1LC" not in state or "class_emb.weight" not in state:
+        raise CheckpointError("this is no official transformer: it has no positions or no classes")
+    length, width = state["pos_1LC"].shape[1:]
+    if sides is None:
+        known = {sum(s * s for s in one): one for one in (SIDES_256, SIDES_512)}
+        if length not in known:
+            raise CheckpointError(f"{length} tokens are no published list of scales: name them")
+        sides = known[length]
+    if sum(side * side for side in sides) != length or len(sides) != len(state["lvl_embed.weight"]):
+        raise CheckpointError(
+            f"the scales {', '.join(map(str, sides))} have {sum(s * s for s in sides)} tokens, the "
+            f"transformer {length} in {len(state['lvl_embed.weight'])} scales"
+        )
+    scaled = state.get("blocks.0.attn.scale_mul_1H11")
+    told = None if scaled is None else scaled.shape[1]
+    if num_heads is not None and told not in (None, num_heads):
+        raise CheckpointError(f"the transformer has {told} heads, not {num_heads}")
+    return {
+        "sides": list(sides),
+        "vocab_size": state["head.weight"].shape[0],
+        "code_dim": state["word_embed.weight"].shape[1],
+        "label_counts": [state["class_emb.weight"].shape[0] - 1],
+        "depth": _count(state, r"blocks\.(\d+)\..+"),
+        "width": width,
+        "num_heads": num_heads or told or max(1, width // HEAD_WIDTH),
+        "mlp_ratio": state["blocks.0.ffn.fc1.weight"].shape[0] / width,
+        "shared_modulation": "shared_ada_lin.1.weight" in state,
+        "qk_norm": scaled is not None,
+        "norm_eps": NORM_EPS,
+    }
+
+
+def _count(state: Iterable[str], pattern: str) -> int:
+    """One more than the highest number that a key has at the place of the group."""
+    found = [int(match[1]) for key in state if (match := re.fullmatch(pattern, key))]
+    return max(found, default=-1) + 1
+
+
+def class_names(count: int) -> LabelSpace:
+    """Names of classes: those of ImageNet for 1,000 of them, else numbers."""
+    rows = json.loads(CLASS_NAMES.read_text("utf-8"))
+    if count != len(rows):
+        return LabelSpace.single("class", count)
+    attribute = Attribute("class", tuple(row[0] for row in rows))
+    return LabelSpace((attribute,), tags={"class": tuple(tuple(row[1:]) for row in rows)})
+
+
+def convert(
+    tokenizer: Path,
+    transformer: Path,
+    out: Path,
+    sides: Sequence[int] | None = None,
+    num_heads: int | None = None,
+    tokenizer_sha256: str | None = None,
+    transformer_sha256: str | None = None,
+) -> None:
+    """Turn a pair of official files into a model folder; it appears whole or not at all.
+
+    Args:
+        tokenizer: official file, such as `vae_ch160v4096z32.pth`.
+        transformer: official file, such as `var_d16.pth`.
+        out: folder to make; must not exist.
+        sides: scales; None takes what the transformer tells.
+        num_heads: attention heads; likewise.
+        tokenizer_sha256: of the file; None does not check.
+        transformer_sha256: likewise.
+
+    Raises:
+        CheckpointError: if a file cannot be used; nothing has been written then.
+        OSError: if there is no space or no permission.
+    """
+    if out.exists():
+        raise CheckpointError(f"{out} is there already")
+    official = read_official(transformer, "transformer", transformer_sha256)
+    settings = transformer_settings(official, sides, num_heads)
+    networks = [
+        _network(VARTransformer, settings, official, convert_transformer_state, transformer)
+    ]
+    official = read_official(tokenizer, "tokenizer", tokenizer_sha256)
+    settings = tokenizer_settings(official, settings["sides"])
+    networks.append(
+        _network(MultiScaleVQVAE, settings, official, convert_tokenizer_state, tokenizer)
+    )
+    (var, var_state), (vae, vae_state) = networks
+    labels = class_names(var.config.label_counts[0])
+    pipeline = VARPipeline(vae, var, labels)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        pipeline.save_config(folder)
+        for name, network, state in (
+            ("tokenizer", vae, vae_state),
+            ("transformer", var, var_state),
+        ):
+            network.save_config(folder / name)
+            save_file(state, folder / name / WEIGHTS_FILE)
+        labels.save(folder)
+        folder.chmod(0o755)
+        os.rename(folder, out)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _network(
+    network_type: type[nn.Module],
+    settings: Mapping[str, object],
+    official: State,
+    rename: Callable[[State], dict[str, Tensor]],
+    path: Path,
+) -> tuple[nn.Module, dict[str, Tensor]]:
+    """A network without weights, and its weights, which fit it exactly."""
+    try:
+        with torch.device("meta"):
+            network = network_type(**settings)
+        state = rename(official)
+        expected = {key: value.shape for key, value in network.state_dict().items()}
+        check_state(expected, {key: value.shape for key, value in state.items()})
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return network, {key: value.float().contiguous() for key, value in state.items()}

@@ -1,0 +1,159 @@
+"""A Hugging Face Space of this repository: what its build needs, and the folder to push."""
+
+import re
+import shutil
+from pathlib import Path
+
+import yaml
+
+from var_core.checkpoints import CheckpointError, read_json, refuse_pickles
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = "Spacefile"
+HARDWARE = {"cpu": "cpu-basic", "zero": "zero-a10g"}  # variants and how the Hub calls them
+TORCH = "torch==2.10.0"  # ZeroGPU takes it, and xformers 0.0.35 is built for it
+SPACES = "spaces==0.51.3"
+PYTHON = {"cpu": "3.12", "zero": "3.12.12"}  # ZeroGPU has but this one
+PARTS = ("app.py", "var_core", "assets", "README.md", "LICENSE", MANIFEST)
+LEFT_OUT = ("__pycache__", "*.pyc", ".*")
+HEAD = ("v", "app_name", "icon", "micros")  # of a Deta Spacefile
+NEEDED = ("title", "emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "app_file", "license")
+COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+MAX_SHORT_DESCRIPTION = 60  # characters
+MAX_BYTES = 1_000_000_000
+
+
+def front_matter(readme: str) -> dict:
+    """The YAML at the top of a README, which is all that the Hub reads.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    found = re.match(r"---\n(.*?)\n---\n", readme, re.DOTALL)
+    content = yaml.safe_load(found[1]) if found else None
+    if not isinstance(content, dict):
+        raise ValueError("README.md does not begin with front matter between two lines of ---")
+    return content
+
+
+def problems(root: Path = ROOT) -> list[str]:
+    """What would keep a Space from being built, one sentence each.
+
+    Args:
+        root: a checkout, or a folder that `write_space` has written.
+    """
+    missing = [name for name in (*PARTS, "requirements.txt") if not (root / name).exists()]
+    if missing:
+        return [f"{name} is missing" for name in missing]
+    try:
+        head = front_matter((root / "README.md").read_text("utf-8"))
+        manifest = yaml.safe_load((root / MANIFEST).read_text("utf-8"))
+        if not isinstance(manifest, dict):
+            raise ValueError(f"{MANIFEST} holds no mapping")
+    except (ValueError, yaml.YAMLError) as error:
+        return [str(error).replace("\n", " ")]
+    found = [f"{MANIFEST} lacks {name}" for name in HEAD if name not in manifest]
+    space = manifest.get("space")
+    if space != head:
+        found.append(f"the space block of {MANIFEST} differs from the front matter of README.md")
+    return found + _of_front_matter(root, head) + _of_pins(root, head) + _of_models(root)
+
+
+def _of_front_matter(root: Path, head: dict) -> list[str]:
+    found = [f"the front matter lacks {name}" for name in NEEDED if not head.get(name)]
+    if head.get("sdk") != "gradio":
+        found.append(f"sdk must be gradio, not {head.get('sdk')!r}")
+    if not re.fullmatch(r"\d+\.\d+\.\d+", str(head.get("sdk_version"))):
+        found.append(f"sdk_version must be whole, as in 6.31.0, not {head.get('sdk_version')!r}")
+    if not re.fullmatch(r"3\.\d+(\.\d+)?", str(head.get("python_version"))):
+        found.append(f"python_version must be like 3.12, not {head.get('python_version')!r}")
+    found += [
+        f"{name} must be one of {', '.join(COLOURS)}, not {head[name]!r}"
+        for name in ("colorFrom", "colorTo")
+        if name in head and head[name] not in COLOURS
+    ]
+    if not (root / str(head.get("app_file"))).is_file():
+        found.append(f"app_file {head.get('app_file')!r} is not there")
+    if len(str(head.get("short_description", ""))) > MAX_SHORT_DESCRIPTION:
+        found.append(f"short_description has more than {MAX_SHORT_DESCRIPTION} characters")
+    if head.get("suggested_hardware") not in HARDWARE.values():
+        known = ", ".join(HARDWARE.values())
+        found.append(f"suggested_hardware must be one of {known}")
+    return found
+
+
+def _of_pins(root: Path, head: dict) -> list[str]:
+    lines = (root / "requirements.txt").read_text("utf-8").split("\n")
+    wanted = [line.split(";")[0].strip() for line in lines if line.strip()]
+    found = [f"{line} is not pinned" for line in wanted if "==" not in line]
+    pins = dict(line.split("==") for line in wanted if "==" in line)
+    if pins.get("gradio", head.get("sdk_version")) != head.get("sdk_version"):
+        found.append(f"gradio is pinned to {pins['gradio']}, sdk_version {head.get('sdk_version')}")
+    return found
+
+
+def _of_models(root: Path) -> list[str]:
+    found, files = [], [path for path in root.glob("assets/**/*") if path.is_file()]
+    folders = [path.parent for path in files if path.name == "model_index.json"]
+    if not folders:
+        found.append("there is no model in assets")
+    for folder in folders:
+        try:
+            refuse_pickles(folder)
+            read_json(folder / "model_index.json")
+        except CheckpointError as error:
+            found.append(str(error))
+    size = sum(path.stat().st_size for path in files)
+    if size > MAX_BYTES:
+        found.append(f"the assets have {size} bytes, a Space holds {MAX_BYTES}")
+    return found
+
+
+def write_space(out: Path, variant: str, root: Path = ROOT) -> None:
+    """Write a folder that is ready to be pushed to a Space.
+
+    Args:
+        out: must not exist, or be empty.
+        variant: "cpu" or "zero" (ZeroGPU).
+        root: a checkout.
+
+    Raises:
+        ValueError: if the folder holds something, or something that a build needs is missing.
+        OSError: if it cannot be written.
+    """
+    if variant not in HARDWARE:
+        raise ValueError(f"hardware must be one of {', '.join(HARDWARE)}, got {variant!r}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} is not an empty folder")
+    if found := problems(root):
+        raise ValueError("; ".join(found))
+    for name in PARTS:
+        source = root / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns(*LEFT_OUT)
+            shutil.copytree(source, out / name, ignore=ignore, dirs_exist_ok=True)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, out / name)
+    for name in ("README.md", MANIFEST):
+        path = out / name
+        path.write_text(_for_variant(path.read_text("utf-8"), variant), "utf-8")
+    pins = (root / "requirements.txt").read_text("utf-8").split("\n")
+    (out / "requirements.txt").write_text("\n".join(_pins(pins, variant)) + "\n", "utf-8")
+
+
+def _for_variant(text: str, variant: str) -> str:
+    for name, value in (
+        ("suggested_hardware", HARDWARE[variant]),
+        ("python_version", f'"{PYTHON[variant]}"'),
+    ):
+        text = re.sub(rf"^( *{name}): .*$", rf"\1: {value}", text, count=1, flags=re.MULTILINE)
+    return text
+
+
+def _pins(lines: list[str], variant: str) -> list[str]:
+    """Without gradio, which comes with the Space, and with the torch that ZeroGPU takes."""
+    left_out = ("gradio",) if variant == "zero" else ("gradio", "xformers")
+    kept = [line for line in lines if line and line.split("==")[0] not in left_out]
+    pins = [TORCH if line.startswith("torch==") else line for line in kept]
+    return sorted([*pins, SPACES]) if variant == "zero" else pins

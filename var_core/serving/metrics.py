@@ -1,0 +1,155 @@
+"""Counters and log lines of a server: how jobs end, never who asked or what a picture shows."""
+
+import contextlib
+import json
+import logging
+import secrets
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    start_http_server,
+)
+
+from var_core.serving.fair_queue import BusyError, LateError
+
+LOGGER = logging.getLogger("var_studio")
+SECONDS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
+LOOPBACK = "127.0.0.1"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, event, and what `fields` of the record holds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        time_stamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        head = {"ts": time_stamp, "level": record.levelname.lower(), "event": record.getMessage()}
+        return json.dumps({**head, **getattr(record, "fields", {})})
+
+
+def log_to_stderr() -> None:
+    """Send the log of VAR Studio to standard error, one JSON object a line."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    LOGGER.handlers = [handler]
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+
+
+class Job:
+    """A job under way, of which the journal wants to know a little."""
+
+    def __init__(self) -> None:
+        self.preview_seconds: float | None = None
+
+    def first_preview(self, seconds: float) -> None:
+        """When its first preview was there, in seconds after it was asked for."""
+        self.preview_seconds = seconds
+
+
+class Journal:
+    """Hears how jobs end.
+
+    Attributes:
+        registry: its counters, for Prometheus.
+    """
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._jobs = Counter(
+            "var_studio_jobs", "Jobs by how they ended", ("job", "outcome"), registry=registry
+        )
+        self._refused = Counter(
+            "var_studio_refused", "Requests that no job came of", ("where",), registry=registry
+        )
+        self._pictures = Counter("var_studio_pictures", "Finished pictures", registry=registry)
+        self._preview = Histogram(
+            "var_studio_first_preview_seconds",
+            "From the request to its first preview",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "var_studio_job_seconds",
+            "From the request to its end, of finished jobs",
+            ("job",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+    @contextlib.contextmanager
+    def job(self, name: str, pictures: int) -> Iterator[Job]:
+        """Count and log one job; a ValueError is left to whoever refuses the request.
+
+        Args:
+            name: what kind of job.
+            pictures: how many it makes.
+        """
+        started, outcome, job = time.monotonic(), "ok", Job()
+        try:
+            yield job
+        except GeneratorExit:
+            outcome = "cancelled"
+            raise
+        except BusyError:
+            outcome = "busy"
+            raise
+        except LateError:
+            outcome = "late"
+            raise
+        except ValueError:
+            outcome = ""
+            raise
+        except BaseException:
+            outcome = "error"
+            raise
+        finally:
+            seconds = time.monotonic() - started
+            if outcome == "ok":
+                self._pictures.inc(pictures)
+                self._seconds.labels(name).observe(seconds)
+            if job.preview_seconds is not None:
+                self._preview.observe(job.preview_seconds)
+            if outcome:
+                self._jobs.labels(name, outcome).inc()
+                fields = {"job": name, "pictures": pictures, "outcome": outcome}
+                LOGGER.info("job", extra={"fields": {**fields, "ms": round(seconds * 1000)}})
+
+    def refuse(self, where: str) -> None:
+        """A request was malformed: refused at the "door" or in a "handler"."""
+        self._refused.labels(where).inc()
+
+    def fault(self, error: BaseException) -> str:
+        """Log an error that nobody foresaw: its kind and place, not its words.
+
+        Returns:
+            A reference to tell the visitor.
+        """
+        reference = secrets.token_hex(4)
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        where = [f"{frame.name}:{frame.lineno}" for frame in place]
+        fields = {"reference": reference, "kind": type(error).__name__, "where": where}
+        LOGGER.error("fault", extra={"fields": fields})
+        self.refuse("fault")
+        return reference
+
+    def watch(self, name: str, words: str, value: Callable[[], float]) -> None:
+        """Show a value that is asked for at every scrape."""
+        Gauge(f"var_studio_{name}", words, registry=self.registry).set_function(value)
+
+    def serve(self, port: int) -> None:
+        """Show the counters to this machine alone, on a port of their own.
+
+        Raises:
+            OSError: if the port is taken.
+        """
+        start_http_server(port, addr=LOOPBACK, registry=self.registry)

@@ -1,0 +1,1 @@
+"""The page: widgets, handlers and their HTML; gradio lives here and in app.py."""

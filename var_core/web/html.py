@@ -1,0 +1,89 @@
+"""HTML of the scale strip, the token maps, the history and the list of models."""
+
+from collections.abc import Sequence
+from html import escape
+
+from var_core.official.catalogue import ModelCard, how_to_get
+
+
+def strip_html(thumbnails: Sequence[str], sides: Sequence[int], num_sketches: int = 0) -> str:
+    """The row of all scales; those not drawn yet are empty frames, so nothing jumps.
+
+    Args:
+        thumbnails: URLs of the pictures so far; each becomes a button with `data-scale`.
+        sides: of the token maps of all scales.
+        num_sketches: how many of the pictures, from the first one, are sketches.
+    """
+    cells = []
+    for number, side in enumerate(sides, start=1):
+        picture = "<span></span>"
+        if number <= len(thumbnails):
+            text = f"scale {number}, {side} by {side} tokens"
+            kind = "Sketch" if number <= num_sketches else "Picture"
+            picture = (
+                f'<button type="button" data-scale="{number}" title="Look at {text}">'
+                f'<img src="{thumbnails[number - 1]}" alt="{kind} after {text}"></button>'
+            )
+        cells.append(f"<figure>{picture}<figcaption>{side}&times;{side}</figcaption></figure>")
+    return f'<div class="scale-strip">{"".join(cells)}</div>'
+
+
+def history_html(entries: Sequence[tuple[str, str]]) -> str:
+    """Earlier pictures, the latest first.
+
+    Args:
+        entries: (thumbnail URL, words) of each, the oldest first; each becomes two buttons with
+            `data-restore` and `data-delete`, its place in the sequence.
+    """
+    if not entries:
+        return "<p>What you draw is kept here, until you close or reload the page.</p>"
+    cells = []
+    for place, (url, words) in reversed(list(enumerate(entries))):
+        text = escape(words, quote=True)
+        cells.append(
+            f'<figure><button type="button" data-restore="{place}" title="Draw again: {text}">'
+            f'<img src="{url}" alt="{text}"></button>'
+            f'<button type="button" class="delete" data-delete="{place}" '
+            f'aria-label="Delete {text}" title="Delete">&times;</button></figure>'
+        )
+    return f'<div class="history">{"".join(cells)}</div>'
+
+
+def tokens_html(
+    maps: Sequence[str], sides: Sequence[int], bits: Sequence[int], psnr: Sequence[float]
+) -> str:
+    """Token maps as pictures, with the bits and the quality after each scale.
+
+    Args:
+        maps: URLs of the pictures of the K token maps.
+        sides: of the token maps.
+        bits: of the tokens up to each scale.
+        psnr: of the reconstruction after each scale, in dB.
+    """
+    cells = [
+        f'<figure><img src="{url}" alt="Token map {side} by {side}">'
+        f"<figcaption>{side}&times;{side}<br>{count} bits<br>{quality:.1f} dB</figcaption></figure>"
+        for url, side, count, quality in zip(maps, sides, bits, psnr, strict=True)
+    ]
+    return f'<div class="scale-strip">{"".join(cells)}</div>'
+
+
+def models_html(names: Sequence[str], here: str, missing: Sequence[ModelCard]) -> str:
+    """The models that are there as links, the others with how to get them.
+
+    Args:
+        names: of installed models, that of the front page first.
+        here: the one whose page this is.
+        missing: what could be installed.
+    """
+    lines = []
+    for number, name in enumerate(names):
+        address = "/" if number == 0 else f"/{escape(name)}"
+        link = f'<a href="{address}" target="_self">{escape(name)}</a>'
+        lines.append(f"<b>{escape(name)}</b>, this page" if name == here else link)
+    lines += [
+        f"{escape(card.name)}, {card.pixels} px, {card.parameters} million parameters, is not "
+        f"installed: <code>{escape(how_to_get(card))}</code>, then start again"
+        for card in missing
+    ]
+    return f'<ul class="models">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
