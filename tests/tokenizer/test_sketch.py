@@ -48,7 +48,7 @@ def sketching() -> VARPipeline:
 
 @pytest.fixture
 def request_(sketching: VARPipeline) -> DrawRequest:
-    return count_up(read_settings(sketching, {"emoji": "cat"}, 1, None), 2)
+    return count_up(read_settings(sketching.info, {"emoji": "cat"}, 1, None), 2)
 
 
 def test_a_sketch_learns_what_the_decoder_draws() -> None:
@@ -119,7 +119,7 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 def test_frames_become_true_decodes_one_by_one_the_newest_first(
     sketching: VARPipeline, request_: DrawRequest
 ) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+    engine = LocalEngine(sketching.info, lambda dtype: sketching)
     *_, drawn = runs = list(engine.generate(request_))
     assert [run.number for run in runs] == [1, 2, 3, 4] and drawn.is_drawn
     expected = true_frames(sketching, drawn)
@@ -139,7 +139,7 @@ def test_frames_become_true_decodes_one_by_one_the_newest_first(
 def test_nobody_waits_for_a_strip(
     sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+    engine = LocalEngine(sketching.info, lambda dtype: sketching)
     *_, drawn = engine.generate(request_, "one")
     other = engine.generate(request_, "other")
     next(other)
@@ -153,7 +153,7 @@ def test_nobody_waits_for_a_strip(
 def test_a_gpu_is_not_lent_once_more_for_a_strip(
     sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+    engine = LocalEngine(sketching.info, lambda dtype: sketching)
     monkeypatch.setattr(engine_module, "IS_LENT", True)
     *_, rough, drawn = engine.generate(request_)
     assert (rough.num_sketches, drawn.num_sketches) == (3, 0)
@@ -164,7 +164,7 @@ def test_a_gpu_is_not_lent_once_more_for_a_strip(
 def test_a_stopped_picture_becomes_a_true_decode(
     sketching: VARPipeline, request_: DrawRequest, tmp_path: Path
 ) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+    engine = LocalEngine(sketching.info, lambda dtype: sketching)
     running = engine.generate(request_)
     next(running)
     stopped = next(running)
@@ -177,7 +177,7 @@ def test_a_stopped_picture_becomes_a_true_decode(
         assert all(map(same, found, wanted))
     only = replace(stopped, frames=stopped.frames[:1], latents=(), number=1, total=1)
     assert Studio(engine, "tiny", tmp_path).stopped(only).run is only  # true from the beginning
-    engine = LocalEngine(sketching, lambda dtype: sketching, Turns(Limits(per_client=1)))
+    engine = LocalEngine(sketching.info, lambda dtype: sketching, Turns(Limits(per_client=1)))
     blocking = engine.generate(request_)
     next(blocking)
     rough = Studio(engine, "tiny", tmp_path).stopped(stopped)  # there is no room for it
@@ -187,7 +187,7 @@ def test_a_stopped_picture_becomes_a_true_decode(
 def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
     sketching: VARPipeline, tmp_path: Path
 ) -> None:
-    studio = Studio(LocalEngine(sketching, lambda dtype: sketching), "tiny", tmp_path)
+    studio = Studio(LocalEngine(sketching.info, lambda dtype: sketching), "tiny", tmp_path)
     *_, drawing, done, sharp = ask(studio, emoji="cat", seed=3)
     kinds = [
         (moment.strip.count('alt="Sketch'), moment.strip.count('alt="Picture'))
@@ -205,7 +205,7 @@ def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
 def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
     sketching: VARPipeline, tmp_path: Path
 ) -> None:
-    studio = Studio(LocalEngine(sketching, lambda dtype: sketching), "tiny", tmp_path)
+    studio = Studio(LocalEngine(sketching.info, lambda dtype: sketching), "tiny", tmp_path)
     run = ask(studio, emoji="cat", seed=3)[-2].run
     assert run.num_sketches == 3
     rough, true = [frames[0] for frames in run.frames], true_frames(sketching, run)
@@ -225,7 +225,11 @@ def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
 def test_a_client_without_a_strip_does_not_wait_for_it(
     sketching: VARPipeline, decodes: list[int]
 ) -> None:
-    list(Api(LocalEngine(sketching, lambda dtype: sketching), "tiny").generate({"emoji": "cat"}, 1))
+    list(
+        Api(LocalEngine(sketching.info, lambda dtype: sketching), "tiny").generate(
+            {"emoji": "cat"}, 1
+        )
+    )
     assert decodes == [1]
 
 
