@@ -27,6 +27,7 @@ from var_core.jobs.reconstruction import Reconstruction
 from var_core.jobs.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.jobs.runs import Run
 from var_core.labels import Attribute
+from var_core.locations import assets_folder
 from var_core.official.catalogue import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
 from var_core.ranges import check_int
 from var_core.sampling import random_seed
@@ -44,7 +45,7 @@ from var_core.web.edit_handlers import Canvas, EditMoment, Retouch
 from var_core.web.history import History, check_place, forget
 from var_core.web.html import history_html, models_html, strip_html
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+ASSETS = assets_folder()
 MEMORY_SHARE = 0.5  # of the machine's memory, for the weights of all models together
 MAX_THREADS = 64  # every job that runs or waits holds one
 EXIT_BAD_INPUT = 2
