@@ -18,13 +18,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_pictures import to_tensor
 from training.evaluation.features import FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, frechet_distance
 from training.evaluation.judge import Judge, classify, load_classifier, measure_accuracy
 from training.loop.config import parse_config
 from training.tokenizer.perceptual import load_perceptual
 from training.train_tokenizer import evaluate as evaluate_tokenizer
-from training.train_tokenizer import to_tensor
 from training.transformer.objective import CATEGORY, EMOJI
 from var_core.condition import Condition
 from var_core.images import tensor_to_uint8
@@ -83,7 +83,7 @@ def entropy_per_scale(pipeline: VARPipeline, images: Tensor, labels: np.ndarray)
         token_maps = pipeline.tokenizer.encode(batch).token_maps
         tokens = torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1)
         inputs = pipeline.tokenizer.quantizer.teacher_inputs(token_maps)
-        logits = pipeline.transformer(inputs, chunk)
+        logits = pipeline.transformer(inputs, Condition.of_labels(chunk))
         entropies.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
     entropy = torch.cat(entropies)
     schedule = pipeline.transformer.schedule
