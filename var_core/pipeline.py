@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
+from var_core.condition import Condition
 from var_core.edit_methods import EditMethods
 from var_core.images import fit_square, image_to_tensor, tensor_to_images
 from var_core.labels import Label, LabelSpace
@@ -293,7 +294,8 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             return KeepScales(quantizer, [tokens[rows] for tokens in keep]) if keep else None
 
         together = 1 if options.smooth else TOGETHER
-        steps = self.sample(labels, options, generators, make_rule, together)
+        condition = Condition.of_labels(labels)
+        steps = self.sample(condition, options, generators, make_rule, together)
         return [tuple(label) for label in labels.tolist()], steps
 
     def check_batch(
@@ -317,19 +319,19 @@ class VARPipeline(EditMethods, DiffusionPipeline):
 
     def sample(
         self,
-        labels: Tensor,
+        condition: Condition,
         options: SamplingOptions,
         generators: Sequence[torch.Generator],
         make_rule: Callable[[slice], ScaleRule | None],
         together: int = 1,
     ) -> Iterator[ScaleStep]:
-        """Run the sampling loop on full labels.
+        """Run the sampling loop on a condition.
 
         A seed must give the same picture alone and in any batch. On a CPU that holds for packed
         weights and codes that are drawn, not mixed or matched; else pictures go one by one.
 
         Args:
-            labels: (B, A) int64.
+            condition: what each of B pictures is to show.
             options: how tokens are drawn.
             generators: one per picture.
             make_rule: gives the rule for some rows of the batch.
@@ -337,17 +339,17 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         """
         self.pack()
         if self.device.type != "cpu":
-            together = len(labels)
+            together = len(condition)
         elif not self.transformer.head.weight.is_mkldnn:
             together = 1
-        starts = range(0, len(labels), together)
+        starts = range(0, len(condition), together)
         parts = [slice(start, start + together) for start in starts]
         quantizer = self.tokenizer.quantizer
         runs = [
             sample_scales(
                 self.transformer,
                 quantizer,
-                labels[rows],
+                condition.rows(rows),
                 options,
                 generators[rows],
                 make_rule(rows),
