@@ -27,8 +27,9 @@ from var_core.jobs.reconstruction import Reconstruction
 from var_core.jobs.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.jobs.runs import Run
 from var_core.labels import Attribute
+from var_core.locations import assets_folder
 from var_core.official.catalogue import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
-from var_core.ranges import check_int
+from var_core.ranges import check_float, check_int
 from var_core.sampling import random_seed
 from var_core.sampling.logits import MAX_GUIDANCE
 from var_core.serving.api import Api
@@ -44,7 +45,7 @@ from var_core.web.edit_handlers import Canvas, EditMoment, Retouch
 from var_core.web.history import History, check_place, forget
 from var_core.web.html import history_html, models_html, strip_html
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+ASSETS = assets_folder()
 MEMORY_SHARE = 0.5  # of the machine's memory, for the weights of all models together
 MAX_THREADS = 64  # every job that runs or waits holds one
 EXIT_BAD_INPUT = 2
@@ -823,6 +824,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="trusted proxies in front; they tell the address. 0 by default, on a Space 1",
     )
     parser.add_argument(
+        "--sharpen-seconds",
+        type=float,
+        metavar="S",
+        default=setting("SHARPEN_SECONDS", limits.sharpen_seconds),
+        help="time after a drawing that turns the sketches of its scales into true decodes; "
+        f"{limits.sharpen_seconds} by default",
+    )
+    parser.add_argument(
         "--metrics-port",
         **number,
         default=setting("METRICS_PORT"),
@@ -922,6 +931,7 @@ def main(argv: list[str] | None = None) -> int:
         limits = Limits(
             waiting=check_int("queue", arguments.queue, 1, MAX_THREADS // 2),
             per_client=check_int("per-client", arguments.per_client, 1, MAX_THREADS // 2),
+            sharpen_seconds=check_float("sharpen-seconds", arguments.sharpen_seconds, 0, 3600),
         )
         num_proxies = check_int("proxies", arguments.proxies, 0, 8)
         dtype = pick_dtype(device, arguments.precision)

@@ -25,6 +25,7 @@ ORDER = [
         "var_core.scales",
         "var_core.images",
         "var_core.devices",
+        "var_core.locations",
         "var_core.packing",
     ),
     ("var_core.labels", "var_core.tokenizer", "var_core.transformer"),
@@ -36,7 +37,7 @@ ORDER = [
     ("var_core.jobs",),
     ("var_core.serving",),
     ("var_core.web",),
-    ("var_core.__main__",),
+    ("var_core.__main__", "var_core.studio"),
 ]
 
 

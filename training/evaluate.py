@@ -18,13 +18,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_pictures import to_tensor
 from training.evaluation.features import FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, frechet_distance
 from training.evaluation.judge import Judge, classify, load_classifier, measure_accuracy
 from training.loop.config import parse_config
 from training.tokenizer.perceptual import load_perceptual
 from training.train_tokenizer import evaluate as evaluate_tokenizer
-from training.train_tokenizer import to_tensor
 from training.transformer.objective import CATEGORY, EMOJI
 from var_core.images import tensor_to_uint8
 from var_core.pipeline import VARPipeline

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from training.data.picture_data import PictureData, evenly, load_picture_data
+from training.data.prepared_pictures import to_tensor
 from training.loop.config import parse_config
-from training.train_tokenizer import to_tensor
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
 from var_core.pipeline import VARPipeline

@@ -14,8 +14,8 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
-from training.data.augment import random_flip, random_zoom_shift
-from training.data.picture_data import check_size, evenly, load_picture_data
+from training.data.open_pictures import open_pictures
+from training.data.picture_source import PictureSource, check_side
 from training.evaluation.sheets import sheet_pixels
 from training.loop.checkpoint import (
     ExponentialAverage,
@@ -56,11 +56,16 @@ START_PICTURES = 256  # that the codes are fitted to
 
 
 class TokenizerRun(Run):
-    """Trains tokenizer and, if asked for, its adversary, a step of each in turn."""
+    """Trains tokenizer and, if asked for, its adversary, a step of each in turn.
+
+    Args:
+        config: settings.
+        pictures: what to learn from; None opens the folder that the settings name.
+    """
 
     model_name = "tokenizer"
 
-    def __init__(self, config: TokenizerTrainConfig) -> None:
+    def __init__(self, config: TokenizerTrainConfig, pictures: PictureSource | None = None) -> None:
         super().__init__(
             config,
             Accelerator(
@@ -70,13 +75,11 @@ class TokenizerRun(Run):
                 kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
             ),
         )
-        data = load_picture_data(config.data)
-        self.train_images = torch.as_tensor(data.images[data.splits["train"]])
-        rows = evenly(data.splits["validation"], MAX_EVALUATED)
-        self.validation_images = to_tensor(data.images[rows])
+        self.pictures = pictures or open_pictures(config.data)
+        self.validation_images = self.pictures.fixed("validation", MAX_EVALUATED).images
         self.tokenizer = new_tokenizer(config).to(self.accelerator.device).train()
         choose_trained(self.tokenizer, config)
-        check_size(data, self.tokenizer)
+        check_side(self.pictures, self.tokenizer)
         self.perceptual = load_perceptual(config.nets) if Path(config.nets).is_dir() else None
         if self.perceptual is None:
             logger.info("there is no folder %s: training on pixel losses alone", config.nets)
@@ -136,10 +139,7 @@ class TokenizerRun(Run):
 
     def batch(self, generator: torch.Generator, size: int) -> Tensor:
         """Random augmented training pictures, (size, 3, H, W) in [-1, 1]."""
-        rows = torch.randint(len(self.train_images), (size,), generator=generator)
-        images = random_flip(to_tensor(self.train_images[rows]), generator)
-        images = random_zoom_shift(images, generator, chance=0.5, zoom=(0.8, 1.1), shift=0.08)
-        return images.to(self.accelerator.device)
+        return self.pictures.train_batch(generator, size, self.accelerator.device).images
 
     def train_step(self) -> dict:
         """One optimiser step of the tokenizer, and one of the adversary; returns the losses."""
@@ -316,21 +316,17 @@ def evaluate(
     }
 
 
-def to_tensor(images: object) -> Tensor:
-    """uint8 pictures (N, H, W, 3) to float (N, 3, H, W) in [-1, 1]."""
-    return torch.as_tensor(images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-
-
 def plan(config: TokenizerTrainConfig) -> Footprint:
     """Size and memory of a run, without doing any of it.
 
     Raises:
         ValueError: if settings or data do not do.
     """
+    pictures = open_pictures(config.data)
     with torch.device("meta"):
         tokenizer = outline_tokenizer(config)
         choose_trained(tokenizer, config)
-        check_size(load_picture_data(config.data), tokenizer)
+        check_side(pictures, tokenizer)
         adversary = PatchDiscriminator(config.adversary_channels)
         perceptual = PerceptualDistance() if Path(config.nets).is_dir() else None
         objective = TokenizerObjective(tokenizer, perceptual, config)

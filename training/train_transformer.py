@@ -18,8 +18,11 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from training.data.picture_data import PictureData, check_size, evenly, load_picture_data
-from training.data.token_cache import Views, load_or_build_token_cache
+from training.data.open_pictures import open_pictures
+from training.data.picture_source import PictureSource, check_side
+from training.data.prepared_pictures import PreparedPictures
+from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
+from training.data.token_source import EncodedPictures, TokenSource
 from training.evaluation.sheets import sheet_pixels
 from training.loop.checkpoint import (
     ExponentialAverage,
@@ -67,30 +70,29 @@ EMOJI_ATTRIBUTES = ["category", "emoji", "style"]
 
 
 class TransformerRun(Run):
-    """Trains the transformer on cached tokens; it never sees the tokenizer."""
+    """Trains the transformer on the tokens of a frozen tokenizer.
+
+    Args:
+        config: settings.
+        pictures: what to learn from; None opens the folder that the settings name.
+    """
 
     model_name = "transformer"
 
-    def __init__(self, config: TransformerTrainConfig) -> None:
+    def __init__(
+        self, config: TransformerTrainConfig, pictures: PictureSource | None = None
+    ) -> None:
         super().__init__(config, Accelerator(cpu=pick_device().type == "cpu"))
         device = self.accelerator.device
-        self.data: PictureData = load_picture_data(config.data)
+        self.pictures = pictures or open_pictures(config.data)
         self.tokenizer = load_tokenizer(config.tokenizer).requires_grad_(False).to(device)
-        check_size(self.data, self.tokenizer)
-        views = Views(config.num_views, config.flip, all_latents=config.self_correction > 0)
+        check_side(self.pictures, self.tokenizer)
         with self.accelerator.main_process_first():
-            self.cache = load_or_build_token_cache(
-                self.folder / "cache", self.tokenizer, self.data.images, views
-            )
+            self.tokens = open_tokens(self.pictures, self.tokenizer, config)
         self.neighbours = None
         if config.self_correction:
             codes = self.tokenizer.quantizer.code_vectors()
             self.neighbours = nearest_codes(codes, config.correction_reach)
-        self.labels = torch.as_tensor(self.data.labels)
-        self.splits = {
-            name: torch.as_tensor(rows, dtype=torch.int64)
-            for name, rows in self.data.splits.items()
-        }
         precision = resolve_precision(config.mixed_precision, device)
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.transformer = self.new_transformer().to(device).train()
@@ -118,19 +120,20 @@ class TransformerRun(Run):
         """The network with its starting weights, float32."""
         config = self.config
         transformer = VARTransformer(
-            **transformer_settings(config, self.tokenizer.config, self.data)
+            **transformer_settings(config, self.tokenizer.config, self.pictures)
         )
         init_weights(transformer, step_generator(config.seed, -1))
-        if is_emoji(self.data):
-            rows = self.splits["train"]
-            latents, labels = self.cache.latents[0, rows], self.labels[rows]
+        if is_emoji(self.pictures) and isinstance(self.tokens, CachedTokens):
+            latents, labels = self.tokens.train_latents()
             init_label_embeddings(transformer, latents, labels, CATEGORY, EMOJI, config.label_std)
             if transformer.label_maps is not None:
                 codes = self.tokenizer.quantizer.code_vectors().cpu()
                 init_label_maps(transformer, codes, latents, labels, CATEGORY, EMOJI)
         if config.initial:
             trained, trained_names = load_trained(config.initial)
-            continue_from(transformer, trained, label_values(self.data.label_names), trained_names)
+            continue_from(
+                transformer, trained, label_values(self.pictures.label_names), trained_names
+            )
         return transformer
 
     def groups(self) -> list[dict]:
@@ -182,27 +185,22 @@ class TransformerRun(Run):
             Teacher inputs (B, L - N_1, D), labels (B, A), pair codes (B,) or None, targets (B, L).
         """
         config = self.config
-        train = self.splits["train"]
-        rows = train[torch.randint(len(train), (config.batch_size,), generator=generator)]
-        view = torch.randint(config.num_views, (config.batch_size,), generator=generator)
-        plain = torch.rand(config.batch_size, generator=generator) < config.plain_view_share
-        view = torch.where(plain, 0, view)
-        drop = drop_labels if is_emoji(self.data) else drop_each
-        labels = drop(self.labels[rows], self.null, config, generator)
+        batch = self.tokens.train_batch(generator, config.batch_size)
+        drop = drop_labels if is_emoji(self.pictures) else drop_each
+        labels = drop(batch.labels, self.null, config, generator)
         pairs = None
         if self.own_rows is not None:
             pairs = borrow_rows(self.own_rows, labels, config.borrow, generator)
         device = self.accelerator.device
-        targets = self.cache.tokens[view, rows].long().to(device)
+        token_maps = self.token_maps(batch.tokens)
         if self.neighbours is None:
-            inputs = self.tokenizer.quantizer.teacher_inputs(self.token_maps(targets))
+            inputs, targets = self.tokenizer.quantizer.teacher_inputs(token_maps), batch.tokens
         else:
-            side = self.tokenizer.schedule.final_side
-            features = self.cache.latents[view, rows].float().unflatten(1, (-1, side, side))
+            assert batch.features is not None
             inputs, targets = corrupt(
                 self.tokenizer.quantizer,
-                self.token_maps(targets),
-                features.to(device),
+                token_maps,
+                batch.features,
                 self.neighbours,
                 config.self_correction,
                 generator,
@@ -294,14 +292,13 @@ class TransformerRun(Run):
         transformer = nn.Module.to(self.averaged(), self.dtype)  # as drawn, and faster
         record = {}
         for split in ("validation", "held_out"):
-            rows = evenly(self.splits[split], MAX_EVALUATED)
-            if not len(rows):
+            batch = self.tokens.fixed(split, MAX_EVALUATED)
+            if not len(batch.labels):
                 continue
             entropies = []
-            for chunk in rows.split(64):
-                tokens = self.cache.tokens[0, chunk].long().to(transformer.device)
+            for tokens, labels in zip(batch.tokens.split(64), batch.labels.split(64), strict=True):
                 inputs = self.tokenizer.quantizer.teacher_inputs(self.token_maps(tokens))
-                logits = transformer(inputs, self.labels[chunk].to(transformer.device))
+                logits = transformer(inputs, labels.to(transformer.device))
                 entropies.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
             entropy = torch.cat(entropies)
             schedule = transformer.schedule
@@ -314,40 +311,58 @@ class TransformerRun(Run):
 
     def draw_sheet(self, transformer: VARTransformer) -> np.ndarray:
         """Rows of real and drawn pictures: trained ones, unseen ones, and with open labels."""
-        generator = step_generator(self.config.seed, -2)
-        unseen_name = "held_out" if len(self.splits["held_out"]) else "validation"
-        train, unseen = self.splits["train"], self.splits[unseen_name]
-        width = min(SHEET_WIDTH, len(train), len(unseen))
-        trained = train[torch.randperm(len(train), generator=generator)[:width]]
-        unseen = unseen[torch.randperm(len(unseen), generator=generator)[:width]]
-        opened = self.labels[trained].clone()
-        column = EMOJI if is_emoji(self.data) else -1
+        trained, unseen = (
+            self.pictures.fixed(split, SHEET_WIDTH) for split in ("train", "held_out")
+        )
+        if not len(unseen.labels):
+            unseen = self.pictures.fixed("validation", SHEET_WIDTH)
+        width = min(len(trained.labels), len(unseen.labels))
+        opened = trained.labels.clone()
+        column = EMOJI if is_emoji(self.pictures) else -1
         opened[:, column] = self.null[column]
-        names = LabelSpace.from_json(self.data.label_names)
+        names = LabelSpace.from_json(self.pictures.label_names)
         pipeline = VARPipeline(self.tokenizer, transformer, names)
         pipeline.packs = False
         rows = []
         for labels, real in (
-            (self.labels[trained], trained),
-            (self.labels[unseen], unseen),
+            (trained.labels, trained.images),
+            (unseen.labels, unseen.images),
             (opened, None),
         ):
             if real is not None:
-                images = torch.as_tensor(self.data.images[real.numpy()])
-                rows.append(images.permute(0, 3, 1, 2).float() / 127.5 - 1)
-            generators = generators_from_seeds(range(len(labels)))
-            drawn = pipeline(labels.tolist(), generator=generators, output_type="pt").images
+                rows.append(real[:width])
+            generators = generators_from_seeds(range(width))
+            chosen = labels[:width].tolist()
+            drawn = pipeline(chosen, generator=generators, output_type="pt").images
             rows.append(drawn.cpu() * 2 - 1)
         return sheet_pixels(rows)
 
 
-def is_emoji(data: PictureData) -> bool:
+def open_tokens(
+    pictures: PictureSource, tokenizer: MultiScaleVQVAE, config: TransformerTrainConfig
+) -> TokenSource:
+    """The tokens to train on: cached for a prepared set, encoded in every step for other sources.
+
+    Raises:
+        SaveError: if the cache cannot be written.
+    """
+    with_features = config.self_correction > 0
+    if not isinstance(pictures, PreparedPictures):
+        return EncodedPictures(pictures, tokenizer, with_features)
+    views = Views(config.num_views, config.flip, all_latents=with_features)
+    folder = Path(config.out) / "cache"
+    cache = load_or_build_token_cache(folder, tokenizer, pictures.data.images, views)
+    return CachedTokens(pictures, tokenizer, cache, config.plain_view_share, with_features)
+
+
+def is_emoji(pictures: PictureSource) -> bool:
     """Whether labels are those of the emoji set, where an emoji implies a category."""
-    return data.attributes == EMOJI_ATTRIBUTES
+    names = [attribute["name"] for attribute in pictures.label_names["attributes"]]
+    return isinstance(pictures, PreparedPictures) and names == EMOJI_ATTRIBUTES
 
 
 def transformer_settings(
-    config: TransformerTrainConfig, tokenizer: Mapping, data: PictureData
+    config: TransformerTrainConfig, tokenizer: Mapping, pictures: PictureSource
 ) -> dict:
     """Settings of the network, from those of the run and of the tokenizer, and from the labels.
 
@@ -360,7 +375,7 @@ def transformer_settings(
         "sides": list(tokenizer["sides"]),
         "vocab_size": tokenizer["vocab_size"],
         "code_dim": tokenizer["code_dim"],
-        "label_counts": [len(values) for values in label_values(data.label_names).values()],
+        "label_counts": [len(values) for values in label_values(pictures.label_names).values()],
         "depth": config.depth,
         "width": config.width,
         "num_heads": config.num_heads,
@@ -377,10 +392,12 @@ def transformer_settings(
                 f"{config.initial_blocks} of initial_blocks"
             )
         settings["depth"] = config.initial_blocks or trained["depth"]
-    if is_emoji(data):  # label maps need a finer label that implies a coarser one
+    if isinstance(pictures, PreparedPictures) and is_emoji(
+        pictures
+    ):  # label maps need a finer label that implies a coarser one
         settings["label_map_rank"] = config.label_map_rank
         if config.label_map_rank and config.label_pairs:
-            labels = torch.as_tensor(data.labels[data.splits["train"]])
+            labels = pictures.labels[pictures.data.splits["train"]]
             settings["label_pairs"] = len(unique_pairs(labels))
     return settings
 
@@ -423,12 +440,12 @@ def plan(config: TransformerTrainConfig) -> Footprint:
     Raises:
         ValueError: if settings or data do not do.
     """
-    data = load_picture_data(config.data)
+    pictures = open_pictures(config.data)
     tokenizer = outline_network(config.tokenizer, MultiScaleVQVAE)
-    check_size(data, tokenizer)
+    check_side(pictures, tokenizer)
     bf16 = resolve_precision(config.mixed_precision, pick_device()) == "bf16"
     dtype = torch.bfloat16 if bf16 else torch.float32
-    settings = transformer_settings(config, tokenizer.config, data)
+    settings = transformer_settings(config, tokenizer.config, pictures)
     with torch.device("meta"):
         transformer = VARTransformer(**settings)
         nn.Module.to(transformer, dtype)
@@ -451,8 +468,9 @@ def plan(config: TransformerTrainConfig) -> Footprint:
         "AdamW": 8 * count,
         "averaged weights": 4 * count,
         "activations": saved,
-        "cached tokens": 4 * config.num_views * len(data.labels) * length,
     }
+    if isinstance(pictures, PreparedPictures):
+        memory["cached tokens"] = 4 * config.num_views * len(pictures.labels) * length
     parts = {name: count_parameters(part) for name, part in transformer.named_children()}
     parts["positions"] = count - sum(parts.values())
     return Footprint(parts, memory)

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from tests.benchmarks.report import SHORT, host
 from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_pictures import to_tensor
 from training.evaluate import draw, features_of
 from training.evaluation.features import FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, frechet_distance
-from training.train_tokenizer import to_tensor
 from var_core import VARPipeline
 from var_core.official.catalogue import EMBEDDED_FOLDER
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_pictures import to_tensor
 from training.evaluation.sheets import save_sheet
 from training.loop.config import EXIT_BAD_INPUT, parse_config
-from training.train_tokenizer import to_tensor
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
 

@@ -21,7 +21,6 @@ from var_core.serving.metrics import Journal
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits
-SHARPEN_SECONDS = 0.75  # after a drawing, for true decodes that nobody has asked for
 
 
 def job_of(request: AnyRequest) -> str:
@@ -36,10 +35,12 @@ class Engine(Protocol):
         first: the model, perhaps without its weights; its labels, scales and limits hold for every
             request.
         device: where it draws.
+        sharpen_seconds: time after a drawing for true decodes that nobody has asked for.
     """
 
     first: VARPipeline
     device: torch.device
+    sharpen_seconds: float
 
     def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """Draw or edit; closing the iterator stops the work.
@@ -87,7 +88,7 @@ def sharpen_while_idle(engine: Engine, run: Run, client: str) -> Run:
     The page's buttons do nothing until this is done, and somebody else may come: what would take
     longer is made when it is asked for.
     """
-    left, took = SHARPEN_SECONDS, 0.0
+    left, took = engine.sharpen_seconds, 0.0
     with contextlib.suppress(BusyError):
         while run.num_sketches and took <= left and engine.is_idle():
             started = time.monotonic()
@@ -175,6 +176,7 @@ class LocalEngine:
         self.device = device or first.device
         self.dtype = dtype or first.dtype
         self.turns = turns or Turns(Limits())
+        self.sharpen_seconds = self.turns.limits.sharpen_seconds
         self.journal = journal or Journal()
         self._load = load
         self._parameters = sum(parameter_counts(first).values())

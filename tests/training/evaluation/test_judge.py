@@ -107,10 +107,10 @@ def test_saved_judge_comes_back(
 
 
 def test_missing_or_damaged_judge_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"missing; run: python -m training\.classifier"):
+    with pytest.raises(ValueError, match=r"missing; run: python -m training\.evaluation\.judge"):
         load_classifier(tmp_path / "judge.safetensors")
     (tmp_path / "judge.safetensors").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"damaged.*python -m training\.classifier"):
+    with pytest.raises(ValueError, match=r"damaged.*python -m training\.evaluation\.judge"):
         load_classifier(tmp_path / "judge.safetensors")
 
 

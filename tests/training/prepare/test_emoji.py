@@ -290,7 +290,7 @@ def test_loaded_labels_point_at_the_names_of_each_row(tmp_path) -> None:
 
 
 def test_loading_a_missing_folder_names_the_command(tmp_path) -> None:
-    with pytest.raises(ValueError, match=r"images\.npy is missing.*training\.prepare_emoji --out"):
+    with pytest.raises(ValueError, match=r"images\.npy is missing.*training\.prepare\.emoji --out"):
         load_picture_data(tmp_path / "nothing")
 
 
@@ -306,7 +306,7 @@ def test_loading_refuses_tables_that_do_not_fit_together(tmp_path) -> None:
     with pytest.raises(ValueError, match="overlap"):
         load_picture_data(tmp_path)
     (tmp_path / "splits.json").write_text("{")
-    with pytest.raises(ValueError, match=r"prepare_emoji"):
+    with pytest.raises(ValueError, match=r"prepare\.emoji"):
         load_picture_data(tmp_path)
 
 
