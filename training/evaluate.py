@@ -26,6 +26,7 @@ from training.loop.config import parse_config
 from training.tokenizer.perceptual import load_perceptual
 from training.train_tokenizer import evaluate as evaluate_tokenizer
 from training.transformer.objective import CATEGORY, EMOJI
+from var_core.condition import Condition
 from var_core.images import tensor_to_uint8
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
@@ -61,7 +62,9 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
     for start in tqdm(range(0, len(rows), BATCH), desc="drawing", unit="batch"):
         generators = generators_from_seeds(seeds[start : start + BATCH])
         filled = pipeline.fill_open_labels(rows[start : start + BATCH], generators)
-        steps = pipeline.sample(filled, pipeline.options(), generators, lambda _: None, BATCH)
+        steps = pipeline.sample(
+            Condition.of_labels(filled), pipeline.options(), generators, lambda _: None, BATCH
+        )
         pictures.append(tensor_to_uint8(pipeline.decode_latent(list(steps)[-1].latent)))
     return np.concatenate(pictures)
 
@@ -80,7 +83,7 @@ def entropy_per_scale(pipeline: VARPipeline, images: Tensor, labels: np.ndarray)
         token_maps = pipeline.tokenizer.encode(batch).token_maps
         tokens = torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1)
         inputs = pipeline.tokenizer.quantizer.teacher_inputs(token_maps)
-        logits = pipeline.transformer(inputs, chunk)
+        logits = pipeline.transformer(inputs, Condition.of_labels(chunk))
         entropies.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
     entropy = torch.cat(entropies)
     schedule = pipeline.transformer.schedule

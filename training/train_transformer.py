@@ -55,6 +55,7 @@ from training.transformer.objective import (
     drop_labels,
 )
 from var_core.checkpoints import load_tokenizer, load_transformer, outline_network
+from var_core.condition import Condition
 from var_core.devices import pick_device
 from var_core.labels import LABELS_FILE, LabelSpace
 from var_core.pipeline import VARPipeline
@@ -261,7 +262,7 @@ class TransformerRun(Run):
         pair_parts = [None] * count if pairs is None else pairs.chunk(count)
         parts = zip(
             inputs.chunk(count),
-            labels.chunk(count),
+            [Condition.of_labels(part) for part in labels.chunk(count)],
             pair_parts,
             tokens.chunk(count),
             factors.chunk(count, dim=2),
@@ -298,7 +299,8 @@ class TransformerRun(Run):
             entropies = []
             for tokens, labels in zip(batch.tokens.split(64), batch.labels.split(64), strict=True):
                 inputs = self.tokenizer.quantizer.teacher_inputs(self.token_maps(tokens))
-                logits = transformer(inputs, labels.to(transformer.device))
+                condition = Condition.of_labels(labels.to(transformer.device))
+                logits = transformer(inputs, condition)
                 entropies.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
             entropy = torch.cat(entropies)
             schedule = transformer.schedule
@@ -456,10 +458,10 @@ def plan(config: TransformerTrainConfig) -> Footprint:
         size, length = config.batch_size // config.accumulate, transformer.schedule.num_tokens
         first = transformer.schedule.sides[0] ** 2
         inputs = torch.empty(size, length - first, tokenizer.config.code_dim, dtype=dtype)
-        labels = torch.zeros(size, len(transformer.null_labels), dtype=torch.int64)
+        condition = transformer.null_condition(size)
         tokens = torch.zeros(size, length, dtype=torch.int64)
         factors = torch.ones(transformer.config.depth, 2, size, 1, 1, dtype=dtype)
-    saved = saved_bytes(lambda: objective(inputs, labels, None, tokens, factors)[0], objective)
+    saved = saved_bytes(lambda: objective(inputs, condition, None, tokens, factors)[0], objective)
     count = count_parameters(transformer)
     memory = {
         "weights": count * dtype.itemsize,

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from training.loop.config import PRECISION_HELP
 from training.loop.optim import SCHEDULES
+from var_core.condition import Condition
 from var_core.scales import ScaleSchedule
 from var_core.transformer import VARTransformer
-from var_core.transformer.block_causal import BlockCausal
 
 CATEGORY, EMOJI, STYLE = range(3)
 
@@ -192,14 +192,14 @@ class TransformerObjective(nn.Module):
         super().__init__()
         self.transformer = transformer
         schedule = transformer.schedule
-        self.attention = BlockCausal(schedule, transformer.device, config.attention)
+        self.attention = transformer.block_causal(backend=config.attention)
         weights = token_weights(schedule, config.scale_weight_power)
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(
         self,
         inputs: Tensor,
-        labels: Tensor,
+        condition: Condition,
         rows: Tensor | None,
         tokens: Tensor,
         branch_factors: Tensor | None,
@@ -208,7 +208,7 @@ class TransformerObjective(nn.Module):
         transformer = self.transformer
         hidden = transformer.hidden_states(
             inputs,
-            transformer.conditions(labels, rows),
+            transformer.embed(condition, rows),
             self.attention,
             branch_factors=branch_factors,
         )

@@ -9,8 +9,8 @@ from pathlib import Path
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
 from var_core.locations import assets_folder, data_folder
+from var_core.model_info import INDEX_FILE
 from var_core.official.convert import convert, file_sha256
-from var_core.pipeline import INDEX_FILE
 from var_core.scales import SIDES_256, SIDES_512
 
 EMBEDDED = "emoji64"
