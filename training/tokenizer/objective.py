@@ -143,6 +143,9 @@ class TokenizerObjective(nn.Module):
             if with_quantizer:
                 quantization, code_losses, latent, is_whole = self.quantize(features, generator)
         rebuilt = tokenizer.decode_unclamped(spoil(latent, config.latent_noise, generator))
+        if rebuilt.requires_grad:
+            # the perceptual net hands its gradient back channels last, which GroupNorm is slow with
+            rebuilt.register_hook(Tensor.contiguous)
         losses = {
             "l1": F.l1_loss(rebuilt, images),
             "l2": F.mse_loss(rebuilt, images),
