@@ -21,6 +21,7 @@ TOP_LEVEL = {
 IGNORED = {"data", "runs", "models", "__pycache__", "venv", "var_studio.egg-info"}
 ORDER = [
     (
+        "var_core.condition",
         "var_core.ranges",
         "var_core.scales",
         "var_core.images",
