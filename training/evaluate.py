@@ -63,7 +63,7 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
         generators = generators_from_seeds(seeds[start : start + BATCH])
         filled = pipeline.fill_open_labels(rows[start : start + BATCH], generators)
         steps = pipeline.sample(
-            Condition.of_labels(filled), pipeline.options(), generators, lambda _: None, BATCH
+            Condition.of_labels(filled), pipeline.info.options, generators, lambda _: None, BATCH
         )
         pictures.append(tensor_to_uint8(pipeline.decode_latent(list(steps)[-1].latent)))
     return np.concatenate(pictures)

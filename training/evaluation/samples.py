@@ -17,6 +17,7 @@ from torch import Tensor
 
 from training.evaluation.sheets import save_sheet
 from training.loop.config import parse_config
+from var_core.editing import Margins
 from var_core.labels import Label
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
@@ -80,7 +81,7 @@ def edit_rows(pipeline: VARPipeline, labels: list[Label]) -> list[list[Image.Ima
                 pipeline.edit(picture, mask, **seeded(None)).images[0],
                 pipeline.edit(picture, mask, **seeded(label)).images[0],
                 pipeline.edit(picture, mask, **seeded(other)).images[0],
-                pipeline.outpaint(picture, right=size // 2, **seeded(label)).images[0],
+                pipeline.outpaint(picture, Margins(right=size // 2), **seeded(label)).images[0],
                 pipeline.vary(picture, 3, **seeded(other)).images[0],
             ]
         )
