@@ -27,6 +27,8 @@ from var_core.jobs.reconstruction import Reconstruction
 from var_core.jobs.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.jobs.runs import Run
 from var_core.labels import Attribute
+from var_core.locations import assets_folder
+from var_core.model_info import read_model_info
 from var_core.official.catalogue import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
 from var_core.ranges import check_float, check_int
 from var_core.sampling import random_seed
@@ -44,7 +46,7 @@ from var_core.web.edit_handlers import Canvas, EditMoment, Retouch
 from var_core.web.history import History, check_place, forget
 from var_core.web.html import history_html, models_html, strip_html
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+ASSETS = assets_folder()
 MEMORY_SHARE = 0.5  # of the machine's memory, for the weights of all models together
 MAX_THREADS = 64  # every job that runs or waits holds one
 EXIT_BAD_INPUT = 2
@@ -233,7 +235,7 @@ class Page:
         engine = studio.engine
         gr.Markdown(
             f"# VAR Studio\nPictures drawn coarse to fine, in {self.total} scales. Model "
-            f"`{studio.model_name}`, {engine.first.image_size} px, on {engine.device.type}."
+            f"`{studio.model_name}`, {engine.info.image_size} px, on {engine.device.type}."
         )
         self._build_models(site.names, missing)
         self.run = gr.State(None, time_to_live=MAX_AGE_SECONDS)
@@ -348,7 +350,7 @@ class Page:
                 interactive=True,
             )
 
-        vocab_size = self.studio.engine.first.transformer.config.vocab_size
+        vocab_size = self.studio.engine.info.vocab_size
         words = "0 ignores the labels' pull, high values exaggerate it"
         slider("guidance_scale", 0, MAX_GUIDANCE, 0.1, "Guidance", words)
         slider("temperature", 0.1, 2, 0.05, "Temperature", "below 1 tamer, above 1 wilder")
@@ -417,10 +419,10 @@ class Page:
 
     def _build_edit(self) -> None:
         """Left the picture and its mask, right what to draw and the result."""
-        pipeline, attributes = self.studio.engine.first, self.studio.labels.attributes
-        cells = pipeline.transformer.schedule.final_side
+        info, attributes = self.studio.engine.info, self.studio.labels.attributes
+        cells = info.schedule.final_side
         # sent with every picture: an update that comes before the tab is shown replaces all
-        self.geometry = {"model": pipeline.image_size, "cells": cells}
+        self.geometry = {"model": info.image_size, "cells": cells}
         with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
             self.painter = gr.HTML(
                 "",
@@ -495,7 +497,7 @@ class Page:
                         gr.Slider(
                             0,
                             512,
-                            pipeline.image_size // 2 if side == "right" else 0,
+                            info.image_size // 2 if side == "right" else 0,
                             step=1,
                             label=f"{side.capitalize()} (pixels)",
                             elem_id=f"side-{side}",
@@ -935,7 +937,7 @@ def main(argv: list[str] | None = None) -> int:
         num_proxies = check_int("proxies", arguments.proxies, 0, 8)
         dtype = pick_dtype(device, arguments.precision)
         places = model_places(arguments.model)
-        outlines = {name: VARPipeline.outline(place) for name, place in places.items()}
+        infos = {name: read_model_info(place) for name, place in places.items()}
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -948,16 +950,15 @@ def main(argv: list[str] | None = None) -> int:
         turns, memory = Turns(limits), Memory(MEMORY_SHARE * psutil.virtual_memory().total)
         engines = {
             name: LocalEngine(
-                outline,
+                info,
                 functools.partial(load_model, places[name], device),
                 turns,
                 journal,
                 memory,
-                name,
                 device,
                 dtype,
             )
-            for name, outline in outlines.items()
+            for name, info in infos.items()
         }
         try:
             next(iter(engines.values())).prepare()  # ready when the page is

@@ -35,7 +35,7 @@ from var_core.official.catalogue import (
     models_folder,
 )
 from var_core.official.convert import convert
-from var_core.pipeline import DEFAULTS, VARPipeline, parameter_counts
+from var_core.pipeline import DEFAULTS, VARPipeline
 from var_core.ranges import check_int
 from var_core.sampling import MAX_SEED, random_seed
 from var_core.serving.hosting import HARDWARE, problems, write_space
@@ -187,7 +187,7 @@ def _settings(arguments: argparse.Namespace) -> tuple[VARPipeline, Settings]:
         "temperature": arguments.temperature,
         "smooth": arguments.smooth,
     }
-    return pipeline, read_settings(pipeline, labels, seed, options)
+    return pipeline, read_settings(pipeline.info, labels, seed, options)
 
 
 def _draw(
@@ -244,7 +244,7 @@ def _outpaint(arguments: argparse.Namespace) -> int:
 def _vary(arguments: argparse.Namespace) -> int:
     image = read_image(arguments.image)
     pipeline, settings = _settings(arguments)
-    num_scales = pipeline.transformer.schedule.num_scales
+    num_scales = pipeline.info.schedule.num_scales
 
     def make_request(part: Settings, count: int) -> AnyRequest:
         return vary(part, image, arguments.keep_scales, count, num_scales)
@@ -281,16 +281,15 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     pipeline = _load(arguments)
-    schedule = pipeline.transformer.schedule
-    counts = parameter_counts(pipeline)
+    info, schedule = pipeline.info, pipeline.info.schedule
     print(f"model       {arguments.model}")
-    print(f"pictures    {pipeline.image_size}x{pipeline.image_size}")
+    print(f"pictures    {info.image_size}x{info.image_size}")
     print(f"scales      {', '.join(map(str, schedule.sides))} ({schedule.num_tokens} tokens)")
-    print(f"codebook    {pipeline.transformer.config.vocab_size} codes")
-    print(f"tokenizer   {counts['tokenizer'] / 1e6:.1f} million parameters")
-    print(f"transformer {counts['transformer'] / 1e6:.1f} million parameters")
+    print(f"codebook    {info.vocab_size} codes")
+    print(f"tokenizer   {info.tokenizer_parameters / 1e6:.1f} million parameters")
+    print(f"transformer {info.transformer_parameters / 1e6:.1f} million parameters")
     print(f"runs on     {pipeline.device} in {str(pipeline.dtype).removeprefix('torch.')}")
-    for attribute in pipeline.labels.attributes:
+    for attribute in info.labels.attributes:
         shown = ", ".join(attribute.values[:5])
         print(f"{attribute.name:11} {len(attribute.values)} values: {shown}, ...")
     return 0

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from var_core.condition import Condition
 from var_core.editing import (
     RULES,
     EditOptions,
@@ -213,8 +214,10 @@ class EditMethods:
         chosen: EditOptions,
         generators: Sequence[torch.Generator],
     ) -> Iterator[Preview]:
+        condition = Condition.of_labels(labels)
+
         def sample(*arguments: object) -> Iterator:
-            return self.sample(labels, *arguments)
+            return self.sample(condition, *arguments)
 
         token_maps: list[Tensor] = []
         names = [tuple(label) for label in labels.tolist()]

@@ -26,6 +26,7 @@ from training.evaluation.frechet import feature_statistics, features_of, frechet
 from training.evaluation.judge_network import Judge, classify, load_judge
 from training.tokenizer.perceptual import load_perceptual
 from var_core import VARPipeline, generators_from_seeds
+from var_core.condition import Condition
 from var_core.editing import RULES, EditOptions, Window, edit_steps
 from var_core.editing.blend import composite
 from var_core.editing.editor import band_of
@@ -72,10 +73,10 @@ def edit(
     pipeline: VARPipeline, picture: np.ndarray, mask: np.ndarray, label: tuple, seed: int, rule: str
 ) -> tuple[np.ndarray, Tensor]:
     """The result, and what was drawn before it was joined, (3, S, S) in [-1, 1]."""
-    labels = torch.tensor([label], device=pipeline.device)
+    condition = Condition.of_labels(torch.tensor([label], device=pipeline.device))
     *_, last = edit_steps(
         pipeline.tokenizer,
-        lambda *arguments: pipeline.sample(labels, *arguments),
+        lambda *arguments: pipeline.sample(condition, *arguments),
         picture,
         mask,
         [Window(0, 0, len(mask))],

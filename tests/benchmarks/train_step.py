@@ -24,6 +24,7 @@ from training.transformer.objective import (
     TransformerSettings,
     branch_factors,
 )
+from var_core.condition import Condition
 from var_core.devices import pick_device, pick_dtype
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.tokenizer import VectorQuantizer
@@ -115,7 +116,8 @@ class OurStep:
         inputs = self.quantizer.teacher_inputs(self.token_maps(tokens))
         dtype = self.transformer.dtype
         factors = factors.to(self.device, dtype)
-        loss, _ = self.objective(inputs.to(dtype), labels, None, tokens, factors)
+        condition = Condition.of_labels(labels)
+        loss, _ = self.objective(inputs.to(dtype), condition, None, tokens, factors)
         loss.backward()
         self.masters.take_gradients()
         norm = torch.nn.utils.clip_grad_norm_(self.masters.masters, self.config.grad_clip)

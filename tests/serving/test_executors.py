@@ -21,7 +21,7 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
     parts = pipeline.transformer.head, pipeline.tokenizer.decoder, pipeline.tokenizer.encoder
     for part in parts:
         part.register_forward_pre_hook(lambda *_: used.add(threading.get_ident()))
-    engine = LocalEngine(pipeline, lambda dtype: pipeline, Turns(Limits(running=3)))
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(running=3)))
     with served(engine, tmp_path) as url:
         pictures: dict[int, str] = {}
         threads = [
@@ -33,7 +33,7 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
         for thread in threads:
             thread.join()
     assert len(set(pictures.values())) == 3 and len(used) == 1
-    *_, run = engine.generate(count_up(read_settings(pipeline, {}, 1, None), 1))
+    *_, run = engine.generate(count_up(read_settings(pipeline.info, {}, 1, None), 1))
     engine.tokenize(TokenizeRequest(run.frames[-1][0]))
     assert len(used) == 1 and threading.get_ident() not in used
 

@@ -50,12 +50,12 @@ def sketching() -> VARPipeline:
 def patient(pipeline: VARPipeline, **limits: float) -> LocalEngine:
     """An engine that makes true decodes of every sketch, however slow the machine is."""
     limits = {"sharpen_seconds": math.inf, **limits}
-    return LocalEngine(pipeline, lambda dtype: pipeline, Turns(Limits(**limits)))
+    return LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(**limits)))
 
 
 @pytest.fixture
 def request_(sketching: VARPipeline) -> DrawRequest:
-    return count_up(read_settings(sketching, {"emoji": "cat"}, 1, None), 2)
+    return count_up(read_settings(sketching.info, {"emoji": "cat"}, 1, None), 2)
 
 
 def test_a_sketch_learns_what_the_decoder_draws() -> None:

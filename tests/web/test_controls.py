@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from var_core import VARPipeline
+from var_core import SamplingOptions, VARPipeline
 from var_core.jobs.output_files import save_run
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.requests import Settings, count_up
@@ -15,12 +15,12 @@ from var_core.web.controls import ANY, PRESETS, Controls, parse_numbers
 
 @pytest.fixture
 def controls(pipeline: VARPipeline) -> Controls:
-    return Controls(pipeline, "tiny")
+    return Controls(pipeline.info, "tiny")
 
 
 def test_the_defaults_are_those_of_the_engine(controls: Controls) -> None:
     choice = controls.read(controls.defaults())
-    assert choice.settings.options == controls.pipeline.options()
+    assert choice.settings.options == controls.info.options
     assert choice.settings.label == controls.labels.null
     with pytest.raises(ValueError, match="there are 13 controls, not 2"):
         controls.read([1, 2])
@@ -48,7 +48,7 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
     found = {name: tuple(controls.preset(name)) for name in PRESETS}
     assert len(set(found.values())) == len(PRESETS)
     for guidance, temperature, top_k, top_p, smooth in found.values():
-        controls.pipeline.options(guidance, top_k, top_p, temperature, smooth)
+        SamplingOptions(guidance, top_k, top_p, temperature, smooth)
     with pytest.raises(ValueError, match="preset must be one of Balanced, "):
         controls.preset("Best")
 
@@ -127,7 +127,7 @@ def test_numbers_are_read_between_commas() -> None:
 
 
 def test_tags_and_characters_are_shown_and_names_are_values(embedded: VARPipeline) -> None:
-    controls = Controls(embedded, "emoji64")
+    controls = Controls(embedded.info, "emoji64")
     emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
     shown = {value: words for words, value in controls.choices(emoji)}
     assert shown["red apple"].startswith("🍎 red apple (") and "fruit" in shown["red apple"]

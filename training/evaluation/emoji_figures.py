@@ -21,6 +21,7 @@ from training.evaluation.judge_network import Judge, classify, load_judge, measu
 from training.loop.command_line import Settings, about, setting
 from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import reconstruction_figures
+from var_core.condition import Condition
 from var_core.images import tensor_to_uint8, uint8_to_tensor
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
@@ -103,7 +104,8 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
     for start in tqdm(range(0, len(rows), BATCH), desc="drawing", unit="batch"):
         generators = generators_from_seeds(seeds[start : start + BATCH])
         filled = pipeline.fill_open_labels(rows[start : start + BATCH], generators)
-        steps = pipeline.sample(filled, pipeline.options(), generators, lambda _: None, BATCH)
+        condition = Condition.of_labels(filled)
+        steps = pipeline.sample(condition, pipeline.options(), generators, lambda _: None, BATCH)
         pictures.append(tensor_to_uint8(pipeline.decode_latent(list(steps)[-1].latent)))
     return np.concatenate(pictures)
 
@@ -121,7 +123,7 @@ def entropy_per_scale(pipeline: VARPipeline, images: Tensor, labels: np.ndarray)
     for batch, chunk in zip(images.split(BATCH), torch.as_tensor(labels).split(BATCH), strict=True):
         tokens, _ = encode_pictures(pipeline.tokenizer, batch)
         inputs = pipeline.tokenizer.quantizer.teacher_inputs(token_maps(schedule, tokens))
-        logits = pipeline.transformer(inputs, chunk)
+        logits = pipeline.transformer(inputs, Condition.of_labels(chunk))
         entropies.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
     entropy = torch.cat(entropies)
     parts = [entropy[:, schedule.token_range(k)].mean() for k in range(schedule.num_scales)]

@@ -1,39 +1,41 @@
 """What the network is told about a training picture: its labels, some of them left open."""
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
-from training.data.token_source import TokenSource
+from training.data.token_source import TokenBatch, TokenSource
+from var_core.condition import Condition
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
 
 @dataclass(frozen=True)
 class TrainCondition:
-    """The condition of a batch.
+    """The condition of a training batch.
 
     Attributes:
-        labels: (B, A) int64; the null label where an attribute is left open.
+        asked: B rows; the null label where an attribute is left open.
         rows: (B,) int64, codes of label pairs; None without label maps.
     """
 
-    labels: Tensor
+    asked: Condition
     rows: Tensor | None = None
 
-    def to(self, device: torch.device) -> Self:
-        """The same on a device."""
+    def to(self, device: torch.device) -> "TrainCondition":
+        """The same condition on a device."""
         rows = None if self.rows is None else self.rows.to(device)
-        return type(self)(self.labels.to(device), rows)
+        return TrainCondition(self.asked.to(device), rows)
 
     def chunk(self, count: int) -> "list[TrainCondition]":
-        """Equal parts of the batch."""
-        rows = [None] * count if self.rows is None else self.rows.chunk(count)
+        """Equal parts of the batch, at most `count`."""
+        size = -(-len(self.asked) // count)
+        parts = [slice(start, start + size) for start in range(0, len(self.asked), size)]
         return [
-            TrainCondition(labels, part)
-            for labels, part in zip(self.labels.chunk(count), rows, strict=True)
+            TrainCondition(self.asked.rows(part), None if self.rows is None else self.rows[part])
+            for part in parts
         ]
 
 
@@ -57,8 +59,8 @@ class Conditioning(Protocol):
         """Take note of the network as training starts; before the first `condition`."""
         ...
 
-    def condition(self, labels: Tensor, generator: Generator) -> TrainCondition:
-        """The condition of pictures with these labels, (B, A) int64, some of them left open."""
+    def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
+        """What the network is told about a batch; some of it is left open at random."""
         ...
 
 
@@ -91,11 +93,12 @@ class LabelConditioning:
     def attach(self, transformer: VARTransformer) -> None:
         """The network is not needed."""
 
-    def condition(self, labels: Tensor, generator: Generator) -> TrainCondition:
-        """Leave attributes open at random: (B, A) int64."""
-        return TrainCondition(
-            drop_labels(labels, self.null_labels, self.drop_all, self.drop_each, generator)
+    def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
+        """Leave attributes open at random."""
+        labels = drop_labels(
+            batch.labels, self.null_labels, self.drop_all, self.drop_each, generator
         )
+        return TrainCondition(Condition.of_labels(labels))
 
 
 def drop_labels(

@@ -65,7 +65,7 @@ def saved_activations(objective: TransformerObjective, size: int) -> int:
     length = schedule.num_tokens - schedule.sides[0] ** 2
     with torch.device("meta"):
         inputs = torch.empty(size, length, transformer.config.code_dim, dtype=dtype)
-        labels = torch.zeros(size, len(transformer.null_labels), dtype=torch.int64)
+        condition = transformer.null_condition(size)
         tokens = torch.zeros(size, schedule.num_tokens, dtype=torch.int64)
         factors = torch.ones(transformer.config.depth, 2, size, 1, 1, dtype=dtype)
-    return saved_bytes(lambda: objective(inputs, labels, None, tokens, factors)[0], objective)
+    return saved_bytes(lambda: objective(inputs, condition, None, tokens, factors)[0], objective)

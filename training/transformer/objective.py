@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.transformer.settings import TransformerSettings
+from var_core.condition import Condition
 from var_core.scales import ScaleSchedule
 from var_core.transformer import VARTransformer
-from var_core.transformer.block_causal import BlockCausal
 
 
 def token_weights(schedule: ScaleSchedule, power: float) -> Tensor:
@@ -24,14 +24,14 @@ class TransformerObjective(nn.Module):
         super().__init__()
         self.transformer = transformer
         schedule = transformer.schedule
-        self.attention = BlockCausal(schedule, transformer.device, settings.attention)
+        self.attention = transformer.block_causal(backend=settings.attention)
         weights = token_weights(schedule, settings.scale_weight_power)
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(
         self,
         inputs: Tensor,
-        labels: Tensor,
+        condition: Condition,
         rows: Tensor | None,
         tokens: Tensor,
         branch_factors: Tensor | None,
@@ -40,7 +40,7 @@ class TransformerObjective(nn.Module):
         transformer = self.transformer
         hidden = transformer.hidden_states(
             inputs,
-            transformer.conditions(labels, rows),
+            transformer.embed(condition, rows),
             self.attention,
             branch_factors=branch_factors,
         )

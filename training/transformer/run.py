@@ -152,7 +152,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def next_batch(self, generator: torch.Generator) -> TeacherBatch:
         """A random batch on the run's device."""
         batch = self.tokens.train_batch(generator, self.settings.batch_size)
-        condition = self.conditioning.condition(batch.labels, generator)
+        condition = self.conditioning.condition(batch, generator)
         quantizer = self.tokenizer.quantizer
         maps = token_maps(self.tokenizer.schedule, batch.tokens)
         if self.neighbours is None:
@@ -221,7 +221,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             is_last = number == count  # processes exchange gradients once
             with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
                 loss, entropy = self.objective(
-                    inputs, condition.labels, condition.rows, targets, part_factors
+                    inputs, condition.asked, condition.rows, targets, part_factors
                 )
                 self.accelerator.backward(loss / count)
             total += torch.stack((loss.detach(), entropy.mean())) / count

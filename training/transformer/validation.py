@@ -10,6 +10,7 @@ from training.data.picture_source import PictureSource
 from training.data.token_source import TokenSource, token_maps
 from training.evaluation.sheets import sheet_pixels
 from training.loop.run import MAX_EVALUATED
+from var_core.condition import Condition
 from var_core.labels import LabelSpace
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
@@ -44,7 +45,7 @@ def entropy_figures(
             strict=True,
         ):
             inputs = tokenizer.quantizer.teacher_inputs(token_maps(schedule, tokens))
-            logits = transformer(inputs, labels.to(device))
+            logits = transformer(inputs, Condition.of_labels(labels.to(device)))
             parts.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
         entropy = torch.cat(parts)
         figures[f"{split}_entropy"] = entropy.mean().item()

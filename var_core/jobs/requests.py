@@ -17,7 +17,7 @@ from torch import Tensor
 from var_core.devices import PRECISIONS
 from var_core.editing import RULES, EditOptions, Margins, check_mask
 from var_core.images import MAX_FILE_BYTES, MAX_PIXELS, read_image
-from var_core.pipeline import VARPipeline
+from var_core.model_info import ModelInfo
 from var_core.ranges import check_float, check_int
 from var_core.sampling import MAX_SEED, SamplingOptions
 from var_core.sampling.logits import MAX_GUIDANCE
@@ -149,11 +149,11 @@ class VaryRequest:
 AnyRequest = DrawRequest | EditRequest | VaryRequest
 
 
-def read_settings(pipeline: VARPipeline, labels: object, seed: object, options: object) -> Settings:
+def read_settings(info: ModelInfo, labels: object, seed: object, options: object) -> Settings:
     """Check what every drawing needs.
 
     Args:
-        pipeline: whose labels and limits hold.
+        info: model whose labels and limits hold.
         labels: an object of attribute names to value names, indices or null.
         seed: a whole number.
         options: null, or an object of `SAMPLING_OPTIONS` and "precision"; what is missing takes
@@ -175,11 +175,20 @@ def read_settings(pipeline: VARPipeline, labels: object, seed: object, options: 
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r:.40}")
     return Settings(
-        pipeline.labels.resolve(labels),
+        info.labels.resolve(labels),
         check_int("seed", seed, 0, MAX_SEED),
-        pipeline.options(**{name: given[name] for name in SAMPLING_OPTIONS if name in given}),
+        _read_options(info, given),
         precision,
     )
+
+
+def _read_options(info: ModelInfo, given: Mapping) -> SamplingOptions:
+    changes = {name: given[name] for name in SAMPLING_OPTIONS if name in given}
+    if changes.get("top_k", 0) is None:  # the default of the model
+        del changes["top_k"]
+    options = replace(info.options, **changes)
+    check_int("top_k", options.top_k, 0, info.vocab_size)
+    return options
 
 
 def count_up(settings: Settings, count: object) -> DrawRequest:
@@ -192,18 +201,18 @@ def count_up(settings: Settings, count: object) -> DrawRequest:
     return _alike(settings, count)
 
 
-def style_sheet(pipeline: VARPipeline, settings: Settings) -> DrawRequest:
+def style_sheet(info: ModelInfo, settings: Settings) -> DrawRequest:
     """A label with every value of its last attribute, all from the same seed.
 
     Args:
-        pipeline: its last attribute is taken.
+        info: model whose last attribute is taken.
         settings: the other attributes are taken from its label; open ones are drawn once for the
             whole sheet.
 
     Raises:
         ValueError: if there are too many values for one sheet.
     """
-    names = pipeline.labels.attributes[-1].values
+    names = info.labels.attributes[-1].values
     count = len(names)
     if count > MAX_COUNT:
         raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
@@ -374,14 +383,13 @@ def _counting(seed: int, count: int) -> tuple[int, ...]:
     return tuple(range(seed, seed + count))
 
 
-def read_tokens(pipeline: VARPipeline, scales: Iterable[object]) -> tuple[Tensor, ...]:
+def read_tokens(info: ModelInfo, scales: Iterable[object]) -> tuple[Tensor, ...]:
     """Token maps (1, S, S) of one picture's first scales, from lists of their S*S tokens.
 
     Raises:
         ValueError: if there are more scales than the model has, or a list does not fit.
     """
-    sides = pipeline.transformer.schedule.sides
-    limit = pipeline.transformer.config.vocab_size - 1
+    sides, limit = info.schedule.sides, info.vocab_size - 1
     maps = []
     for scale_index, tokens in enumerate(scales):
         if scale_index == len(sides):

@@ -11,6 +11,7 @@ from torch import Tensor
 from var_core.images import tensor_to_images
 from var_core.jobs.contact_sheet import contact_sheet
 from var_core.jobs.requests import AnyRequest, DrawRequest, EditRequest, VaryRequest
+from var_core.model_info import ModelInfo
 from var_core.pipeline import Preview, VARPipeline
 from var_core.ranges import check_int
 from var_core.sampling import SamplingOptions, generators_from_seeds
@@ -231,15 +232,15 @@ def sharpened(pipeline: VARPipeline, run: Run, scale: int | None = None) -> Run:
 
 
 def run_from_tokens(
-    pipeline: VARPipeline, token_maps: Sequence[Tensor], frames: Sequence[Image.Image] = ()
+    info: ModelInfo, token_maps: Sequence[Tensor], frames: Sequence[Image.Image] = ()
 ) -> Run:
     """A run around the token maps of one picture that nobody drew, to branch from.
 
     Args:
-        pipeline: whose tokenizer made them.
+        info: model whose tokenizer made them.
         token_maps: of all scales, (1, S, S) each.
         frames: their decodes, where somebody wants to look at them.
     """
-    label = pipeline.labels.null
-    request = DrawRequest((label,), (0,), (pipeline.options(),))
+    label = info.labels.null
+    request = DrawRequest((label,), (0,), (info.options,))
     return Run(request, (label,), tuple((frame,) for frame in frames), tuple(token_maps))

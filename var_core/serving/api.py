@@ -99,14 +99,13 @@ class Api:
 
     def about(self) -> dict:
         """The model: its attributes with all their values, its scales, its default options."""
-        pipeline = self.engine.first
-        options = pipeline.options()
+        info = self.engine.info
         return {
             "model": self.model_name,
-            "pixels": pipeline.image_size,
-            "scales": list(pipeline.transformer.schedule.sides),
-            "labels": {a.name: list(a.values) for a in pipeline.labels.attributes},
-            "options": {name: getattr(options, name) for name in SAMPLING_OPTIONS},
+            "pixels": info.image_size,
+            "scales": list(info.schedule.sides),
+            "labels": {a.name: list(a.values) for a in info.labels.attributes},
+            "options": {name: getattr(info.options, name) for name in SAMPLING_OPTIONS},
             "limits": {"count": MAX_COUNT, "seed": MAX_SEED},
         }
 
@@ -146,7 +145,7 @@ class Api:
         for run in self.engine.generate(request, self.client()):
             yield Step(
                 scale=len(run.frames),
-                total=self.engine.first.transformer.schedule.num_scales,
+                total=self.engine.info.schedule.num_scales,
                 pictures=[png_url(frame) for frame in run.frames[-1]] if run.frames else [],
             )
 
@@ -161,7 +160,7 @@ class Api:
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
         settings = self._settings(labels, seed, options)
-        yield from self._draw(style_sheet(self.engine.first, settings))
+        yield from self._draw(style_sheet(self.engine.info, settings))
 
     def sweep(
         self,
@@ -201,7 +200,7 @@ class Api:
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
         settings = self._settings(labels, seed, options)
-        run = run_from_tokens(self.engine.first, self._tokens(token_maps))
+        run = run_from_tokens(self.engine.info, self._tokens(token_maps))
         maps = run.token_maps
         yield from self._draw(branch(settings, run.request, maps, scale, len(maps)))
 
@@ -285,7 +284,7 @@ class Api:
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
         settings, image = self._settings(labels, seed, options), self._image(picture)
-        num_scales = self.engine.first.transformer.schedule.num_scales
+        num_scales = self.engine.info.schedule.num_scales
         yield from self._draw(vary(settings, image, keep_scales, count, num_scales))
 
     def tokenize(self, picture: str) -> Tokens:
@@ -315,15 +314,15 @@ class Api:
         return recipe
 
     def _settings(self, labels: object, seed: object, options: object) -> Settings:
-        return read_settings(self.engine.first, labels, seed, options)
+        return read_settings(self.engine.info, labels, seed, options)
 
     def _tokens(self, token_maps: object) -> tuple[Tensor, ...]:
         """Token maps of one picture, checked against the schedule and the codebook."""
-        sides = self.engine.first.transformer.schedule.sides
+        sides = self.engine.info.schedule.sides
         if not isinstance(token_maps, list) or len(token_maps) != len(sides):
             raise ValueError(f"token_maps must be a list of {len(sides)} scales")
         pairs = zip(sides, token_maps, strict=True)
-        return read_tokens(self.engine.first, (_flat(one, (1, side, side)) for side, one in pairs))
+        return read_tokens(self.engine.info, (_flat(one, (1, side, side)) for side, one in pairs))
 
     def _image(self, picture: object) -> Image.Image:
         return read_image(read_base64(picture))
@@ -338,7 +337,7 @@ class Api:
         run = Run(request)
         for run in self.engine.generate(request, self.client()):  # noqa: B007
             yield Drawing(pictures=[], labels=[], seeds=seeds, token_maps=[])
-        space = self.engine.first.labels
+        space = self.engine.info.labels
         pairs = zip(run.frames[-1], recipes_of(space, self.model_name, run), strict=True)
         yield Drawing(
             pictures=[png_url(image, recipe) for image, recipe in pairs],

@@ -14,13 +14,15 @@ from var_core.devices import pick_dtype
 from var_core.jobs.reconstruction import Reconstruction, code_colours, reconstruct
 from var_core.jobs.requests import AnyRequest, TokenizeRequest
 from var_core.jobs.runs import Run, run_request, sharpened
-from var_core.pipeline import VARPipeline, parameter_counts
+from var_core.model_info import ModelInfo
+from var_core.pipeline import VARPipeline
 from var_core.serving.executors import ONE_THREAD
 from var_core.serving.fair_queue import BusyError, Limits, Turns
 from var_core.serving.metrics import Journal
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits
+CPU = torch.device("cpu")
 
 
 def job_of(request: AnyRequest) -> str:
@@ -32,13 +34,12 @@ class Engine(Protocol):
     """Draws what is asked, wherever it runs.
 
     Attributes:
-        first: the model, perhaps without its weights; its labels, scales and limits hold for every
-            request.
+        info: labels, scales and limits of the model.
         device: where it draws.
         sharpen_seconds: time after a drawing for true decodes that nobody has asked for.
     """
 
-    first: VARPipeline
+    info: ModelInfo
     device: torch.device
     sharpen_seconds: float
 
@@ -111,37 +112,32 @@ class Memory:
         self._loaded: dict[tuple[str, torch.dtype], VARPipeline] = {}  # the latest used one last
 
     def pipeline(
-        self, name: str, dtype: torch.dtype, size: int, load: Callable[[torch.dtype], VARPipeline]
+        self, info: ModelInfo, dtype: torch.dtype, load: Callable[[torch.dtype], VARPipeline]
     ) -> VARPipeline:
         """A loaded pipeline; others are let go of where there is not enough room for it.
 
         Args:
-            name: of the model.
-            dtype: of its networks.
-            size: of its weights in bytes.
-            load: gives it.
+            info: the model; models are told apart by their names.
+            dtype: dtype of its networks.
+            load: returns the pipeline in a dtype.
 
         Raises:
             ValueError: if it can no longer be loaded.
         """
         with self._lock:
-            pipeline = self._loaded.pop((name, dtype), None)
+            pipeline, size = self._loaded.pop((info.name, dtype), None), info.size_bytes(dtype)
             while self._loaded and pipeline is None and self._size() + size > self.max_bytes:
                 self._loaded.pop(next(iter(self._loaded)))
-            self._loaded[name, dtype] = load(dtype) if pipeline is None else pipeline
-            return self._loaded[name, dtype]
+            pipeline = load(dtype) if pipeline is None else pipeline
+            self._loaded[info.name, dtype] = pipeline
+            return pipeline
 
     def names(self) -> list[str]:
         """Models that are loaded, the latest used one last."""
         return [name for name, _ in self._loaded]
 
     def _size(self) -> int:
-        return sum(size_of(pipeline, dtype) for (_, dtype), pipeline in self._loaded.items())
-
-
-def size_of(pipeline: VARPipeline, dtype: torch.dtype) -> int:
-    """Bytes of the weights of a pipeline in a dtype."""
-    return sum(parameter_counts(pipeline).values()) * dtype.itemsize
+        return sum(one.info.size_bytes(dtype) for (_, dtype), one in self._loaded.items())
 
 
 class LocalEngine:
@@ -150,36 +146,32 @@ class LocalEngine:
     Nothing of a request is kept here: cache, generators and latents live in its iterator.
 
     Args:
-        first: tells labels, scales and limits; where it has weights, it draws too.
-        load: gives the same model in a dtype, on the device.
+        info: the model.
+        load: returns the model's pipeline in a dtype, on the device.
         turns: who draws next; shared by the engines of a process.
         journal: hears how every job ends.
         memory: holds what is loaded; likewise shared.
-        name: of the model.
-        device: where it draws.
-        dtype: of "auto".
+        device: device of the pipelines.
+        dtype: dtype of the precision "auto".
     """
 
     def __init__(
         self,
-        first: VARPipeline,
+        info: ModelInfo,
         load: Callable[[torch.dtype], VARPipeline],
         turns: Turns | None = None,
         journal: Journal | None = None,
         memory: Memory | None = None,
-        name: str = "",
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
+        device: torch.device = CPU,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.first = first
-        self.name = name
-        self.device = device or first.device
-        self.dtype = dtype or first.dtype
+        self.info = info
+        self.device = device
+        self.dtype = dtype
         self.turns = turns or Turns(Limits())
         self.sharpen_seconds = self.turns.limits.sharpen_seconds
         self.journal = journal or Journal()
         self._load = load
-        self._parameters = sum(parameter_counts(first).values())
         self._memory = memory or Memory()
         place = on_gpu if IS_LENT else ONE_THREAD.brings
         self._draw = place(self._draw_here)
@@ -216,10 +208,7 @@ class LocalEngine:
             ValueError: if the precision is unknown, or the model can no longer be loaded.
         """
         dtype = self.dtype if precision == "auto" else pick_dtype(self.device, precision)
-        if self.first.device.type != "meta" and dtype == self.first.dtype:
-            return self.first
-        size = self._parameters * dtype.itemsize
-        return self._memory.pipeline(self.name, dtype, size, self._load)
+        return self._memory.pipeline(self.info, dtype, self._load)
 
     def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
         """As `Engine.generate`."""

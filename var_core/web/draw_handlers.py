@@ -78,9 +78,9 @@ class Studio:
         self.model_name = model_name
         self.folder = folder
         self.client = client
-        self.controls = Controls(engine.first, model_name)
-        self.labels = engine.first.labels
-        self.sides = engine.first.transformer.schedule.sides
+        self.controls = Controls(engine.info, model_name)
+        self.labels = engine.info.labels
+        self.sides = engine.info.schedule.sides
 
     def draw(self, what: str, *inputs: object) -> Iterator[Moment]:
         """Draw; the last moment is the finished one.
@@ -101,7 +101,7 @@ class Studio:
         if what == "pictures":
             request = count_up(settings, choice.count)
         elif what == "styles":
-            request = style_sheet(self.engine.first, settings)
+            request = style_sheet(self.engine.info, settings)
         elif what == "grid":
             request = sweep(settings, parse_numbers(str(guidances)), num_seeds)
         elif what == "rest":
@@ -303,7 +303,7 @@ class Studio:
         result = self.engine.tokenize(TokenizeRequest.read(path), self.client())
         colours = self.engine.code_colours()
         maps = [token_map_image(one[0], colours, TOKEN_MAP_SIDE) for one in result.token_maps]
-        num_tokens = self.engine.first.transformer.schedule.num_tokens
+        num_tokens = self.engine.info.schedule.num_tokens
         return (
             strip_html([png_url(frame) for frame in result.frames], self.sides),
             tokens_html([png_url(one) for one in maps], self.sides, result.bits, result.psnr),
@@ -331,7 +331,7 @@ class Studio:
             raise ValueError("there is no picture yet to branch from: drop one first")
         total = len(self.sides)
         scale = min(check_int("scale", scale, 1, total), total - 1)
-        run = run_from_tokens(self.engine.first, result.token_maps, result.frames)
+        run = run_from_tokens(self.engine.info, result.token_maps, result.frames)
         return Moment(
             self.scrub(run, scale),
             strip_html([png_url(frame) for (frame,) in run.frames], self.sides),

@@ -107,7 +107,7 @@ class Retouch:
         self.folder = folder
         self.controls = controls
         self.client = client
-        schedule = engine.first.transformer.schedule
+        schedule = engine.info.schedule
         self.num_scales = schedule.num_scales
         self.sides = schedule.sides
 

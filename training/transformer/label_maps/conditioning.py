@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.token_cache import CachedTokens
-from training.data.token_source import TokenSource
+from training.data.token_source import TokenBatch, TokenSource
 from training.transformer.conditioning import TrainCondition
 from training.transformer.label_maps.settings import LabelMapSettings
 from training.transformer.label_maps.start import (
@@ -18,6 +18,7 @@ from training.transformer.label_maps.start import (
     own_rows,
     unique_pairs,
 )
+from var_core.condition import Condition
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -78,15 +79,15 @@ class LabelMapConditioning:
         maps = transformer.label_maps
         self.own_rows = None if maps is None or not maps.num_pairs else own_rows(maps).cpu()
 
-    def condition(self, labels: Tensor, generator: Generator) -> TrainCondition:
-        """Leave labels (B, 3) open at random, and borrow codes of other styles at random."""
+    def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
+        """Leave labels open at random, and borrow codes of other styles at random."""
         labels = drop_implied_labels(
-            labels, self.null_labels, self.settings, self.drop_all, generator
+            batch.labels, self.null_labels, self.settings, self.drop_all, generator
         )
         if self.own_rows is None:
-            return TrainCondition(labels)
+            return TrainCondition(Condition.of_labels(labels))
         rows = borrow_rows(self.own_rows, labels, self.settings.borrow, generator)
-        return TrainCondition(labels, rows)
+        return TrainCondition(Condition.of_labels(labels), rows)
 
 
 def drop_implied_labels(
