@@ -59,4 +59,5 @@ class PreparedPictures:
     def rows(self, rows: torch.Tensor) -> PictureBatch:
         """The pictures at some rows (N,) int64, as they are."""
         images = uint8_to_tensor(self.data.images[rows.numpy()])
-        return PictureBatch(images, self.labels[rows])
+        # contiguous: in channels-last order the gradient of GroupNorm is 20 times slower on a CPU
+        return PictureBatch(images.contiguous(), self.labels[rows])

@@ -22,6 +22,7 @@ def outline_tokenizer(settings: TokenizerSettings) -> MultiScaleVQVAE:
         level_channels=settings.level_channels,
         num_blocks=settings.num_blocks,
         stem_patch=settings.stem_patch,
+        head_channels=settings.head_channels,
         level_attention=settings.level_attention,
         num_refine=settings.num_refine,
         code_kind=settings.code_kind,

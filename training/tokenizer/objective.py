@@ -68,6 +68,9 @@ class TokenizerObjective(nn.Module):
             if with_quantizer:
                 quantization, code_losses, latent, is_whole = self.quantize(features, generator)
         rebuilt = tokenizer.decode_unclamped(add_noise(latent, settings.latent_noise, generator))
+        if rebuilt.requires_grad:
+            # the perceptual net returns a channels-last gradient, which makes GroupNorm slow
+            rebuilt.register_hook(Tensor.contiguous)
         losses = {
             "l1": F.l1_loss(rebuilt, images),
             "l2": F.mse_loss(rebuilt, images),
@@ -76,7 +79,10 @@ class TokenizerObjective(nn.Module):
         }
         if self.perceptual is not None and is_whole.any():
             # details that coarse scales leave open are to be blurred, not invented
-            losses["perceptual"] = self.perceptual(rebuilt[is_whole], images[is_whole]).mean()
+            pair = view_alike(
+                rebuilt[is_whole], images[is_whole], settings.perceptual_view, generator
+            )
+            losses["perceptual"] = self.perceptual(*pair).mean()
         reconstruction = (
             settings.l1_weight * losses["l1"]
             + settings.l2_weight * losses["l2"]
@@ -121,6 +127,30 @@ def drop_scales(size: int, schedule: ScaleSchedule, chance: float, generator: Ge
     draws = torch.rand(2, size, generator=generator)
     last = schedule.num_scales - 1
     return torch.where(draws[0] < chance, (draws[1] * last).long(), last)
+
+
+def view_alike(
+    rebuilt: Tensor, images: Tensor, view: str, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """The part of two batches that is compared perceptually, which takes time per pixel.
+
+    Args:
+        rebuilt: (B, 3, H, W).
+        images: (B, 3, H, W).
+        view: "whole"; "half", both at half the size; "crop", one random square of half the sides.
+        generator: source of randomness.
+
+    Returns:
+        Two batches (B, 3, h, w).
+    """
+    if view == "half":
+        return F.avg_pool2d(rebuilt, 2), F.avg_pool2d(images, 2)
+    if view == "crop":
+        side = images.shape[-1] // 2
+        row, column = torch.randint(side + 1, (2,), generator=generator).tolist()
+        place = (..., slice(row, row + side), slice(column, column + side))
+        return rebuilt[place], images[place]
+    return rebuilt, images
 
 
 def add_noise(latent: Tensor, amount: float, generator: Generator) -> Tensor:

@@ -13,6 +13,7 @@ from training.loop.run_settings import (
 )
 
 CODE_KINDS = ("vq", "bsq")
+PERCEPTUAL_VIEWS = ("whole", "half", "crop")
 CODES = "codes"
 ADVERSARY = "adversary"
 
@@ -37,6 +38,9 @@ class TokenizerSettings(RunSettings):
     )
     num_blocks: int = setting(1, "residual blocks per level", NETWORK, low=0)
     stem_patch: int = setting(4, "side of the patches that the encoder starts from", NETWORK, low=1)
+    head_channels: tuple[int, ...] = setting(
+        (), "channels of decoder levels between the patches and the pixels", NETWORK, low=1
+    )
     level_attention: bool = setting(False, "attention in the last level", NETWORK)
 
     code_kind: str = setting(
@@ -68,6 +72,12 @@ class TokenizerSettings(RunSettings):
     l1_weight: float = setting(1.0, "weight of the absolute error", LOSSES, low=0)
     l2_weight: float = setting(1.0, "weight of the squared error", LOSSES, low=0)
     perceptual_weight: float = setting(0.3, "weight of the perceptual distance", LOSSES, low=0)
+    perceptual_view: str = setting(
+        "whole",
+        "pictures compared perceptually: whole, at half the size, or a crop of a quarter",
+        LOSSES,
+        choices=PERCEPTUAL_VIEWS,
+    )
     commitment: float = setting(0.25, "weight that keeps features near their codes", LOSSES, low=0)
     entropy_weight: float = setting(
         0.1, "weight of the loss that keeps the bits of bsq in use", LOSSES, low=0

@@ -1,9 +1,10 @@
 """Noise on latents and dropped scales are as strong and as frequent as asked."""
 
+import pytest
 import torch
 
 from training.loop.checkpoint import step_generator
-from training.tokenizer.objective import add_noise, drop_scales
+from training.tokenizer.objective import add_noise, drop_scales, view_alike
 from var_core.scales import ScaleSchedule
 
 
@@ -23,3 +24,10 @@ def test_scales_are_dropped_as_often_as_asked() -> None:
     assert 0.55 < (stops == 3).float().mean() < 0.65
     assert set(stops.tolist()) == {0, 1, 2, 3}
     assert (drop_scales(1000, schedule, 0.0, step_generator(0, 0)) == 3).all()
+
+
+@pytest.mark.parametrize(("view", "side"), [("whole", 16), ("half", 8), ("crop", 8)])
+def test_both_sides_are_seen_in_the_same_view(view: str, side: int) -> None:
+    real = torch.rand(4, 3, 16, 16, generator=step_generator(0, 0)) * 2 - 1
+    ours, theirs = view_alike(real.clone(), real, view, step_generator(0, 1))
+    assert ours.shape == (4, 3, side, side) and torch.equal(ours, theirs)
