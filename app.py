@@ -22,10 +22,10 @@ from starlette.middleware import Middleware
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import MAX_BEST_OF
+from var_core.jobs.parsing import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.jobs.png_recipe import write_png
+from var_core.jobs.progress import JobProgress
 from var_core.jobs.reconstruction import Reconstruction
-from var_core.jobs.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
-from var_core.jobs.runs import Run
 from var_core.labels import Attribute
 from var_core.locations import assets_folder
 from var_core.model_info import read_model_info
@@ -592,7 +592,7 @@ class Page:
         picked = self.shelf.restore(pick, self.history, chosen, **SPOKEN)
         running.append(picked.success(draw_again, [self.place, self.history], **engine))
 
-        def stopped(run: Run | None) -> tuple:
+        def stopped(run: JobProgress | None) -> tuple:
             return widgets(studio.stopped(run))
 
         self.stop.click(None, None, None, cancels=running).then(  # which has the last word
@@ -618,7 +618,7 @@ class Page:
                 gr.Warning(sentence)
             return [*found, "seed" in query]
 
-        def last_seed(run: Run | None) -> tuple[int, bool]:
+        def last_seed(run: JobProgress | None) -> tuple[int, bool]:
             return studio.last_seed(run), True
 
         for name, button in self.dice.items():
@@ -639,14 +639,14 @@ class Page:
     def _connect_stage(self) -> None:
         studio = self.studio
 
-        def scrub(run: Run | None, scale: int) -> object:
+        def scrub(run: JobProgress | None, scale: int) -> object:
             return gr.skip() if run is None else studio.scrub(run, scale)
 
         def forget_entry(history: History, event: gr.EventData) -> tuple[History, str]:
             history = forget(history, event.place)
             return history, shelf_html(history)
 
-        def use(run: Run | None, scale: int) -> tuple[object, str]:
+        def use(run: JobProgress | None, scale: int) -> tuple[object, str]:
             return gr.Tabs(selected="tokenizer"), studio.frame_file(run, scale)
 
         looked_at = [self.run, self.scale]
@@ -695,7 +695,7 @@ class Page:
             canvas, picture = retouch.take_over(result)
             return canvas, painted(canvas, picture, mask if keep else "")
 
-        def send(run: Run | None, scale: int) -> tuple:
+        def send(run: JobProgress | None, scale: int) -> tuple:
             canvas, picture, words = retouch.open(studio.frame_file(run, scale))
             return gr.Tabs(selected="edit"), canvas, painted(canvas, picture), words
 

@@ -262,6 +262,7 @@ def outline_tokenizer(config: TokenizerTrainConfig) -> MultiScaleVQVAE:
         level_channels=config.level_channels,
         num_blocks=config.num_blocks,
         stem_patch=config.stem_patch,
+        head_channels=config.head_channels,
         level_attention=config.level_attention,
         num_refine=config.num_refine,
         code_kind=config.code_kind,

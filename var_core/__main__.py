@@ -12,19 +12,17 @@ from tqdm import tqdm
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import RULES, Margins, read_mask
 from var_core.images import read_image
-from var_core.jobs.output_files import recipes_of
-from var_core.jobs.png_recipe import write_png
-from var_core.jobs.requests import (
+from var_core.jobs.parsing import (
     MAX_COUNT,
-    AnyRequest,
-    Settings,
     count_up,
     edit,
     outpaint,
     read_settings,
     vary,
 )
-from var_core.jobs.runs import Run, run_request, sharpened
+from var_core.jobs.png_recipe import write_png
+from var_core.jobs.progress import JobProgress, Request, sharpen
+from var_core.jobs.requests import Settings
 from var_core.labels import LABELS_FILE, LabelSpace
 from var_core.official.catalogue import (
     EMBEDDED_FOLDER,
@@ -194,22 +192,22 @@ def _draw(
     arguments: argparse.Namespace,
     pipeline: VARPipeline,
     settings: Settings,
-    make_request: Callable[[Settings, int], AnyRequest],
+    make_request: Callable[[Settings, int], Request],
 ) -> int:
     """Draw so many at a time, and write the files."""
     count, scales_dir = arguments.count, getattr(arguments, "scales_dir", None)
     for start in range(0, count, MAX_COUNT):
         part = replace(settings, seed=settings.seed + start)
         request = make_request(part, min(MAX_COUNT, count - start))
-        runs = run_request(pipeline, request)
-        for run in tqdm(runs, unit="scale", desc="drawing"):  # noqa: B007
+        progress = JobProgress(request)
+        for progress in tqdm(request.start(pipeline), unit="scale", desc="drawing"):  # noqa: B007
             pass
         if scales_dir is not None:
-            while run.num_sketches:
-                run = sharpened(pipeline, run)
-            _write_scales(arguments, run, start)
-        recipes = recipes_of(pipeline.labels, arguments.model.name, run)
-        for index, image in enumerate(run.frames[-1]):
+            while progress.num_sketches:
+                progress = sharpen(pipeline, progress)
+            _write_scales(arguments, progress, start)
+        recipes = progress.recipes(pipeline.labels, arguments.model.name)
+        for index, image in enumerate(progress.frames[-1]):
             path = _numbered(arguments.out, start + index, count)
             write_png(path, image, recipes[index])
             print(path)
@@ -246,7 +244,7 @@ def _vary(arguments: argparse.Namespace) -> int:
     pipeline, settings = _settings(arguments)
     num_scales = pipeline.info.schedule.num_scales
 
-    def make_request(part: Settings, count: int) -> AnyRequest:
+    def make_request(part: Settings, count: int) -> Request:
         return vary(part, image, arguments.keep_scales, count, num_scales)
 
     return _draw(arguments, pipeline, settings, make_request)
@@ -260,8 +258,8 @@ def _numbered(path: Path, index: int, count: int) -> Path:
     return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
 
 
-def _write_scales(arguments: argparse.Namespace, run: Run, start: int) -> None:
-    for number, frames in enumerate(run.frames, start=1):
+def _write_scales(arguments: argparse.Namespace, progress: JobProgress, start: int) -> None:
+    for number, frames in enumerate(progress.frames, start=1):
         for index, image in enumerate(frames, start):
             name = _numbered(Path(arguments.out.name), index, arguments.count)
             write_png(arguments.scales_dir / f"{name.stem}-scale{number:02d}.png", image, None)

@@ -45,6 +45,17 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> ValueError:
     return ValueError(f"there is no {kind} {shown!r}{hint}")
 
 
+def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of some words.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r:.40}")
+    return value
+
+
 def check_widths(
     name: str, values: Sequence[object], multiple_of: int, high: int, max_length: int
 ) -> tuple[int, ...]:

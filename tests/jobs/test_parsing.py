@@ -13,7 +13,7 @@ from PIL import Image
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline
 from var_core.jobs.data_url import png_url
-from var_core.jobs.requests import MAX_COUNT
+from var_core.jobs.parsing import MAX_COUNT
 from var_core.sampling import MAX_SEED
 from var_core.serving.api import Api, Options
 from var_core.serving.engine import LocalEngine

@@ -29,7 +29,7 @@ from training.tokenizer.discriminator import (
     hinge_loss,
     init_discriminator,
 )
-from training.tokenizer.objective import drop_scales, spoil
+from training.tokenizer.objective import drop_scales, spoil, view_alike
 from training.tokenizer.perceptual import PerceptualDistance
 from training.transformer.correction import corrupt, nearest_codes
 from training.transformer.objective import TransformerTrainConfig
@@ -61,6 +61,13 @@ def test_the_adversary_tells_blurred_pictures_after_some_steps() -> None:
         losses.append(loss.item())
     assert losses[0] == pytest.approx(1.0, abs=0.1)
     assert sum(losses[-10:]) / 10 < 0.7
+
+
+@pytest.mark.parametrize(("view", "side"), [("whole", 16), ("half", 8), ("crop", 8)])
+def test_both_sides_are_seen_in_the_same_view(view: str, side: int) -> None:
+    real = pictures()
+    ours, theirs = view_alike(real.clone(), real, view, step_generator(0, 1))
+    assert ours.shape == (4, 3, side, side) and torch.equal(ours, theirs)
 
 
 def test_the_hinge_is_zero_where_the_adversary_is_sure_and_right() -> None:

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from var_core import SamplingOptions, VARPipeline
-from var_core.jobs.output_files import save_run
+from var_core.jobs.output_files import save_pictures
+from var_core.jobs.parsing import count_up
 from var_core.jobs.png_recipe import write_png
-from var_core.jobs.requests import Settings, count_up
-from var_core.jobs.runs import draw_run
+from var_core.jobs.requests import Settings
 from var_core.web.controls import ANY, PRESETS, Controls, parse_numbers
 
 
@@ -57,8 +57,8 @@ def test_a_png_gives_its_settings_back(
     controls: Controls, pipeline: VARPipeline, tmp_path: Path
 ) -> None:
     settings = Settings((0, 0, 0), 5, pipeline.options(1.5, 5, 0.0, 0.7, True))
-    *_, run = draw_run(pipeline, count_up(settings, 1))
-    (path,) = save_run(pipeline.labels, "tiny", run, tmp_path, with_recipe=True)
+    *_, run = count_up(settings, 1).start(pipeline)
+    (path,) = save_pictures(pipeline.labels, "tiny", run, tmp_path, with_recipe=True)
     found, kept = controls.from_recipe(path)
     assert kept == ()
     values = dict(zip(controls.names, found, strict=True))

@@ -63,4 +63,5 @@ class PreparedPictures:
 
 def to_tensor(images: object) -> torch.Tensor:
     """uint8 pictures (N, H, W, 3) to float (N, 3, H, W) in [-1, 1]."""
-    return torch.as_tensor(images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    # contiguous: in channels-last order GroupNorm's gradient takes twenty times as long on a CPU
+    return torch.as_tensor(images).permute(0, 3, 1, 2).contiguous().float().div(127.5).sub(1)

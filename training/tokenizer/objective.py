@@ -13,6 +13,8 @@ from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE, Quantization
 from var_core.tokenizer.vqvae import straight_through
 
+PERCEPTUAL_VIEWS = ("whole", "half", "crop")
+
 
 @dataclass(frozen=True)
 class TokenizerTrainConfig:
@@ -39,6 +41,9 @@ class TokenizerTrainConfig:
     level_channels: tuple[int, ...] = (160, 192)
     num_blocks: int = 1
     stem_patch: int = 4
+    head_channels: tuple[int, ...] = field(
+        default=(), metadata={"help": "widths of decoder levels that end in smaller patches"}
+    )
     level_attention: bool = False
     steps: int = 6000
     batch_size: int = field(default=32, metadata={"help": "pictures per step and process"})
@@ -50,6 +55,10 @@ class TokenizerTrainConfig:
     l1_weight: float = 1.0
     l2_weight: float = 1.0
     perceptual_weight: float = 0.3
+    perceptual_view: str = field(
+        default="whole",
+        metadata={"help": "what is compared: whole, half (of the size) or crop (a quarter of it)"},
+    )
     commitment: float = 0.25
     entropy_weight: float = field(
         default=0.1, metadata={"help": "of the loss that keeps the bits of bsq in use"}
@@ -83,6 +92,11 @@ class TokenizerTrainConfig:
     )
 
     def __post_init__(self) -> None:
+        if self.perceptual_view not in PERCEPTUAL_VIEWS:
+            raise ValueError(
+                f"perceptual_view must be one of {', '.join(PERCEPTUAL_VIEWS)}, "
+                f"got {self.perceptual_view!r}"
+            )
         if self.decoder_only and not self.initial:
             raise ValueError("decoder_only keeps a trained encoder, so it needs initial")
 
@@ -129,6 +143,9 @@ class TokenizerObjective(nn.Module):
             if with_quantizer:
                 quantization, code_losses, latent, is_whole = self.quantize(features, generator)
         rebuilt = tokenizer.decode_unclamped(spoil(latent, config.latent_noise, generator))
+        if rebuilt.requires_grad:
+            # the perceptual net hands its gradient back channels last, which GroupNorm is slow with
+            rebuilt.register_hook(Tensor.contiguous)
         losses = {
             "l1": F.l1_loss(rebuilt, images),
             "l2": F.mse_loss(rebuilt, images),
@@ -137,7 +154,10 @@ class TokenizerObjective(nn.Module):
         }
         if self.perceptual is not None and is_whole.any():
             # what coarse scales leave open shall be blurred, not made up
-            losses["perceptual"] = self.perceptual(rebuilt[is_whole], images[is_whole]).mean()
+            pair = view_alike(
+                rebuilt[is_whole], images[is_whole], config.perceptual_view, generator
+            )
+            losses["perceptual"] = self.perceptual(*pair).mean()
         reconstruction = (
             config.l1_weight * losses["l1"]
             + config.l2_weight * losses["l2"]
@@ -180,6 +200,30 @@ def drop_scales(size: int, schedule: ScaleSchedule, chance: float, generator: Ge
     draws = torch.rand(2, size, generator=generator)
     last = schedule.num_scales - 1
     return torch.where(draws[0] < chance, (draws[1] * last).long(), last)
+
+
+def view_alike(
+    rebuilt: Tensor, images: Tensor, view: str, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """What of two batches is compared perceptually, which takes time per pixel.
+
+    Args:
+        rebuilt: (B, 3, H, W).
+        images: (B, 3, H, W).
+        view: "whole"; "half", both at half the size; "crop", one random square of half the sides.
+        generator: source of randomness.
+
+    Returns:
+        Two batches (B, 3, h, w).
+    """
+    if view == "half":
+        return F.avg_pool2d(rebuilt, 2), F.avg_pool2d(images, 2)
+    if view == "crop":
+        side = images.shape[-1] // 2
+        row, column = torch.randint(side + 1, (2,), generator=generator).tolist()
+        place = (..., slice(row, row + side), slice(column, column + side))
+        return rebuilt[place], images[place]
+    return rebuilt, images
 
 
 def spoil(latent: Tensor, amount: float, generator: Generator) -> Tensor:

@@ -12,20 +12,15 @@ from torch import Tensor
 from var_core.editing import RULES, Margins, read_mask
 from var_core.images import read_image
 from var_core.jobs.data_url import png_url
-from var_core.jobs.output_files import recipes_of
-from var_core.jobs.png_recipe import read_recipe
-from var_core.jobs.requests import (
+from var_core.jobs.parsing import (
     DEFAULT_SEED,
     MAX_COUNT,
     SAMPLING_OPTIONS,
-    AnyRequest,
-    EditRequest,
-    Settings,
-    TokenizeRequest,
     branch,
     count_up,
     edit,
     outpaint,
+    progress_from_tokens,
     read_base64,
     read_settings,
     read_tokens,
@@ -33,7 +28,9 @@ from var_core.jobs.requests import (
     sweep,
     vary,
 )
-from var_core.jobs.runs import Run, run_from_tokens
+from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.progress import JobProgress, Request
+from var_core.jobs.requests import EditRequest, Settings
 from var_core.sampling import MAX_SEED
 from var_core.serving.engine import Engine
 
@@ -142,11 +139,12 @@ class Api:
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
         request = count_up(self._settings(labels, seed, options), count)
-        for run in self.engine.generate(request, self.client()):
+        for progress in self.engine.generate(request, self.client()):
+            frames = progress.frames[-1] if progress.frames else ()
             yield Step(
-                scale=len(run.frames),
+                scale=len(progress.frames),
                 total=self.engine.info.schedule.num_scales,
-                pictures=[png_url(frame) for frame in run.frames[-1]] if run.frames else [],
+                pictures=[png_url(frame) for frame in frames],
             )
 
     def styles(
@@ -200,9 +198,9 @@ class Api:
             options: guidance_scale, temperature, top_k, top_p, smooth, precision.
         """
         settings = self._settings(labels, seed, options)
-        run = run_from_tokens(self.engine.info, self._tokens(token_maps))
-        maps = run.token_maps
-        yield from self._draw(branch(settings, run.request, maps, scale, len(maps)))
+        earlier = progress_from_tokens(self.engine.info, self._tokens(token_maps))
+        num_scales = self.engine.info.schedule.num_scales
+        yield from self._draw(branch(settings, earlier, scale, num_scales))
 
     def edit(
         self,
@@ -293,8 +291,7 @@ class Api:
         Args:
             picture: PNG, JPEG or WebP as base64, with or without a data URL's head.
         """
-        request = TokenizeRequest.read(read_base64(picture))
-        result = self.engine.tokenize(request, self.client())
+        result = self.engine.tokenize(self._image(picture), self.client())
         return Tokens(
             pictures=[png_url(frame) for frame in result.frames],
             token_maps=[tokens.tolist() for tokens in result.token_maps],
@@ -329,21 +326,24 @@ class Api:
 
     def _edit(self, request: EditRequest) -> Iterator[Edited]:
         for drawing in self._draw(request):
-            yield Edited(**{name: drawing[name] for name in Edited.__annotations__})
+            yield Edited(
+                pictures=drawing["pictures"], labels=drawing["labels"], seeds=drawing["seeds"]
+            )
 
-    def _draw(self, request: AnyRequest) -> Iterator[Drawing]:
+    def _draw(self, request: Request) -> Iterator[Drawing]:
         """A stream, so that the work stops when its client goes; only the end holds pictures."""
         seeds = list(request.seeds)
-        run = Run(request)
-        for run in self.engine.generate(request, self.client()):  # noqa: B007
+        progress = JobProgress(request)
+        for progress in self.engine.generate(request, self.client()):  # noqa: B007
             yield Drawing(pictures=[], labels=[], seeds=seeds, token_maps=[])
         space = self.engine.info.labels
-        pairs = zip(run.frames[-1], recipes_of(space, self.model_name, run), strict=True)
+        recipes = progress.recipes(space, self.model_name)
+        pairs = zip(progress.frames[-1], recipes, strict=True)
         yield Drawing(
             pictures=[png_url(image, recipe) for image, recipe in pairs],
-            labels=[space.names(label) for label in run.labels],
+            labels=[space.names(label) for label in progress.labels],
             seeds=seeds,
-            token_maps=[tokens.tolist() for tokens in run.token_maps],
+            token_maps=[tokens.tolist() for tokens in progress.token_maps],
         )
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from torch import Tensor
 
 from var_core.devices import PRECISIONS
-from var_core.jobs.png_recipe import read_recipe
-from var_core.jobs.requests import (
+from var_core.jobs.parsing import (
     DEFAULT_SEED,
     MAX_COUNT,
     SAMPLING_OPTIONS,
-    Settings,
     read_settings,
     read_tokens,
 )
+from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.requests import Settings
 from var_core.labels import Attribute
 from var_core.model_info import ModelInfo
 from var_core.ranges import check_bool, check_float, check_int
