@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar, cast, get_type_hints
 
-EXIT_BAD_INPUT = 2
+from var_core.exit_codes import EXIT_BAD_INPUT
 
 Value = TypeVar("Value")
 AnySettings = TypeVar("AnySettings", bound="Settings")
