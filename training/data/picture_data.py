@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class PictureData:
     images: np.ndarray
     labels: np.ndarray
     splits: Mapping[str, np.ndarray]
-    label_names: Mapping
+    label_names: Mapping[str, Any]
 
     @property
     def attributes(self) -> list[str]:
@@ -67,16 +68,16 @@ def load_picture_data(folder: str | Path) -> PictureData:
     return PictureData(images, labels, splits, label_names)
 
 
-def evenly(rows: Sequence[int], limit: int) -> Sequence[int]:
-    """At most `limit` rows, evenly spread; which ones depends on nothing else."""
+def evenly(rows: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` of the rows (N,), evenly spread; the same in every call."""
     return rows[:: -(-len(rows) // limit)] if len(rows) > limit else rows
 
 
-def _read_json(path: Path) -> list | dict:
+def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _label_indices(rows: Sequence[Mapping], label_names: Mapping) -> np.ndarray:
+def _label_indices(rows: Sequence[Mapping[str, Any]], label_names: Mapping[str, Any]) -> np.ndarray:
     columns = []
     for attribute in label_names["attributes"]:
         index = {value: number for number, value in enumerate(attribute["values"])}

@@ -6,10 +6,10 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -22,10 +22,19 @@ from var_core.labels import LabelSpace
 logger = logging.getLogger(__name__)
 
 Source = TypeVar("Source")
+SourceCo = TypeVar("SourceCo", covariant=True)
 
 MAX_BAD_SHARE = 0.01
 MIN_SIDE, MAX_SIDE = 16, 1024
 SIZE_HELP = "side of the pictures in pixels, the same as the model's"
+
+
+class SizedIterable(Protocol[SourceCo]):
+    """Anything with a length that can be iterated over."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[SourceCo]: ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ def check_share(validation: float) -> None:
 
 
 def read_squares(
-    sources: Collection[Source],
+    sources: SizedIterable[Source],
     names: Iterable[str],
     read: Callable[[Source], Image.Image],
     size: int,

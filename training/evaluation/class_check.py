@@ -94,7 +94,7 @@ def draw_classes(pipeline: VARPipeline, per_class: int) -> tuple[Tensor, Tensor]
             generators = generators_from_seeds(seeds)
             labels = [(label, *rest)] * len(seeds)
             drawn = pipeline(labels, generator=generators, output_type="pt").images
-            pictures.append(drawn * 2 - 1)
+            pictures.append(torch.as_tensor(drawn) * 2 - 1)
             wanted += [label] * len(seeds)
     return torch.cat(pictures), torch.tensor(wanted)
 

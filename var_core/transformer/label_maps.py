@@ -34,6 +34,9 @@ class LabelMaps(nn.Module):
         num_pairs: (last but one, last) attribute values that have a code; 0: no pairs.
     """
 
+    row_of: Tensor
+    pairs: Tensor
+
     def __init__(
         self,
         schedule: ScaleSchedule,
