@@ -145,8 +145,10 @@ class CompareDirections(torch.autograd.Function):
         return difference.mul_(weighted).sum(dim=(1, 2, 3)) / num_pixels
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    @once_differentiable  # it hides the names of the arguments
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
         """Spread one number a picture, (B,), over the maps that need a gradient."""
         ours, scales, theirs, reference_scales, weighted = ctx.saved_tensors
         num_pixels = ours.shape[-2] * ours.shape[-1]
