@@ -5,7 +5,11 @@ from pathlib import Path
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-EXTRAS = {"training": "training/requirements.txt", "test": "tests/requirements.txt"}
+EXTRAS = {
+    "training": "training/requirements.txt",
+    "test": "tests/requirements.txt",
+    "text": "var_core/text/requirements.txt",
+}
 
 
 def pins(path: Path) -> list[str]:

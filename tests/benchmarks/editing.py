@@ -21,10 +21,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from training.data.picture_data import load_picture_data
-from training.evaluate import features_of
 from training.evaluation.features import load_features
-from training.evaluation.frechet import feature_statistics, frechet_distance
-from training.evaluation.judge import Judge, classify, load_classifier
+from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
+from training.evaluation.judge_network import Judge, classify, load_judge
 from training.tokenizer.perceptual import load_perceptual
 from var_core import VARPipeline, generators_from_seeds
 from var_core.condition import Condition
@@ -81,7 +80,7 @@ def edit(
         picture,
         mask,
         [Window(0, 0, len(mask))],
-        pipeline.options(),
+        pipeline.info.options,
         EditOptions(rule),
         generators_from_seeds([seed], pipeline.device),
     )
@@ -222,7 +221,7 @@ def main() -> None:
         distance = frechet_distance(feature_statistics(features_of(net, drawings)), real)
         print(f"{rule:12} all  Frechet distance to validation pictures {distance:.2f}")
     if arguments.judge is not None:
-        judge = load_classifier(arguments.judge)
+        judge = load_judge(arguments.judge)
         real_right = classify(judge, pictures) == labels[:, 0]
         print(f"real pictures      right {interval(real_right.astype(float))}")
         for rule in RULES:

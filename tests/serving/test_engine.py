@@ -14,8 +14,9 @@ from PIL import Image
 from tests.clients import API, Client, served
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.data_url import png_url
-from var_core.jobs.requests import DrawRequest, count_up, read_settings
-from var_core.jobs.runs import Run
+from var_core.jobs.parsing import count_up, read_settings
+from var_core.jobs.progress import JobProgress
+from var_core.jobs.requests import DrawRequest
 from var_core.serving.engine import LocalEngine
 from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
 
@@ -32,7 +33,7 @@ class WatchedEngine(LocalEngine):
         self.seconds = seconds
         super().__init__(pipeline.info, lambda dtype: pipeline, Turns(limits))
 
-    def _draw_here(self, request: DrawRequest) -> Iterator[Run]:
+    def _draw_here(self, request: DrawRequest) -> Iterator[JobProgress]:
         for run in super()._draw_here(request):
             self.steps.append((request.seeds[0], len(run.frames)))
             self.most_waiting = max(self.most_waiting, self.turns.counts()[1])

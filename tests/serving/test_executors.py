@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients import Client, served
 from var_core import VARPipeline
-from var_core.jobs.requests import TokenizeRequest, count_up, read_settings
+from var_core.jobs.parsing import count_up, read_settings
 from var_core.serving.engine import LocalEngine
 from var_core.serving.executors import OneThread
 from var_core.serving.fair_queue import Limits, Turns
@@ -34,7 +34,7 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
             thread.join()
     assert len(set(pictures.values())) == 3 and len(used) == 1
     *_, run = engine.generate(count_up(read_settings(pipeline.info, {}, 1, None), 1))
-    engine.tokenize(TokenizeRequest(run.frames[-1][0]))
+    engine.tokenize(run.frames[-1][0])
     assert len(used) == 1 and threading.get_ident() not in used
 
 

@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import create_mask
 
 from tests.conftest import SIDES, make_transformer
-from training.transformer.objective import TransformerObjective, TransformerTrainConfig
+from training.transformer.objective import TransformerObjective
+from training.transformer.settings import TransformerSettings
 from var_core.condition import Condition
 from var_core.scales import ScaleSchedule
 from var_core.transformer import block_causal
@@ -154,7 +155,7 @@ def test_flex_attention_draws_the_tiles_into_the_same_output(
 def step(backend: str, compiler: str = "") -> dict[str, Tensor]:
     """Loss and all gradients of a training step of the tiny transformer, as the trainer does it."""
     transformer = make_transformer().requires_grad_(True).train()
-    config = TransformerTrainConfig("", "", "", attention=backend)
+    config = TransformerSettings(data="", tokenizer="", out="", attention=backend)
     objective = TransformerObjective(transformer, config)
     if compiler:
         objective.compile(backend=compiler, fullgraph=True)

@@ -8,6 +8,7 @@ import torch
 from training.data.augment import random_flip, random_zoom_shift
 from training.data.picture_data import PictureData, evenly, load_picture_data
 from training.data.picture_source import PictureBatch
+from var_core.images import uint8_to_tensor
 
 
 class PreparedPictures:
@@ -57,10 +58,6 @@ class PreparedPictures:
 
     def rows(self, rows: torch.Tensor) -> PictureBatch:
         """The pictures at some rows (N,) int64, as they are."""
-        images = to_tensor(self.data.images[rows.numpy()])
-        return PictureBatch(images, self.labels[rows])
-
-
-def to_tensor(images: object) -> torch.Tensor:
-    """uint8 pictures (N, H, W, 3) to float (N, 3, H, W) in [-1, 1]."""
-    return torch.as_tensor(images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        images = uint8_to_tensor(self.data.images[rows.numpy()])
+        # contiguous: in channels-last order the gradient of GroupNorm is 20 times slower on a CPU
+        return PictureBatch(images.contiguous(), self.labels[rows])

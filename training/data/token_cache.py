@@ -16,6 +16,7 @@ from training.data.picture_data import evenly
 from training.data.prepared_pictures import PreparedPictures
 from training.data.token_source import TokenBatch
 from training.loop.checkpoint import SaveError, step_generator
+from var_core.images import uint8_to_tensor
 from var_core.tokenizer import MultiScaleVQVAE
 
 logger = logging.getLogger(__name__)
@@ -131,8 +132,7 @@ def encode_shard(
     """
     tokens, latents = [], []
     for start in range(0, len(images), BATCH_PICTURES):
-        batch = torch.tensor(images[start : start + BATCH_PICTURES])
-        batch = batch.permute(0, 3, 1, 2).float() / 127.5 - 1
+        batch = uint8_to_tensor(images[start : start + BATCH_PICTURES])
         if view > 0:
             generator = step_generator(VIEWS_SEED, first + start, view)
             batch = random_zoom_shift(batch, generator)

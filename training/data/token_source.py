@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from training.data.picture_source import PictureSource
+from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
 
 ENCODED_AT_ONCE = 64  # fixed pictures
@@ -84,3 +85,11 @@ def encode_pictures(tokenizer: MultiScaleVQVAE, images: Tensor) -> tuple[Tensor,
     features = tokenizer.encode_features(images)
     token_maps = tokenizer.quantizer.encode(features).token_maps
     return torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1), features.float()
+
+
+def token_maps(schedule: ScaleSchedule, tokens: Tensor) -> list[Tensor]:
+    """Flat tokens (B, L) as K maps (B, S, S)."""
+    return [
+        tokens[:, schedule.token_range(index)].unflatten(1, (side, side))
+        for index, side in enumerate(schedule.sides)
+    ]

@@ -8,15 +8,15 @@ from pathlib import Path
 from torch import Tensor
 
 from var_core.devices import PRECISIONS
-from var_core.jobs.png_recipe import read_recipe
-from var_core.jobs.requests import (
+from var_core.jobs.parsing import (
     DEFAULT_SEED,
     MAX_COUNT,
     SAMPLING_OPTIONS,
-    Settings,
     read_settings,
     read_tokens,
 )
+from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.requests import Settings
 from var_core.labels import Attribute
 from var_core.model_info import ModelInfo
 from var_core.ranges import check_bool, check_float, check_int
@@ -26,11 +26,7 @@ ANY = ""  # the value that leaves an attribute open
 OPTIONS = (  # after the attributes, in this order, under their names in recipes and links
     "seed",
     "count",
-    "guidance_scale",
-    "temperature",
-    "top_k",
-    "top_p",
-    "smooth",
+    *SAMPLING_OPTIONS,
     "precision",
     "pause",
     "with_recipe",
@@ -116,7 +112,6 @@ class Controls:
         if len(values) != len(self.names):
             raise ValueError(f"there are {len(self.names)} controls, not {len(values)}")
         given = dict(zip(self.names, values, strict=True))
-        check_int("top_k", given["top_k"], 0, self.info.vocab_size)
         if given["seed"] is None:
             raise ValueError(f"type a seed from 0 to {MAX_SEED}, or press its dice")
         settings = read_settings(

@@ -20,13 +20,14 @@ from training.data.prepared_pictures import PreparedPictures
 from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
 from training.data.token_source import EncodedPictures
 from training.loop.checkpoint import step_generator
-from training.loop.command import StopFlag, train
-from training.loop.config import parse_config
+from training.loop.command_line import parse_settings
 from training.loop.run import Run
-from training.tokenizer.objective import TokenizerTrainConfig
-from training.train_tokenizer import TokenizerRun
-from training.train_transformer import TransformerRun
-from training.transformer.objective import TransformerTrainConfig
+from training.loop.stop_signals import StopFlag
+from training.loop.train_loop import train
+from training.tokenizer.run import TokenizerRun
+from training.tokenizer.settings import TokenizerSettings
+from training.transformer.run import TransformerRun
+from training.transformer.settings import TransformerSettings
 
 CPU = torch.device("cpu")
 STEPS = 6
@@ -52,25 +53,25 @@ class Noise:
 
 def tokenizer_run(folder: Path) -> Run:
     arguments = tokenizer_arguments(Path("nowhere"), folder, STEPS)
-    return TokenizerRun(parse_config(TokenizerTrainConfig, arguments, ""), Noise())
+    return TokenizerRun(parse_settings(TokenizerSettings, arguments, ""), Noise())
 
 
 def transformer_run(tokenizer: Path, folder: Path) -> Run:
     arguments = transformer_arguments(Path("nowhere"), tokenizer, folder, STEPS)
     arguments += ["--self-correction", "0.2"]
-    return TransformerRun(parse_config(TransformerTrainConfig, arguments, ""), Noise())
+    return TransformerRun(parse_settings(TransformerSettings, arguments, ""), Noise())
 
 
 def go_on(run: Run, stop_at: int | None = None) -> None:
     """Resume a run and train it, to its end or through one more step."""
     run.resume()
-    stop, original = StopFlag(), run.train_step
+    stop, original = StopFlag(), run.next_batch
 
-    def train_step() -> dict:
+    def next_batch(generator: torch.Generator) -> object:
         stop.is_set = run.step == stop_at
-        return original()
+        return original(generator)
 
-    run.train_step = train_step
+    run.next_batch = next_batch
     train(run, stop)
 
 
