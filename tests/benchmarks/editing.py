@@ -80,7 +80,7 @@ def edit(
         picture,
         mask,
         [Window(0, 0, len(mask))],
-        pipeline.options(),
+        pipeline.info.options,
         EditOptions(rule),
         generators_from_seeds([seed], pipeline.device),
     )

@@ -142,14 +142,14 @@ def save_set(
         ValueError: if the labels cannot be used; nothing has been written then.
         OSError: if there is no space.
     """
+    keys = [ROW_KEYS.get(column.name, column.name) for column in columns]
+    if not keys or len(set(keys)) < len(keys):
+        raise ValueError(f"the attributes must be different ones, got {[c.name for c in columns]}")
     label_names = {
         "attributes": [{"name": column.name, "values": list(column.values)} for column in columns],
         "implies": {},
     }
     LabelSpace.from_json(label_names)  # what no model could load must not become a set
-    keys = [ROW_KEYS.get(column.name, column.name) for column in columns]
-    if not keys or len(set(keys)) < len(keys):
-        raise ValueError(f"the attributes must be different ones, got {[c.name for c in columns]}")
     labels = zip(*(column.labels for column in columns), strict=True)
     rows = [dict(zip(keys, row, strict=True)) for row in labels]
     kept = set(validation)

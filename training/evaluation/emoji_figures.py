@@ -105,7 +105,7 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
         generators = generators_from_seeds(seeds[start : start + BATCH])
         filled = pipeline.fill_open_labels(rows[start : start + BATCH], generators)
         condition = Condition.of_labels(filled)
-        steps = pipeline.sample(condition, pipeline.options(), generators, lambda _: None, BATCH)
+        steps = pipeline.sample(condition, pipeline.info.options, generators, lambda _: None, BATCH)
         pictures.append(tensor_to_uint8(pipeline.decode_latent(list(steps)[-1].latent)))
     return np.concatenate(pictures)
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from training.evaluation.sheets import save_sheet
 from training.loop.command_line import Settings, about, run_command
+from var_core.editing import Margins
 from var_core.labels import Label
 from var_core.outputs import VARPipelineOutput
 from var_core.pipeline import VARPipeline
@@ -85,7 +86,7 @@ def edit_rows(pipeline: VARPipeline, labels: list[Label]) -> list[list[Image.Ima
                 first_image(pipeline.edit(picture, mask, **seeded(None))),
                 first_image(pipeline.edit(picture, mask, **seeded(label))),
                 first_image(pipeline.edit(picture, mask, **seeded(other))),
-                first_image(pipeline.outpaint(picture, right=size // 2, **seeded(label))),
+                first_image(pipeline.outpaint(picture, Margins(right=size // 2), **seeded(label))),
                 first_image(pipeline.vary(picture, 3, **seeded(other))),
             ]
         )
