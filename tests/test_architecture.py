@@ -27,6 +27,7 @@ ORDER = [
         "var_core.scales",
         "var_core.images",
         "var_core.devices",
+        "var_core.option_fields",
         "var_core.locations",
         "var_core.packing",
     ),
