@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.prepared_set import LabelColumn, save_set
+from training.data.write_prepared_set import LabelColumn, save_set
 from training.loop.command_line import Settings, about, run_command, setting
 from var_core.files import sha256_of
 
