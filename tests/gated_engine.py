@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from var_core import VARPipeline
-from var_core.jobs.requests import AnyRequest
-from var_core.jobs.runs import Run
+from var_core.jobs.progress import JobProgress, Request
 from var_core.serving.engine import LocalEngine
 from var_core.serving.fair_queue import Limits, Turns
 
@@ -80,17 +79,17 @@ class GatedEngine(LocalEngine):
         self.gate = Gate()
         self.steps: list[tuple[int, int]] = []
         self.most_waiting = 0
-        super().__init__(pipeline, lambda dtype: pipeline, Turns(limits or Limits()))
+        super().__init__(pipeline.info, lambda dtype: pipeline, Turns(limits or Limits()))
 
-    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
+    def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """As `LocalEngine.generate`; every scale waits at the gate."""
-        with contextlib.closing(super().generate(request, client)) as runs:
-            for run in runs:
-                if not run.ahead:
-                    self.steps.append((request.seeds[0], run.number))
+        with contextlib.closing(super().generate(request, client)) as steps:
+            for progress in steps:
+                if not progress.ahead:
+                    self.steps.append((request.seeds[0], progress.number))
                     self.most_waiting = max(self.most_waiting, self.turns.counts()[1])
                     self.gate.wait()
-                yield run
+                yield progress
 
     def num_jobs(self, outcome: str) -> int:
         """How many drawings ended in a way."""

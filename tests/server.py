@@ -27,7 +27,11 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_app(
-    log: Path, *options: str, python: str | Path = sys.executable, folder: Path = ROOT
+    log: Path,
+    *options: str,
+    python: str | Path = sys.executable,
+    folder: Path = ROOT,
+    program: str | Path = "app.py",
 ) -> Iterator[str]:
     """Start the app on the shipped weights, give its address, and stop it at the end.
 
@@ -35,22 +39,27 @@ def running_app(
         log: file for what it prints.
         options: further words of its command line.
         python: runs it.
-        folder: where it lies.
+        folder: it runs in.
+        program: app.py, or an installed script that does the same.
 
     Raises:
         RuntimeError: if it ends, or does not answer within ten minutes.
     """
-    with app_process(log, *options, python=python, folder=folder) as (address, _):
+    with app_process(log, *options, python=python, folder=folder, program=program) as (address, _):
         yield address
 
 
 @contextlib.contextmanager
 def app_process(
-    log: Path, *options: str, python: str | Path = sys.executable, folder: Path = ROOT
+    log: Path,
+    *options: str,
+    python: str | Path = sys.executable,
+    folder: Path = ROOT,
+    program: str | Path = "app.py",
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """As `running_app`, with the process, for those who want to harm it."""
     port = free_port()
-    command = [str(python), "app.py", "--port", str(port), *PATIENT, *options]
+    command = [str(python), str(program), "--port", str(port), *PATIENT, *options]
     with log.open("w") as file:
         server = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file)
     address = f"http://127.0.0.1:{port}"

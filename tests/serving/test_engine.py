@@ -16,7 +16,8 @@ from tests.clients import API, Client, num_alive, served, serving
 from tests.gated_engine import GatedEngine, until
 from var_core import Preview, VARPipeline, generators_from_seeds
 from var_core.jobs.data_url import png_url
-from var_core.jobs.requests import DrawRequest, count_up, read_settings
+from var_core.jobs.parsing import count_up, read_settings
+from var_core.jobs.requests import DrawRequest
 from var_core.serving.engine import LocalEngine
 from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
 
@@ -205,11 +206,11 @@ def test_clients_are_told_apart_behind_a_trusted_proxy(
 
 @pytest.fixture
 def request_(pipeline: VARPipeline) -> DrawRequest:
-    return count_up(read_settings(pipeline, {"emoji": "cat"}, 1, None), 1)
+    return count_up(read_settings(pipeline.info, {"emoji": "cat"}, 1, None), 1)
 
 
 def test_a_closed_iterator_frees_its_place(pipeline: VARPipeline, request_: DrawRequest) -> None:
-    engine = LocalEngine(pipeline, lambda dtype: pipeline)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
     running, waiting = engine.generate(request_), engine.generate(request_)
     assert len(next(running).frames) == 1
     assert next(waiting).ahead == 1 and next(waiting).frames == ()
@@ -221,7 +222,7 @@ def test_a_closed_iterator_frees_its_place(pipeline: VARPipeline, request_: Draw
 def test_a_slow_job_is_ended_between_scales(pipeline: VARPipeline, request_: DrawRequest) -> None:
     now, scales = 0.0, []
     turns = Turns(Limits(seconds=0.15), lambda: now)
-    engine = LocalEngine(pipeline, lambda dtype: pipeline, turns)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, turns)
     with pytest.raises(LateError, match=r"may take 0\.15 seconds"):
         for run in engine.generate(request_):
             scales.append(run.number)
@@ -234,7 +235,7 @@ def test_an_abandoned_job_does_not_block_the_engine(
 ) -> None:
     now = 0.0
     turns = Turns(Limits(seconds=0.2), lambda: now)
-    engine = LocalEngine(pipeline, lambda dtype: pipeline, turns)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, turns)
     abandoned = engine.generate(request_)
     next(abandoned)
     now = 0.3
@@ -254,7 +255,7 @@ def test_every_end_of_a_job_is_counted_once(
     with pytest.raises(BusyError):
         next(engine.generate(request_))
     stopped.close()
-    faulty = count_up(read_settings(pipeline, {}, FAULTY, None), 1)
+    faulty = count_up(read_settings(pipeline.info, {}, FAULTY, None), 1)
     with pytest.raises(RuntimeError):
         list(engine.generate(faulty))
     assert [engine.num_jobs(how) for how in ("ok", "busy", "cancelled", "error")] == [1, 1, 1, 1]

@@ -15,8 +15,9 @@ from tests.web.test_draw_handlers import ask
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
 from var_core.__main__ import main
 from var_core.images import tensor_to_images
-from var_core.jobs.requests import DrawRequest, count_up, read_settings
-from var_core.jobs.runs import Run
+from var_core.jobs.parsing import count_up, read_settings
+from var_core.jobs.progress import JobProgress
+from var_core.jobs.requests import DrawRequest
 from var_core.serving import engine as engine_module
 from var_core.serving.api import Api
 from var_core.serving.engine import LocalEngine, sharpen_while_idle
@@ -50,12 +51,12 @@ def sketching() -> VARPipeline:
 def patient(pipeline: VARPipeline, **limits: float) -> LocalEngine:
     """An engine that makes true decodes of every sketch, however slow the machine is."""
     limits = {"sharpen_seconds": math.inf, **limits}
-    return LocalEngine(pipeline, lambda dtype: pipeline, Turns(Limits(**limits)))
+    return LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(**limits)))
 
 
 @pytest.fixture
 def request_(sketching: VARPipeline) -> DrawRequest:
-    return count_up(read_settings(sketching, {"emoji": "cat"}, 1, None), 2)
+    return count_up(read_settings(sketching.info, {"emoji": "cat"}, 1, None), 2)
 
 
 def test_a_sketch_learns_what_the_decoder_draws() -> None:
@@ -114,7 +115,7 @@ def test_sketches_of_the_embedded_model_resemble_its_decodes(embedded: VARPipeli
         assert error < 0.08  # 22 dB
 
 
-def true_frames(pipeline: VARPipeline, run: Run) -> list[list[Image.Image]]:
+def true_frames(pipeline: VARPipeline, run: JobProgress) -> list[list[Image.Image]]:
     latents = pipeline.tokenizer.quantizer.sum_scales(run.token_maps)
     return [tensor_to_images(pipeline.decode_latent(latent)) for latent in latents]
 
@@ -131,7 +132,7 @@ def test_frames_become_true_decodes_one_by_one_the_newest_first(
     assert [run.number for run in runs] == [1, 2, 3, 4] and drawn.is_drawn
     expected = true_frames(sketching, drawn)
 
-    def are_true(run: Run) -> list[bool]:
+    def are_true(run: JobProgress) -> list[bool]:
         return [all(map(same, *pair)) for pair in zip(run.frames, expected, strict=True)]
 
     assert are_true(engine.sharpen(drawn, scale=2)) == [False, True, False, True]

@@ -1,6 +1,5 @@
 """Fetches npm packages that are pinned by the hash of their content."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -9,11 +8,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from var_core.files import sha256_of
+
 FETCH_TIMEOUT_SECONDS = 900
 
 
-class PrepareError(RuntimeError):
-    """A picture set or net could not be had; the message is one sentence meant for people."""
+class PackageError(ValueError):
+    """A package cannot be fetched or is not the expected one; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,6 @@ class Package:
         return f"{self.name.lstrip('@').replace('/', '-')}-{self.version}.tgz"
 
 
-def file_sha256(path: Path) -> str:
-    """Return the hex sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def fetch_package(package: Package, folder: Path) -> Path:
     """Make sure the verified archive of `package` lies in `folder`.
 
@@ -47,16 +42,16 @@ def fetch_package(package: Package, folder: Path) -> Path:
         Path of the archive.
 
     Raises:
-        PrepareError: if npm is missing or fails, or the archive is not the pinned one.
+        PackageError: if npm is missing or fails, or the archive is not the pinned one.
     """
     target = folder / package.file_name
-    if target.exists() and file_sha256(target) == package.sha256:
+    if target.exists() and sha256_of(target) == package.sha256:
         return target
     with tempfile.TemporaryDirectory(dir=folder, prefix="fetch-") as scratch:
         archive = _npm_pack(package, Path(scratch))
-        found = file_sha256(archive)
+        found = sha256_of(archive)
         if found != package.sha256:
-            raise PrepareError(
+            raise PackageError(
                 f"{package.name}@{package.version} has sha256 {found}, expected {package.sha256}; "
                 "it was not used."
             )
@@ -67,7 +62,7 @@ def fetch_package(package: Package, folder: Path) -> Path:
 def _npm_pack(package: Package, folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise PrepareError(
+        raise PackageError(
             f"npm was not found: install Node.js (it brings npm) to fetch {package.name}."
         )
     spec = f"{package.name}@{package.version}"
@@ -77,16 +72,16 @@ def _npm_pack(package: Package, folder: Path) -> Path:
             command, cwd=folder, capture_output=True, text=True, timeout=FETCH_TIMEOUT_SECONDS
         )
     except OSError as error:
-        raise PrepareError(f"npm could not be started: {error}.") from error
+        raise PackageError(f"npm could not be started: {error}.") from error
     except subprocess.TimeoutExpired as error:
-        raise PrepareError(
+        raise PackageError(
             f"npm pack {spec} gave up after {FETCH_TIMEOUT_SECONDS} s: check the network."
         ) from error
     archives = sorted(folder.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         reason = lines[0] if lines else f"exit code {done.returncode}"
-        raise PrepareError(f"npm pack {spec} failed, is the network up? ({reason})")
+        raise PackageError(f"npm pack {spec} failed, is the network up? ({reason})")
     return archives[0]
 
 
@@ -104,6 +99,7 @@ def read_members(archive: Path, prefixes: tuple[str, ...]) -> dict[str, bytes]:
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
             name = member.name.removeprefix("package/")
-            if member.isfile() and name.startswith(prefixes):
-                members[name] = tar.extractfile(member).read()
+            file = tar.extractfile(member) if member.isfile() else None
+            if file is not None and name.startswith(prefixes):
+                members[name] = file.read()
     return members

@@ -12,10 +12,11 @@ import torch
 from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from training.loop.sharding import spread_like
+from var_core.files import sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def save_run(
             path = temporary / f"{name}.safetensors"
             values = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
             save_file(values, path)
-            files[path.name] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+            files[path.name] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
             _flush(path)
         path = temporary / META_FILE
         path.write_text(json.dumps({"step": step, "files": files, **meta}))
@@ -137,7 +138,7 @@ def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | Non
     """Parts and meta values of the newest checkpoint that is whole to the last bit, or None."""
     for checkpoint in reversed(complete_checkpoints(folder)):
         files = json.loads((checkpoint / META_FILE).read_text())["files"]
-        if all(_sha256(checkpoint / name) == file["sha256"] for name, file in files.items()):
+        if all(sha256_of(checkpoint / name) == file["sha256"] for name, file in files.items()):
             return load_run(checkpoint)
         logger.warning("%s is damaged: going on from an older checkpoint", checkpoint)
     return None
@@ -150,48 +151,12 @@ def load_run(checkpoint: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
     return parts, meta
 
 
-class ExponentialAverage:
-    """A running average of weights, kept in float32.
-
-    Args:
-        model: its parameters and floating-point buffers are averaged.
-        decay: weight of the past; early on the effective decay is (1 + step) / (10 + step).
-    """
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.tensors = {
-            name: value.detach().clone().float() for name, value in model.state_dict().items()
-        }
-
-    @torch.no_grad()
-    def update(self, current: Mapping[str, Tensor], step: int) -> None:
-        """Move the average towards the current weights, given under the model's names."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(
-            [self.tensors[name] for name in current],
-            [value.float() for value in current.values()],
-            1 - decay,
-        )
-
-    @torch.no_grad()
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put values back under their names; others stay."""
-        for name, value in tensors.items():
-            self.tensors[name].copy_(spread_like(value, self.tensors[name]))
-
-
 def _is_complete(path: Path) -> bool:
     try:
         files = json.loads((path / META_FILE).read_text())["files"]
         return all((path / name).stat().st_size == file["size"] for name, file in files.items())
     except (OSError, ValueError, KeyError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

