@@ -33,12 +33,13 @@ from var_core.official.catalogue import EMBEDDED_FOLDER, MODELS, ModelCard, mode
 from var_core.ranges import check_float, check_int
 from var_core.sampling import random_seed
 from var_core.serving.api import Api
-from var_core.serving.engine import LocalEngine, Memory
-from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
-from var_core.serving.http_guard import Guard
-from var_core.serving.metrics import Journal, log_to_stderr
-from var_core.serving.temp_files import MAX_AGE_SECONDS, Cache
-from var_core.serving.zero_gpu import IS_LENT
+from var_core.serving.executors import Executor, pick_executor
+from var_core.serving.fair_queue import BusyError, FairQueue, LateError, QueueLimits
+from var_core.serving.http_guard import HttpGuard
+from var_core.serving.local_engine import LocalEngine
+from var_core.serving.metrics import JobMetrics, log_to_stderr
+from var_core.serving.model_cache import ModelCache
+from var_core.serving.temp_files import MAX_AGE_SECONDS, TempFolder
 from var_core.web.controls import ANY, BALANCED, MAX_PAUSE, PRESETS
 from var_core.web.draw_handlers import Moment, Studio
 from var_core.web.edit_handlers import Canvas, EditMoment, Retouch
@@ -74,7 +75,7 @@ class GuardedBlocks(gr.Blocks):
         options: of `gr.Blocks`.
     """
 
-    def __init__(self, journal: Journal, num_proxies: int = 0, **options: object) -> None:
+    def __init__(self, journal: JobMetrics, num_proxies: int = 0, **options: object) -> None:
         super().__init__(**options)
         self.journal = journal
         self.num_proxies = num_proxies
@@ -193,7 +194,7 @@ class Site:
     def __init__(
         self,
         studios: Sequence[Studio],
-        journal: Journal,
+        journal: JobMetrics,
         num_proxies: int = 0,
         missing: Sequence[ModelCard] = (),
     ) -> None:
@@ -800,7 +801,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on; 127.0.0.1 by default")
     parser.add_argument("--port", type=int, help="7860 by default, or the next free one")
     parser.add_argument("--precision", choices=PRECISIONS, default=setting("PRECISION", "auto"))
-    limits, proxies = Limits(), int("SPACE_ID" in os.environ)
+    limits, proxies = QueueLimits(), int("SPACE_ID" in os.environ)
     number = {"type": int, "metavar": "N"}
     parser.add_argument(
         "--queue",
@@ -872,7 +873,7 @@ def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
     """
     journal = site.demo.journal
     guard = Middleware(
-        Guard,
+        HttpGuard,
         is_ready=site.engine.is_ready,
         refused=functools.partial(journal.refuse, "door"),
         fault=journal.fault,
@@ -903,10 +904,10 @@ def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
     )
 
 
-def model_places(first: Path) -> dict[str, Path]:
+def model_places(first: Path, executor: Executor) -> dict[str, Path]:
     """Names and folders of the models to offer: the one that was asked for, then all installed."""
     places = {first.name: first}
-    if not IS_LENT:  # what is not loaded at the start cannot be lent a GPU
+    if not executor.is_lent:  # what is not loaded at the start cannot be lent a GPU
         for card in MODELS:
             if card.is_installed(models_folder()):
                 places.setdefault(card.name, card.folder(models_folder()))
@@ -923,36 +924,38 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPip
 def main(argv: list[str] | None = None) -> int:
     """Load the model, serve the page; returns the exit code."""
     arguments = parse_args(argv)
+    executor = pick_executor()  # before CUDA is used
     device = pick_device()
     try:
-        limits = Limits(
+        limits = QueueLimits(
             waiting=check_int("queue", arguments.queue, 1, MAX_THREADS // 2),
             per_client=check_int("per-client", arguments.per_client, 1, MAX_THREADS // 2),
             sharpen_seconds=check_float("sharpen-seconds", arguments.sharpen_seconds, 0, 3600),
         )
         num_proxies = check_int("proxies", arguments.proxies, 0, 8)
         dtype = pick_dtype(device, arguments.precision)
-        places = model_places(arguments.model)
+        places = model_places(arguments.model, executor)
         infos = {name: read_model_info(place) for name, place in places.items()}
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     log_to_stderr()
-    journal = Journal()
-    with Cache() as cache:
+    journal = JobMetrics()
+    with TempFolder() as cache:
         os.environ["GRADIO_TEMP_DIR"] = str(cache.folder)
         pictures = cache.folder / "pictures"
         pictures.mkdir()
-        turns, memory = Turns(limits), Memory(MEMORY_SHARE * psutil.virtual_memory().total)
+        turns, memory = FairQueue(limits), ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
         engines = {
             name: LocalEngine(
                 info,
                 functools.partial(load_model, places[name], device),
-                turns,
-                journal,
-                memory,
-                device,
-                dtype,
+                queue=turns,
+                metrics=journal,
+                cache=memory,
+                executor=executor,
+                device=device,
+                dtype=dtype,
             )
             for name, info in infos.items()
         }
@@ -966,7 +969,7 @@ def main(argv: list[str] | None = None) -> int:
         journal.watch("cache_bytes", "Uploads and finished pictures", cache.size)
         studios = [Studio(engine, name, pictures, CLIENT.get) for name, engine in engines.items()]
         missing = [card for card in MODELS if not card.is_installed(models_folder())]
-        site = Site(studios, journal, num_proxies, () if IS_LENT else missing)
+        site = Site(studios, journal, num_proxies, () if executor.is_lent else missing)
         try:
             if arguments.metrics_port is not None:
                 journal.serve(check_int("metrics-port", arguments.metrics_port, 1, 65535))

@@ -13,7 +13,7 @@ import gradio as gr
 
 import app
 from tests.server import free_port
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import Studio
 
 API = "/gradio_api"
@@ -33,7 +33,7 @@ def serving(
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     studio = Studio(engine, "emoji64", folder, app.CLIENT.get)
-    site = app.Site([studio], engine.journal, num_proxies)
+    site = app.Site([studio], engine.metrics, num_proxies)
     port = free_port()
     app.launch(site, "127.0.0.1", port, block=False)
     try:

@@ -9,15 +9,15 @@ import pytest
 
 import app
 from var_core.pipeline import VARPipeline
-from var_core.serving.engine import LocalEngine
-from var_core.serving.metrics import Journal
+from var_core.serving.local_engine import LocalEngine
+from var_core.serving.metrics import JobMetrics
 from var_core.web.draw_handlers import Moment, Studio
 
 
 @pytest.fixture
 def page(pipeline: VARPipeline, tmp_path: Path) -> app.Page:
     studio = Studio(LocalEngine(pipeline.info, lambda dtype: pipeline), "tiny", tmp_path)
-    return app.Site([studio], Journal()).pages[0]
+    return app.Site([studio], JobMetrics()).pages[0]
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -55,7 +55,7 @@ def test_a_model_with_one_attribute_has_a_page_too(
     class_pipeline: VARPipeline, tmp_path: Path
 ) -> None:
     engine = LocalEngine(class_pipeline.info, lambda dtype: class_pipeline)
-    page = app.Site([Studio(engine, "classes", tmp_path)], Journal()).pages[0]
+    page = app.Site([Studio(engine, "classes", tmp_path)], JobMetrics()).pages[0]
     assert list(page.inputs)[:2] == ["class", "seed"]
     assert page.styles.visible is False  # ten values are too many for a sheet
 
@@ -81,7 +81,7 @@ def fill_disk() -> Iterator[int]:
 
 def call(handler: Callable, steps: int = 1, values: tuple = ()) -> None:
     """Call a handler as the queue does."""
-    with app.GuardedBlocks(Journal()) as blocks:
+    with app.GuardedBlocks(JobMetrics()) as blocks:
         number, button = gr.Number(), gr.Button()
         button.click(handler, None, number)
     iterator = None
