@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import RULES, Margins, read_mask
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
 from var_core.images import read_image
 from var_core.jobs.parsing import (
     MAX_COUNT,
@@ -40,9 +41,7 @@ from var_core.sampling import MAX_SEED, SamplingOptions, random_seed
 from var_core.serving.hosting import HARDWARE, problems, write_space
 from var_core.sketches import STEPS, add_sketch
 
-EXIT_BAD_INPUT = 2
 MAX_FILES = 64
-EXIT_NO_OUTPUT = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:

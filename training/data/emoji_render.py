@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from PIL import Image
 from training.data.emoji_names import Emoji, NameIndex, match_sequences
 from training.data.emoji_sources import PACKS, Pack
 from training.data.npm_packages import read_members
+from var_core.files import replacing
 
 SIDE = 64  # pixels
 RECIPE = 1  # raise it when this file draws other pixels from the same pictures
@@ -112,10 +112,8 @@ def picture_fingerprint(matched: MatchedPack, keys: Iterable[str]) -> str:
 
 def write_cache(cache: Path, images: np.ndarray, fingerprint: str) -> None:
     """Save the drawn images of one style for a later run; the file is replaced in one step."""
-    partial = cache.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with replacing(cache) as temporary, temporary.open("wb") as file:
         np.savez(file, images=images, fingerprint=fingerprint)
-    os.replace(partial, cache)
 
 
 def read_cache(cache: Path, fingerprint: str) -> np.ndarray | None:

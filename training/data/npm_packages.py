@@ -1,6 +1,5 @@
 """Downloads npm packages that are pinned by the hash of their content."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -8,6 +7,8 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from var_core.files import sha256_of
 
 FETCH_TIMEOUT_SECONDS = 900
 
@@ -30,12 +31,6 @@ class Package:
         return f"{self.name.lstrip('@').replace('/', '-')}-{self.version}.tgz"
 
 
-def file_sha256(path: Path) -> str:
-    """The hex sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def fetch_package(package: Package, folder: Path) -> Path:
     """Download an archive into a folder and verify it.
 
@@ -50,11 +45,11 @@ def fetch_package(package: Package, folder: Path) -> Path:
         PackageError: if npm is missing or fails, or the archive is not the pinned one.
     """
     target = folder / package.file_name
-    if target.exists() and file_sha256(target) == package.sha256:
+    if target.exists() and sha256_of(target) == package.sha256:
         return target
     with tempfile.TemporaryDirectory(dir=folder, prefix="fetch-") as scratch:
         archive = _npm_pack(package, Path(scratch))
-        found = file_sha256(archive)
+        found = sha256_of(archive)
         if found != package.sha256:
             raise PackageError(
                 f"{package.name}@{package.version} has sha256 {found}, expected {package.sha256}; "

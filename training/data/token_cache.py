@@ -16,6 +16,7 @@ from training.data.prepared_pictures import PreparedPictures
 from training.data.prepared_set import evenly
 from training.data.token_source import TokenBatch
 from training.loop.checkpoint import SaveError, step_generator
+from var_core.files import replacing
 from var_core.images import uint8_to_tensor
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -202,8 +203,7 @@ def _encode_view(
         if not path.exists():
             part = images[first : first + SHARD_PICTURES]
             logger.info("encoding %d pictures, view %d", len(part), view)
-            temporary = path.with_suffix(".part")
-            save_file(encode_shard(tokenizer, part, view, views, first), temporary)
-            temporary.rename(path)
+            with replacing(path) as temporary:
+                save_file(encode_shard(tokenizer, part, view, views, first), temporary)
         shards.append(load_file(path))
     return shards

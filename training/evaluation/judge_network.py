@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 
 from training.evaluation.features import EARLY_CHANNELS, INPUT_SIDE, NUM_FEATURES, FeatureNet
 from var_core.devices import pick_dtype
+from var_core.files import replacing
 from var_core.images import uint8_to_tensor
 
 COMMAND = "python -m training.evaluation.judge --data DATA --nets data/nets --out runs/judge"
@@ -102,9 +102,8 @@ def save_judge(judge: Judge, path: Path | str) -> None:
     tensors = {name: tensor.contiguous() for name, tensor in judge.state_dict().items()}
     hidden, num_classes = judge.head[1].out_features, judge.head[4].out_features
     settings = {"num_classes": num_classes, "hidden": hidden, "side": judge.net.side}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"settings": json.dumps(settings)})
-    os.replace(partial, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"settings": json.dumps(settings)})
 
 
 def load_judge(path: Path | str) -> Judge:

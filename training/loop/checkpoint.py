@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from training.loop.sharding import spread_like
+from var_core.files import sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def save_run(
             path = temporary / f"{name}.safetensors"
             values = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
             save_file(values, path)
-            files[path.name] = {"size": path.stat().st_size, "sha256": _sha256(path)}
+            files[path.name] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
             _flush(path)
         path = temporary / META_FILE
         path.write_text(json.dumps({"step": step, "files": files, **meta}))
@@ -137,7 +138,7 @@ def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | Non
     """Parts and meta values of the newest checkpoint with the right hashes; None without one."""
     for checkpoint in reversed(complete_checkpoints(folder)):
         files = json.loads((checkpoint / META_FILE).read_text())["files"]
-        if all(_sha256(checkpoint / name) == file["sha256"] for name, file in files.items()):
+        if all(sha256_of(checkpoint / name) == file["sha256"] for name, file in files.items()):
             return load_run(checkpoint)
         logger.warning("%s is damaged: resuming from an older checkpoint", checkpoint)
     return None
@@ -156,11 +157,6 @@ def _is_complete(path: Path) -> bool:
         return all((path / name).stat().st_size == file["size"] for name, file in files.items())
     except (OSError, ValueError, KeyError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.npm_packages import file_sha256
 from training.data.write_prepared_set import LabelColumn, save_set
 from training.loop.command_line import Settings, about, run_command, setting
+from var_core.files import sha256_of
 
 PACKAGE = "dataset-fashion-mnist"
 SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"
@@ -96,7 +96,7 @@ def prepare(settings: FashionSettings) -> None:
         archive = Path(settings.package) if settings.package else fetch_package(Path(folder))
         if not archive.is_file():
             raise ValueError(f"there is no file {archive}")
-        found = file_sha256(archive)
+        found = sha256_of(archive)
         if found != SHA256:
             raise ValueError(f"{archive.name} has the SHA-256 {found}, not {SHA256}")
         try:

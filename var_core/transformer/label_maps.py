@@ -26,7 +26,7 @@ class LabelMaps(nn.Module):
     the same emoji in another style, and the style it was borrowed from is told to the network.
 
     Args:
-        schedule: of the transformer.
+        schedule: schedule of the transformer.
         label_counts: values of each attribute; the entry after the last one is null.
         rank: length of a label's code.
         code_dim: channels of the latent (D).
