@@ -17,7 +17,7 @@ class LateError(ValueError):
 
 @dataclass(frozen=True)
 class QueueLimits:
-    """Limits of the queue and of the jobs in it.
+    """QueueLimits of the queue and of the jobs in it.
 
     Attributes:
         running: number of jobs that run at once.

@@ -89,10 +89,13 @@ class HttpGuard:
     async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let the application answer; answer in its place if it fails before it began to."""
         begun = False
+        is_call = str(scope["path"]).startswith("/gradio_api/run/")
 
         async def watched(message: Message) -> None:
             nonlocal begun
             begun = True
+            if is_call and message.get("status") == 500:  # gradio's status of a refused value
+                message = {**message, "status": 400}
             await send(message)
 
         try:
