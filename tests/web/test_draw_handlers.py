@@ -12,7 +12,7 @@ from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.parsing import read_settings, style_sheet
 from var_core.jobs.png_recipe import read_recipe, write_png
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.history import MAX_ENTRIES
 from var_core.web.progress import Moment

@@ -9,7 +9,7 @@ from PIL import Image
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.mask_codec import read_runs, write_runs
 from var_core.jobs.png_recipe import read_recipe
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.canvas import SHOWN_SIDE, Canvas
 from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.progress import Moment

@@ -7,7 +7,7 @@ import pytest
 
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.progress import Moment, paced, stream
 
 
@@ -65,9 +65,9 @@ def test_an_abandoned_drawing_leaves_the_engine(engine: LocalEngine) -> None:
     request = count_up(read_settings(engine.info, {}, 7, None), 1)
     moments = stream(engine, request, "", 60.0, lambda progress, seconds: Moment())
     assert next(moments).scale == 1
-    assert engine.turns.counts() == (1, 0)
+    assert engine.queue.counts() == (1, 0)
     moments.close()
-    assert engine.turns.counts() == (0, 0)
+    assert engine.queue.counts() == (0, 0)
 
 
 def test_a_finished_drawing_keeps_what_its_tab_says_of_it(engine: LocalEngine) -> None:
