@@ -29,9 +29,10 @@ from training.transformer.new_transformer import new_transformer
 from training.transformer.objective import TransformerObjective, branch_factors
 from training.transformer.settings import TransformerSettings
 from training.transformer.sharded_weights import ShardedWeights
-from training.transformer.validation import draw_sheet, entropy_figures
+from training.transformer.validation import Drawer, draw_sheet, entropy_figures
 from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
+from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -43,9 +44,9 @@ class TeacherBatch:
     """Training data of one step, on the run's device.
 
     Attributes:
-        inputs: next-scale inputs of scales 2 to K, (B, L - N_1, D) float32.
+        inputs: next-scale inputs of the scales that are learned, (B, M - N_1, D) float32.
         condition: what the network is told about the pictures.
-        targets: tokens to predict, (B, L) int64.
+        targets: tokens to predict, (B, M) int64.
     """
 
     inputs: Tensor
@@ -71,6 +72,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.pictures = pictures or open_pictures(settings.data)
         self.tokenizer = load_tokenizer(settings.tokenizer).requires_grad_(False).to(device)
         check_side(self.pictures, self.tokenizer)
+        self.num_scales = check_num_scales(settings.num_scales, self.tokenizer.schedule)
         with self.accelerator.main_process_first():
             self.tokens = open_tokens(self.pictures, self.tokenizer, settings)
         self.neighbours = None
@@ -154,9 +156,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         batch = self.tokens.train_batch(generator, self.settings.batch_size)
         condition = self.conditioning.condition(batch, generator)
         quantizer = self.tokenizer.quantizer
-        maps = token_maps(self.tokenizer.schedule, batch.tokens)
+        maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
         if self.neighbours is None:
-            inputs, targets = quantizer.teacher_inputs(maps), batch.tokens
+            inputs = quantizer.teacher_inputs(maps)
+            targets = torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
         else:
             assert batch.features is not None  # `open_tokens` asked for them
             strength = self.settings.self_correction
@@ -237,9 +240,19 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
         """Cross-entropy on validation and held-out pictures, and a sheet of drawings."""
         transformer = nn.Module.to(self.averaged(), self.dtype)  # as drawn, and faster
-        figures = entropy_figures(transformer, self.tokenizer, self.tokens)
-        column = self.conditioning.open_column
-        return figures, draw_sheet(transformer, self.tokenizer, self.pictures, column)
+        drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
+        return entropy_figures(drawer, self.tokens), draw_sheet(drawer, self.pictures)
+
+
+def check_num_scales(num_scales: int, schedule: ScaleSchedule) -> int:
+    """How many scales are learned, 0 standing for all.
+
+    Raises:
+        ValueError: if there are not so many.
+    """
+    if not 0 <= num_scales <= schedule.num_scales:
+        raise ValueError(f"num_scales is 0 to {schedule.num_scales}, got {num_scales}")
+    return num_scales or schedule.num_scales
 
 
 def open_tokens(

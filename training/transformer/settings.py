@@ -36,6 +36,10 @@ class TransformerSettings(RunSettings):
     num_heads: int = setting(6, "attention heads", NETWORK, low=1)
     mlp_ratio: float = setting(3.0, "hidden width of the MLPs over the width", NETWORK, low=0)
 
+    num_scales: int = setting(
+        0, "scales to learn, from the coarsest on; 0: all. Finer ones can be learned later", NETWORK
+    )
+
     steps: int = setting(8000, "optimizer steps", STEPS, low=1)
     accumulate: int = setting(
         1, "parts of a batch that go through the network one after another", STEPS, low=1
