@@ -32,7 +32,6 @@ from var_core.model_info import read_model_info
 from var_core.official.catalogue import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
 from var_core.ranges import check_float, check_int
 from var_core.sampling import random_seed
-from var_core.sampling.logits import MAX_GUIDANCE
 from var_core.serving.api import Api
 from var_core.serving.engine import LocalEngine, Memory
 from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
@@ -338,11 +337,13 @@ class Page:
         )
 
     def _build_options(self, defaults: dict[str, object]) -> None:
-        def slider(name: str, low: float, high: float, step: float, label: str, info: str) -> None:
+        def slider(
+            name: str, low: float, high: float, default: object, step: float, label: str, info: str
+        ) -> None:
             self.inputs[name] = gr.Slider(
                 low,
                 high,
-                defaults[name],
+                default,
                 step=step,
                 label=label,
                 info=info,
@@ -350,20 +351,14 @@ class Page:
                 interactive=True,
             )
 
-        vocab_size = self.studio.engine.info.vocab_size
-        words = "0 ignores the labels' pull, high values exaggerate it"
-        slider("guidance_scale", 0, MAX_GUIDANCE, 0.1, "Guidance", words)
-        slider("temperature", 0.1, 2, 0.05, "Temperature", "below 1 tamer, above 1 wilder")
-        words = "draw among so many of the likeliest codes; 0 is off"
-        slider("top_k", 0, vocab_size, 1, "Top-k", words)
-        words = "draw among the likeliest codes of this mass; 0 is off"
-        slider("top_p", 0, 1, 0.05, "Top-p", words)
-        self.inputs["smooth"] = gr.Checkbox(
-            defaults["smooth"],
-            label="Smooth",
-            info="mix codes instead of drawing one; for looks only",
-            elem_id="smooth",
-        )
+        for one in self.studio.engine.info.option_fields:
+            if one.is_switch:
+                self.inputs[one.name] = gr.Checkbox(
+                    one.default, label=one.label, info=one.help, elem_id=one.name
+                )
+            else:
+                low, high = one.shown or (one.low, one.high)
+                slider(one.name, low, high, one.default, one.step, one.label, one.help)
         self.inputs["precision"] = gr.Radio(
             list(PRECISIONS),
             value=defaults["precision"],
@@ -372,7 +367,8 @@ class Page:
             elem_id="precision",
         )
         words = "0 draws as fast as it can"
-        slider("pause", 0, MAX_PAUSE, 0.05, "Pause after each scale (s)", words)
+        pause = defaults["pause"]
+        slider("pause", 0, MAX_PAUSE, pause, 0.05, "Pause after each scale (s)", words)
         self.inputs["with_recipe"] = gr.Checkbox(
             defaults["with_recipe"],
             label="Settings inside the PNG",

@@ -63,6 +63,7 @@ def test_dependencies_are_those_of_the_requirements_files(wheel: zipfile.ZipFile
     training = always | listed("training/requirements.txt")
     assert wanted("") == always
     assert wanted("training") == training
+    assert wanted("text") == always | listed("var_core/text/requirements.txt")
     assert wanted("test") == training | listed("tests/requirements.txt")
 
 

@@ -33,9 +33,10 @@ from var_core.official.catalogue import (
     models_folder,
 )
 from var_core.official.convert import convert
-from var_core.pipeline import DEFAULTS, VARPipeline
+from var_core.option_fields import option_fields
+from var_core.pipeline import VARPipeline
 from var_core.ranges import check_int
-from var_core.sampling import MAX_SEED, random_seed
+from var_core.sampling import MAX_SEED, SamplingOptions, random_seed
 from var_core.serving.hosting import HARDWARE, problems, write_space
 from var_core.sketches import STEPS, add_sketch
 
@@ -91,11 +92,12 @@ def _parser(model: Path) -> argparse.ArgumentParser:
         )
     drawing.add_argument("--seed", type=int, help=f"0 to {MAX_SEED}; random by default")
     drawing.add_argument("--count", type=int, default=1, help="pictures, with seeds counting up")
-    drawing.add_argument("--guidance", type=float, default=DEFAULTS.guidance_scale)
-    drawing.add_argument("--top-k", type=int, help=f"default {DEFAULTS.top_k}, 0 is off")
-    drawing.add_argument("--top-p", type=float, default=DEFAULTS.top_p, help="0 is off")
-    drawing.add_argument("--temperature", type=float, default=DEFAULTS.temperature)
-    drawing.add_argument("--smooth", action="store_true", help="mix codes; looks only")
+    for one in option_fields(SamplingOptions):
+        if one.is_switch:
+            drawing.add_argument(one.flag, dest=one.name, action="store_true", help=one.help)
+        else:
+            words = f"{one.help}; {one.low:g} to {one.high:g}, {one.default:g} by default"
+            drawing.add_argument(one.flag, dest=one.name, type=one.kind, help=words)
     drawing.add_argument("--out", type=Path, default=Path("picture.png"), help="PNG file")
 
     generate = commands.add_parser("generate", parents=[drawing], help="draw pictures")
@@ -178,13 +180,8 @@ def _settings(arguments: argparse.Namespace) -> tuple[VARPipeline, Settings]:
     names = [attribute.name for attribute in pipeline.labels.attributes]
     given = {name: getattr(arguments, f"label_{name}") for name in names}
     labels = {name: int(value) if _is_index(value) else value for name, value in given.items()}
-    options = {
-        "guidance_scale": arguments.guidance,
-        "top_k": arguments.top_k,
-        "top_p": arguments.top_p,
-        "temperature": arguments.temperature,
-        "smooth": arguments.smooth,
-    }
+    chosen = {one.name: getattr(arguments, one.name) for one in option_fields(SamplingOptions)}
+    options = {name: value for name, value in chosen.items() if value is not None}
     return pipeline, read_settings(pipeline.info, labels, seed, options)
 
 

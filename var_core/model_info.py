@@ -7,6 +7,7 @@ import torch
 
 from var_core.checkpoints import CheckpointError, outline_network, read_json, refuse_pickles
 from var_core.labels import LABELS_FILE, LabelSpace
+from var_core.option_fields import OptionField, option_fields
 from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
@@ -42,7 +43,17 @@ class ModelInfo:
     @property
     def options(self) -> SamplingOptions:
         """Default options, with top_k clamped to the codebook."""
-        return SamplingOptions(top_k=min(DEFAULTS.top_k, self.vocab_size))
+        return DEFAULTS.fitted(self.vocab_size)
+
+    @property
+    def option_fields(self) -> tuple[OptionField, ...]:
+        """The sampling options with the limits and defaults of this model."""
+        return tuple(
+            replace(one, high=self.vocab_size, default=self.options.top_k)
+            if one.name == "top_k"
+            else one
+            for one in option_fields(SamplingOptions)
+        )
 
     @property
     def num_parameters(self) -> int:

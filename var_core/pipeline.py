@@ -18,7 +18,6 @@ from var_core.labels import Label, LabelSpace
 from var_core.model_info import check_index, describe_networks, read_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.packing import can_pack, pack_weights
-from var_core.ranges import check_int
 from var_core.sampling import (
     DEFAULTS,
     KeepScales,
@@ -62,6 +61,8 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         labels: LabelSpace | None = None,
     ) -> None:
         super().__init__()
+        self.tokenizer: MultiScaleVQVAE
+        self.transformer: VARTransformer
         info = describe_networks(tokenizer, transformer, labels)
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
         self.info = info
@@ -120,35 +121,11 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         """Side of the pictures in pixels."""
         return self.tokenizer.image_size
 
-    def options(
-        self,
-        guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
-        top_p: float = DEFAULTS.top_p,
-        temperature: float = DEFAULTS.temperature,
-        smooth: bool = DEFAULTS.smooth,
-    ) -> SamplingOptions:
-        """Sampling options checked against this model.
-
-        Args:
-            guidance_scale: 0 to 20; weight of the guidance at the last scale, ramped from 0.
-            top_k: 0 (off) to the codebook size; None takes the default, clamped to it.
-            top_p: 0 (off) to 1.
-            temperature: 0.01 to 10.
-            smooth: mix codes instead of drawing one.
-
-        Raises:
-            ValueError: if a value is out of range or not finite.
-        """
-        top_k = self.info.options.top_k if top_k is None else top_k
-        check_int("top_k", top_k, 0, self.info.vocab_size)
-        return SamplingOptions(guidance_scale, top_k, top_p, temperature, smooth)
-
     def __call__(
         self,
         class_labels: Sequence[Label],
         guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
+        top_k: int = DEFAULTS.top_k,
         top_p: float = DEFAULTS.top_p,
         temperature: float = DEFAULTS.temperature,
         smooth: bool = DEFAULTS.smooth,
@@ -156,14 +133,14 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
     ) -> VARPipelineOutput:
-        """Draw one picture per label.
+        """Draw one picture per label; sampling options go under their diffusers names.
 
         Args:
             class_labels: for each picture None (everything open), an int (models with one
                 attribute), a tuple with one entry per attribute, or a dictionary from attribute
                 names to values; entries are names, indices or None. An emoji fills in its category.
             guidance_scale: 0 (off) to 20; the weight at the last scale, ramped up from 0.
-            top_k: draw among the k likeliest codes; 0 is off; None is the default.
+            top_k: draw among the k likeliest codes; 0 is off.
             top_p: draw among the likeliest codes of this mass; 0 is off.
             temperature: above 1 wilder, below 1 tamer; 0.01 to 10.
             smooth: mix codes instead of drawing one; smoother looks, less faithful statistics.
@@ -178,8 +155,25 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
-        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        labels, steps = self._steps(class_labels, settings, generator, output_type, keep)
+        options = SamplingOptions(
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            smooth=smooth,
+        )
+        return self.draw(class_labels, options, generator, output_type, keep)
+
+    def draw(
+        self,
+        class_labels: Sequence[Label],
+        options: SamplingOptions = DEFAULTS,
+        generator: Sequence[torch.Generator] | None = None,
+        output_type: str = "pil",
+        keep: Sequence[Tensor] = (),
+    ) -> VARPipelineOutput:
+        """As `__call__`, with the sampling options in one object."""
+        labels, steps = self._steps(class_labels, options, generator, output_type, keep)
         finished = list(steps)
         images = self._output(self.decode_latent(finished[-1].latent), output_type)
         return VARPipelineOutput(images, [step.token_map for step in finished], labels)
@@ -187,11 +181,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
     def stream(
         self,
         class_labels: Sequence[Label],
-        guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
-        top_p: float = DEFAULTS.top_p,
-        temperature: float = DEFAULTS.temperature,
-        smooth: bool = DEFAULTS.smooth,
+        options: SamplingOptions = DEFAULTS,
         generator: Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
@@ -201,10 +191,9 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         Earlier ones are sketches, which cost next to nothing, where the tokenizer has a sketch
         decoder. `decode_latent(preview.latent)` is the true decode.
 
-        The arguments are those of `__call__`. They are checked here, not at the first preview.
+        The arguments are those of `draw`. They are checked here, not at the first preview.
         """
-        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        labels, steps = self._steps(class_labels, settings, generator, output_type, keep)
+        labels, steps = self._steps(class_labels, options, generator, output_type, keep)
         return self._previews(labels, steps, output_type)
 
     def fill_open_labels(self, labels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
@@ -282,6 +271,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             raise ValueError(
                 f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}"
             )
+        options = options.fitted(self.info.vocab_size)
         given, generators = self.check_batch(class_labels, generator)
         labels = self.fill_open_labels(given, generators)
         if keep and len(keep[0]) != len(labels):

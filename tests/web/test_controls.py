@@ -12,6 +12,8 @@ from var_core.jobs.png_recipe import write_png
 from var_core.jobs.requests import Settings
 from var_core.web.controls import ANY, PRESETS, Controls, parse_numbers
 
+OPTIONS = SamplingOptions(guidance_scale=1.5, top_k=5, top_p=0.0, temperature=0.7, smooth=True)
+
 
 @pytest.fixture
 def controls(pipeline: VARPipeline) -> Controls:
@@ -48,7 +50,13 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
     found = {name: tuple(controls.preset(name)) for name in PRESETS}
     assert len(set(found.values())) == len(PRESETS)
     for guidance, temperature, top_k, top_p, smooth in found.values():
-        SamplingOptions(guidance, top_k, top_p, temperature, smooth)
+        SamplingOptions(
+            guidance_scale=guidance,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            smooth=smooth,
+        )
     with pytest.raises(ValueError, match="preset must be one of Balanced, "):
         controls.preset("Best")
 
@@ -56,7 +64,7 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
 def test_a_png_gives_its_settings_back(
     controls: Controls, pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    settings = Settings((0, 0, 0), 5, pipeline.options(1.5, 5, 0.0, 0.7, True))
+    settings = Settings((0, 0, 0), 5, OPTIONS)
     *_, run = count_up(settings, 1).start(pipeline)
     (path,) = save_pictures(pipeline.labels, "tiny", run, tmp_path, with_recipe=True)
     found, kept = controls.from_recipe(path)

@@ -104,6 +104,7 @@ def read_members(archive: Path, prefixes: tuple[str, ...]) -> dict[str, bytes]:
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
             name = member.name.removeprefix("package/")
-            if member.isfile() and name.startswith(prefixes):
-                members[name] = tar.extractfile(member).read()
+            file = tar.extractfile(member) if member.isfile() else None
+            if file is not None and name.startswith(prefixes):
+                members[name] = file.read()
     return members

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.data.augment import random_flip, random_zoom_shift
-from training.data.picture_data import evenly
 from training.data.prepared_pictures import PreparedPictures
+from training.data.prepared_set import evenly
 from training.data.token_source import TokenBatch
 from training.loop.checkpoint import SaveError, step_generator
 from var_core.images import uint8_to_tensor

@@ -45,18 +45,18 @@ class SameConv(nn.Conv2d):
     ) -> None:
         super().__init__(channels_in, channels_out, kernel, stride, groups=groups)
 
-    def forward(self, maps: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(B, channels_in, H, W) -> (B, channels_out, ceil(H / stride), ceil(W / stride))."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         totals = [
-            max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in maps.shape[-2:]
+            max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in input.shape[-2:]
         ]
         before = [total // 2 for total in totals]
         if all(total == 2 * half for total, half in zip(totals, before, strict=True)):
             # Padding inside the convolution is several times faster than a padded copy.
-            return F.conv2d(maps, self.weight, self.bias, stride, before, groups=self.groups)
+            return F.conv2d(input, self.weight, self.bias, stride, before, groups=self.groups)
         (top, left), (height, width) = before, totals
-        return super().forward(F.pad(maps, (left, width - left, top, height - top)))
+        return super().forward(F.pad(input, (left, width - left, top, height - top)))
 
 
 class InvertedResidual(nn.Module):
@@ -103,7 +103,7 @@ class FeatureNet(nn.Module):
                 channels_in = channels_out
         self.blocks = nn.ModuleList(blocks)
         self.head = SameConv(channels_in, NUM_FEATURES, 1)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # an overload that torch does not declare
 
     def prepare(self, images: Tensor) -> Tensor:
         """Resize and scale pictures as the net expects: [-1, 1] -> (B, 3, side, side)."""

@@ -25,6 +25,9 @@ NUM_INPUTS = NUM_FEATURES + EARLY_CHANNELS * GRID * GRID
 class Judge(nn.Module):
     """Pretrained net with a head that names one of `num_classes` categories."""
 
+    offset: Tensor
+    scale: Tensor
+
     def __init__(
         self, num_classes: int, hidden: int = 512, side: int = INPUT_SIDE, dropout: float = 0.0
     ) -> None:

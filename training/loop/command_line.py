@@ -9,7 +9,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, cast, get_type_hints
 
 EXIT_BAD_INPUT = 2
@@ -116,13 +116,13 @@ def parse_settings(
 def add_flags(
     parser: argparse.ArgumentParser,
     groups: dict[str, argparse._ArgumentGroup],
-    settings_type: type,
+    settings_type: type[Settings],
 ) -> None:
     """Add a flag for each field to a parser, under the heading of its group."""
     hints = get_type_hints(settings_type)
     for entry in fields(settings_type):
         kind = hints[entry.name]
-        if is_dataclass(kind):
+        if isinstance(kind, type) and issubclass(kind, Settings):
             add_flags(parser, groups, kind)
             continue
         title = entry.metadata.get("group", "settings")
@@ -176,8 +176,9 @@ def build(settings_type: type[AnySettings], values: Mapping[str, Any]) -> AnySet
     hints = get_type_hints(settings_type)
     found: dict[str, Any] = {}
     for entry in fields(settings_type):
-        if is_dataclass(hints[entry.name]):
-            found[entry.name] = build(hints[entry.name], values)
+        kind = hints[entry.name]
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            found[entry.name] = build(kind, values)
         else:
             value = values[entry.name]
             found[entry.name] = tuple(value) if isinstance(value, list) else value

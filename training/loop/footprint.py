@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
+from training.loop.command_line import Settings
+
 
 @dataclass(frozen=True)
 class Footprint:
@@ -19,10 +21,10 @@ class Footprint:
     parameters: Mapping[str, int]
     memory: Mapping[str, int]
 
-    def describe(self, config: object) -> str:
+    def describe(self, settings: Settings) -> str:
         """Settings, parameters and memory as lines to print."""
         lines = ["settings"]
-        lines += [f"  {name}: {value}" for name, value in asdict(config).items()]
+        lines += [f"  {name}: {value}" for name, value in asdict(settings).items()]
         lines.append(f"parameters: {sum(self.parameters.values()):,}")
         lines += [f"  {name}: {count:,}" for name, count in self.parameters.items() if count]
         total = sum(self.memory.values())

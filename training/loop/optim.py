@@ -83,7 +83,9 @@ class MasterWeights:
     @torch.no_grad()
     def give_weights(self) -> None:
         """Round the masters into the model."""
-        torch._foreach_copy_(self.weights, self.masters)
+        torch._foreach_copy_(  # pyright: ignore[reportPrivateImportUsage]  # no public name
+            list[Tensor](self.weights), list[Tensor](self.masters)
+        )
 
     def named(self) -> dict[str, Tensor]:
         """The masters under the model's names."""

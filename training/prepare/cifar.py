@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from training.data.npm_packages import Package, fetch_package, read_members
-from training.data.prepared_set import LabelColumn, save_set
+from training.data.write_prepared_set import LabelColumn, save_set
 from training.loop.command_line import Settings, run_command, setting
 
 PACKAGE = Package(

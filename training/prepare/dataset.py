@@ -13,16 +13,17 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
 
-from training.data.prepared_set import (
+from training.data.write_prepared_set import (
     MAX_SIDE,
     MIN_SIDE,
     SIZE_HELP,
     LabelColumn,
+    SizedIterable,
     check_share,
     pick_validation,
     read_squares,
@@ -152,7 +153,8 @@ def read_part(
     rows = part.select_columns(column).with_format(None)
     rows = rows.cast_column(column, datasets.Image(decode=False))
     names = (f"row {row} of {name}" for row in range(len(rows)))
-    return read_squares(rows, names, lambda row: read_cell(row[column]), settings.size)
+    pictures = cast(SizedIterable[Mapping[str, Any]], rows)
+    return read_squares(pictures, names, lambda row: read_cell(row[column]), settings.size)
 
 
 def class_names(part: "Dataset", column: str) -> list[str]:

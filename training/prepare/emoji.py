@@ -147,7 +147,7 @@ def check_images(images: np.ndarray, rows: Sequence[Row]) -> None:
 
 def array_sha256(array: np.ndarray) -> str:
     """Return the hex sha256 of an array's bytes in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def prepare(settings: EmojiSettings) -> None:

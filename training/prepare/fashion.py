@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from training.data.npm_packages import file_sha256
-from training.data.prepared_set import LabelColumn, save_set
+from training.data.write_prepared_set import LabelColumn, save_set
 from training.loop.command_line import Settings, about, run_command, setting
 
 PACKAGE = "dataset-fashion-mnist"

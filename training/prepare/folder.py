@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.data.prepared_set import (
+from training.data.write_prepared_set import (
     MAX_SIDE,
     MIN_SIDE,
     SIZE_HELP,

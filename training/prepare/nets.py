@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -198,7 +199,7 @@ def import_h5py() -> ModuleType:
     return h5py
 
 
-def read_keras_layer(file: object, layer: str, name: str) -> Iterator[tuple[str, Tensor]]:
+def read_keras_layer(file: Any, layer: str, name: str) -> Iterator[tuple[str, Tensor]]:
     """Yield weight and bias of one convolution, kernels HWIO -> OIHW; `file` is an h5py.File."""
     variable = f"{layer}/{layer}"
     kernel = torch.from_numpy(file[f"{variable}_W:0"][()])  # (h, w, in, out)

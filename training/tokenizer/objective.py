@@ -64,7 +64,8 @@ class TokenizerObjective(nn.Module):
             features = tokenizer.encode_features(images)
             quantization, latent = None, features
             is_whole = torch.ones(len(images), dtype=torch.bool)
-            code_losses = dict.fromkeys(("quantizer", "entropy"), features.new_zeros(()))
+            nothing = features.new_zeros(())
+            code_losses = {"quantizer": nothing, "entropy": nothing}
             if with_quantizer:
                 quantization, code_losses, latent, is_whole = self.quantize(features, generator)
         rebuilt = tokenizer.decode_unclamped(add_noise(latent, settings.latent_noise, generator))

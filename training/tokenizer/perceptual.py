@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 PERCEPTUAL_FILE = "squeezenet.safetensors"
@@ -56,8 +57,10 @@ class Fire(nn.Module):
 class PerceptualDistance(nn.Module):
     """LPIPS-like distance between pictures; frozen, so gradients reach the pictures only.
 
-    A new object has random weights: `load_perceptual` gives the trained ones.
+    A new object has random weights; `load_perceptual` reads the trained ones.
     """
+
+    means: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +70,7 @@ class PerceptualDistance(nn.Module):
         means = torch.tensor(MEANS_BGR).view(1, 3, 1, 1)
         self.register_buffer("means", means, persistent=False)
         self.requires_grad_(False)
-        self.to(memory_format=torch.channels_last)
+        nn.Module.to(self, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in the overloads of torch
 
     def taps(self, images: Tensor) -> list[Tensor]:
         """Compute the features that are compared.
@@ -130,7 +133,7 @@ class CompareDirections(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, maps: Tensor, references: Tensor, head: Tensor) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, references: Tensor, head: Tensor) -> Tensor:
         """Compare two maps, in float32; `head` holds one weight a channel, (C,)."""
         ours, scales = scale_to_unit(maps)
         theirs, reference_scales = scale_to_unit(references)
@@ -142,12 +145,14 @@ class CompareDirections(torch.autograd.Function):
         return difference.mul_(weighted).sum(dim=(1, 2, 3)) / num_pixels
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    @once_differentiable  # it hides the names of the arguments
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
         """Spread one number a picture, (B,), over the maps that need a gradient."""
         ours, scales, theirs, reference_scales, weighted = ctx.saved_tensors
         num_pixels = ours.shape[-2] * ours.shape[-1]
-        factors = gradient.float().view(-1, 1, 1, 1) * (2.0 / num_pixels)
+        factors = gradients[0].float().view(-1, 1, 1, 1) * (2.0 / num_pixels)
         to_maps = to_references = None
         if ctx.needs_input_grad[0]:
             to_maps = remove_radial(weighted, ours).mul_(scales * factors).to(ctx.dtypes[0])

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from training.transformer.label_tables import label_tables
 from var_core.checkpoints import load_transformer
 from var_core.labels import LABELS_FILE
 from var_core.transformer import VARTransformer
@@ -84,22 +85,20 @@ def continue_from(
             "trained transformer's needs label_map_rank 0"
         )
     _take_weights(transformer, trained, not set(differs) & {"label_map_rank", "label_pairs"})
-    tables = {
-        attribute: table.weight
-        for attribute, table in zip(trained_names, trained.label_embeds, strict=True)
-    }
-    for (attribute, values), table in zip(names.items(), transformer.label_embeds, strict=True):
-        table.weight.zero_()
-        if attribute in tables:
-            table.weight.copy_(_renamed_rows(tables[attribute], trained_names[attribute], values))
-    for attribute in set(tables) - set(names):
-        transformer.label_embeds[0].weight.add_(tables[attribute][-1])
+    learned = dict(zip(trained_names, label_tables(trained), strict=True))
+    tables = label_tables(transformer)
+    for (attribute, values), table in zip(names.items(), tables, strict=True):
+        table.zero_()
+        if attribute in learned:
+            table.copy_(_renamed_rows(learned[attribute], trained_names[attribute], values))
+    for attribute in set(learned) - set(names):
+        tables[0].add_(learned[attribute][-1])
 
 
 def _take_weights(transformer: VARTransformer, trained: VARTransformer, same_maps: bool) -> None:
     """Copy all but the label tables, of evenly spaced blocks; label maps only where they fit."""
-    width = transformer.config.width
-    last, depth = trained.config.depth - 1, transformer.config.depth
+    width = transformer.config["width"]
+    last, depth = trained.config["depth"] - 1, transformer.config["depth"]
     chosen = torch.linspace(0, last, depth).round().long().tolist()
     state = trained.state_dict()
     for name, value in transformer.state_dict().items():

@@ -57,7 +57,7 @@ class EditStep:
     Attributes:
         pictures: B arrays (H, W, 3) uint8.
         drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1].
-        token_map: of this scale, (B, S, S).
+        token_map: tokens of this scale, (B, S, S).
         number: how many scales are done, from 1, over all windows.
         total: scales over all windows.
     """
@@ -217,12 +217,13 @@ def _best_of(
 
 
 @torch.inference_mode()
-def _likelihood(steps: Iterator[ScaleStep], rule: ClosedLoop) -> Tensor:
+def _likelihood(steps: Iterator[ScaleStep], rule: ScaleRule) -> Tensor:
     """Mean log-likelihood (B,) of the kept tokens of the coarser half of the scales."""
+    assert isinstance(rule, ClosedLoop)  # as `EditOptions` has checked
     latent = torch.zeros_like(rule.features)
-    total, weights = 0.0, 0.0
+    total, weights = latent.new_zeros(len(latent)), latent.new_zeros(())
     for step in steps:
-        if step.scale_index > len(rule.weights) // 2:
+        if step.scale_index > len(rule.weights) // 2 or step.logits is None:
             break
         weight = rule.weights[step.scale_index].flatten(1)  # (1, N)
         tokens = rule.kept_tokens(step.scale_index, latent).flatten(1)  # (B, N)

@@ -55,11 +55,7 @@ def draw_mixed(
     streams = [
         pipeline.stream(
             [labels[index] for index in members],
-            one.guidance_scale,
-            one.top_k,
-            one.top_p,
-            one.temperature,
-            one.smooth,
+            one,
             generators_from_seeds([seeds[index] for index in members], pipeline.device),
             keep=[tokens[members].to(pipeline.device) for tokens in keep],
         )

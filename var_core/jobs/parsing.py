@@ -19,14 +19,14 @@ from var_core.images import MAX_FILE_BYTES, MAX_PIXELS
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest, EditRequest, Settings, VaryRequest
 from var_core.model_info import ModelInfo
-from var_core.ranges import check_choice, check_float, check_int
+from var_core.option_fields import option_fields, option_named
+from var_core.ranges import check_choice, check_int
 from var_core.sampling import MAX_SEED, SamplingOptions
-from var_core.sampling.logits import MAX_GUIDANCE
 
 DEFAULT_SEED = 7
 MAX_COUNT = 8
 MAX_SWEEP = 4  # values a side
-SAMPLING_OPTIONS = ("guidance_scale", "temperature", "top_k", "top_p", "smooth")
+SAMPLING_OPTIONS = tuple(one.name for one in option_fields(SamplingOptions))
 
 
 def read_settings(info: ModelInfo, labels: object, seed: object, options: object) -> Settings:
@@ -55,18 +55,19 @@ def read_settings(info: ModelInfo, labels: object, seed: object, options: object
     return Settings(
         info.labels.resolve(labels),
         check_int("seed", seed, 0, MAX_SEED),
-        _read_options(info, given),
+        read_options(info, given),
         precision,
     )
 
 
-def _read_options(info: ModelInfo, given: Mapping) -> SamplingOptions:
-    changes = {name: given[name] for name in SAMPLING_OPTIONS if name in given}
-    if changes.get("top_k", 0) is None:  # the default of the model
-        del changes["top_k"]
-    options = replace(info.options, **changes)
-    check_int("top_k", options.top_k, 0, info.vocab_size)
-    return options
+def read_options(info: ModelInfo, given: Mapping[str, object]) -> SamplingOptions:
+    """Sampling options from their names and values; what is missing takes the model's default.
+
+    Raises:
+        ValueError: if a value has another type or lies outside of the model's limits.
+    """
+    known = [one for one in info.option_fields if one.name in given]
+    return replace(info.options, **{one.name: one.check(given[one.name]) for one in known})
 
 
 def count_up(settings: Settings, count: object) -> DrawRequest:
@@ -118,7 +119,8 @@ def sweep(settings: Settings, guidances: object, num_seeds: object) -> DrawReque
     wanted = f"a grid takes 1 to {MAX_SWEEP} different guidance values"
     if not isinstance(guidances, list | tuple) or not 1 <= len(guidances) <= MAX_SWEEP:
         raise ValueError(wanted)
-    values = [check_float("guidance_scale", value, 0.0, MAX_GUIDANCE) for value in guidances]
+    guidance = option_named(SamplingOptions, "guidance_scale")
+    values = [guidance.check(value) for value in guidances]
     if len(set(values)) != len(values):
         raise ValueError(wanted)
     columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)

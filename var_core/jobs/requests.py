@@ -1,7 +1,7 @@
 """What can be asked of an engine: one frozen type per job, the same for page, API and commands."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -138,13 +138,12 @@ class EditRequest:
 
     def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
         """As `Request.start`; an edit has steps for every scale of every window."""
-        options = {**asdict(self.options), **asdict(self.edit_options)}
-        options["class_labels"] = list(self.labels)
-        options["generator"] = generators_from_seeds(self.seeds, pipeline.device)
+        generators = generators_from_seeds(self.seeds, pipeline.device)
+        shared = (list(self.labels), self.options, self.edit_options, generators)
         if self.margins is None:
-            previews = pipeline.edit_stream(self.image, self.mask, **options)
+            previews = pipeline.edit_stream(self.image, self.mask, *shared)
         else:
-            previews = pipeline.outpaint_stream(self.image, **asdict(self.margins), **options)
+            previews = pipeline.outpaint_stream(self.image, self.margins, *shared)
         return follow_edit(begin(self, pipeline), previews)
 
     def original(self, size: tuple[int, int]) -> Image.Image:

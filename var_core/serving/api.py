@@ -15,7 +15,6 @@ from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import (
     DEFAULT_SEED,
     MAX_COUNT,
-    SAMPLING_OPTIONS,
     branch,
     count_up,
     edit,
@@ -34,16 +33,8 @@ from var_core.jobs.requests import EditRequest, Settings
 from var_core.sampling import MAX_SEED
 from var_core.serving.engine import Engine
 
-
-class Options(TypedDict, total=False):
-    """How tokens are drawn; what is missing takes the model's default."""
-
-    guidance_scale: float
-    temperature: float
-    top_k: int
-    top_p: float
-    smooth: bool
-    precision: str
+# names and values of `SamplingOptions`, and "precision"; what is missing takes the default
+Options = dict[str, float | int | bool | str]
 
 
 class Drawing(TypedDict):
@@ -102,8 +93,12 @@ class Api:
             "pixels": info.image_size,
             "scales": list(info.schedule.sides),
             "labels": {a.name: list(a.values) for a in info.labels.attributes},
-            "options": {name: getattr(info.options, name) for name in SAMPLING_OPTIONS},
-            "limits": {"count": MAX_COUNT, "seed": MAX_SEED},
+            "options": {one.name: one.default for one in info.option_fields},
+            "limits": {
+                "count": MAX_COUNT,
+                "seed": MAX_SEED,
+                **{one.name: [one.low, one.high] for one in info.option_fields if one.step},
+            },
         }
 
     def generate(
@@ -119,7 +114,7 @@ class Api:
             labels: attribute names to values; attributes left out are drawn by the dice.
             seed: of the first picture.
             count: pictures, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         yield from self._draw(count_up(self._settings(labels, seed, options), count))
 
@@ -136,7 +131,7 @@ class Api:
             labels: attribute names to values; attributes left out are drawn by the dice.
             seed: of the first picture.
             count: pictures, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         request = count_up(self._settings(labels, seed, options), count)
         for progress in self.engine.generate(request, self.client()):
@@ -155,7 +150,7 @@ class Api:
         Args:
             labels: attribute names to values, without the last attribute.
             seed: of every picture.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings = self._settings(labels, seed, options)
         yield from self._draw(style_sheet(self.engine.info, settings))
@@ -175,7 +170,7 @@ class Api:
             guidances: 1 to 4 values from 0 to 20.
             seed: the first one; the others count up.
             num_seeds: 1 to 4.
-            options: temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings = self._settings(labels, seed, options)
         yield from self._draw(sweep(settings, guidances, num_seeds))
@@ -195,7 +190,7 @@ class Api:
             scale: how many scales to keep.
             labels: attribute names to values of what is drawn on top.
             seed: of what is drawn on top.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings = self._settings(labels, seed, options)
         earlier = progress_from_tokens(self.engine.info, self._tokens(token_maps))
@@ -221,7 +216,7 @@ class Api:
             labels: attribute names to values; {} lets what is kept decide.
             seed: of the first result.
             count: results, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
             rule: closed_loop, or replay, the rule of the official notebook.
             best_of: 1 to 8 candidates of the coarse scales.
         """
@@ -254,7 +249,7 @@ class Api:
             bottom: likewise.
             seed: of the first result.
             count: results, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
             rule: closed_loop or replay.
             best_of: 1 to 8 candidates of the coarse scales.
         """
@@ -279,7 +274,7 @@ class Api:
             labels: attribute names to values; attributes left out are drawn by the dice.
             seed: of the first result.
             count: results, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings, image = self._settings(labels, seed, options), self._image(picture)
         num_scales = self.engine.info.schedule.num_scales

@@ -26,11 +26,7 @@ ANY = ""  # the value that leaves an attribute open
 OPTIONS = (  # after the attributes, in this order, under their names in recipes and links
     "seed",
     "count",
-    "guidance_scale",
-    "temperature",
-    "top_k",
-    "top_p",
-    "smooth",
+    *SAMPLING_OPTIONS,
     "precision",
     "pause",
     "with_recipe",
@@ -116,7 +112,6 @@ class Controls:
         if len(values) != len(self.names):
             raise ValueError(f"there are {len(self.names)} controls, not {len(values)}")
         given = dict(zip(self.names, values, strict=True))
-        check_int("top_k", given["top_k"], 0, self.info.vocab_size)
         if given["seed"] is None:
             raise ValueError(f"type a seed from 0 to {MAX_SEED}, or press its dice")
         settings = read_settings(

@@ -41,8 +41,8 @@ class LabelMapConditioning:
         drop_all: chance of no label at all.
     """
 
-    tables = ("label_embeds", "label_maps.codes")
-    open_column = FINE
+    tables: tuple[str, ...] = ("label_embeds", "label_maps.codes")
+    open_column: int = FINE
 
     def __init__(
         self, pictures: PreparedPictures, settings: LabelMapSettings, drop_all: float

@@ -1,8 +1,11 @@
 """Where labels and label maps start: at what the pictures of a label have in common."""
 
-import torch
-from torch import Tensor
+from typing import cast
 
+import torch
+from torch import Tensor, nn
+
+from training.transformer.label_tables import label_tables
 from var_core.transformer import VARTransformer
 from var_core.transformer.label_maps import TRUST, LabelMaps
 
@@ -35,7 +38,7 @@ def init_label_embeddings(
         child: column of the finer attribute, which implies the parent.
         std: standard deviation of the entries of parent plus child.
     """
-    width = transformer.config.width
+    width = transformer.config["width"]
     means, parents = _label_means(latents, labels, parent, child)
     child_means = means[child]  # (children, F)
     _, _, components = torch.linalg.svd(child_means, full_matrices=False)  # (.., F), not random
@@ -48,7 +51,8 @@ def init_label_embeddings(
     projected = projected @ rotation
     projected = projected * (std / projected.std())
     parent_means = _means(projected, parents)
-    parent_table, child_table = (transformer.label_embeds[i].weight for i in (parent, child))
+    tables = label_tables(transformer)
+    parent_table, child_table = tables[parent], tables[child]
     parent_table.zero_()
     child_table.zero_()
     parent_table[: len(parent_means)] = parent_means
@@ -85,12 +89,14 @@ def init_label_maps(
         child: column of the finer attribute, which implies the parent.
     """
     maps = transformer.label_maps
+    assert maps is not None
+    shape = (maps.row_of.shape[0], maps.row_of.shape[1]) if maps.num_pairs else (0, 0)
     if maps.num_pairs:
         pairs = unique_pairs(labels)
         maps.pairs.copy_(pairs)
-        maps.row_of.copy_(_nearest_rows(pairs, latents, labels, maps.row_of.shape))
+        maps.row_of.copy_(_nearest_rows(pairs, latents, labels, shape))
         labels = labels.clone()
-        labels[:, child] = _own_rows(pairs, maps.row_of.shape)[labels[:, -2], labels[:, -1]]
+        labels[:, child] = _own_rows(pairs, shape)[labels[:, -2], labels[:, -1]]
     means, parents = _label_means(latents, labels, parent, child)
     means[parent] = _means(means[child], parents)
     mean = latents.float().mean(dim=0)
@@ -103,10 +109,10 @@ def init_label_maps(
     for column, rows in means.items():
         if column == child:
             rows = rows - means[parent][parents]
-        table = maps.codes[column].weight
+        table = cast(nn.Embedding, maps.codes[column]).weight
         table.zero_()
         table[: len(rows), : len(components)] = rows @ components.t() * (CODE_STD / scale)
-    width = transformer.config.width
+    width = transformer.config["width"]
     transformer.head.weight[:, width:-1] = HEAD_SHARPNESS * codebook
     transformer.head.weight[:, -1] = -HEAD_SHARPNESS / 2 * codebook.square().sum(dim=1)
     maps.trust_embed.weight.copy_(torch.tensor(TRUST_START).unsqueeze(1))
