@@ -1,0 +1,114 @@
+"""Make the sprites of scenes: `python -m training.prepare.scenes --out data/scenes`.
+
+Fetches pinned packages with npm, draws the things of `training/data/scene_things.txt` in each
+style with alpha, and writes them with one table of names, traits and credits.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from training.data.emoji_sources import PACKS, Pack
+from training.data.npm_packages import PrepareError, fetch_package
+from training.data.scene_things import Thing, read_things
+from training.data.sprite_drawing import character_key, crop_sprite, encode_sprite, open_pack
+from training.data.thing_words import ANNOTATIONS, ANNOTATIONS_CREDIT, read_words
+
+STYLES = ("fluent-3d", "noto", "twemoji")
+OTHER_STYLES = ("fluent-flat",)
+TABLE_VERSION = 1
+MAX_BYTES = 25_000_000
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, then move it into place."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def draw_style(pack: Pack, archive: Path, things: Sequence[Thing], out: Path) -> list[dict]:
+    """Draw all things in one style into `out/STYLE`; returns one row a sprite."""
+    draw = open_pack(pack, archive)
+    (out / pack.style).mkdir(exist_ok=True)
+    rows = []
+    for thing in tqdm(things, desc=pack.style):
+        sprite = crop_sprite(draw(character_key(thing.character)))
+        file_name = f"{pack.style}/{thing.slug}.webp"
+        write_bytes(out / file_name, encode_sprite(sprite))
+        rows.append({"thing": thing.name, "style": pack.style, "file": file_name})
+    return rows
+
+
+def pack_credit(pack: Pack) -> dict[str, str]:
+    """Return who drew a style, and under which licence."""
+    return {
+        "style": pack.style,
+        "title": pack.title,
+        "authors": pack.authors,
+        "source": pack.source,
+        "licence": pack.licence,
+        "package": f"{pack.package.name} {pack.package.version}",
+        "changes": "cropped, scaled, stored as lossy WebP",
+    }
+
+
+def prepare_sprites(out: Path, styles: Sequence[str] = STYLES) -> dict:
+    """Fetch, draw and write the sprites and `sprites.json` into `out`; returns the table.
+
+    Raises:
+        PrepareError: if a package cannot be had or the sprites are larger than they may be.
+        OSError: if `out` cannot be written.
+    """
+    packages = out / "packages"
+    packages.mkdir(parents=True, exist_ok=True)
+    things = read_things()
+    packs = [pack for style in styles for pack in PACKS if pack.style == style]
+    words = read_words(fetch_package(ANNOTATIONS, packages), things)
+    rows = []
+    for pack in packs:
+        rows += draw_style(pack, fetch_package(pack.package, packages), things, out)
+    num_bytes = sum((out / row["file"]).stat().st_size for row in rows)
+    if num_bytes > MAX_BYTES:
+        raise PrepareError(f"The sprites take {num_bytes:,} bytes, more than {MAX_BYTES:,}.")
+    table = {
+        "version": TABLE_VERSION,
+        "styles": list(styles),
+        "credits": [*map(pack_credit, packs), ANNOTATIONS_CREDIT],
+        "things": [
+            asdict(thing) | {"words": names} for thing, names in zip(things, words, strict=True)
+        ],
+        "sprites": rows,
+    }
+    write_bytes(out / "sprites.json", json.dumps(table, ensure_ascii=False, indent=1).encode())
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("data/scenes"), help="folder to write")
+    parser.add_argument(
+        "--styles", nargs="+", default=STYLES, choices=STYLES + OTHER_STYLES, help="styles to draw"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        table = prepare_sprites(options.out, options.styles)
+    except PrepareError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {options.out} cannot be written: {error}.", file=sys.stderr)
+        return 1
+    print(f"{len(table['sprites'])} sprites of {len(table['things'])} things: {options.out}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
