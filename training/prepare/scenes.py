@@ -1,6 +1,6 @@
 """Make the sprites of scenes: `python -m training.prepare.scenes --out data/scenes`.
 
-Fetches pinned packages with npm, draws the things of `training/data/scene_things.txt` in each
+Fetches pinned packages with npm, draws the things of `training/data/scenes/things.txt` in each
 style with alpha, and writes them with one table of names, traits and credits.
 """
 
@@ -16,13 +16,13 @@ from tqdm import tqdm
 
 from training.data.emoji_sources import PACKS, Pack
 from training.data.npm_packages import PrepareError, fetch_package
-from training.data.scene_things import Thing, read_things
-from training.data.sprite_drawing import character_key, crop_sprite, encode_sprite, open_pack
-from training.data.thing_words import ANNOTATIONS, ANNOTATIONS_CREDIT, read_words
+from training.data.scenes.atlas import TABLE_VERSION
+from training.data.scenes.sprite_drawing import character_key, crop_sprite, encode_sprite, open_pack
+from training.data.scenes.thing_words import ANNOTATIONS, ANNOTATIONS_CREDIT, read_words
+from training.data.scenes.things import Thing, read_things
 
 STYLES = ("fluent-3d", "noto", "twemoji")
 OTHER_STYLES = ("fluent-flat",)
-TABLE_VERSION = 1
 MAX_BYTES = 25_000_000
 
 
@@ -42,7 +42,15 @@ def draw_style(pack: Pack, archive: Path, things: Sequence[Thing], out: Path) ->
         sprite = crop_sprite(draw(character_key(thing.character)))
         file_name = f"{pack.style}/{thing.slug}.webp"
         write_bytes(out / file_name, encode_sprite(sprite))
-        rows.append({"thing": thing.name, "style": pack.style, "file": file_name})
+        rows.append(
+            {
+                "thing": thing.name,
+                "style": pack.style,
+                "file": file_name,
+                "width": sprite.width,
+                "height": sprite.height,
+            }
+        )
     return rows
 
 

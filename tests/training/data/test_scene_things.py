@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.data.scene_things import HOMES, read_things
-from training.data.sprite_drawing import character_key, crop_sprite
+from training.data.scenes.sprite_drawing import character_key, crop_sprite
+from training.data.scenes.things import HOMES, read_things
 
 
 def write_list(tmp_path: Path, *lines: str) -> Path:

@@ -1,9 +1,9 @@
-"""The things that scenes are composed of, read from `scene_things.txt`."""
+"""The things that scenes are composed of, read from `things.txt`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-THINGS_FILE = Path(__file__).with_name("scene_things.txt")
+THINGS_FILE = Path(__file__).with_name("things.txt")
 HOMES = ("ground", "flies", "swims", "sky")
 FLAGS = ("fixed", "mass")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from training.data.npm_packages import Package, PrepareError, read_members
-from training.data.scene_things import Thing
+from training.data.scenes.things import Thing
 
 LANGUAGES = {  # of the multilingual Universal Sentence Encoder -> folder of the annotations
     "en": "en",
