@@ -30,15 +30,15 @@ def paint_meadow(painter: Painter) -> None:
     kinds = rng.sample(
         ("#ffffff", "#ffd94a", "#f27ba5", "#e8554e", "#b58cf0", "#ff9d45", "#7fa8ff"), 3
     )
-    flowers = []
-    for _ in range(60):
-        depth = rng.random() ** 1.5
-        size = 0.005 + 0.011 * depth
+    heart = painter.light.shade("#f7c93c")
+    petals, hearts = [], []
+    for _ in range(52):
+        depth = rng.random() ** 1.4
+        x, middle, size = rng.random(), y + 0.07 + (0.94 - y) * depth, 0.006 + 0.013 * depth
         colour = painter.light.shade(rng.choice(kinds))
-        flowers.append(
-            (rng.random(), y + 0.07 + (0.95 - y) * depth, size, size * 0.85, *colour, 1.0)
-        )
-    painter.layers.append(Dots(flowers, hardness=2.2))
+        petals.append((x, middle, size, size * 0.9, *colour, 1.0))
+        hearts.append((x, middle - size * 0.1, size * 0.4, size * 0.36, *heart, 0.9))
+    painter.layers += [Dots(petals, hardness=2.6), Dots(hearts, hardness=1.5)]
 
 
 def _bushes(painter: Painter, y: float, colour: str, distance: float) -> None:
@@ -201,7 +201,7 @@ def paint_beach(painter: Painter) -> None:
 def _water(painter: Painter, top: float, bottom: float) -> None:
     """Add water with waves, and the glitter of sun or moon."""
     rng, light = painter.rng, painter.light
-    far = mix(light.shade("#63b7d6", 0.12), light.sky[2], 0.35)
+    far = mix(light.shade("#63b7d6", 0.1), light.sky[3], 0.45)
     near = water_colour(painter)
     painter.layers.append(Band(flat(top), solid(far), solid(near), extent=bottom - top))
     y, gap = top + 0.018, 0.022
@@ -216,7 +216,7 @@ def _water(painter: Painter, top: float, bottom: float) -> None:
 
 def water_colour(painter: Painter):
     """Return the colour of near water."""
-    return painter.light.shade("#2b83bd")
+    return mix(painter.light.shade("#2b83bd"), painter.light.sky[1], 0.25)
 
 
 def paint_sea(painter: Painter) -> None:

@@ -292,7 +292,7 @@ def paint_moon(painter: Painter) -> None:
     for _ in range(rng.randint(3, 6)):
         depth = rng.random()
         x, centre, width = rng.random(), y + 0.07 + (0.9 - y) * depth, 0.04 + 0.07 * depth
-        rim, floor = lighten(warmth, 0.25), darken(warmth, 0.3)
+        rim, floor = lighten(warmth, 0.12), darken(warmth, 0.24)
         painter.layers.append(
             Blobs([(x, centre + 0.006, width, width * 0.32)], solid(rim), solid(rim))
         )

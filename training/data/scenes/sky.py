@@ -6,6 +6,8 @@ from training.data.scenes.description import Scene
 from training.data.scenes.layers import Band, Blobs, Box, Dots, Gradient, Layer
 from training.data.scenes.lighting import Light, Tone, darken, lighten, mix, solid, tone
 
+CLOUD_SIZES = {"clear": 0.75, "clouds": 1.1, "rain": 1.4, "snow": 1.35, "fog": 1.0}
+
 
 class Painter:
     """Collects the layers of one scene: `layers` behind the things, `front` before them."""
@@ -115,7 +117,7 @@ def paint_cloud(painter: Painter, horizon: float) -> None:
     """Add one cloud: blobs on a level base, lit from above."""
     rng, light = painter.rng, painter.light
     x, y = rng.uniform(0.0, 1.0), horizon * rng.uniform(0.1, 0.62)
-    width = rng.uniform(0.11, 0.24) * (1.35 if light.weather in ("rain", "snow") else 1.0)
+    width = rng.uniform(0.11, 0.24) * CLOUD_SIZES[light.weather]
     upper, lower = cloud_colours(light)
     alpha = 0.95 if light.weather in ("clouds", "rain") else 0.85
     painter.layers.append(
