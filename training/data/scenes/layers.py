@@ -28,7 +28,10 @@ class Gradient:
     colours: tuple[Colour, Colour, Colour, Colour]
 
     kind = "gradient"
-    bounds = EVERYWHERE
+
+    def bounds(self, pixel: float) -> Bounds:
+        """Return the part of the picture that can change: all of it."""
+        return EVERYWHERE
 
     def numbers(self) -> np.ndarray:
         """Return 4 heights, then 4 colours: (20,)."""
@@ -50,19 +53,22 @@ class Band:
 
     kind = "band"
 
-    @property
-    def bounds(self) -> Bounds:
-        """Return the part of the picture that can change."""
-        bottom = 1.0 if self.bottom is None else float(self.bottom.max()) + self.softness
-        return 0.0, float(self.top.min()) - self.softness, 1.0, bottom
+    def bounds(self, pixel: float) -> Bounds:
+        """Return the part of the picture that can change; `pixel` is the length of a pixel."""
+        edge = 0.5 * max(self.softness, pixel)
+        top = float(self.top.min()) - edge * steepness(self.top)
+        if self.bottom is None:
+            return 0.0, top, 1.0, 1.0
+        return 0.0, top, 1.0, float(self.bottom.max()) + edge * steepness(self.bottom)
 
     def numbers(self) -> np.ndarray:
-        """Return settings, colours and both outlines: (12 + 2 * NUM_POINTS,)."""
-        row = np.empty(12 + 2 * NUM_POINTS, np.float32)
+        """Return settings, colours and one or two outlines: (12 + 1 or 2 * NUM_POINTS,)."""
+        row = np.empty(12 + (1 if self.bottom is None else 2) * NUM_POINTS, np.float32)
         row[:4] = self.extent, self.follow, self.start, self.softness
         row[4:8], row[8:12] = self.near, self.far
         row[12 : 12 + NUM_POINTS] = self.top
-        row[12 + NUM_POINTS :] = 9.0 if self.bottom is None else self.bottom
+        if self.bottom is not None:
+            row[12 + NUM_POINTS :] = self.bottom
         return row
 
 
@@ -81,9 +87,8 @@ class Box:
 
     kind = "box"
 
-    @property
-    def bounds(self) -> Bounds:
-        """Return the part of the picture that can change."""
+    def bounds(self, pixel: float) -> Bounds:
+        """Return the part of the picture that can change; `pixel` is the length of a pixel."""
         rim = self.softness
         return self.left - rim, self.top - rim, self.right + rim, self.bottom + rim
 
@@ -104,9 +109,8 @@ class Blobs:
 
     kind = "blobs"
 
-    @property
-    def bounds(self) -> Bounds:
-        """Return the part of the picture that can change."""
+    def bounds(self, pixel: float) -> Bounds:
+        """Return the part of the picture that can change; `pixel` is the length of a pixel."""
         table = np.asarray(self.blobs)
         grow = 1.0 if len(table) == 1 else 1.3
         low = (table[:, :2] - grow * table[:, 2:]).min(0) - self.softness
@@ -139,9 +143,8 @@ class Dots:
 
     kind = "dots"
 
-    @property
-    def bounds(self) -> Bounds:
-        """Return the part of the picture that can change."""
+    def bounds(self, pixel: float) -> Bounds:
+        """Return the part of the picture that can change; `pixel` is the length of a pixel."""
         table = np.asarray(self.dots)
         reach = 2.7 * table[:, 2:4]
         low, high = (table[:, :2] - reach).min(0), (table[:, :2] + reach).max(0)
@@ -175,9 +178,8 @@ class Sprite:
 
     kind = "sprite"
 
-    @property
-    def bounds(self) -> Bounds:
-        """Return the part of the picture that can change."""
+    def bounds(self, pixel: float) -> Bounds:
+        """Return the part of the picture that can change; `pixel` is the length of a pixel."""
         cosine, sine = abs(np.cos(self.turn)), abs(np.sin(self.turn))
         width = self.scale * (self.half_width * cosine + self.half_height * sine) + 0.01
         height = self.scale * (self.half_height * cosine + self.half_width * sine) + 0.01
@@ -196,6 +198,12 @@ class Sprite:
 
 
 Layer = Gradient | Band | Box | Blobs | Dots | Sprite
+
+
+def steepness(outline: np.ndarray) -> float:
+    """Return how much longer the steepest part of an outline is than its run."""
+    rise = float(np.abs(outline[1:] - outline[:-1]).max()) * (NUM_POINTS - 1)
+    return (1.0 + rise * rise) ** 0.5
 
 
 def padded_count(count: int) -> int:
