@@ -22,15 +22,16 @@ from starlette.middleware import Middleware
 from var_core import VARPipeline
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import MAX_BEST_OF
+from var_core.jobs.parsing import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.jobs.png_recipe import write_png
+from var_core.jobs.progress import JobProgress
 from var_core.jobs.reconstruction import Reconstruction
-from var_core.jobs.requests import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
-from var_core.jobs.runs import Run
 from var_core.labels import Attribute
+from var_core.locations import assets_folder
+from var_core.model_info import read_model_info
 from var_core.official.catalogue import EMBEDDED_FOLDER, MODELS, ModelCard, models_folder
-from var_core.ranges import check_int
+from var_core.ranges import check_float, check_int
 from var_core.sampling import random_seed
-from var_core.sampling.logits import MAX_GUIDANCE
 from var_core.serving.api import Api
 from var_core.serving.engine import LocalEngine, Memory
 from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
@@ -44,7 +45,7 @@ from var_core.web.edit_handlers import Canvas, EditMoment, Retouch
 from var_core.web.history import History, check_place, forget
 from var_core.web.html import history_html, models_html, strip_html
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+ASSETS = assets_folder()
 MEMORY_SHARE = 0.5  # of the machine's memory, for the weights of all models together
 MAX_THREADS = 64  # every job that runs or waits holds one
 EXIT_BAD_INPUT = 2
@@ -233,7 +234,7 @@ class Page:
         engine = studio.engine
         gr.Markdown(
             f"# VAR Studio\nPictures drawn coarse to fine, in {self.total} scales. Model "
-            f"`{studio.model_name}`, {engine.first.image_size} px, on {engine.device.type}."
+            f"`{studio.model_name}`, {engine.info.image_size} px, on {engine.device.type}."
         )
         self._build_models(site.names, missing)
         self.run = gr.State(None, time_to_live=MAX_AGE_SECONDS)
@@ -336,11 +337,13 @@ class Page:
         )
 
     def _build_options(self, defaults: dict[str, object]) -> None:
-        def slider(name: str, low: float, high: float, step: float, label: str, info: str) -> None:
+        def slider(
+            name: str, low: float, high: float, default: object, step: float, label: str, info: str
+        ) -> None:
             self.inputs[name] = gr.Slider(
                 low,
                 high,
-                defaults[name],
+                default,
                 step=step,
                 label=label,
                 info=info,
@@ -348,20 +351,14 @@ class Page:
                 interactive=True,
             )
 
-        vocab_size = self.studio.engine.first.transformer.config.vocab_size
-        words = "0 ignores the labels' pull, high values exaggerate it"
-        slider("guidance_scale", 0, MAX_GUIDANCE, 0.1, "Guidance", words)
-        slider("temperature", 0.1, 2, 0.05, "Temperature", "below 1 tamer, above 1 wilder")
-        words = "draw among so many of the likeliest codes; 0 is off"
-        slider("top_k", 0, vocab_size, 1, "Top-k", words)
-        words = "draw among the likeliest codes of this mass; 0 is off"
-        slider("top_p", 0, 1, 0.05, "Top-p", words)
-        self.inputs["smooth"] = gr.Checkbox(
-            defaults["smooth"],
-            label="Smooth",
-            info="mix codes instead of drawing one; for looks only",
-            elem_id="smooth",
-        )
+        for one in self.studio.engine.info.option_fields:
+            if one.is_switch:
+                self.inputs[one.name] = gr.Checkbox(
+                    one.default, label=one.label, info=one.help, elem_id=one.name
+                )
+            else:
+                low, high = one.shown or (one.low, one.high)
+                slider(one.name, low, high, one.default, one.step, one.label, one.help)
         self.inputs["precision"] = gr.Radio(
             list(PRECISIONS),
             value=defaults["precision"],
@@ -370,7 +367,8 @@ class Page:
             elem_id="precision",
         )
         words = "0 draws as fast as it can"
-        slider("pause", 0, MAX_PAUSE, 0.05, "Pause after each scale (s)", words)
+        pause = defaults["pause"]
+        slider("pause", 0, MAX_PAUSE, pause, 0.05, "Pause after each scale (s)", words)
         self.inputs["with_recipe"] = gr.Checkbox(
             defaults["with_recipe"],
             label="Settings inside the PNG",
@@ -417,10 +415,10 @@ class Page:
 
     def _build_edit(self) -> None:
         """Left the picture and its mask, right what to draw and the result."""
-        pipeline, attributes = self.studio.engine.first, self.studio.labels.attributes
-        cells = pipeline.transformer.schedule.final_side
+        info, attributes = self.studio.engine.info, self.studio.labels.attributes
+        cells = info.schedule.final_side
         # sent with every picture: an update that comes before the tab is shown replaces all
-        self.geometry = {"model": pipeline.image_size, "cells": cells}
+        self.geometry = {"model": info.image_size, "cells": cells}
         with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
             self.painter = gr.HTML(
                 "",
@@ -495,7 +493,7 @@ class Page:
                         gr.Slider(
                             0,
                             512,
-                            pipeline.image_size // 2 if side == "right" else 0,
+                            info.image_size // 2 if side == "right" else 0,
                             step=1,
                             label=f"{side.capitalize()} (pixels)",
                             elem_id=f"side-{side}",
@@ -590,7 +588,7 @@ class Page:
         picked = self.shelf.restore(pick, self.history, chosen, **SPOKEN)
         running.append(picked.success(draw_again, [self.place, self.history], **engine))
 
-        def stopped(run: Run | None) -> tuple:
+        def stopped(run: JobProgress | None) -> tuple:
             return widgets(studio.stopped(run))
 
         self.stop.click(None, None, None, cancels=running).then(  # which has the last word
@@ -616,7 +614,7 @@ class Page:
                 gr.Warning(sentence)
             return [*found, "seed" in query]
 
-        def last_seed(run: Run | None) -> tuple[int, bool]:
+        def last_seed(run: JobProgress | None) -> tuple[int, bool]:
             return studio.last_seed(run), True
 
         for name, button in self.dice.items():
@@ -637,14 +635,14 @@ class Page:
     def _connect_stage(self) -> None:
         studio = self.studio
 
-        def scrub(run: Run | None, scale: int) -> object:
+        def scrub(run: JobProgress | None, scale: int) -> object:
             return gr.skip() if run is None else studio.scrub(run, scale)
 
         def forget_entry(history: History, event: gr.EventData) -> tuple[History, str]:
             history = forget(history, event.place)
             return history, shelf_html(history)
 
-        def use(run: Run | None, scale: int) -> tuple[object, str]:
+        def use(run: JobProgress | None, scale: int) -> tuple[object, str]:
             return gr.Tabs(selected="tokenizer"), studio.frame_file(run, scale)
 
         looked_at = [self.run, self.scale]
@@ -693,7 +691,7 @@ class Page:
             canvas, picture = retouch.take_over(result)
             return canvas, painted(canvas, picture, mask if keep else "")
 
-        def send(run: Run | None, scale: int) -> tuple:
+        def send(run: JobProgress | None, scale: int) -> tuple:
             canvas, picture, words = retouch.open(studio.frame_file(run, scale))
             return gr.Tabs(selected="edit"), canvas, painted(canvas, picture), words
 
@@ -823,6 +821,14 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="trusted proxies in front; they tell the address. 0 by default, on a Space 1",
     )
     parser.add_argument(
+        "--sharpen-seconds",
+        type=float,
+        metavar="S",
+        default=setting("SHARPEN_SECONDS", limits.sharpen_seconds),
+        help="time after a drawing that turns the sketches of its scales into true decodes; "
+        f"{limits.sharpen_seconds} by default",
+    )
+    parser.add_argument(
         "--metrics-port",
         **number,
         default=setting("METRICS_PORT"),
@@ -922,11 +928,12 @@ def main(argv: list[str] | None = None) -> int:
         limits = Limits(
             waiting=check_int("queue", arguments.queue, 1, MAX_THREADS // 2),
             per_client=check_int("per-client", arguments.per_client, 1, MAX_THREADS // 2),
+            sharpen_seconds=check_float("sharpen-seconds", arguments.sharpen_seconds, 0, 3600),
         )
         num_proxies = check_int("proxies", arguments.proxies, 0, 8)
         dtype = pick_dtype(device, arguments.precision)
         places = model_places(arguments.model)
-        outlines = {name: VARPipeline.outline(place) for name, place in places.items()}
+        infos = {name: read_model_info(place) for name, place in places.items()}
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -939,16 +946,15 @@ def main(argv: list[str] | None = None) -> int:
         turns, memory = Turns(limits), Memory(MEMORY_SHARE * psutil.virtual_memory().total)
         engines = {
             name: LocalEngine(
-                outline,
+                info,
                 functools.partial(load_model, places[name], device),
                 turns,
                 journal,
                 memory,
-                name,
                 device,
                 dtype,
             )
-            for name, outline in outlines.items()
+            for name, info in infos.items()
         }
         try:
             next(iter(engines.values())).prepare()  # ready when the page is

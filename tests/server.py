@@ -1,6 +1,7 @@
 """The app as a process of its own, the way its users start it."""
 
 import contextlib
+import random
 import socket
 import subprocess
 import sys
@@ -10,19 +11,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 120
+START_SECONDS = 600
+PORTS = (20_000, 32_000)
+PATIENT = ("--sharpen-seconds", "3600")  # however slow the machine is, strips become true decodes
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, below those that the system lends to outgoing connections."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager
 def running_app(
-    log: Path, *options: str, python: str | Path = sys.executable, folder: Path = ROOT
+    log: Path,
+    *options: str,
+    python: str | Path = sys.executable,
+    folder: Path = ROOT,
+    program: str | Path = "app.py",
 ) -> Iterator[str]:
     """Start the app on the shipped weights, give its address, and stop it at the end.
 
@@ -30,22 +39,27 @@ def running_app(
         log: file for what it prints.
         options: further words of its command line.
         python: runs it.
-        folder: where it lies.
+        folder: it runs in.
+        program: app.py, or an installed script that does the same.
 
     Raises:
-        RuntimeError: if it does not answer within two minutes.
+        RuntimeError: if it ends, or does not answer within ten minutes.
     """
-    with app_process(log, *options, python=python, folder=folder) as (address, _):
+    with app_process(log, *options, python=python, folder=folder, program=program) as (address, _):
         yield address
 
 
 @contextlib.contextmanager
 def app_process(
-    log: Path, *options: str, python: str | Path = sys.executable, folder: Path = ROOT
+    log: Path,
+    *options: str,
+    python: str | Path = sys.executable,
+    folder: Path = ROOT,
+    program: str | Path = "app.py",
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """As `running_app`, with the process, for those who want to harm it."""
     port = free_port()
-    command = [str(python), "app.py", "--port", str(port), *options]
+    command = [str(python), str(program), "--port", str(port), *PATIENT, *options]
     with log.open("w") as file:
         server = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file)
     address = f"http://127.0.0.1:{port}"
@@ -55,11 +69,11 @@ def app_process(
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the app did not start: {log.read_text()}")
             try:
-                urllib.request.urlopen(address, timeout=5).close()
+                urllib.request.urlopen(address, timeout=60).close()
                 break
             except OSError:
                 time.sleep(0.3)
         yield address, server
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(120)

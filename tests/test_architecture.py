@@ -21,22 +21,26 @@ TOP_LEVEL = {
 IGNORED = {"data", "runs", "models", "__pycache__", "venv", "var_studio.egg-info"}
 ORDER = [
     (
+        "var_core.condition",
+        "var_core.menus",
         "var_core.ranges",
         "var_core.scales",
         "var_core.images",
         "var_core.devices",
+        "var_core.option_fields",
+        "var_core.locations",
         "var_core.packing",
     ),
-    ("var_core.labels", "var_core.tokenizer", "var_core.transformer"),
+    ("var_core.labels", "var_core.text", "var_core.tokenizer", "var_core.transformer"),
     ("var_core.sampling",),
     ("var_core.checkpoints", "var_core.editing", "var_core.outputs"),
-    ("var_core.edit_methods", "var_core.sketches"),
+    ("var_core.edit_methods", "var_core.model_info", "var_core.sketches"),
     ("var_core.pipeline",),
     ("var_core.official",),
     ("var_core.jobs",),
     ("var_core.serving",),
     ("var_core.web",),
-    ("var_core.__main__",),
+    ("var_core.__main__", "var_core.studio"),
 ]
 
 

@@ -1,13 +1,15 @@
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from var_core import CheckpointError, VARPipeline, generators_from_seeds
+from var_core import CheckpointError, SamplingOptions, VARPipeline, generators_from_seeds
+from var_core.model_info import read_model_info
 
 WEIGHTS = Path("transformer") / "diffusion_pytorch_model.safetensors"
 CONFIG = Path("transformer") / "config.json"
@@ -173,15 +175,16 @@ def test_label_tables_must_be_whole_numbers(folder: Path) -> None:
     refused(folder, "label_maps.pairs holds torch.float32 instead of torch.int32")
 
 
-def test_an_outline_knows_the_model_without_its_weights(
-    folder: Path, pipeline: VARPipeline
-) -> None:
+def test_a_model_is_described_without_its_weights(folder: Path, pipeline: VARPipeline) -> None:
     (folder / WEIGHTS).unlink()
-    outline, whole = VARPipeline.outline(folder), pipeline
-    assert outline.labels.names((0,) * 3) == whole.labels.names((0,) * 3)
-    assert outline.transformer.schedule == whole.transformer.schedule
-    assert outline.image_size == whole.image_size and outline.device.type == "meta"
-    assert outline.options() == whole.options()
+    info = read_model_info(folder)
+    assert info.labels.to_json()["attributes"] == pipeline.labels.to_json()["attributes"]
+    assert info == replace(pipeline.info, name=folder.name, labels=info.labels)
+    assert info.schedule == pipeline.transformer.schedule
+    assert info.image_size == pipeline.image_size and info.options == SamplingOptions(top_k=32)
+    assert info.options.top_k == info.vocab_size == 32  # the default is larger than the codebook
+    weights = [*pipeline.tokenizer.parameters(), *pipeline.transformer.parameters()]
+    assert info.num_parameters == sum(weight.numel() for weight in weights)
     (folder / CONFIG).write_text("{")
     with pytest.raises(CheckpointError, match="not valid JSON"):
-        VARPipeline.outline(folder)
+        read_model_info(folder)

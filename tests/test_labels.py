@@ -1,7 +1,12 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import make_labels
 from var_core import LabelSpace
+from var_core.labels import LABELS_FILE, Attribute, Label
+from var_core.menus import Choice, Menu
 
 
 def test_an_emoji_fills_in_its_category() -> None:
@@ -75,3 +80,71 @@ def test_labels_survive_json() -> None:
 def test_damaged_label_tables_are_refused(content: dict) -> None:
     with pytest.raises(ValueError, match=r"damaged|different names|does not fit"):
         LabelSpace.from_json(content)
+
+
+MENUS = (
+    Menu("thing", (Choice("fox", "a fox", "animals", ("vixen",)), Choice("pizza", "a pizza"))),
+    Menu("place", (Choice("snow", "in the snow"),)),
+)
+
+
+def make_menu_space() -> LabelSpace:
+    return LabelSpace((Attribute("style", ("noto", "flat")),), menus=MENUS)
+
+
+@pytest.mark.parametrize(
+    ("label", "indices", "phrases"),
+    [
+        (None, (2,), ()),
+        (1, (1,), ()),
+        ({"style": "noto"}, (0,), ()),
+        ({"thing": "fox", "style": "flat"}, (1,), ("a fox",)),
+        ({"place": "snow", "thing": ["pizza", "fox"]}, (2,), ("a pizza", "a fox", "in the snow")),
+        ({"thing": None, "place": []}, (2,), ()),
+    ],
+)
+def test_a_label_may_pick_phrases_from_menus(
+    label: Label, indices: tuple[int, ...], phrases: tuple[str, ...]
+) -> None:
+    space = make_menu_space()
+    assert space.resolve(label) == indices and space.phrases(label) == phrases
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ({"thing": "foxes"}, "there is no thing 'foxes'; the nearest is 'fox'"),
+        ({"thing": ["fox", 3]}, "thing must be a name or a list of names, got 3"),
+        ({"thing": "x" * 10_000}, "there is no thing 'x{40}...'"),
+        ({"time": "night"}, "a label has style, thing, place, not 'time'"),
+    ],
+)
+def test_a_choice_that_is_not_there_is_refused(label: Label, message: str) -> None:
+    space = make_menu_space()
+    with pytest.raises(ValueError, match=message):
+        space.phrases(label)
+        space.resolve(label)
+
+
+def test_menus_are_saved_with_the_labels(tmp_path: Path) -> None:
+    space = make_menu_space()
+    space.save(tmp_path)
+    assert LabelSpace.from_json(json.loads((tmp_path / LABELS_FILE).read_text())) == space
+
+
+def test_menus_and_attributes_have_names_of_their_own() -> None:
+    with pytest.raises(ValueError, match="share a name"):
+        LabelSpace((Attribute("thing", ("a",)),), menus=MENUS)
+    with pytest.raises(ValueError, match="different names"):
+        Menu("thing", ())
+    with pytest.raises(ValueError, match="different names"):
+        Menu("thing", (Choice("a", "an a"), Choice("a", "another a")))
+    with pytest.raises(ValueError, match="damaged"):
+        LabelSpace.from_json({"attributes": [], "menus": [{"name": "thing"}]})
+
+
+def test_a_model_without_labels_takes_none() -> None:
+    space = LabelSpace(())
+    assert space.resolve(None) == () == space.null
+    with pytest.raises(ValueError, match="this model has no labels, got 3"):
+        space.resolve(3)

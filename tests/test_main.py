@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import EMBEDDED_MODEL
-from var_core import VARPipeline, generators_from_seeds
+from var_core import EditOptions, Margins, VARPipeline, generators_from_seeds
 from var_core.__main__ import main
 from var_core.jobs.png_recipe import read_recipe
 
@@ -143,12 +143,14 @@ def test_edit_outpaint_and_vary_write_what_the_pipeline_draws(model: Path, tmp_p
         return {"class_labels": label, "generator": generators_from_seeds([3])}
 
     assert main(["edit", *shared, "--mask", str(mask), "--rule", "replay"]) == 0
-    expected = pipeline.edit(Image.open(image), Image.open(mask), **seeded(), rule="replay")
+    expected = pipeline.edit(
+        Image.open(image), Image.open(mask), **seeded(), edit_options=EditOptions("replay")
+    )
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected.images[0]))
     assert read_recipe(out) is None
 
     assert main(["outpaint", *shared, "--right", "8", "--top", "2"]) == 0
-    expected = pipeline.outpaint(Image.open(image), right=8, top=2, **seeded())
+    expected = pipeline.outpaint(Image.open(image), Margins(right=8, top=2), **seeded())
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected.images[0]))
 
     assert main(["vary", *shared, "--keep-scales", "2", "--count", "2"]) == 0

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline, generators_from_seeds
+from var_core.condition import Condition
 from var_core.packing import Linear, can_pack, pack_weights
 from var_core.sampling import KeepScales, SamplingOptions
 from var_core.tokenizer.autoencoder import Upsample
@@ -122,7 +123,11 @@ def test_packed_weights_draw_the_tokens_of_plain_ones(
     for pipeline in pair:
         generators = generators_from_seeds([seed, 2**32 - 1 - seed])
         together = 1 if options.smooth else 2
-        steps = list(pipeline.sample(labels, options, generators, lambda _: None, together))
+        steps = list(
+            pipeline.sample(
+                Condition.of_labels(labels), options, generators, lambda _: None, together
+            )
+        )
         drawn.append((steps, pipeline.decode_latent(steps[-1].latent)))
     assert not pair[0].transformer.head.weight.is_mkldnn
     assert pair[1].transformer.head.weight.is_mkldnn
@@ -138,8 +143,8 @@ def test_a_rule_is_kept_with_packed_weights(pair: tuple[VARPipeline, VARPipeline
 
     def drawn(pipeline: VARPipeline) -> torch.Tensor:
         rule = KeepScales(pipeline.tokenizer.quantizer, kept)
-        labels = torch.tensor([LABELS[2]])
-        steps = pipeline.sample(labels, GOOD, generators_from_seeds([5]), lambda _: rule)
+        condition = Condition.of_labels(torch.tensor([LABELS[2]]))
+        steps = pipeline.sample(condition, GOOD, generators_from_seeds([5]), lambda _: rule)
         return torch.cat([step.token_map.flatten() for step in steps])
 
     assert torch.equal(drawn(plain), drawn(packed))
@@ -151,7 +156,7 @@ def test_bf16_logits_stay_within_two_percent(pair: tuple[VARPipeline, VARPipelin
     half.pack()
     out = plain(list(LABELS), generator=generators_from_seeds(range(4)))
     labels, maps = torch.tensor(out.labels), out.token_maps
-    conditions = [p.transformer.conditions(labels) for p in (plain, half)]
+    conditions = [p.transformer.embed(Condition.of_labels(labels)) for p in (plain, half)]
     caches = [p.transformer.new_cache(len(labels)) for p in (plain, half)]
     quantizer = plain.tokenizer.quantizer
     latents = [quantizer.empty_latent(len(labels)), *quantizer.sum_scales(maps)]

@@ -1,3 +1,4 @@
+import inspect
 import math
 
 import numpy as np
@@ -6,8 +7,9 @@ import torch
 from PIL import Image
 
 from tests.conftest import PAIRS
-from var_core import VARPipeline, generators_from_seeds
+from var_core import SamplingOptions, VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_uint8
+from var_core.option_fields import option_fields
 
 LABELS = [{"emoji": "cat", "style": "flat"}, {"category": "fruit"}, None, (0, None, 2)]
 
@@ -71,7 +73,10 @@ def test_one_attribute_takes_numbers(class_pipeline: VARPipeline) -> None:
 
 
 def test_the_default_top_k_is_clamped_and_a_larger_one_is_refused(pipeline: VARPipeline) -> None:
-    assert pipeline.options().top_k == 32
+    assert pipeline.info.options.top_k == SamplingOptions().fitted(32).top_k == 32
+    assert SamplingOptions(top_p=0.2).fitted(32) == SamplingOptions(top_p=0.2, top_k=32)
+    same = (draw(pipeline, [None], [1]), draw(pipeline, [None], [1], top_k=32))
+    assert torch.equal(*same)
     with pytest.raises(ValueError, match="top_k must be a whole number from 0 to 32, got 33"):
         pipeline([None], top_k=33)
 
@@ -95,7 +100,7 @@ def test_bad_arguments_are_refused_before_the_model_runs(
     monkeypatch.setattr(pipeline.transformer, "predict_scale", None)
     arguments = {"class_labels": [None], **changes}
     with pytest.raises(ValueError, match=message):
-        pipeline.stream(**arguments)
+        pipeline(**arguments)
 
 
 def test_tokenize_gives_the_decodes_of_every_prefix_of_its_token_maps(
@@ -178,3 +183,9 @@ def test_scales_that_cannot_be_kept_are_refused(pipeline: VARPipeline) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             pipeline.stream(label, keep=keep)
+
+
+def test_the_call_takes_every_sampling_option_under_its_name_with_its_default() -> None:
+    taken = inspect.signature(VARPipeline.__call__).parameters
+    for option in option_fields(SamplingOptions):
+        assert taken[option.name].default == option.default

@@ -9,7 +9,9 @@ logging.getLogger("xformers").addFilter(
 )
 
 from var_core.checkpoints import CheckpointError  # noqa: E402
+from var_core.editing import EditOptions, Margins  # noqa: E402
 from var_core.labels import LabelSpace  # noqa: E402
+from var_core.model_info import ModelInfo, read_model_info  # noqa: E402
 from var_core.pipeline import Preview, VARPipeline, VARPipelineOutput  # noqa: E402
 from var_core.sampling import SamplingOptions, generators_from_seeds  # noqa: E402
 from var_core.scales import ScaleSchedule  # noqa: E402
@@ -18,7 +20,10 @@ from var_core.transformer import VARTransformer  # noqa: E402
 
 __all__ = [
     "CheckpointError",
+    "EditOptions",
     "LabelSpace",
+    "Margins",
+    "ModelInfo",
     "MultiScaleVQVAE",
     "Preview",
     "SamplingOptions",
@@ -27,4 +32,5 @@ __all__ = [
     "VARPipelineOutput",
     "VARTransformer",
     "generators_from_seeds",
+    "read_model_info",
 ]

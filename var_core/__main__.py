@@ -12,19 +12,17 @@ from tqdm import tqdm
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.editing import RULES, Margins, read_mask
 from var_core.images import read_image
-from var_core.jobs.output_files import recipes_of
-from var_core.jobs.png_recipe import write_png
-from var_core.jobs.requests import (
+from var_core.jobs.parsing import (
     MAX_COUNT,
-    AnyRequest,
-    Settings,
     count_up,
     edit,
     outpaint,
     read_settings,
     vary,
 )
-from var_core.jobs.runs import Run, run_request, sharpened
+from var_core.jobs.png_recipe import write_png
+from var_core.jobs.progress import JobProgress, Request, sharpen
+from var_core.jobs.requests import Settings
 from var_core.labels import LABELS_FILE, LabelSpace
 from var_core.official.catalogue import (
     EMBEDDED_FOLDER,
@@ -35,9 +33,10 @@ from var_core.official.catalogue import (
     models_folder,
 )
 from var_core.official.convert import convert
-from var_core.pipeline import DEFAULTS, VARPipeline, parameter_counts
+from var_core.option_fields import option_fields
+from var_core.pipeline import VARPipeline
 from var_core.ranges import check_int
-from var_core.sampling import MAX_SEED, random_seed
+from var_core.sampling import MAX_SEED, SamplingOptions, random_seed
 from var_core.serving.hosting import HARDWARE, problems, write_space
 from var_core.sketches import STEPS, add_sketch
 
@@ -93,11 +92,12 @@ def _parser(model: Path) -> argparse.ArgumentParser:
         )
     drawing.add_argument("--seed", type=int, help=f"0 to {MAX_SEED}; random by default")
     drawing.add_argument("--count", type=int, default=1, help="pictures, with seeds counting up")
-    drawing.add_argument("--guidance", type=float, default=DEFAULTS.guidance_scale)
-    drawing.add_argument("--top-k", type=int, help=f"default {DEFAULTS.top_k}, 0 is off")
-    drawing.add_argument("--top-p", type=float, default=DEFAULTS.top_p, help="0 is off")
-    drawing.add_argument("--temperature", type=float, default=DEFAULTS.temperature)
-    drawing.add_argument("--smooth", action="store_true", help="mix codes; looks only")
+    for one in option_fields(SamplingOptions):
+        if one.is_switch:
+            drawing.add_argument(one.flag, dest=one.name, action="store_true", help=one.help)
+        else:
+            words = f"{one.help}; {one.low:g} to {one.high:g}, {one.default:g} by default"
+            drawing.add_argument(one.flag, dest=one.name, type=one.kind, help=words)
     drawing.add_argument("--out", type=Path, default=Path("picture.png"), help="PNG file")
 
     generate = commands.add_parser("generate", parents=[drawing], help="draw pictures")
@@ -180,36 +180,31 @@ def _settings(arguments: argparse.Namespace) -> tuple[VARPipeline, Settings]:
     names = [attribute.name for attribute in pipeline.labels.attributes]
     given = {name: getattr(arguments, f"label_{name}") for name in names}
     labels = {name: int(value) if _is_index(value) else value for name, value in given.items()}
-    options = {
-        "guidance_scale": arguments.guidance,
-        "top_k": arguments.top_k,
-        "top_p": arguments.top_p,
-        "temperature": arguments.temperature,
-        "smooth": arguments.smooth,
-    }
-    return pipeline, read_settings(pipeline, labels, seed, options)
+    chosen = {one.name: getattr(arguments, one.name) for one in option_fields(SamplingOptions)}
+    options = {name: value for name, value in chosen.items() if value is not None}
+    return pipeline, read_settings(pipeline.info, labels, seed, options)
 
 
 def _draw(
     arguments: argparse.Namespace,
     pipeline: VARPipeline,
     settings: Settings,
-    make_request: Callable[[Settings, int], AnyRequest],
+    make_request: Callable[[Settings, int], Request],
 ) -> int:
     """Draw so many at a time, and write the files."""
     count, scales_dir = arguments.count, getattr(arguments, "scales_dir", None)
     for start in range(0, count, MAX_COUNT):
         part = replace(settings, seed=settings.seed + start)
         request = make_request(part, min(MAX_COUNT, count - start))
-        runs = run_request(pipeline, request)
-        for run in tqdm(runs, unit="scale", desc="drawing"):  # noqa: B007
+        progress = JobProgress(request)
+        for progress in tqdm(request.start(pipeline), unit="scale", desc="drawing"):  # noqa: B007
             pass
         if scales_dir is not None:
-            while run.num_sketches:
-                run = sharpened(pipeline, run)
-            _write_scales(arguments, run, start)
-        recipes = recipes_of(pipeline.labels, arguments.model.name, run)
-        for index, image in enumerate(run.frames[-1]):
+            while progress.num_sketches:
+                progress = sharpen(pipeline, progress)
+            _write_scales(arguments, progress, start)
+        recipes = progress.recipes(pipeline.labels, arguments.model.name)
+        for index, image in enumerate(progress.frames[-1]):
             path = _numbered(arguments.out, start + index, count)
             write_png(path, image, recipes[index])
             print(path)
@@ -244,9 +239,9 @@ def _outpaint(arguments: argparse.Namespace) -> int:
 def _vary(arguments: argparse.Namespace) -> int:
     image = read_image(arguments.image)
     pipeline, settings = _settings(arguments)
-    num_scales = pipeline.transformer.schedule.num_scales
+    num_scales = pipeline.info.schedule.num_scales
 
-    def make_request(part: Settings, count: int) -> AnyRequest:
+    def make_request(part: Settings, count: int) -> Request:
         return vary(part, image, arguments.keep_scales, count, num_scales)
 
     return _draw(arguments, pipeline, settings, make_request)
@@ -260,8 +255,8 @@ def _numbered(path: Path, index: int, count: int) -> Path:
     return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
 
 
-def _write_scales(arguments: argparse.Namespace, run: Run, start: int) -> None:
-    for number, frames in enumerate(run.frames, start=1):
+def _write_scales(arguments: argparse.Namespace, progress: JobProgress, start: int) -> None:
+    for number, frames in enumerate(progress.frames, start=1):
         for index, image in enumerate(frames, start):
             name = _numbered(Path(arguments.out.name), index, arguments.count)
             write_png(arguments.scales_dir / f"{name.stem}-scale{number:02d}.png", image, None)
@@ -281,16 +276,15 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     pipeline = _load(arguments)
-    schedule = pipeline.transformer.schedule
-    counts = parameter_counts(pipeline)
+    info, schedule = pipeline.info, pipeline.info.schedule
     print(f"model       {arguments.model}")
-    print(f"pictures    {pipeline.image_size}x{pipeline.image_size}")
+    print(f"pictures    {info.image_size}x{info.image_size}")
     print(f"scales      {', '.join(map(str, schedule.sides))} ({schedule.num_tokens} tokens)")
-    print(f"codebook    {pipeline.transformer.config.vocab_size} codes")
-    print(f"tokenizer   {counts['tokenizer'] / 1e6:.1f} million parameters")
-    print(f"transformer {counts['transformer'] / 1e6:.1f} million parameters")
+    print(f"codebook    {info.vocab_size} codes")
+    print(f"tokenizer   {info.tokenizer_parameters / 1e6:.1f} million parameters")
+    print(f"transformer {info.transformer_parameters / 1e6:.1f} million parameters")
     print(f"runs on     {pipeline.device} in {str(pipeline.dtype).removeprefix('torch.')}")
-    for attribute in pipeline.labels.attributes:
+    for attribute in info.labels.attributes:
         shown = ", ".join(attribute.values[:5])
         print(f"{attribute.name:11} {len(attribute.values)} values: {shown}, ...")
     return 0

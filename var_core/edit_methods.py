@@ -1,14 +1,15 @@
 """The editing methods of the pipeline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from var_core.condition import Condition
 from var_core.editing import (
-    RULES,
     EditOptions,
     Margins,
     Window,
@@ -19,11 +20,73 @@ from var_core.editing import (
 )
 from var_core.images import fit_square, image_to_tensor, upright_rgb
 from var_core.labels import Label
+from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, VARPipelineOutput
 from var_core.ranges import check_int
-from var_core.sampling import DEFAULTS, SamplingOptions
+from var_core.sampling import DEFAULTS, SamplingOptions, ScaleRule, ScaleStep
+from var_core.tokenizer import MultiScaleVQVAE
 
 ANYTHING: tuple[Label, ...] = (None,)
+EDIT_DEFAULTS = EditOptions()
+Generators = Sequence[torch.Generator]
+
+
+class EditablePipeline(Protocol):
+    """What editing needs of a pipeline; `VARPipeline` has it all."""
+
+    info: ModelInfo
+    tokenizer: MultiScaleVQVAE
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the networks."""
+        ...
+
+    def check_batch(
+        self, class_labels: Sequence[Label], generator: Generators | None
+    ) -> tuple[Tensor, Generators]:
+        """Indices of labels, null where open, and a generator for each."""
+        ...
+
+    def fill_open_labels(self, labels: Tensor, generators: Generators) -> Tensor:
+        """Draw open attributes where it is known which labels occur together."""
+        ...
+
+    def sample(
+        self,
+        condition: Condition,
+        options: SamplingOptions,
+        generators: Generators,
+        make_rule: Callable[[slice], ScaleRule | None],
+    ) -> Iterator[ScaleStep]:
+        """Run the sampling loop."""
+        ...
+
+    def draw(
+        self,
+        class_labels: Sequence[Label],
+        options: SamplingOptions,
+        generator: Generators | None,
+        *,
+        keep: Sequence[Tensor],
+    ) -> VARPipelineOutput:
+        """Draw pictures, keeping some scales."""
+        ...
+
+    def stream(
+        self,
+        class_labels: Sequence[Label],
+        options: SamplingOptions,
+        generator: Generators | None,
+        *,
+        keep: Sequence[Tensor],
+    ) -> Iterator[Preview]:
+        """Draw pictures, keeping some scales, with a preview after every scale."""
+        ...
+
+    def coarse_tokens(self, image: Image.Image, keep_scales: object, count: int) -> list[Tensor]:
+        """Token maps of the first scales of a picture."""
+        ...
 
 
 class EditMethods:
@@ -36,33 +99,15 @@ class EditMethods:
     """
 
     def edit(
-        self, image: Image.Image, mask: object, *values: object, **named: object
-    ) -> VARPipelineOutput:
-        """Redraw what is under a mask; the arguments are those of `edit_stream`.
-
-        Returns:
-            The pictures, and the token maps of the window that the model saw.
-
-        Raises:
-            ValueError: if an argument is out of range; nothing has been drawn then.
-        """
-        return _finished(self.edit_stream(image, mask, *values, **named))
-
-    def edit_stream(
-        self,
+        self: EditablePipeline,
         image: Image.Image,
         mask: object,
         class_labels: Sequence[Label] = ANYTHING,
-        guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
-        top_p: float = DEFAULTS.top_p,
-        temperature: float = DEFAULTS.temperature,
-        smooth: bool = DEFAULTS.smooth,
-        generator: Sequence[torch.Generator] | None = None,
-        rule: str = RULES[0],
-        best_of: int = 1,
-    ) -> Iterator[Preview]:
-        """Redraw what is under a mask, one result per label, with a preview after every scale.
+        options: SamplingOptions = DEFAULTS,
+        edit_options: EditOptions = EDIT_DEFAULTS,
+        generator: Generators | None = None,
+    ) -> VARPipelineOutput:
+        """Redraw what is under a mask, one result per label.
 
         The model sees a square around the mask; the result has the size of the picture. Outside the
         mask and a feather band of at most max(2 pixels, 5 % of the shorter side) it is the picture,
@@ -72,26 +117,53 @@ class EditMethods:
             image: any size and mode; alpha becomes white.
             mask: as large as the picture: a PIL picture (half grey or lighter is redrawn) or a
                 (H, W) array (0.5 or more is redrawn).
-            class_labels: as for drawing; None lets the model go by what is kept.
-            guidance_scale: as for drawing, as the options after it.
-            top_k: draw among the k likeliest codes.
-            top_p: draw among the likeliest codes of this mass.
-            temperature: above 1 wilder, below 1 tamer.
-            smooth: mix codes instead of drawing one.
+            class_labels: labels as for drawing; None lets the model go by what is kept.
+            options: how tokens are drawn.
+            edit_options: how what is kept and what is drawn are joined.
             generator: one `torch.Generator` per label; None takes random seeds.
-            rule: "closed_loop", or "replay", the rule of the official notebook.
-            best_of: 1 to 8 candidates of the coarse scales; the likeliest is drawn to the end.
-        """
-        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        picture = np.array(_upright(image))
-        holes = check_mask(mask, picture.shape[1::-1])
-        windows = [window_around(holes, self.image_size)]
-        chosen = EditOptions(rule, best_of)
-        labels, generators = self._edit_labels(class_labels, generator)
-        return self._edit_previews(picture, holes, windows, labels, settings, chosen, generators)
 
-    def outpaint(self, image: Image.Image, *values: object, **named: object) -> VARPipelineOutput:
-        """Add to the sides of a picture; the arguments are those of `outpaint_stream`.
+        Returns:
+            The pictures, and the token maps of the window that the model saw.
+
+        Raises:
+            ValueError: if an argument is out of range; nothing has been drawn then.
+        """
+        previews = _edit(self, image, mask, class_labels, options, edit_options, generator)
+        return _finished(previews)
+
+    def edit_stream(
+        self: EditablePipeline,
+        image: Image.Image,
+        mask: object,
+        class_labels: Sequence[Label] = ANYTHING,
+        options: SamplingOptions = DEFAULTS,
+        edit_options: EditOptions = EDIT_DEFAULTS,
+        generator: Generators | None = None,
+    ) -> Iterator[Preview]:
+        """As `edit`, with a preview after every scale."""
+        return _edit(self, image, mask, class_labels, options, edit_options, generator)
+
+    def outpaint(
+        self: EditablePipeline,
+        image: Image.Image,
+        margins: Margins,
+        class_labels: Sequence[Label] = ANYTHING,
+        options: SamplingOptions = DEFAULTS,
+        edit_options: EditOptions = EDIT_DEFAULTS,
+        generator: Generators | None = None,
+    ) -> VARPipelineOutput:
+        """Add to the sides of a picture, one result per label.
+
+        Windows of the model overlap by half, so that any aspect ratio works. The picture itself
+        stays as it is, bit for bit, but for a feather band as in `edit`.
+
+        Args:
+            image: any size and mode; alpha becomes white.
+            margins: pixels to add at each side.
+            class_labels: labels as for drawing; None lets the model go by what is there.
+            options: how tokens are drawn.
+            edit_options: how what is there and what is drawn are joined, in every window.
+            generator: one `torch.Generator` per label; None takes random seeds.
 
         Returns:
             The larger pictures, and the token maps of the last window.
@@ -99,78 +171,59 @@ class EditMethods:
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
-        return _finished(self.outpaint_stream(image, *values, **named))
+        previews = _outpaint(self, image, margins, class_labels, options, edit_options, generator)
+        return _finished(previews)
 
     def outpaint_stream(
-        self,
+        self: EditablePipeline,
         image: Image.Image,
-        left: int = 0,
-        right: int = 0,
-        top: int = 0,
-        bottom: int = 0,
+        margins: Margins,
         class_labels: Sequence[Label] = ANYTHING,
-        guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
-        top_p: float = DEFAULTS.top_p,
-        temperature: float = DEFAULTS.temperature,
-        smooth: bool = DEFAULTS.smooth,
-        generator: Sequence[torch.Generator] | None = None,
-        rule: str = RULES[0],
-        best_of: int = 1,
+        options: SamplingOptions = DEFAULTS,
+        edit_options: EditOptions = EDIT_DEFAULTS,
+        generator: Generators | None = None,
     ) -> Iterator[Preview]:
-        """Add to the sides of a picture, with a preview after every scale of every window.
-
-        Windows of the model overlap by half, so that any aspect ratio works. The picture itself
-        stays as it is, bit for bit, but for a feather band as in `edit_stream`.
-
-        Args:
-            image: any size and mode; alpha becomes white.
-            left: pixels to add, as right, top and bottom; one of them is above 0.
-            right: likewise.
-            top: likewise.
-            bottom: likewise.
-            class_labels: as in `edit_stream`, as the arguments after it.
-            guidance_scale: weight of the labels.
-            top_k: draw among the k likeliest codes.
-            top_p: draw among the likeliest codes of this mass.
-            temperature: above 1 wilder, below 1 tamer.
-            smooth: mix codes instead of drawing one.
-            generator: one `torch.Generator` per label; None takes random seeds.
-            rule: "closed_loop" or "replay".
-            best_of: candidates of the coarse scales of each window.
-        """
-        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        margins, chosen = Margins(left, top, right, bottom), EditOptions(rule, best_of)
-        picture = np.array(_upright(image))
-        height, width = picture.shape[:2]
-        canvas, holes = outpaint_canvas(picture, left, top, *margins.canvas(width, height))
-        windows = list(margins.windows(width, height))
-        labels, generators = self._edit_labels(class_labels, generator)
-        return self._edit_previews(canvas, holes, windows, labels, settings, chosen, generators)
+        """As `outpaint`, with a preview after every scale of every window."""
+        return _outpaint(self, image, margins, class_labels, options, edit_options, generator)
 
     def vary(
-        self, image: Image.Image, keep_scales: int, *values: object, **named: object
+        self: EditablePipeline,
+        image: Image.Image,
+        keep_scales: int,
+        class_labels: Sequence[Label] = ANYTHING,
+        options: SamplingOptions = DEFAULTS,
+        generator: Generators | None = None,
     ) -> VARPipelineOutput:
-        """Keep the first scales of a picture and draw the rest; as `vary_stream`."""
-        return self(*values, **self._varied(image, keep_scales, values, named))
-
-    def vary_stream(
-        self, image: Image.Image, keep_scales: int, *values: object, **named: object
-    ) -> Iterator[Preview]:
         """Keep the first scales of a picture and draw the rest, perhaps as something else.
 
         Args:
             image: any size and mode; its central square is used.
             keep_scales: 1 to K - 1; few keep only colours and places, many nearly everything.
-            values: arguments of `__call__`, beginning with the labels.
-            named: likewise, but for `keep`.
+            class_labels: one label per result, as for drawing.
+            options: how tokens are drawn.
+            generator: one `torch.Generator` per label; None takes random seeds.
 
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
-        return self.stream(*values, **self._varied(image, keep_scales, values, named))
+        keep = self.coarse_tokens(image, keep_scales, _count(class_labels))
+        return self.draw(class_labels, options, generator, keep=keep)
 
-    def coarse_tokens(self, image: Image.Image, keep_scales: object, count: int) -> list[Tensor]:
+    def vary_stream(
+        self: EditablePipeline,
+        image: Image.Image,
+        keep_scales: int,
+        class_labels: Sequence[Label] = ANYTHING,
+        options: SamplingOptions = DEFAULTS,
+        generator: Generators | None = None,
+    ) -> Iterator[Preview]:
+        """As `vary`, with a preview after every scale."""
+        keep = self.coarse_tokens(image, keep_scales, _count(class_labels))
+        return self.stream(class_labels, options, generator, keep=keep)
+
+    def coarse_tokens(
+        self: EditablePipeline, image: Image.Image, keep_scales: object, count: int
+    ) -> list[Tensor]:
         """Token maps of the first scales of a picture, once for each of `count` variations.
 
         Returns:
@@ -179,54 +232,97 @@ class EditMethods:
         Raises:
             ValueError: if there are not as many scales, or all of them are asked for.
         """
-        check_int("keep_scales", keep_scales, 1, self.transformer.schedule.num_scales - 1)
-        pixels = image_to_tensor(fit_square(_upright(image), self.image_size)).to(self.device)
+        number = check_int("keep_scales", keep_scales, 1, self.info.schedule.num_scales - 1)
+        square = fit_square(_upright(image), self.info.image_size)
         with torch.inference_mode():
-            token_maps = self.tokenizer.encode(pixels).token_maps[:keep_scales]
-        return [tokens.expand(count, -1, -1) for tokens in token_maps]
+            encoded = self.tokenizer.encode(image_to_tensor(square).to(self.device))
+        return [tokens.expand(count, -1, -1) for tokens in encoded.token_maps[:number]]
 
-    def _varied(
-        self, image: Image.Image, keep_scales: object, values: tuple, named: dict
-    ) -> dict[str, object]:
-        labels = values[0] if values else named.get("class_labels", ())
-        count = len(labels) if isinstance(labels, list | tuple) else 1
-        return {**named, "keep": self.coarse_tokens(image, keep_scales, count)}
 
-    def _edit_labels(
-        self, class_labels: Sequence[Label], generator: Sequence[torch.Generator] | None
-    ) -> tuple[Tensor, Sequence[torch.Generator]]:
-        """Full labels (B, A); wholly open ones stay null."""
-        labels, generators = self.check_batch(class_labels, generator)
-        null = torch.tensor(self.labels.null, device=labels.device)
-        given = (labels != null).any(dim=1)
-        asked = [one for one, is_given in zip(generators, given, strict=True) if is_given]
-        labels[given] = self.fill_open_labels(labels[given], asked)
-        return labels, generators
+def _edit(
+    pipeline: EditablePipeline,
+    image: Image.Image,
+    mask: object,
+    class_labels: Sequence[Label],
+    options: SamplingOptions,
+    edit_options: EditOptions,
+    generator: Generators | None,
+) -> Iterator[Preview]:
+    """Check the arguments of `edit`, and start."""
+    options = options.fitted(pipeline.info.vocab_size)
+    picture = np.array(_upright(image))
+    height, width = picture.shape[:2]
+    holes = check_mask(mask, (width, height))
+    windows = [window_around(holes, pipeline.info.image_size)]
+    labels, generators = _edit_labels(pipeline, class_labels, generator)
+    return _previews(pipeline, picture, holes, windows, labels, options, edit_options, generators)
 
-    def _edit_previews(
-        self,
-        picture: np.ndarray,
-        holes: np.ndarray,
-        windows: Sequence[Window],
-        labels: Tensor,
-        settings: SamplingOptions,
-        chosen: EditOptions,
-        generators: Sequence[torch.Generator],
-    ) -> Iterator[Preview]:
-        def sample(*arguments: object) -> Iterator:
-            return self.sample(labels, *arguments)
 
-        token_maps: list[Tensor] = []
-        names = [tuple(label) for label in labels.tolist()]
-        num_scales = self.transformer.schedule.num_scales
-        for step in edit_steps(
-            self.tokenizer, sample, picture, holes, windows, settings, chosen, generators
-        ):
-            if step.number % num_scales == 1 % num_scales:  # a new window begins
-                token_maps = []
-            token_maps.append(step.token_map)
-            images = [Image.fromarray(one) for one in step.pictures]
-            yield Preview(images, list(token_maps), step.number, step.total, names)
+def _outpaint(
+    pipeline: EditablePipeline,
+    image: Image.Image,
+    margins: Margins,
+    class_labels: Sequence[Label],
+    options: SamplingOptions,
+    edit_options: EditOptions,
+    generator: Generators | None,
+) -> Iterator[Preview]:
+    """Check the arguments of `outpaint`, and start."""
+    options = options.fitted(pipeline.info.vocab_size)
+    picture = np.array(_upright(image))
+    height, width = picture.shape[:2]
+    size = margins.canvas(width, height)
+    canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
+    windows = list(margins.windows(width, height))
+    labels, generators = _edit_labels(pipeline, class_labels, generator)
+    return _previews(pipeline, canvas, holes, windows, labels, options, edit_options, generators)
+
+
+def _edit_labels(
+    pipeline: EditablePipeline, class_labels: Sequence[Label], generator: Generators | None
+) -> tuple[Tensor, Generators]:
+    """Full labels (B, A); wholly open ones stay null."""
+    labels, generators = pipeline.check_batch(class_labels, generator)
+    null = torch.tensor(pipeline.info.labels.null, device=labels.device)
+    given = (labels != null).any(dim=1)
+    asked = [one for one, is_given in zip(generators, given, strict=True) if is_given]
+    labels[given] = pipeline.fill_open_labels(labels[given], asked)
+    return labels, generators
+
+
+def _previews(
+    pipeline: EditablePipeline,
+    picture: np.ndarray,
+    holes: np.ndarray,
+    windows: Sequence[Window],
+    labels: Tensor,
+    options: SamplingOptions,
+    edit_options: EditOptions,
+    generators: Generators,
+) -> Iterator[Preview]:
+    condition = Condition.of_labels(labels)
+
+    def sample(
+        options: SamplingOptions, generators: Generators, make_rule: Callable[[slice], ScaleRule]
+    ) -> Iterator[ScaleStep]:
+        return pipeline.sample(condition, options, generators, make_rule)
+
+    token_maps: list[Tensor] = []
+    names = [tuple(label) for label in labels.tolist()]
+    num_scales = pipeline.info.schedule.num_scales
+    for step in edit_steps(
+        pipeline.tokenizer, sample, picture, holes, windows, options, edit_options, generators
+    ):
+        if step.number % num_scales == 1 % num_scales:  # a new window begins
+            token_maps = []
+        token_maps.append(step.token_map)
+        images = [Image.fromarray(one) for one in step.pictures]
+        yield Preview(images, list(token_maps), step.number, step.total, names)
+
+
+def _count(class_labels: object) -> int:
+    """Number of labels; 1 for what is no list, which is refused later."""
+    return len(class_labels) if isinstance(class_labels, list | tuple) else 1
 
 
 def _upright(image: object) -> Image.Image:

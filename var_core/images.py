@@ -85,6 +85,11 @@ def image_to_tensor(image: Image.Image) -> Tensor:
     return pixels.permute(2, 0, 1).unsqueeze(0).float() / 127.5 - 1
 
 
+def uint8_to_tensor(pixels: np.ndarray) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
 def tensor_to_uint8(images: Tensor) -> np.ndarray:
     """(B, 3, H, W) in [-1, 1] to (B, H, W, 3) uint8, rounded."""
     scaled = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

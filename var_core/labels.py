@@ -1,14 +1,23 @@
 """What a picture can be asked to show: attributes, their values, and how they imply each other."""
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from var_core.menus import Menu
+from var_core.ranges import unknown_name
 
 LABELS_FILE = "labels.json"
 
-Label = int | None | Sequence[int | str | None] | Mapping[str, int | str | None]
+Label = (
+    int
+    | None
+    | Sequence[int | str | None]
+    | Mapping[str, int | str | None]
+    | Mapping[str, int | str | Sequence[str] | None]  # names of menus too
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Attribute:
     values: tuple[str, ...]
     aliases: Mapping[str, int] = field(default_factory=dict)
 
-    def index(self, value: int | str | None) -> int:
+    def index(self, value: object) -> int:
         """Index of a value given by name, alias or index; None gives the null index.
 
         Raises:
@@ -44,9 +53,7 @@ class Attribute:
             return self.values.index(value)
         if value in self.aliases:
             return self.aliases[value]
-        close = difflib.get_close_matches(value, self.values, n=1, cutoff=0.0)
-        shown = value if len(value) <= 40 else value[:40] + "..."
-        raise ValueError(f"there is no {self.name} {shown!r}; the nearest is {close[0]!r}")
+        raise unknown_name(self.name, value, self.values)
 
     def name_of(self, index: int) -> str | None:
         """Name of an index; None for the null index."""
@@ -62,12 +69,22 @@ class LabelSpace:
         implies: (from, to) column pairs to a table: the value of `from` fixes that of `to`.
         tags: search words of each value of an attribute, by attribute name.
         characters: the Unicode character of each value of an attribute, by attribute name.
+        menus: choices that stand for phrases; only models that take text have any.
+
+    Raises:
+        ValueError: on construction, if two attributes or menus share a name.
     """
 
     attributes: tuple[Attribute, ...]
     implies: Mapping[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
     tags: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     characters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    menus: tuple[Menu, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [one.name for one in (*self.attributes, *self.menus)]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two attributes or menus share a name: {', '.join(names)}")
 
     @classmethod
     def single(cls, name: str, count: int) -> "LabelSpace":
@@ -89,8 +106,8 @@ class LabelSpace:
 
         Args:
             label: None (all open); an int, if there is one attribute; a tuple with one entry per
-                attribute; or a dictionary from attribute names to values. Entries are names,
-                indices or None.
+                attribute; or a dictionary from names of attributes to values, in which names of
+                menus may stand too (see `phrases`). Entries are names, indices or None.
 
         Returns:
             One index per attribute.
@@ -117,6 +134,25 @@ class LabelSpace:
             indices[target] = implied
         return tuple(indices)
 
+    def phrases(self, label: Label) -> tuple[str, ...]:
+        """Phrases of what a label picks from the menus, in the order of the menus.
+
+        Args:
+            label: as for `resolve`. The entry of a menu is the name of a choice, a list of names,
+                or None.
+
+        Raises:
+            ValueError: if there is no such choice.
+        """
+        if not isinstance(label, Mapping):
+            return ()
+        chosen: list[str] = []
+        for menu in self.menus:
+            entry = label.get(menu.name)
+            names = [] if entry is None else entry if isinstance(entry, list | tuple) else [entry]
+            chosen += [menu.find(name).phrase for name in names]
+        return tuple(chosen)
+
     def names(self, label: Sequence[int]) -> dict[str, str | None]:
         """Attribute names to value names of resolved indices; None where open."""
         return {
@@ -128,7 +164,7 @@ class LabelSpace:
         if label is None:
             return list(self.null)
         if isinstance(label, Mapping):
-            known = {attribute.name: attribute for attribute in self.attributes}
+            known = [one.name for one in (*self.attributes, *self.menus)]
             for name in label:
                 if name not in known:
                     raise ValueError(f"a label has {', '.join(known)}, not {name!r}")
@@ -138,26 +174,27 @@ class LabelSpace:
                 raise ValueError(f"a label needs {len(self.attributes)} entries, got {len(label)}")
             pairs = zip(self.attributes, label, strict=True)
             return [attribute.index(value) for attribute, value in pairs]
-        if len(self.attributes) > 1:
+        if len(self.attributes) != 1:
             names = ", ".join(attribute.name for attribute in self.attributes)
-            raise ValueError(
-                f"this model's labels have several attributes ({names}), got {label!r}"
-            )
+            have = f"this model's labels have several attributes ({names})"
+            raise ValueError(f"{have if names else 'this model has no labels'}, got {label!r:.40}")
         return [self.attributes[0].index(label)]
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """The content of labels.json."""
         implies: dict[str, dict[str, list[int]]] = {}
         for (source, target), table in self.implies.items():
             names = self.attributes[source].name, self.attributes[target].name
             implies.setdefault(names[0], {})[names[1]] = list(table)
-        content: dict = {
+        content: dict[str, Any] = {
             "attributes": [
                 {"name": attribute.name, "values": list(attribute.values)}
                 for attribute in self.attributes
             ],
             "implies": implies,
         }
+        if self.menus:
+            content["menus"] = [menu.to_json() for menu in self.menus]
         for name in sorted({*self.tags, *self.characters}):
             content[name] = {
                 "characters": list(self.characters.get(name, ())),
@@ -203,7 +240,8 @@ class LabelSpace:
                 ):
                     raise ValueError(f"the table from {source} to {target} does not fit")
                 implies[pair] = tuple(table)
-        return cls(tuple(attributes), implies, tags, characters)
+        menus = tuple(Menu.from_json(entry) for entry in content.get("menus", ()))
+        return cls(tuple(attributes), implies, tags, characters, menus)
 
     def save(self, folder: Path) -> None:
         """Write labels.json into a folder."""

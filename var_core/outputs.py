@@ -44,3 +44,9 @@ class Preview:
     total: int
     labels: list[tuple[int, ...]]
     latent: Tensor | None = None
+
+
+def pil_images(preview: Preview) -> list[Image.Image]:
+    """The pictures of a preview that was made with the output type "pil"."""
+    assert isinstance(preview.images, list)
+    return preview.images

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,20 +10,14 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from PIL import Image
 from torch import Tensor
 
-from var_core.checkpoints import (
-    CheckpointError,
-    load_tokenizer,
-    load_transformer,
-    outline_network,
-    read_json,
-    refuse_pickles,
-)
+from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
+from var_core.condition import Condition
 from var_core.edit_methods import EditMethods
 from var_core.images import fit_square, image_to_tensor, tensor_to_images
-from var_core.labels import LABELS_FILE, Label, LabelSpace
+from var_core.labels import Label, LabelSpace
+from var_core.model_info import check_index, describe_networks, read_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.packing import can_pack, pack_weights
-from var_core.ranges import check_int
 from var_core.sampling import (
     DEFAULTS,
     KeepScales,
@@ -35,7 +30,6 @@ from var_core.sampling.graphs import GraphRecorder
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
-INDEX_FILE = "model_index.json"
 OUTPUT_TYPES = ("pil", "np", "pt")
 MAX_IMAGES = 64
 GRAPHS_VARIABLE = "VAR_CUDA_GRAPHS"
@@ -52,6 +46,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             `class`.
 
     Attributes:
+        info: labels, scales and limits.
         packs: whether drawing may lay the networks' weights out (see `pack`); to be switched off
             for networks whose weights go on changing.
 
@@ -66,23 +61,12 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         labels: LabelSpace | None = None,
     ) -> None:
         super().__init__()
-        counts = tuple(transformer.config.label_counts)
-        if labels is None and len(counts) == 1:
-            labels = LabelSpace.single("class", counts[0])
-        if labels is None or labels.counts != counts:
-            found = None if labels is None else labels.counts
-            raise ValueError(f"the transformer has label counts {counts}, the names have {found}")
-        for name in ("vocab_size", "code_dim"):
-            ours, theirs = tokenizer.config[name], transformer.config[name]
-            if ours != theirs:
-                raise ValueError(f"{name} is {ours} in the tokenizer, {theirs} in the transformer")
-        if tokenizer.schedule != transformer.schedule:
-            raise ValueError(
-                f"the scales are {tokenizer.schedule.sides} in the tokenizer, "
-                f"{transformer.schedule.sides} in the transformer"
-            )
+        self.tokenizer: MultiScaleVQVAE
+        self.transformer: VARTransformer
+        info = describe_networks(tokenizer, transformer, labels)
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
-        self.labels = labels
+        self.info = info
+        self.labels = info.labels
         self.packs = True
         self._recorder = GraphRecorder()
 
@@ -100,49 +84,17 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             CheckpointError: if anything is missing, surplus, misshapen, not finite or not
                 safetensors or JSON.
         """
-        return cls._of_folder(
-            Path(path),
-            lambda folder: load_tokenizer(folder, torch_dtype),
-            lambda folder: load_transformer(folder, torch_dtype),
-        )
-
-    @classmethod
-    def outline(cls, path: str | Path) -> "VARPipeline":
-        """A model folder without its weights: labels, scales, limits, but nothing that draws.
-
-        Raises:
-            CheckpointError: if anything but the weights is missing or damaged.
-        """
-        return cls._of_folder(
-            Path(path),
-            lambda folder: outline_network(folder, MultiScaleVQVAE),
-            lambda folder: outline_network(folder, VARTransformer),
-        )
-
-    @classmethod
-    def _of_folder(
-        cls,
-        folder: Path,
-        load_tokenizer: Callable[[Path], MultiScaleVQVAE],
-        load_transformer: Callable[[Path], VARTransformer],
-    ) -> "VARPipeline":
-        refuse_pickles(folder)
-        index = read_json(folder / INDEX_FILE)
-        known = {"_class_name", "_diffusers_version", "_name_or_path", "tokenizer", "transformer"}
-        if surplus := sorted(set(index) - known):
-            raise CheckpointError(f"{folder / INDEX_FILE}: {surplus[0]!r} is not known")
-        if index.get("_class_name") != cls.__name__:
-            raise CheckpointError(f"{folder} holds a {index.get('_class_name')}, not a VARPipeline")
-        tokenizer = load_tokenizer(folder / "tokenizer")
-        transformer = load_transformer(folder / "transformer")
-        labels_path = folder / LABELS_FILE
+        folder = Path(path)
+        check_index(folder)
+        tokenizer = load_tokenizer(folder / "tokenizer", torch_dtype)
+        transformer = load_transformer(folder / "transformer", torch_dtype)
+        labels = read_labels(folder)
         try:
-            labels = LabelSpace.from_json(read_json(labels_path)) if labels_path.exists() else None
-            return cls(tokenizer, transformer, labels)
-        except CheckpointError:
-            raise
+            pipeline = cls(tokenizer, transformer, labels)
         except ValueError as error:
             raise CheckpointError(f"{folder}: {error}") from error
+        pipeline.info = replace(pipeline.info, name=folder.absolute().name)
+        return pipeline
 
     def pack(self) -> None:
         """Lay the weights out for drawing on this processor, where it has kernels for that.
@@ -169,37 +121,11 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         """Side of the pictures in pixels."""
         return self.tokenizer.image_size
 
-    def options(
-        self,
-        guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
-        top_p: float = DEFAULTS.top_p,
-        temperature: float = DEFAULTS.temperature,
-        smooth: bool = DEFAULTS.smooth,
-    ) -> SamplingOptions:
-        """Sampling options checked against this model.
-
-        Args:
-            guidance_scale: 0 to 20; weight of the guidance at the last scale, ramped from 0.
-            top_k: 0 (off) to the codebook size; None takes the default, clamped to it.
-            top_p: 0 (off) to 1.
-            temperature: 0.01 to 10.
-            smooth: mix codes instead of drawing one.
-
-        Raises:
-            ValueError: if a value is out of range or not finite.
-        """
-        vocab_size = self.transformer.config.vocab_size
-        if top_k is None:
-            top_k = min(DEFAULTS.top_k, vocab_size)
-        check_int("top_k", top_k, 0, vocab_size)
-        return SamplingOptions(guidance_scale, top_k, top_p, temperature, smooth)
-
     def __call__(
         self,
         class_labels: Sequence[Label],
         guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
+        top_k: int = DEFAULTS.top_k,
         top_p: float = DEFAULTS.top_p,
         temperature: float = DEFAULTS.temperature,
         smooth: bool = DEFAULTS.smooth,
@@ -207,14 +133,14 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
     ) -> VARPipelineOutput:
-        """Draw one picture per label.
+        """Draw one picture per label; sampling options go under their diffusers names.
 
         Args:
             class_labels: for each picture None (everything open), an int (models with one
                 attribute), a tuple with one entry per attribute, or a dictionary from attribute
                 names to values; entries are names, indices or None. An emoji fills in its category.
             guidance_scale: 0 (off) to 20; the weight at the last scale, ramped up from 0.
-            top_k: draw among the k likeliest codes; 0 is off; None is the default.
+            top_k: draw among the k likeliest codes; 0 is off.
             top_p: draw among the likeliest codes of this mass; 0 is off.
             temperature: above 1 wilder, below 1 tamer; 0.01 to 10.
             smooth: mix codes instead of drawing one; smoother looks, less faithful statistics.
@@ -229,8 +155,25 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
-        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        labels, steps = self._steps(class_labels, settings, generator, output_type, keep)
+        options = SamplingOptions(
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            smooth=smooth,
+        )
+        return self.draw(class_labels, options, generator, output_type, keep)
+
+    def draw(
+        self,
+        class_labels: Sequence[Label],
+        options: SamplingOptions = DEFAULTS,
+        generator: Sequence[torch.Generator] | None = None,
+        output_type: str = "pil",
+        keep: Sequence[Tensor] = (),
+    ) -> VARPipelineOutput:
+        """As `__call__`, with the sampling options in one object."""
+        labels, steps = self._steps(class_labels, options, generator, output_type, keep)
         finished = list(steps)
         images = self._output(self.decode_latent(finished[-1].latent), output_type)
         return VARPipelineOutput(images, [step.token_map for step in finished], labels)
@@ -238,11 +181,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
     def stream(
         self,
         class_labels: Sequence[Label],
-        guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int | None = None,
-        top_p: float = DEFAULTS.top_p,
-        temperature: float = DEFAULTS.temperature,
-        smooth: bool = DEFAULTS.smooth,
+        options: SamplingOptions = DEFAULTS,
         generator: Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
@@ -252,10 +191,9 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         Earlier ones are sketches, which cost next to nothing, where the tokenizer has a sketch
         decoder. `decode_latent(preview.latent)` is the true decode.
 
-        The arguments are those of `__call__`. They are checked here, not at the first preview.
+        The arguments are those of `draw`. They are checked here, not at the first preview.
         """
-        settings = self.options(guidance_scale, top_k, top_p, temperature, smooth)
-        labels, steps = self._steps(class_labels, settings, generator, output_type, keep)
+        labels, steps = self._steps(class_labels, options, generator, output_type, keep)
         return self._previews(labels, steps, output_type)
 
     def fill_open_labels(self, labels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
@@ -333,6 +271,7 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             raise ValueError(
                 f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}"
             )
+        options = options.fitted(self.info.vocab_size)
         given, generators = self.check_batch(class_labels, generator)
         labels = self.fill_open_labels(given, generators)
         if keep and len(keep[0]) != len(labels):
@@ -345,7 +284,8 @@ class VARPipeline(EditMethods, DiffusionPipeline):
             return KeepScales(quantizer, [tokens[rows] for tokens in keep]) if keep else None
 
         together = 1 if options.smooth else TOGETHER
-        steps = self.sample(labels, options, generators, make_rule, together)
+        condition = Condition.of_labels(labels)
+        steps = self.sample(condition, options, generators, make_rule, together)
         return [tuple(label) for label in labels.tolist()], steps
 
     def check_batch(
@@ -369,19 +309,19 @@ class VARPipeline(EditMethods, DiffusionPipeline):
 
     def sample(
         self,
-        labels: Tensor,
+        condition: Condition,
         options: SamplingOptions,
         generators: Sequence[torch.Generator],
         make_rule: Callable[[slice], ScaleRule | None],
         together: int = 1,
     ) -> Iterator[ScaleStep]:
-        """Run the sampling loop on full labels.
+        """Run the sampling loop on a condition.
 
         A seed must give the same picture alone and in any batch. On a CPU that holds for packed
         weights and codes that are drawn, not mixed or matched; else pictures go one by one.
 
         Args:
-            labels: (B, A) int64.
+            condition: what each of B pictures is to show.
             options: how tokens are drawn.
             generators: one per picture.
             make_rule: gives the rule for some rows of the batch.
@@ -389,17 +329,17 @@ class VARPipeline(EditMethods, DiffusionPipeline):
         """
         self.pack()
         if self.device.type != "cpu":
-            together = len(labels)
+            together = len(condition)
         elif not self.transformer.head.weight.is_mkldnn:
             together = 1
-        starts = range(0, len(labels), together)
+        starts = range(0, len(condition), together)
         parts = [slice(start, start + together) for start in starts]
         quantizer = self.tokenizer.quantizer
         runs = [
             sample_scales(
                 self.transformer,
                 quantizer,
-                labels[rows],
+                condition.rows(rows),
                 options,
                 generators[rows],
                 make_rule(rows),
@@ -443,11 +383,3 @@ def _side_by_side(runs: Sequence[Iterator[ScaleStep]]) -> Iterator[ScaleStep]:
             torch.cat([step.latent for step in steps]),
             None if steps[0].logits is None else torch.cat([step.logits for step in steps]),
         )
-
-
-def parameter_counts(pipeline: VARPipeline) -> dict[str, int]:
-    """Number of parameters of each network."""
-    return {
-        name: sum(parameter.numel() for parameter in getattr(pipeline, name).parameters())
-        for name in ("tokenizer", "transformer")
-    }

@@ -1,6 +1,6 @@
 """Range checks with one wording: the value and the limits are always named."""
 
-import math
+import difflib
 from collections.abc import Sequence
 
 
@@ -11,7 +11,7 @@ def check_int(name: str, value: object, low: int, high: int) -> int:
         ValueError: otherwise; booleans and fractions are not integers here.
     """
     if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+        raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r:.40}")
     return value
 
 
@@ -21,9 +21,9 @@ def check_float(name: str, value: object, low: float, high: float) -> float:
     Raises:
         ValueError: otherwise; booleans are not numbers here.
     """
-    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
-        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
-    return float(value)
+    if (type(value) is int or type(value) is float) and low <= value <= high:
+        return float(value)
+    raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r:.40}")
 
 
 def check_bool(name: str, value: object) -> bool:
@@ -37,6 +37,25 @@ def check_bool(name: str, value: object) -> bool:
     return value
 
 
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> ValueError:
+    """The error for a name that is not among the known ones; it suggests the nearest."""
+    shown = name if len(name) <= 40 else name[:40] + "..."
+    close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.0)
+    hint = f"; the nearest is {close[0]!r}" if close else ""
+    return ValueError(f"there is no {kind} {shown!r}{hint}")
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of some words.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r:.40}")
+    return value
+
+
 def check_widths(
     name: str, values: Sequence[object], multiple_of: int, high: int, max_length: int
 ) -> tuple[int, ...]:
@@ -47,9 +66,11 @@ def check_widths(
     """
     if not 1 <= len(values) <= max_length:
         raise ValueError(f"{name} must have 1 to {max_length} entries, got {len(values)}")
+    checked: list[int] = []
     for value in values:
         if type(value) is not int or not multiple_of <= value <= high or value % multiple_of:
             raise ValueError(
                 f"{name} must hold multiples of {multiple_of} up to {high}, got {value!r}"
             )
-    return tuple(values)
+        checked.append(value)
+    return tuple(checked)

@@ -51,6 +51,16 @@ class ScaleSchedule:
         """Where the tokens of one scale sit in the sequence of all L tokens."""
         return slice(self._starts[scale_index], self._starts[scale_index + 1])
 
+    def first(self, num_scales: int) -> "ScaleSchedule":
+        """The schedule of the first scales alone.
+
+        Raises:
+            ValueError: if there are not so many.
+        """
+        if not 1 <= num_scales <= self.num_scales:
+            raise ValueError(f"there are 1 to {self.num_scales} scales, got {num_scales}")
+        return ScaleSchedule(self.sides[:num_scales])
+
     def progress(self, scale_index: int) -> float:
         """Position of a scale in [0, 1]: i / (K - 1); a single scale counts as the start, 0."""
         return scale_index / (self.num_scales - 1) if self.num_scales > 1 else 0.0

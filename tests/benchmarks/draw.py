@@ -46,7 +46,7 @@ from tests.benchmarks.report import (
 )
 from var_core import VARPipeline, VARPipelineOutput, generators_from_seeds
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
-from var_core.pipeline import GRAPHS_VARIABLE, parameter_counts
+from var_core.pipeline import GRAPHS_VARIABLE
 from var_core.transformer import BACKENDS
 from var_core.transformer.backends import ENVIRONMENT_VARIABLE
 
@@ -247,7 +247,7 @@ def main(argv: list[str] | None = None) -> None:
     started = time.perf_counter()
     pipelines = load(arguments, device)
     loaded = time.perf_counter() - started
-    million = sum(parameter_counts(next(iter(pipelines.values()))).values()) / 1e6
+    million = next(iter(pipelines.values())).info.num_parameters / 1e6
     name = arguments.model.name if arguments.depth is None else f"d{arguments.depth}, random"
     model = {"model": name, "million parameters": round(million, 1), "loaded s": round(loaded, 2)}
     described = {"host": host(device), "model": model}

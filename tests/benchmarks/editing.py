@@ -21,12 +21,12 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from training.data.picture_data import load_picture_data
-from training.evaluate import features_of
 from training.evaluation.features import load_features
-from training.evaluation.frechet import feature_statistics, frechet_distance
-from training.evaluation.judge import Judge, classify, load_classifier
+from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
+from training.evaluation.judge_network import Judge, classify, load_judge
 from training.tokenizer.perceptual import load_perceptual
 from var_core import VARPipeline, generators_from_seeds
+from var_core.condition import Condition
 from var_core.editing import RULES, EditOptions, Window, edit_steps
 from var_core.editing.blend import composite
 from var_core.editing.editor import band_of
@@ -73,14 +73,14 @@ def edit(
     pipeline: VARPipeline, picture: np.ndarray, mask: np.ndarray, label: tuple, seed: int, rule: str
 ) -> tuple[np.ndarray, Tensor]:
     """The result, and what was drawn before it was joined, (3, S, S) in [-1, 1]."""
-    labels = torch.tensor([label], device=pipeline.device)
+    condition = Condition.of_labels(torch.tensor([label], device=pipeline.device))
     *_, last = edit_steps(
         pipeline.tokenizer,
-        lambda *arguments: pipeline.sample(labels, *arguments),
+        lambda *arguments: pipeline.sample(condition, *arguments),
         picture,
         mask,
         [Window(0, 0, len(mask))],
-        pipeline.options(),
+        pipeline.info.options,
         EditOptions(rule),
         generators_from_seeds([seed], pipeline.device),
     )
@@ -221,7 +221,7 @@ def main() -> None:
         distance = frechet_distance(feature_statistics(features_of(net, drawings)), real)
         print(f"{rule:12} all  Frechet distance to validation pictures {distance:.2f}")
     if arguments.judge is not None:
-        judge = load_classifier(arguments.judge)
+        judge = load_judge(arguments.judge)
         real_right = classify(judge, pictures) == labels[:, 0]
         print(f"real pictures      right {interval(real_right.astype(float))}")
         for rule in RULES:

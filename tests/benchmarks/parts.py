@@ -62,7 +62,7 @@ class PartMeter:
         self.scale = 0
         self.taken: dict[tuple[str, int], float] = defaultdict(float)
         self.watched = {
-            "transformer": (transformer, ("conditions", "new_cache", "predict_scale", "logits")),
+            "transformer": (transformer, ("embed", "new_cache", "predict_scale", "logits")),
             "sampling": (sampler, ("apply_guidance", "filter_logits", "draw_tokens")),
             "quantizer": (tokenizer.quantizer, ("next_input", "embed", "add_scale")),
             "decoder": (tokenizer, ("decode_latent",)),

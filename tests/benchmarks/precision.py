@@ -17,11 +17,12 @@ from torch import Tensor
 
 from tests.benchmarks.report import SHORT, host
 from training.data.picture_data import PictureData, load_picture_data
-from training.evaluate import draw, features_of
+from training.evaluation.emoji_figures import draw
 from training.evaluation.features import FeatureNet, load_features
-from training.evaluation.frechet import feature_statistics, frechet_distance
-from training.train_tokenizer import to_tensor
+from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
 from var_core import VARPipeline
+from var_core.condition import Condition
+from var_core.images import uint8_to_tensor
 from var_core.official.catalogue import EMBEDDED_FOLDER
 
 NUM_FORCED = 64  # pictures whose tokens are forced
@@ -61,12 +62,13 @@ def ways(folder: Path) -> dict[str, VARPipeline]:
 def forced_logits(pipeline: VARPipeline, labels: Tensor, token_maps: list[Tensor]) -> Tensor:
     """Unguided logits of all scales, each predicted from given tokens: (B, L, V)."""
     transformer, quantizer = pipeline.transformer, pipeline.tokenizer.quantizer
-    conditions, cache = transformer.conditions(labels), transformer.new_cache(len(labels))
+    condition = transformer.embed(Condition.of_labels(labels))
+    cache = transformer.new_cache(len(labels))
     latents = [quantizer.empty_latent(len(labels)), *quantizer.sum_scales(token_maps)]
     logits = []
     for index in range(quantizer.schedule.num_scales):
         inputs = quantizer.next_input(latents[index], index)
-        hidden = transformer.predict_scale(inputs, conditions, index, cache)
+        hidden = transformer.predict_scale(inputs, condition, index, cache)
         logits.append(transformer.logits(hidden))
     return torch.cat(logits, dim=1)
 
@@ -82,7 +84,7 @@ def measure(
     chosen = np.sort(rows[:NUM_FORCED])
     forced = torch.as_tensor(data.labels[chosen])
     with torch.inference_mode():
-        maps = slow.tokenizer.encode(to_tensor(data.images[chosen])).token_maps
+        maps = slow.tokenizer.encode(uint8_to_tensor(data.images[chosen])).token_maps
     exact, twins, found = None, [], []
     for name, pipeline in pipelines.items():
         logits = forced_logits(pipeline, forced, maps)

@@ -15,14 +15,16 @@ from torch import Tensor, nn
 
 from tests.benchmarks.official_training import NUM_CLASSES, OfficialSteps
 from tests.benchmarks.report import SHORT, Row, alternate, compare, host, print_table, write_json
-from training.loop.checkpoint import ExponentialAverage, step_generator
+from training.loop.checkpoint import step_generator
+from training.loop.ema import ExponentialAverage
 from training.loop.optim import MasterWeights, parameter_groups
+from training.transformer.conditioning import drop_labels
 from training.transformer.objective import (
     TransformerObjective,
-    TransformerTrainConfig,
+    TransformerSettings,
     branch_factors,
-    drop_each,
 )
+from var_core.condition import Condition
 from var_core.devices import pick_device, pick_dtype
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.tokenizer import VectorQuantizer
@@ -67,8 +69,13 @@ class OurStep:
         attention: str = "auto",
     ) -> None:
         self.sizes, self.device, self.number = sizes, device, 0
-        self.config = TransformerTrainConfig(
-            *("", "", ""), depth=sizes.depth, drop_path=0.1 * sizes.depth / 24, attention=attention
+        self.config = TransformerSettings(
+            data="",
+            tokenizer="",
+            out="",
+            depth=sizes.depth,
+            drop_path=0.1 * sizes.depth / 24,
+            attention=attention,
         )
         transformer = VARTransformer(
             sides=sizes.sides,
@@ -102,13 +109,15 @@ class OurStep:
         generator = step_generator(0, self.number)
         rows = torch.randint(NUM_CACHED, (self.sizes.batch_size,), generator=generator)
         labels = torch.randint(NUM_CLASSES, (self.sizes.batch_size, 1), generator=generator)
-        labels = drop_each(labels, self.null, self.config, generator).to(self.device)
+        drop_all, drop_each = self.config.drop_all, self.config.drop_each
+        labels = drop_labels(labels, self.null, drop_all, drop_each, generator).to(self.device)
         factors = branch_factors(self.sizes.depth, len(rows), self.config.drop_path, generator)
         tokens = self.cache[rows].long().to(self.device)
         inputs = self.quantizer.teacher_inputs(self.token_maps(tokens))
         dtype = self.transformer.dtype
         factors = factors.to(self.device, dtype)
-        loss, _ = self.objective(inputs.to(dtype), labels, None, tokens, factors)
+        condition = Condition.of_labels(labels)
+        loss, _ = self.objective(inputs.to(dtype), condition, None, tokens, factors)
         loss.backward()
         self.masters.take_gradients()
         norm = torch.nn.utils.clip_grad_norm_(self.masters.masters, self.config.grad_clip)

@@ -18,7 +18,8 @@ from torch import Tensor
 from tests.benchmarks.networks import Shape
 from tests.benchmarks.official_drawing import NUM_CLASSES, OfficialDrawing, Setting
 from tests.benchmarks.report import SHORT, Row, alternate, compare, host, print_table, write_json
-from var_core import VARPipeline, generators_from_seeds
+from var_core import SamplingOptions, VARPipeline, generators_from_seeds
+from var_core.condition import Condition
 from var_core.devices import pick_device
 
 DEFAULT, AUTOCAST = "official, fp32", "official, bf16 autocast"
@@ -52,9 +53,11 @@ def our_steps(
     pipeline: VARPipeline, labels: list[int], setting: Setting
 ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
     """What `OfficialDrawing.recorded` and `draw` give, drawn by us."""
-    options = pipeline.options(setting.guidance, setting.top_k, setting.top_p)
+    options = SamplingOptions(
+        guidance_scale=setting.guidance, top_k=setting.top_k, top_p=setting.top_p
+    )
     generators = generators_from_seeds([setting.seed] * len(labels), pipeline.device)
-    rows = torch.tensor(labels, device=pipeline.device).unsqueeze(1)
+    rows = Condition.of_labels(torch.tensor(labels, device=pipeline.device).unsqueeze(1))
     steps = list(pipeline.sample(rows, options, generators, lambda _: None))
     picture = (pipeline.decode_latent(steps[-1].latent) + 1) / 2
     return [(step.logits, step.token_map.flatten(1)) for step in steps], picture

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
-from var_core import VARPipeline, generators_from_seeds
+from var_core import SamplingOptions, VARPipeline, generators_from_seeds
 from var_core.editing import EditOptions, Margins, check_mask, window_around
 from var_core.editing.masks import feather, fill_holes, grow
 from var_core.editing.windows import MAX_WINDOWS, Window
@@ -85,7 +85,7 @@ def test_what_is_kept_stays_bit_for_bit(
     sides["right"] += not any(sides.values())
     if Margins(**sides) and len(list(Margins(**sides).windows(*size))) > 6:
         return
-    result = PIPELINE.outpaint(image, **sides, class_labels=CAT, generator=generator()).images[0]
+    result = PIPELINE.outpaint(image, Margins(**sides), CAT, generator=generator()).images[0]
     wide, high = width + sides["left"] + sides["right"], height + sides["top"] + sides["bottom"]
     assert result.size == (wide, high)
     place = box_mask(wide, high, (sides["left"], sides["top"], width, height))
@@ -166,7 +166,13 @@ def test_null_labels_take_half_the_work_and_guidance_changes_nothing() -> None:
     handle = block.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
     try:
         plain, guided, labelled = (
-            PIPELINE.edit(noise(SIZE, SIZE), centre(), [label], scale, generator=generator())
+            PIPELINE.edit(
+                noise(SIZE, SIZE),
+                centre(),
+                [label],
+                SamplingOptions(guidance_scale=scale),
+                generator=generator(),
+            )
             for label, scale in ((None, 0.0), (None, 3.0), (CAT[0], 3.0))
         )
     finally:
@@ -191,7 +197,7 @@ def test_streams_end_with_the_result_and_count_their_scales() -> None:
     assert [(one.number, one.total) for one in previews] == [(n, 4) for n in (1, 2, 3, 4)]
     assert np.array_equal(np.asarray(previews[-1].images[0]), np.asarray(result.images[0]))
     assert len(previews[-1].token_maps) == 4
-    wide = list(PIPELINE.outpaint_stream(image, right=30, class_labels=CAT, generator=generator()))
+    wide = list(PIPELINE.outpaint_stream(image, Margins(right=30), CAT, generator=generator()))
     assert [one.number for one in wide] == list(range(1, 9))
     assert {one.total for one in wide} == {8} and {one.images[0].size for one in wide} == {(70, 30)}
     assert [len(one.token_maps) for one in wide] == [1, 2, 3, 4] * 2
@@ -236,7 +242,9 @@ def test_the_best_of_several_is_the_likeliest_of_them() -> None:
     image, mask = noise(SIZE, SIZE), centre()
     editor._likelihood = watched
     try:
-        best = PIPELINE.edit(image, mask, CAT, generator=generator(), best_of=4)
+        best = PIPELINE.edit(
+            image, mask, CAT, edit_options=EditOptions(best_of=4), generator=generator()
+        )
     finally:
         editor._likelihood = original
     own = torch.randint(2**62, (4,), generator=generator()[0]).tolist()
@@ -327,16 +335,27 @@ class Odd:
         ({"image": Odd()}, "a picture must be a PIL picture, got Odd"),
         ({"class_labels": []}, "a list of 1 to"),
         ({"class_labels": ["cat"]}, "several attributes"),
-        ({"rule": "magic"}, "rule must be one of closed_loop, replay"),
-        ({"best_of": 9}, "best_of must be a whole number from 1 to 8"),
-        ({"rule": "replay", "best_of": 2}, "best_of needs the rule closed_loop"),
-        ({"guidance_scale": float("nan")}, "guidance_scale must be"),
+        ({"options": SamplingOptions(top_k=33)}, "top_k must be a whole number from 0 to 32"),
     ],
 )
 def test_bad_edits_are_refused_before_anything_is_drawn(arguments: dict, message: str) -> None:
     whole = {"image": noise(20, 20), "mask": np.ones((20, 20)), **arguments}
     with pytest.raises(ValueError, match=message):
         PIPELINE.edit_stream(**whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "values", "message"),
+    [
+        (EditOptions, {"rule": "magic"}, "rule must be one of closed_loop, replay"),
+        (EditOptions, {"best_of": 9}, "best_of must be a whole number from 1 to 8"),
+        (EditOptions, {"rule": "replay", "best_of": 2}, "best_of needs the rule closed_loop"),
+        (SamplingOptions, {"guidance_scale": float("nan")}, "guidance_scale must be"),
+    ],
+)
+def test_bad_options_are_refused_on_construction(options: type, values: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        options(**values)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +370,7 @@ def test_bad_edits_are_refused_before_anything_is_drawn(arguments: dict, message
 )
 def test_bad_margins_are_refused(sides: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        PIPELINE.outpaint_stream(noise(20, 20), **sides)
+        PIPELINE.outpaint_stream(noise(20, 20), Margins(**sides))
 
 
 @pytest.mark.parametrize("keep", [0, 4, True, None])

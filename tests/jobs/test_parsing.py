@@ -13,16 +13,16 @@ from PIL import Image
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline
 from var_core.jobs.data_url import png_url
-from var_core.jobs.requests import MAX_COUNT
+from var_core.jobs.parsing import MAX_COUNT, SAMPLING_OPTIONS
 from var_core.sampling import MAX_SEED
-from var_core.serving.api import Api, Options
+from var_core.serving.api import Api
 from var_core.serving.engine import LocalEngine
 from var_core.web.controls import Controls
 
 EXAMPLES = [60, pytest.param(1000, marks=pytest.mark.slow)]
 PIPELINE = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
-API = Api(LocalEngine(PIPELINE, lambda dtype: PIPELINE), "tiny")
-CONTROLS = Controls(PIPELINE, "tiny")
+API = Api(LocalEngine(PIPELINE.info, lambda dtype: PIPELINE), "tiny")
+CONTROLS = Controls(PIPELINE.info, "tiny")
 CODES = PIPELINE.transformer.config.vocab_size
 WHOLE = {"seed": (0, MAX_SEED), "count": (1, MAX_COUNT), "top_k": (0, CODES)}
 REAL = {
@@ -135,7 +135,7 @@ FIELDS: dict[str, Callable[[object], object]] = {
     "options": lambda value: drawn(API.generate({}, options=value)),
     **{
         name: lambda value, name=name: drawn(API.generate({}, options={name: value}))
-        for name in Options.__annotations__
+        for name in (*SAMPLING_OPTIONS, "precision")
     },
     "guidances": lambda value: drawn(API.sweep({}, guidances=value)),
     "num_seeds": lambda value: drawn(API.sweep({}, guidances=[1.0], num_seeds=value)),

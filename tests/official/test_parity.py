@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.official.parity_models import CASES, ParityCase, load_case
+from var_core.condition import Condition
 from var_core.sampling import SamplingOptions, generators_from_seeds, sample_scales
 
 
@@ -38,7 +39,7 @@ def test_teacher_forcing(case: ParityCase) -> None:
     token_maps = case.tokenizer.encode(case.images()).token_maps
     inputs = case.tokenizer.quantizer.teacher_inputs(token_maps)
     assert_close(inputs, case.figures["teacher/input"])
-    logits = case.transformer(inputs, torch.tensor(case.labels).unsqueeze(1))
+    logits = case.transformer(inputs, Condition.of_labels(torch.tensor(case.labels).unsqueeze(1)))
     assert_close(logits[:, ::7], case.figures["teacher/logits"])
     tokens = torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1)
     cross_entropy = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
@@ -55,7 +56,7 @@ def test_sampled_tokens_and_picture(case: ParityCase, run_index: int) -> None:
         sample_scales(
             case.transformer,
             case.tokenizer.quantizer,
-            torch.tensor([[run["label"]]]),
+            Condition.of_labels(torch.tensor([[run["label"]]])),
             options,
             generators_from_seeds([run["seed"]]),
         )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.conftest import make_tokenizer, make_transformer
+from var_core.condition import Condition
 from var_core.sampling import (
     KeepScales,
     SamplingOptions,
@@ -50,7 +51,7 @@ def draw(
     return sample_scales(
         TRANSFORMER,
         QUANTIZER,
-        torch.tensor(labels),
+        Condition.of_labels(torch.tensor(labels)),
         options,
         generators_from_seeds(seeds),
         rule,
@@ -97,7 +98,7 @@ def test_a_generator_goes_on_where_a_computed_drawing_would_leave_it() -> None:
     recorder = GraphRecorder(CallTape)
     ours, plain = generators_from_seeds([3]), generators_from_seeds([3])
     for generators, chosen in ((ours, recorder), (plain, None)):
-        labels = torch.tensor([[0, 1, 2]])
+        labels = Condition.of_labels(torch.tensor([[0, 1, 2]]))
         parts = TRANSFORMER, QUANTIZER, labels, OPTIONS, generators
         list(sample_scales(*parts, recorder=chosen))
     assert torch.equal(ours[0].get_state(), plain[0].get_state())
@@ -134,7 +135,7 @@ def test_cuda_graphs_draw_what_is_computed_step_by_step() -> None:
     transformer, quantizer = make_transformer().cuda(), make_tokenizer().quantizer.cuda()
     recorder = GraphRecorder(CudaTape)
     for seed in range(3):
-        labels = torch.tensor([[0, 1, 2], OPEN], device="cuda")
+        labels = Condition.of_labels(torch.tensor([[0, 1, 2], OPEN], device="cuda"))
         recorded, computed = (
             flat(
                 sample_scales(

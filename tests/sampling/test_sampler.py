@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tests.conftest import make_tokenizer, make_transformer
 from tests.official.parity_models import CASES, load_case
+from var_core.condition import Condition, join_conditions
 from var_core.sampling import (
     SamplingOptions,
     apply_guidance,
@@ -26,29 +27,34 @@ def tokens_of(steps: Iterator) -> Tensor:
     return torch.cat([step.token_map.flatten(1) for step in steps], dim=1)
 
 
+def labelled(*labels: list[int]) -> Condition:
+    return Condition.of_labels(torch.tensor(labels))
+
+
 @torch.inference_mode()
 def sample_without_cache(
     transformer: VARTransformer,
     quantizer: MultiScaleQuantizer,
-    labels: Tensor,
+    condition: Condition,
     options: SamplingOptions,
     generators: list[torch.Generator],
 ) -> Tensor:
     """The slow twin: every scale runs all coarser scales again, under the block mask."""
     schedule = quantizer.schedule
-    mask = block_causal_mask(schedule)
-    null = torch.tensor(transformer.null_labels).expand_as(labels)
-    conditions = transformer.conditions(torch.cat((labels, null)))
-    latent = quantizer.empty_latent(len(labels))
+    prefix = transformer.num_prefix
+    mask = block_causal_mask(schedule, prefix)
+    null = transformer.null_condition(len(condition))
+    embedded = transformer.embed(join_conditions((condition, null)))
+    latent = quantizer.empty_latent(len(condition))
     inputs, tokens = [], []
     for scale_index, side in enumerate(schedule.sides):
         if scale_index > 0:
             inputs.append(quantizer.next_input(latent, scale_index))
         so_far = (
-            torch.cat(inputs, 1) if inputs else latent.new_zeros(len(labels), 0, latent.shape[1])
+            torch.cat(inputs, 1) if inputs else latent.new_zeros(len(condition), 0, latent.shape[1])
         )
-        end = schedule.token_range(scale_index).stop
-        hidden = transformer.hidden_states(so_far.repeat(2, 1, 1), conditions, mask[:end, :end])
+        end = prefix + schedule.token_range(scale_index).stop
+        hidden = transformer.hidden_states(so_far.repeat(2, 1, 1), embedded, mask[:end, :end])
         both = transformer.logits(hidden[:, schedule.token_range(scale_index)])
         weight = schedule.progress(scale_index) * options.guidance_scale
         logits = apply_guidance(*both.chunk(2), weight)
@@ -62,8 +68,8 @@ def sample_without_cache(
 @pytest.mark.parametrize("name", CASES)
 def test_cached_drawing_equals_recomputation(name: str) -> None:
     case = load_case(name)
-    labels = torch.tensor(case.labels).unsqueeze(1)
-    parts = case.transformer, case.tokenizer.quantizer, labels, OPTIONS
+    condition = Condition.of_labels(torch.tensor(case.labels).unsqueeze(1))
+    parts = case.transformer, case.tokenizer.quantizer, condition, OPTIONS
     fast = tokens_of(sample_scales(*parts, generators_from_seeds([5, 6])))
     slow = sample_without_cache(*parts, generators_from_seeds([5, 6]))
     assert torch.equal(fast, slow)
@@ -73,9 +79,7 @@ def draw(labels: list[list[int]], seeds: list[int], **changes: object) -> Tensor
     options = SamplingOptions(**{"guidance_scale": 2.0, "top_k": 12, "top_p": 0.9, **changes})
     transformer, quantizer = make_transformer(), make_tokenizer().quantizer
     generators = generators_from_seeds(seeds)
-    return tokens_of(
-        sample_scales(transformer, quantizer, torch.tensor(labels), options, generators)
-    )
+    return tokens_of(sample_scales(transformer, quantizer, labelled(*labels), options, generators))
 
 
 def test_the_seed_decides_the_picture_in_any_batch() -> None:
@@ -124,9 +128,7 @@ def test_forced_scales_run_blocks_but_neither_head_nor_generator() -> None:
     )
     rule = ForceCoarse(quantizer)
     (generator,) = generators_from_seeds([1])
-    steps = sample_scales(
-        transformer, quantizer, torch.tensor([[0, 1, 2]]), OPTIONS, [generator], rule
-    )
+    steps = sample_scales(transformer, quantizer, labelled([0, 1, 2]), OPTIONS, [generator], rule)
     before = generator.get_state()
     maps = [next(steps).token_map, next(steps).token_map]
     assert torch.equal(generator.get_state(), before)
@@ -141,7 +143,7 @@ def test_four_threads_draw_as_one_would() -> None:
     transformer, quantizer = make_transformer(), make_tokenizer().quantizer
 
     def run(seed: int) -> Tensor:
-        labels = torch.tensor([[seed % 2, 4, seed % 3]])
+        labels = labelled([seed % 2, 4, seed % 3])
         return tokens_of(
             sample_scales(transformer, quantizer, labels, OPTIONS, generators_from_seeds([seed]))
         )
@@ -164,7 +166,7 @@ def test_four_threads_draw_as_one_would() -> None:
 def test_closing_early_leaves_inference_mode_off() -> None:
     transformer, quantizer = make_transformer(), make_tokenizer().quantizer
     steps = sample_scales(
-        transformer, quantizer, torch.tensor([[0, 1, 2]]), OPTIONS, generators_from_seeds([1])
+        transformer, quantizer, labelled([0, 1, 2]), OPTIONS, generators_from_seeds([1])
     )
     next(steps)
     assert not torch.is_inference_mode_enabled()
@@ -178,7 +180,7 @@ def test_logits_that_are_not_finite_stop_the_run() -> None:
     steps = sample_scales(
         transformer,
         make_tokenizer().quantizer,
-        torch.tensor([[0, 1, 2]]),
+        labelled([0, 1, 2]),
         OPTIONS,
         generators_from_seeds([1]),
     )

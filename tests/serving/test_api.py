@@ -124,7 +124,8 @@ def test_bad_input_is_one_sentence(
 
 
 def readme_block(language: str, word: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    text = (ROOT / "var_core" / "serving" / "README.md").read_text("utf-8")
+    blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return next(block for block in blocks if word in block)
 
 

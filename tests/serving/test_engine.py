@@ -14,8 +14,9 @@ from PIL import Image
 from tests.clients import API, Client, served
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.data_url import png_url
-from var_core.jobs.requests import DrawRequest, count_up, read_settings
-from var_core.jobs.runs import Run
+from var_core.jobs.parsing import count_up, read_settings
+from var_core.jobs.progress import JobProgress
+from var_core.jobs.requests import DrawRequest
 from var_core.serving.engine import LocalEngine
 from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
 
@@ -30,9 +31,9 @@ class WatchedEngine(LocalEngine):
         self.steps: list[tuple[int, int]] = []  # (seed, number of scales) in the order drawn
         self.most_waiting = 0
         self.seconds = seconds
-        super().__init__(pipeline, lambda dtype: pipeline, Turns(limits))
+        super().__init__(pipeline.info, lambda dtype: pipeline, Turns(limits))
 
-    def _draw_here(self, request: DrawRequest) -> Iterator[Run]:
+    def _draw_here(self, request: DrawRequest) -> Iterator[JobProgress]:
         for run in super()._draw_here(request):
             self.steps.append((request.seeds[0], len(run.frames)))
             self.most_waiting = max(self.most_waiting, self.turns.counts()[1])
@@ -195,11 +196,11 @@ def test_clients_are_told_apart_behind_a_trusted_proxy(
 
 @pytest.fixture
 def request_(pipeline: VARPipeline) -> DrawRequest:
-    return count_up(read_settings(pipeline, {"emoji": "cat"}, 1, None), 1)
+    return count_up(read_settings(pipeline.info, {"emoji": "cat"}, 1, None), 1)
 
 
 def test_a_closed_iterator_frees_its_place(pipeline: VARPipeline, request_: DrawRequest) -> None:
-    engine = LocalEngine(pipeline, lambda dtype: pipeline)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
     running, waiting = engine.generate(request_), engine.generate(request_)
     assert len(next(running).frames) == 1
     assert next(waiting).ahead == 1 and next(waiting).frames == ()
@@ -218,7 +219,7 @@ def test_a_slow_job_is_ended_between_scales(pipeline: VARPipeline, request_: Dra
 def test_an_abandoned_job_does_not_block_the_engine(
     pipeline: VARPipeline, request_: DrawRequest
 ) -> None:
-    engine = LocalEngine(pipeline, lambda dtype: pipeline, Turns(Limits(seconds=0.2)))
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(seconds=0.2)))
     abandoned = engine.generate(request_)
     next(abandoned)
     assert list(engine.generate(request_, "another"))[-1].frames
@@ -239,7 +240,7 @@ def test_every_end_of_a_job_is_counted_once(pipeline: VARPipeline, request_: Dra
     with pytest.raises(BusyError):
         next(engine.generate(request_))
     stopped.close()
-    faulty = count_up(read_settings(pipeline, {}, FAULTY, None), 1)
+    faulty = count_up(read_settings(pipeline.info, {}, FAULTY, None), 1)
     with pytest.raises(RuntimeError):
         list(engine.generate(faulty))
     assert {outcome: count(outcome) for outcome in ("ok", "busy", "cancelled", "error")} == {

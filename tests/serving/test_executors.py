@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients import Client, served
 from var_core import VARPipeline
-from var_core.jobs.requests import TokenizeRequest, count_up, read_settings
+from var_core.jobs.parsing import count_up, read_settings
 from var_core.serving.engine import LocalEngine
 from var_core.serving.executors import OneThread
 from var_core.serving.fair_queue import Limits, Turns
@@ -21,7 +21,7 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
     parts = pipeline.transformer.head, pipeline.tokenizer.decoder, pipeline.tokenizer.encoder
     for part in parts:
         part.register_forward_pre_hook(lambda *_: used.add(threading.get_ident()))
-    engine = LocalEngine(pipeline, lambda dtype: pipeline, Turns(Limits(running=3)))
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(running=3)))
     with served(engine, tmp_path) as url:
         pictures: dict[int, str] = {}
         threads = [
@@ -33,8 +33,8 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
         for thread in threads:
             thread.join()
     assert len(set(pictures.values())) == 3 and len(used) == 1
-    *_, run = engine.generate(count_up(read_settings(pipeline, {}, 1, None), 1))
-    engine.tokenize(TokenizeRequest(run.frames[-1][0]))
+    *_, run = engine.generate(count_up(read_settings(pipeline.info, {}, 1, None), 1))
+    engine.tokenize(run.frames[-1][0])
     assert len(used) == 1 and threading.get_ident() not in used
 
 

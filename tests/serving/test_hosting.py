@@ -136,14 +136,14 @@ torch.set_num_threads(1)  # a fork after OpenMP has started its threads would ha
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core.pipeline import VARPipeline
 from var_core.serving.engine import LocalEngine
-from var_core.jobs.requests import TokenizeRequest, read_settings, style_sheet
+from var_core.jobs.parsing import read_settings, style_sheet
 pipeline = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
 {after}
-engine = LocalEngine(pipeline, None)
-request = style_sheet(pipeline, read_settings(pipeline, {{}}, 5, None))
+engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
+request = style_sheet(pipeline.info, read_settings(pipeline.info, {{}}, 5, None))
 runs = list(engine.generate(request))
 assert all(not tokens.is_cuda for tokens in runs[-1].token_maps)
-result = engine.tokenize(TokenizeRequest(runs[-1].frames[-1][0]))
+result = engine.tokenize(runs[-1].frames[-1][0])
 content = b"".join(image.tobytes() for image in runs[-1].frames[-1] + result.frames)
 print(len(runs), hashlib.sha256(content + engine.code_colours().tobytes()).hexdigest())
 {last}

@@ -1,10 +1,12 @@
 """Models take turns in memory."""
 
+from dataclasses import replace
+
 import torch
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline
-from var_core.serving.engine import Memory, size_of
+from var_core.serving.engine import Memory
 
 
 def model() -> VARPipeline:
@@ -17,20 +19,25 @@ def test_the_oldest_model_gives_way_where_there_is_no_room() -> None:
     def load(name: str) -> object:
         return lambda dtype: loads.append(name) or model().to(dtype)
 
-    size = size_of(model(), torch.float32)
-    memory = Memory(2.5 * size)
-    ask = [memory.pipeline(name, torch.float32, size, load(name)) for name in "abab"]
+    info = model().info
+    memory = Memory(2.5 * info.size_bytes(torch.float32))
+
+    def use(name: str) -> VARPipeline:
+        return memory.pipeline(replace(info, name=name), torch.float32, load(name))
+
+    ask = [use(name) for name in "abab"]
     assert loads == ["a", "b"] and ask[0] is ask[2]
-    memory.pipeline("c", torch.float32, size, load("c"))
+    use("c")
     assert memory.names() == ["b", "c"]
-    memory.pipeline("a", torch.float32, size, load("a"))
+    use("a")
     assert memory.names() == ["c", "a"] and loads == ["a", "b", "c", "a"]
 
 
 def test_what_is_needed_is_loaded_even_if_it_is_too_large() -> None:
-    size = size_of(model(), torch.float32)
+    info = model().info
+    size = info.size_bytes(torch.float32)
     memory = Memory(size / 2)
-    assert memory.pipeline("a", torch.float32, size, lambda dtype: model())
-    memory.pipeline("b", torch.float32, size, lambda dtype: model())
+    assert memory.pipeline(replace(info, name="a"), torch.float32, lambda dtype: model())
+    memory.pipeline(replace(info, name="b"), torch.float32, lambda dtype: model())
     assert memory.names() == ["b"]  # one at a time
-    assert size_of(model(), torch.bfloat16) == size / 2
+    assert info.size_bytes(torch.bfloat16) == size / 2

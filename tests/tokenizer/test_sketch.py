@@ -1,5 +1,6 @@
 """Previews are sketches that cost little; what is kept are true decodes."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from tests.web.test_draw_handlers import ask
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
 from var_core.__main__ import main
 from var_core.images import tensor_to_images
-from var_core.jobs.requests import DrawRequest, count_up, read_settings
-from var_core.jobs.runs import Run
+from var_core.jobs.parsing import count_up, read_settings
+from var_core.jobs.progress import JobProgress
+from var_core.jobs.requests import DrawRequest
 from var_core.serving import engine as engine_module
 from var_core.serving.api import Api
 from var_core.serving.engine import LocalEngine, sharpen_while_idle
@@ -46,9 +48,15 @@ def sketching() -> VARPipeline:
     return VARPipeline(taught()[0], make_transformer(), make_labels())
 
 
+def patient(pipeline: VARPipeline, **limits: float) -> LocalEngine:
+    """An engine that makes true decodes of every sketch, however slow the machine is."""
+    limits = {"sharpen_seconds": math.inf, **limits}
+    return LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(**limits)))
+
+
 @pytest.fixture
 def request_(sketching: VARPipeline) -> DrawRequest:
-    return count_up(read_settings(sketching, {"emoji": "cat"}, 1, None), 2)
+    return count_up(read_settings(sketching.info, {"emoji": "cat"}, 1, None), 2)
 
 
 def test_a_sketch_learns_what_the_decoder_draws() -> None:
@@ -107,7 +115,7 @@ def test_sketches_of_the_embedded_model_resemble_its_decodes(embedded: VARPipeli
         assert error < 0.08  # 22 dB
 
 
-def true_frames(pipeline: VARPipeline, run: Run) -> list[list[Image.Image]]:
+def true_frames(pipeline: VARPipeline, run: JobProgress) -> list[list[Image.Image]]:
     latents = pipeline.tokenizer.quantizer.sum_scales(run.token_maps)
     return [tensor_to_images(pipeline.decode_latent(latent)) for latent in latents]
 
@@ -119,12 +127,12 @@ def same(one: Image.Image, other: Image.Image) -> bool:
 def test_frames_become_true_decodes_one_by_one_the_newest_first(
     sketching: VARPipeline, request_: DrawRequest
 ) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+    engine = patient(sketching)
     *_, drawn = runs = list(engine.generate(request_))
     assert [run.number for run in runs] == [1, 2, 3, 4] and drawn.is_drawn
     expected = true_frames(sketching, drawn)
 
-    def are_true(run: Run) -> list[bool]:
+    def are_true(run: JobProgress) -> list[bool]:
         return [all(map(same, *pair)) for pair in zip(run.frames, expected, strict=True)]
 
     assert are_true(engine.sharpen(drawn, scale=2)) == [False, True, False, True]
@@ -136,24 +144,22 @@ def test_frames_become_true_decodes_one_by_one_the_newest_first(
     assert not run.latents and engine.turns.counts() == (0, 0)
 
 
-def test_nobody_waits_for_a_strip(
-    sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+def test_nobody_waits_for_a_strip(sketching: VARPipeline, request_: DrawRequest) -> None:
+    engine = patient(sketching)
     *_, drawn = engine.generate(request_, "one")
     other = engine.generate(request_, "other")
     next(other)
     assert sharpen_while_idle(engine, drawn, "one") is drawn
     assert [run.number for run in other] == [2, 3, 4]
     assert sharpen_while_idle(engine, drawn, "one").num_sketches == 0
-    monkeypatch.setattr(engine_module, "SHARPEN_SECONDS", 1e-6)  # too little for a second one
-    assert sharpen_while_idle(engine, drawn, "one").num_sketches == 2
+    hurried = patient(sketching, sharpen_seconds=1e-9)  # too little for a second one
+    assert sharpen_while_idle(hurried, drawn, "one").num_sketches == 2
 
 
 def test_a_gpu_is_not_lent_once_more_for_a_strip(
     sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+    engine = patient(sketching)
     monkeypatch.setattr(engine_module, "IS_LENT", True)
     *_, rough, drawn = engine.generate(request_)
     assert (rough.num_sketches, drawn.num_sketches) == (3, 0)
@@ -164,7 +170,7 @@ def test_a_gpu_is_not_lent_once_more_for_a_strip(
 def test_a_stopped_picture_becomes_a_true_decode(
     sketching: VARPipeline, request_: DrawRequest, tmp_path: Path
 ) -> None:
-    engine = LocalEngine(sketching, lambda dtype: sketching)
+    engine = patient(sketching)
     running = engine.generate(request_)
     next(running)
     stopped = next(running)
@@ -177,7 +183,7 @@ def test_a_stopped_picture_becomes_a_true_decode(
         assert all(map(same, found, wanted))
     only = replace(stopped, frames=stopped.frames[:1], latents=(), number=1, total=1)
     assert Studio(engine, "tiny", tmp_path).stopped(only).run is only  # true from the beginning
-    engine = LocalEngine(sketching, lambda dtype: sketching, Turns(Limits(per_client=1)))
+    engine = patient(sketching, per_client=1)
     blocking = engine.generate(request_)
     next(blocking)
     rough = Studio(engine, "tiny", tmp_path).stopped(stopped)  # there is no room for it
@@ -187,7 +193,7 @@ def test_a_stopped_picture_becomes_a_true_decode(
 def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
     sketching: VARPipeline, tmp_path: Path
 ) -> None:
-    studio = Studio(LocalEngine(sketching, lambda dtype: sketching), "tiny", tmp_path)
+    studio = Studio(patient(sketching), "tiny", tmp_path)
     *_, drawing, done, sharp = ask(studio, emoji="cat", seed=3)
     kinds = [
         (moment.strip.count('alt="Sketch'), moment.strip.count('alt="Picture'))
@@ -205,7 +211,7 @@ def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
 def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
     sketching: VARPipeline, tmp_path: Path
 ) -> None:
-    studio = Studio(LocalEngine(sketching, lambda dtype: sketching), "tiny", tmp_path)
+    studio = Studio(patient(sketching), "tiny", tmp_path)
     run = ask(studio, emoji="cat", seed=3)[-2].run
     assert run.num_sketches == 3
     rough, true = [frames[0] for frames in run.frames], true_frames(sketching, run)
@@ -225,7 +231,7 @@ def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
 def test_a_client_without_a_strip_does_not_wait_for_it(
     sketching: VARPipeline, decodes: list[int]
 ) -> None:
-    list(Api(LocalEngine(sketching, lambda dtype: sketching), "tiny").generate({"emoji": "cat"}, 1))
+    list(Api(patient(sketching), "tiny").generate({"emoji": "cat"}, 1))
     assert decodes == [1]
 
 

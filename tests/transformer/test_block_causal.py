@@ -6,7 +6,9 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import create_mask
 
 from tests.conftest import SIDES, make_transformer
-from training.transformer.objective import TransformerObjective, TransformerTrainConfig
+from training.transformer.objective import TransformerObjective
+from training.transformer.settings import TransformerSettings
+from var_core.condition import Condition
 from var_core.scales import ScaleSchedule
 from var_core.transformer import block_causal
 from var_core.transformer.backends import ENVIRONMENT_VARIABLE, attention, block_causal_mask
@@ -153,7 +155,7 @@ def test_flex_attention_draws_the_tiles_into_the_same_output(
 def step(backend: str, compiler: str = "") -> dict[str, Tensor]:
     """Loss and all gradients of a training step of the tiny transformer, as the trainer does it."""
     transformer = make_transformer().requires_grad_(True).train()
-    config = TransformerTrainConfig("", "", "", attention=backend)
+    config = TransformerSettings(data="", tokenizer="", out="", attention=backend)
     objective = TransformerObjective(transformer, config)
     if compiler:
         objective.compile(backend=compiler, fullgraph=True)
@@ -161,7 +163,8 @@ def step(backend: str, compiler: str = "") -> dict[str, Tensor]:
     schedule = transformer.schedule
     inputs = torch.randn(2, schedule.num_tokens - 1, 8, generator=generator)
     tokens = torch.randint(32, (2, schedule.num_tokens), generator=generator)
-    loss, _ = objective(inputs, torch.tensor([[0, 1, 0], [2, 4, 3]]), None, tokens, None)
+    condition = Condition.of_labels(torch.tensor([[0, 1, 0], [2, 4, 3]]))
+    loss, _ = objective(inputs, condition, None, tokens, None)
     loss.backward()
     named = transformer.named_parameters()
     return {"loss": loss.detach()} | {k: p.grad for k, p in named if p.grad is not None}
@@ -199,11 +202,11 @@ def test_the_first_scales_alone_have_the_states_they_have_among_all(
     transformer = make_transformer()
     schedule = transformer.schedule
     inputs = torch.randn(2, schedule.num_tokens - 1, 8, generator=torch.Generator().manual_seed(3))
-    conditions = transformer.conditions(torch.tensor([[0, 1, 0], [2, 4, 3]]))
-    everything = transformer.hidden_states(inputs, conditions, block_causal_mask(schedule), "math")
+    condition = transformer.embed(Condition.of_labels(torch.tensor([[0, 1, 0], [2, 4, 3]])))
+    everything = transformer.hidden_states(inputs, condition, block_causal_mask(schedule), "math")
     end = schedule.token_range(num_scales - 1).stop
     mask = BlockCausal(ScaleSchedule(SIDES[:num_scales]), CPU, backend)
-    first = transformer.hidden_states(inputs[:, : end - 1], conditions, mask)
+    first = transformer.hidden_states(inputs[:, : end - 1], condition, mask)
     torch.testing.assert_close(first, everything[:, :end], atol=1e-4, rtol=1e-4)
 
 

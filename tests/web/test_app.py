@@ -16,7 +16,7 @@ from var_core.web.draw_handlers import Moment, Studio
 
 @pytest.fixture
 def page(pipeline: VARPipeline, tmp_path: Path) -> app.Page:
-    studio = Studio(LocalEngine(pipeline, lambda dtype: pipeline), "tiny", tmp_path)
+    studio = Studio(LocalEngine(pipeline.info, lambda dtype: pipeline), "tiny", tmp_path)
     return app.Site([studio], Journal()).pages[0]
 
 
@@ -54,7 +54,7 @@ def test_the_controls_stand_in_the_order_in_which_they_are_read(page: app.Page) 
 def test_a_model_with_one_attribute_has_a_page_too(
     class_pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    engine = LocalEngine(class_pipeline, lambda dtype: class_pipeline)
+    engine = LocalEngine(class_pipeline.info, lambda dtype: class_pipeline)
     page = app.Site([Studio(engine, "classes", tmp_path)], Journal()).pages[0]
     assert list(page.inputs)[:2] == ["class", "seed"]
     assert page.styles.visible is False  # ten values are too many for a sheet

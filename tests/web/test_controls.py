@@ -5,22 +5,24 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from var_core import VARPipeline
-from var_core.jobs.output_files import save_run
+from var_core import SamplingOptions, VARPipeline
+from var_core.jobs.output_files import save_pictures
+from var_core.jobs.parsing import count_up
 from var_core.jobs.png_recipe import write_png
-from var_core.jobs.requests import Settings, count_up
-from var_core.jobs.runs import draw_run
+from var_core.jobs.requests import Settings
 from var_core.web.controls import ANY, PRESETS, Controls, parse_numbers
+
+OPTIONS = SamplingOptions(guidance_scale=1.5, top_k=5, top_p=0.0, temperature=0.7, smooth=True)
 
 
 @pytest.fixture
 def controls(pipeline: VARPipeline) -> Controls:
-    return Controls(pipeline, "tiny")
+    return Controls(pipeline.info, "tiny")
 
 
 def test_the_defaults_are_those_of_the_engine(controls: Controls) -> None:
     choice = controls.read(controls.defaults())
-    assert choice.settings.options == controls.pipeline.options()
+    assert choice.settings.options == controls.info.options
     assert choice.settings.label == controls.labels.null
     with pytest.raises(ValueError, match="there are 13 controls, not 2"):
         controls.read([1, 2])
@@ -48,7 +50,13 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
     found = {name: tuple(controls.preset(name)) for name in PRESETS}
     assert len(set(found.values())) == len(PRESETS)
     for guidance, temperature, top_k, top_p, smooth in found.values():
-        controls.pipeline.options(guidance, top_k, top_p, temperature, smooth)
+        SamplingOptions(
+            guidance_scale=guidance,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            smooth=smooth,
+        )
     with pytest.raises(ValueError, match="preset must be one of Balanced, "):
         controls.preset("Best")
 
@@ -56,9 +64,9 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
 def test_a_png_gives_its_settings_back(
     controls: Controls, pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    settings = Settings((0, 0, 0), 5, pipeline.options(1.5, 5, 0.0, 0.7, True))
-    *_, run = draw_run(pipeline, count_up(settings, 1))
-    (path,) = save_run(pipeline.labels, "tiny", run, tmp_path, with_recipe=True)
+    settings = Settings((0, 0, 0), 5, OPTIONS)
+    *_, run = count_up(settings, 1).start(pipeline)
+    (path,) = save_pictures(pipeline.labels, "tiny", run, tmp_path, with_recipe=True)
     found, kept = controls.from_recipe(path)
     assert kept == ()
     values = dict(zip(controls.names, found, strict=True))
@@ -127,7 +135,7 @@ def test_numbers_are_read_between_commas() -> None:
 
 
 def test_tags_and_characters_are_shown_and_names_are_values(embedded: VARPipeline) -> None:
-    controls = Controls(embedded, "emoji64")
+    controls = Controls(embedded.info, "emoji64")
     emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
     shown = {value: words for words, value in controls.choices(emoji)}
     assert shown["red apple"].startswith("🍎 red apple (") and "fruit" in shown["red apple"]

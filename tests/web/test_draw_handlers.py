@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline, generators_from_seeds
+from var_core.jobs.parsing import read_settings, style_sheet
 from var_core.jobs.png_recipe import read_recipe, write_png
-from var_core.jobs.requests import read_settings, style_sheet
 from var_core.serving.engine import LocalEngine
 from var_core.web.draw_handlers import Moment, Studio
 from var_core.web.history import MAX_ENTRIES
@@ -19,7 +19,7 @@ from var_core.web.history import MAX_ENTRIES
 
 @pytest.fixture
 def studio(pipeline: VARPipeline, tmp_path: Path) -> Studio:
-    return Studio(LocalEngine(pipeline, lambda dtype: pipeline), "tiny", tmp_path)
+    return Studio(LocalEngine(pipeline.info, lambda dtype: pipeline), "tiny", tmp_path)
 
 
 def ask(studio: Studio, what: str = "pictures", **changes: object) -> list[Moment]:
@@ -58,7 +58,7 @@ def test_the_recipe_of_a_file_is_enough_to_draw_it_again(studio: Studio) -> None
     path = ask(studio, emoji="cat", guidance_scale=2.0)[-1].picture
     recipe = read_recipe(path)
     names = ("guidance_scale", "top_k", "top_p", "temperature", "smooth")
-    again = studio.engine.first(
+    again = studio.engine.pipeline("auto")(
         [recipe["labels"]],
         **{name: recipe[name] for name in names},
         generator=generators_from_seeds([recipe["seed"]]),
@@ -82,7 +82,7 @@ def test_a_file_without_recipe_has_no_text_chunk(studio: Studio) -> None:
 
 
 def test_the_scrubber_shows_decodes_of_token_map_prefixes(studio: Studio) -> None:
-    pipeline = studio.engine.first
+    pipeline = studio.engine.pipeline("auto")
     run = ask(studio, category="fruit", seed=5, guidance_scale=2.0)[-1].run
     result = pipeline([("fruit", None, None)], 2.0, generator=generators_from_seeds([5]))
     latents = pipeline.tokenizer.quantizer.sum_scales(result.token_maps)
@@ -137,7 +137,7 @@ def test_a_style_sheet_has_every_style_from_one_seed(studio: Studio) -> None:
 
 def test_too_many_styles_are_refused(class_pipeline: VARPipeline) -> None:
     with pytest.raises(ValueError, match="at most 8 pictures, not 10"):
-        style_sheet(class_pipeline, read_settings(class_pipeline, {"class": 0}, 1, None))
+        style_sheet(class_pipeline.info, read_settings(class_pipeline.info, {"class": 0}, 1, None))
 
 
 def test_each_picture_of_a_grid_is_the_one_of_its_guidance_and_seed(studio: Studio) -> None:
@@ -202,7 +202,7 @@ def test_a_several_pictures_branch_keeps_each_its_own_scales(studio: Studio) -> 
     run = ask(studio, count=3, seed=5)[-1].run
     last = ask(studio, "rest", style="3d", seed=9, run=run, scale=2)[-1].run
     assert all(map(torch.equal, run.token_maps[:2], last.token_maps[:2]))
-    alone = studio.engine.first(
+    alone = studio.engine.pipeline("auto")(
         [(None, None, "3d")],
         generator=generators_from_seeds([10]),
         keep=[tokens[1:2] for tokens in run.token_maps[:2]],
@@ -281,7 +281,7 @@ def test_the_tokenizer_tab_reconstructs_and_branches(studio: Studio, tmp_path: P
     strip, tokens, sentence, result = studio.tokenize(str(path))
     assert strip.count("<img") == tokens.count("<img") == 4
     assert result.bits == (5, 25, 70, 150) and "150 bits" in sentence  # 32 codes: 5 bits each
-    size = studio.engine.first.image_size
+    size = studio.engine.info.image_size
     frame, error = studio.look(result, 2)
     assert np.array_equal(pixels(frame), np.asarray(result.frames[1]))
     assert pixels(error).shape == (size, size, 3)
@@ -307,9 +307,9 @@ def test_another_precision_is_loaded_once(tmp_path: Path) -> None:
         asked.append(dtype)
         return VARPipeline(make_tokenizer(), make_transformer(), make_labels()).to(dtype)
 
-    first = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
-    studio = Studio(LocalEngine(first, load), "tiny", tmp_path)
+    info = VARPipeline(make_tokenizer(), make_transformer(), make_labels()).info
+    studio = Studio(LocalEngine(info, load), "tiny", tmp_path)
     for precision in ("auto", "fp32", "bf16", "bf16"):
         path = ask(studio, precision=precision)[-1].picture
-    assert asked == [torch.bfloat16]
+    assert asked == [torch.float32, torch.bfloat16]
     assert read_recipe(path)["dtype"] == "bfloat16"

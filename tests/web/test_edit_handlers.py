@@ -16,8 +16,8 @@ from var_core.web.edit_handlers import SHOWN_SIDE, EditMoment, Retouch
 
 @pytest.fixture
 def retouch(pipeline: VARPipeline, tmp_path: Path) -> Retouch:
-    engine = LocalEngine(pipeline, lambda dtype: pipeline)
-    return Retouch(engine, "tiny", tmp_path, Controls(pipeline, "tiny"))
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
+    return Retouch(engine, "tiny", tmp_path, Controls(pipeline.info, "tiny"))
 
 
 def noise(tmp_path: Path, width: int = 40, height: int = 30) -> Path:

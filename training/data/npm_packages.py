@@ -12,8 +12,8 @@ from pathlib import Path
 FETCH_TIMEOUT_SECONDS = 900
 
 
-class PrepareError(RuntimeError):
-    """A picture set or net could not be had; the message is one sentence meant for people."""
+class PackageError(ValueError):
+    """A package cannot be fetched or is not the expected one; the message is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def fetch_package(package: Package, folder: Path) -> Path:
         Path of the archive.
 
     Raises:
-        PrepareError: if npm is missing or fails, or the archive is not the pinned one.
+        PackageError: if npm is missing or fails, or the archive is not the pinned one.
     """
     target = folder / package.file_name
     if target.exists() and file_sha256(target) == package.sha256:
@@ -56,7 +56,7 @@ def fetch_package(package: Package, folder: Path) -> Path:
         archive = _npm_pack(package, Path(scratch))
         found = file_sha256(archive)
         if found != package.sha256:
-            raise PrepareError(
+            raise PackageError(
                 f"{package.name}@{package.version} has sha256 {found}, expected {package.sha256}; "
                 "it was not used."
             )
@@ -67,7 +67,7 @@ def fetch_package(package: Package, folder: Path) -> Path:
 def _npm_pack(package: Package, folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise PrepareError(
+        raise PackageError(
             f"npm was not found: install Node.js (it brings npm) to fetch {package.name}."
         )
     spec = f"{package.name}@{package.version}"
@@ -77,16 +77,16 @@ def _npm_pack(package: Package, folder: Path) -> Path:
             command, cwd=folder, capture_output=True, text=True, timeout=FETCH_TIMEOUT_SECONDS
         )
     except OSError as error:
-        raise PrepareError(f"npm could not be started: {error}.") from error
+        raise PackageError(f"npm could not be started: {error}.") from error
     except subprocess.TimeoutExpired as error:
-        raise PrepareError(
+        raise PackageError(
             f"npm pack {spec} gave up after {FETCH_TIMEOUT_SECONDS} s: check the network."
         ) from error
     archives = sorted(folder.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         reason = lines[0] if lines else f"exit code {done.returncode}"
-        raise PrepareError(f"npm pack {spec} failed, is the network up? ({reason})")
+        raise PackageError(f"npm pack {spec} failed, is the network up? ({reason})")
     return archives[0]
 
 

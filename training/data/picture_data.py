@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from var_core.tokenizer import MultiScaleVQVAE
-
 SPLIT_NAMES = ("train", "validation", "held_out")
 ROW_KEYS = {"category": "subgroup", "emoji": "label"}  # where a row calls an attribute otherwise
 
@@ -72,20 +70,6 @@ def load_picture_data(folder: str | Path) -> PictureData:
 def evenly(rows: Sequence[int], limit: int) -> Sequence[int]:
     """At most `limit` rows, evenly spread; which ones depends on nothing else."""
     return rows[:: -(-len(rows) // limit)] if len(rows) > limit else rows
-
-
-def check_size(data: PictureData, tokenizer: MultiScaleVQVAE) -> None:
-    """Whether pictures have the size that a tokenizer encodes.
-
-    Raises:
-        ValueError: if not.
-    """
-    side = data.images.shape[1]
-    if side != tokenizer.image_size:
-        raise ValueError(
-            f"the pictures have {side} pixels a side, the tokenizer takes {tokenizer.image_size}: "
-            f"its finest map of {tokenizer.schedule.final_side} times {tokenizer.stride} pixels"
-        )
 
 
 def _read_json(path: Path) -> list | dict:

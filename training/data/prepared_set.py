@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 Source = TypeVar("Source")
 
 MAX_BAD_SHARE = 0.01
+MIN_SIDE, MAX_SIDE = 16, 1024
+SIZE_HELP = "side of the pictures in pixels, the same as the model's"
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,12 @@ class LabelColumn:
     labels: Sequence[str]
 
 
-def check_settings(size: int, validation: float) -> None:
-    """Whether a set can have this side, and this share of its pictures for validation.
+def check_share(validation: float) -> None:
+    """Check the share of the pictures that is kept for validation.
 
     Raises:
-        ValueError: if not.
+        ValueError: if it is not above 0 and below 0.5.
     """
-    if not 16 <= size <= 1024:
-        raise ValueError(f"size must be from 16 to 1024, got {size}")
     if not 0 < validation < 0.5:
         raise ValueError(f"validation must be above 0 and below 0.5, got {validation}")
 

@@ -12,7 +12,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.data.augment import random_flip, random_zoom_shift
+from training.data.picture_data import evenly
+from training.data.prepared_pictures import PreparedPictures
+from training.data.token_source import TokenBatch
 from training.loop.checkpoint import SaveError, step_generator
+from var_core.images import uint8_to_tensor
 from var_core.tokenizer import MultiScaleVQVAE
 
 logger = logging.getLogger(__name__)
@@ -52,6 +56,58 @@ class TokenCache:
     latents: Tensor
 
 
+class CachedTokens:
+    """The tokens of a prepared set, as a source for a transformer run.
+
+    Args:
+        pictures: the set; row i of the cache is its picture i.
+        tokenizer: frozen; its device is that of the run.
+        cache: tokens of all pictures.
+        plain_share: part of a training batch that is shown without zoom and shift.
+        with_features: whether training batches have the features before quantization.
+    """
+
+    def __init__(
+        self,
+        pictures: PreparedPictures,
+        tokenizer: MultiScaleVQVAE,
+        cache: TokenCache,
+        plain_share: float,
+        with_features: bool,
+    ) -> None:
+        self.pictures = pictures
+        self.tokenizer = tokenizer
+        self.cache = cache
+        self.plain_share = plain_share
+        self.with_features = with_features
+
+    def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
+        """Tokens of random training pictures, each in a random view."""
+        train = torch.as_tensor(self.pictures.data.splits["train"])
+        rows = train[torch.randint(len(train), (size,), generator=generator)]
+        view = torch.randint(len(self.cache.tokens), (size,), generator=generator)
+        plain = torch.rand(size, generator=generator) < self.plain_share
+        view = torch.where(plain, 0, view)
+        device, features = self.tokenizer.device, None
+        if self.with_features:
+            side = self.tokenizer.schedule.final_side
+            features = self.cache.latents[view, rows].float().unflatten(1, (-1, side, side))
+            features = features.to(device)
+        tokens = self.cache.tokens[view, rows].long().to(device)
+        return TokenBatch(tokens, features, self.pictures.labels[rows])
+
+    def fixed(self, split: str, limit: int) -> TokenBatch:
+        """Tokens of the fixed pictures of a split, in the plain view."""
+        rows = torch.as_tensor(evenly(self.pictures.data.splits[split], limit))
+        tokens = self.cache.tokens[0, rows].long().to(self.tokenizer.device)
+        return TokenBatch(tokens, None, self.pictures.labels[rows])
+
+    def train_latents(self) -> tuple[Tensor, Tensor]:
+        """Features (N, D * H * W) of all training pictures in the plain view, and their labels."""
+        train = torch.as_tensor(self.pictures.data.splits["train"])
+        return self.cache.latents[0, train], self.pictures.labels[train]
+
+
 def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
     """A short name for the weights of a tokenizer."""
     digest = hashlib.sha256()
@@ -76,8 +132,7 @@ def encode_shard(
     """
     tokens, latents = [], []
     for start in range(0, len(images), BATCH_PICTURES):
-        batch = torch.tensor(images[start : start + BATCH_PICTURES])
-        batch = batch.permute(0, 3, 1, 2).float() / 127.5 - 1
+        batch = uint8_to_tensor(images[start : start + BATCH_PICTURES])
         if view > 0:
             generator = step_generator(VIEWS_SEED, first + start, view)
             batch = random_zoom_shift(batch, generator)

@@ -1,4 +1,4 @@
-"""Are the drawings of a model what their labels say? A small classifier, trained on the pictures.
+"""Checks that drawings show their class, by a small classifier trained on the real pictures.
 
 `python -m training.evaluation.class_check --data data/fashion --model runs/quick/model
 --out runs/quick`
@@ -16,25 +16,25 @@ from tqdm import tqdm
 
 from training.data.picture_data import PictureData, load_picture_data
 from training.evaluation.sheets import save_sheet
-from training.loop.config import EXIT_BAD_INPUT, parse_config
-from training.train_tokenizer import to_tensor
+from training.loop.command_line import Settings, about, run_command, setting
+from var_core.images import uint8_to_tensor
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
 
 SHEET_COLUMNS = 10
 
 
-@dataclass(frozen=True)
-class CheckConfig:
-    """What to check with what."""
+@dataclass(frozen=True, kw_only=True)
+class CheckSettings(Settings):
+    """What to check, and with what."""
 
-    data: str = field(metadata={"help": "folder of the picture set; its first label is asked for"})
-    model: str = field(metadata={"help": "model folder"})
-    out: str = field(metadata={"help": "folder for classes.json and classes.png"})
-    per_class: int = field(default=50, metadata={"help": "drawings of each class"})
-    steps: int = field(default=1500, metadata={"help": "of the classifier"})
-    batch_size: int = 128
-    seed: int = 0
+    data: str = field(metadata=about("folder of the picture set; its first label is checked"))
+    model: str = field(metadata=about("model folder"))
+    out: str = field(metadata=about("folder for classes.json and classes.png"))
+    per_class: int = setting(50, "drawings of each class", low=1)
+    steps: int = setting(1500, "training steps of the classifier", low=1)
+    batch_size: int = setting(128, "pictures per step of the classifier", low=1)
+    seed: int = setting(0, "seed of the classifier")
 
 
 def new_classifier(num_classes: int) -> nn.Module:
@@ -58,17 +58,17 @@ def new_classifier(num_classes: int) -> nn.Module:
     )
 
 
-def train_classifier(data: PictureData, num_classes: int, config: CheckConfig) -> nn.Module:
+def train_classifier(data: PictureData, num_classes: int, settings: CheckSettings) -> nn.Module:
     """Train on the training pictures; returns it in eval mode."""
-    torch.manual_seed(config.seed)
+    torch.manual_seed(settings.seed)
     net = new_classifier(num_classes)
     optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, config.steps)
-    generator = torch.Generator().manual_seed(config.seed)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, settings.steps)
+    generator = torch.Generator().manual_seed(settings.seed)
     rows, labels = torch.as_tensor(data.splits["train"]), torch.as_tensor(data.labels[:, 0])
-    for _ in tqdm(range(config.steps), desc="classifier"):
-        chosen = rows[torch.randint(len(rows), (config.batch_size,), generator=generator)]
-        images = to_tensor(data.images[chosen.numpy()])
+    for _ in tqdm(range(settings.steps), desc="classifier"):
+        chosen = rows[torch.randint(len(rows), (settings.batch_size,), generator=generator)]
+        images = uint8_to_tensor(data.images[chosen.numpy()])
         loss = F.cross_entropy(net(images), labels[chosen])
         optimizer.zero_grad()
         loss.backward()
@@ -99,23 +99,25 @@ def draw_classes(pipeline: VARPipeline, per_class: int) -> tuple[Tensor, Tensor]
     return torch.cat(pictures), torch.tensor(wanted)
 
 
-def check(config: CheckConfig) -> dict:
-    """Figures of the classifier and of the drawings; the grid is written beside them.
+def check(settings: CheckSettings) -> None:
+    """Write and print the figures of classifier and drawings; write the grid beside them.
 
     Raises:
-        ValueError: if the set or the model cannot be used, or they do not fit each other.
+        ValueError: if set or model cannot be used, or they do not fit each other.
+        OSError: if the folder cannot be written.
     """
-    data, pipeline = load_picture_data(config.data), VARPipeline.from_pretrained(config.model)
+    data, pipeline = load_picture_data(settings.data), VARPipeline.from_pretrained(settings.model)
     names = data.label_names["attributes"][0]["values"]
     if list(pipeline.labels.attributes[0].values) != list(names):
-        raise ValueError(f"the classes of {config.model} are not those of {config.data}")
-    net = train_classifier(data, len(names), config)
+        raise ValueError(f"the classes of {settings.model} are not those of {settings.data}")
+    net = train_classifier(data, len(names), settings)
     rows = data.splits["validation"]
-    real = classify(net, to_tensor(data.images[rows])) == torch.as_tensor(data.labels[rows, 0])
-    drawings, wanted = draw_classes(pipeline, config.per_class)
+    labels = torch.as_tensor(data.labels[rows, 0])
+    real = classify(net, uint8_to_tensor(data.images[rows])) == labels
+    drawings, wanted = draw_classes(pipeline, settings.per_class)
     right = classify(net, drawings) == wanted
-    out = Path(config.out)
-    grid = drawings.unflatten(0, (len(names), config.per_class))[:, :SHEET_COLUMNS]
+    out = Path(settings.out)
+    grid = drawings.unflatten(0, (len(names), settings.per_class))[:, :SHEET_COLUMNS]
     save_sheet(out / "classes.png", list(grid))
     figures = {
         "real_right": real.float().mean().item(),
@@ -127,20 +129,13 @@ def check(config: CheckConfig) -> dict:
         },
     }
     (out / "classes.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    return figures
+    print(f"real pictures recognised: {figures['real_right']:.1%} of {figures['real_n']}")
+    print(f"drawings recognised: {figures['drawn_right']:.1%} of {figures['drawn_n']}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    config = parse_config(CheckConfig, argv, "Check the classes of what a model draws.")
-    try:
-        figures = check(config)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    print(f"real pictures recognised: {figures['real_right']:.1%} of {figures['real_n']}")
-    print(f"drawings recognised: {figures['drawn_right']:.1%} of {figures['drawn_n']}")
-    return 0
+    return run_command(check, CheckSettings, "Check the classes of what a model draws.", argv)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from training.evaluation.features import FeatureNet
+from var_core.images import uint8_to_tensor
+
+PICTURES_AT_ONCE = 64
 
 Statistics = tuple[Tensor, Tensor]  # mean (F,) and covariance (F, F), float64
 
@@ -59,3 +63,8 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 def collect_features(net: FeatureNet, batches: Iterable[Tensor]) -> Tensor:
     """Describe pictures batch by batch: (B, 3, H, W) in [-1, 1] each -> (n, 1280), on the CPU."""
     return torch.cat([net(images).cpu() for images in batches])
+
+
+def features_of(net: FeatureNet, pictures: np.ndarray) -> Tensor:
+    """Describe pictures (N, H, W, 3) uint8: -> (N, 1280), on the CPU."""
+    return collect_features(net, uint8_to_tensor(pictures).split(PICTURES_AT_ONCE))

@@ -7,6 +7,7 @@ defaults.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from training.evaluation.sheets import save_sheet
-from training.loop.config import parse_config
+from training.loop.command_line import Settings, about, run_command
+from var_core.editing import Margins
 from var_core.labels import Label
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
@@ -25,12 +27,12 @@ SHEET_SEED = 0
 NUM_ROWS = 8
 
 
-@dataclass(frozen=True)
-class SamplesConfig:
-    """What to draw with."""
+@dataclass(frozen=True, kw_only=True)
+class SamplesSettings(Settings):
+    """What to draw with, and where to write."""
 
-    model: str = field(metadata={"help": "folder of the model"})
-    out: str = field(metadata={"help": "folder for the PNG files"})
+    model: str = field(metadata=about("folder of the model"))
+    out: str = field(metadata=about("folder for the PNG files"))
 
 
 def draw(pipeline: VARPipeline, labels: list[Label]) -> Tensor:
@@ -80,7 +82,7 @@ def edit_rows(pipeline: VARPipeline, labels: list[Label]) -> list[list[Image.Ima
                 pipeline.edit(picture, mask, **seeded(None)).images[0],
                 pipeline.edit(picture, mask, **seeded(label)).images[0],
                 pipeline.edit(picture, mask, **seeded(other)).images[0],
-                pipeline.outpaint(picture, right=size // 2, **seeded(label)).images[0],
+                pipeline.outpaint(picture, Margins(right=size // 2), **seeded(label)).images[0],
                 pipeline.vary(picture, 3, **seeded(other)).images[0],
             ]
         )
@@ -106,31 +108,39 @@ def save_edit_sheet(path: Path, rows: list[list[Image.Image]]) -> None:
     sheet.save(path)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
-    config = parse_config(SamplesConfig, argv, "Draw the sample sheets.")
-    try:
-        pipeline = VARPipeline.from_pretrained(config.model)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def write_samples(settings: SamplesSettings) -> None:
+    """Draw all sheets, and a README.md that says what they show.
+
+    Raises:
+        ValueError: if the model cannot be used.
+        OSError: if the folder cannot be written.
+    """
+    pipeline = VARPipeline.from_pretrained(settings.model)
+    folder = Path(settings.out)
     category, emoji, style = pipeline.labels.attributes
-    order = np.random.default_rng(SHEET_SEED).permutation(len(emoji.values))
-    chosen = [emoji.values[index] for index in order[:NUM_ROWS]]
-    some = np.random.default_rng(SHEET_SEED).permutation(len(category.values))[:NUM_ROWS]
-    folder = Path(config.out)
-    scales = [{"emoji": name, "style": style.values[0]} for name in chosen[:4]]
+    names = first_names(emoji.values, NUM_ROWS)
+    groups = first_names(category.values, NUM_ROWS)
+    scales: list[Label] = [{"emoji": name, "style": style.values[0]} for name in names[:4]]
     save_sheet(folder / "scales.png", draw_scales(pipeline, scales))
     save_edit_sheet(folder / "editing.png", edit_rows(pipeline, scales))
-    for name, labels in (
-        ("emoji_by_style", [[{"emoji": e, "style": s} for s in style.values] for e in chosen]),
-        (
-            "category_by_style",
-            [[{"category": category.values[c], "style": s} for s in style.values] for c in some],
-        ),
+    for file, attribute, values in (
+        ("emoji_by_style.png", "emoji", names),
+        ("category_by_style.png", "category", groups),
     ):
-        flat = draw(pipeline, [label for row in labels for label in row])
-        save_sheet(folder / f"{name}.png", list(flat.split(len(style.values))))
+        labels: list[Label] = [{attribute: v, "style": s} for v in values for s in style.values]
+        save_sheet(folder / file, list(draw(pipeline, labels).split(len(style.values))))
+    text = describe_samples(names, groups, style.values)
+    (folder / "README.md").write_text(text)
+
+
+def first_names(values: Sequence[str], count: int) -> list[str]:
+    """The first values in an order that is shuffled by a fixed seed."""
+    order = np.random.default_rng(SHEET_SEED).permutation(len(values))
+    return [values[index] for index in order[:count]]
+
+
+def describe_samples(names: Sequence[str], groups: Sequence[str], styles: Sequence[str]) -> str:
+    """Text of the README.md beside the sheets."""
     lines = [
         "# Samples",
         "",
@@ -138,16 +148,20 @@ def main(argv: list[str] | None = None) -> int:
         "--out assets/samples`:",
         "default options, seeds counting up from 0, labels drawn by a fixed rule.",
         "",
-        f"- `scales.png`: {', '.join(chosen[:4])} in {style.values[0]}, after each scale.",
+        f"- `scales.png`: {', '.join(names[:4])} in {styles[0]}, after each scale.",
         "- `editing.png`: the same labels, edited: the box redrawn with any label, with its own,",
         "  as the next one (class edit); 32 pixels added; scales 1 to 3 kept, the rest as it.",
-        f"- `emoji_by_style.png`: a row for each of {', '.join(chosen)};",
-        f"  a column for each of {', '.join(style.values)}.",
+        f"- `emoji_by_style.png`: a row for each of {', '.join(names)};",
+        f"  a column for each of {', '.join(styles)}.",
         "- `category_by_style.png`: the emoji left open; a row for each of "
-        f"{', '.join(category.values[c] for c in some)}; columns as above.",
+        f"{', '.join(groups)}; columns as above.",
     ]
-    (folder / "README.md").write_text("\n".join(lines) + "\n")
-    return 0
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(write_samples, SamplesSettings, "Draw the sample sheets.", argv)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from training.loop.sharding import spread_like
@@ -148,37 +148,6 @@ def load_run(checkpoint: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
     meta = json.loads((checkpoint / META_FILE).read_text())
     parts = {Path(name).stem: load_file(checkpoint / name) for name in meta["files"]}
     return parts, meta
-
-
-class ExponentialAverage:
-    """A running average of weights, kept in float32.
-
-    Args:
-        model: its parameters and floating-point buffers are averaged.
-        decay: weight of the past; early on the effective decay is (1 + step) / (10 + step).
-    """
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.tensors = {
-            name: value.detach().clone().float() for name, value in model.state_dict().items()
-        }
-
-    @torch.no_grad()
-    def update(self, current: Mapping[str, Tensor], step: int) -> None:
-        """Move the average towards the current weights, given under the model's names."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(
-            [self.tensors[name] for name in current],
-            [value.float() for value in current.values()],
-            1 - decay,
-        )
-
-    @torch.no_grad()
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put values back under their names; others stay."""
-        for name, value in tensors.items():
-            self.tensors[name].copy_(spread_like(value, self.tensors[name]))
 
 
 def _is_complete(path: Path) -> bool:

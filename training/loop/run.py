@@ -1,87 +1,88 @@
-"""What both training runs have in common, and what each has to say of itself."""
+"""What a training run is: networks, data and counters that the training loop moves on."""
 
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import torch
 from accelerate import Accelerator
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from training.loop.checkpoint import load_newest, save_model, save_run
+from training.loop.run_settings import RunSettings
 
 logger = logging.getLogger(__name__)
 
-MAX_EVALUATED = 1024  # pictures, of larger validation sets an even choice
+MAX_EVALUATED = 1024  # pictures; of larger validation sets an even choice
 
 Parts = dict[str, dict[str, Tensor]]
+AnySettings = TypeVar("AnySettings", bound=RunSettings)
+Batch = TypeVar("Batch")
 
 
-class Config(Protocol):
-    """What every run's settings have."""
+class Run(ABC, Generic[AnySettings, Batch]):
+    """One training run: its folder, its processes and its counters.
 
-    out: str
-    steps: int
-    batch_size: int
-    save_every: int
-    evaluate_every: int
-    dry_run: bool
-
-
-class Run(ABC):
-    """One training run: its place on disk, its processes and its counters.
-
-    A subclass builds its networks, calls `resume` never by itself, and draws all randomness of a
-    step from run seed, step and rank alone; so going on from a checkpoint is exact.
+    A subclass builds the networks. It takes all randomness of a step from the generator that the
+    loop hands it, seeded by run seed, step and process; so resuming from a checkpoint is exact.
 
     Attributes:
-        step: optimiser steps done, skipped ones included.
-        skipped: steps that were left out because the gradient was not finite.
-        skipped_in_row: of these, how many came one after another just now.
+        step: optimizer steps done, skipped ones included.
+        skipped: steps that were skipped because the gradient was not finite.
+        skipped_in_row: skipped steps since the last one that was done.
     """
 
-    model_name: str  # of the model folder in the run's folder
+    model_name: str  # model folder inside the run's folder
 
-    def __init__(self, config: Config, accelerator: Accelerator) -> None:
-        self.config = config
-        self.folder = Path(config.out)
+    def __init__(self, settings: AnySettings, accelerator: Accelerator) -> None:
+        self.settings = settings
+        self.folder = Path(settings.out)
         self.accelerator = accelerator
         self.step = 0
         self.skipped = 0
         self.skipped_in_row = 0
 
     @abstractmethod
-    def train_step(self) -> dict:
-        """Do one optimiser step and `count_step` it; returns its figures."""
+    def next_batch(self, generator: torch.Generator) -> Batch:
+        """The training data of the next step; it depends on the generator alone."""
 
     @abstractmethod
-    def evaluate(self) -> tuple[dict, np.ndarray]:
+    def train_step(self, batch: Batch, generator: torch.Generator) -> dict[str, Any]:
+        """Do one optimizer step, or skip it, and `count_step` it; returns its figures."""
+
+    @abstractmethod
+    def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
         """Figures of the averaged weights and a sheet of pictures, (H, W, 3) uint8.
 
-        All processes call it and find the same.
+        All processes call it and get the same.
         """
 
     @abstractmethod
     def parts(self) -> Parts:
-        """All tensors that the run needs to go on exactly where it is."""
+        """All tensors that the run needs to resume exactly."""
 
     @abstractmethod
     def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Put back what `parts` returned."""
+        """Put back what `parts` returned.
+
+        Raises:
+            ValueError: if the parts belong to another network.
+        """
 
     @abstractmethod
     def averaged(self) -> ModelMixin:
         """The network with the averaged weights, float32, in eval mode."""
 
-    def count_step(self, finite: bool) -> None:
-        """Count a step that was done, or left out because its gradient was not finite."""
+    def count_step(self, is_finite: bool) -> None:
+        """Count a step that was done, or skipped because its gradient was not finite."""
         self.step += 1
-        self.skipped += not finite
-        self.skipped_in_row = 0 if finite else self.skipped_in_row + 1
+        self.skipped += not is_finite
+        self.skipped_in_row = 0 if is_finite else self.skipped_in_row + 1
 
     def resume(self) -> None:
         """Continue from the newest whole checkpoint, if there is one.
@@ -96,17 +97,13 @@ class Run(ABC):
         processes = self.accelerator.num_processes
         if meta["processes"] != processes:
             raise ValueError(
-                f"{self.folder} was trained by {meta['processes']} processes and can only go on "
+                f"{self.folder} was trained by {meta['processes']} processes and can only resume "
                 f"with as many, not with {processes}"
             )
         self.restore(parts)
         self.step, self.skipped = meta["step"], meta["skipped"]
         self.skipped_in_row = meta["skipped_in_row"]
-        settings = asdict(self.config)
-        for name, value in meta["config"].items():
-            now = settings.get(name)
-            if (list(now) if isinstance(now, tuple) else now) != value:
-                logger.warning("%s was %s until step %d, now it is %s", name, value, self.step, now)
+        self._warn_of_changes(meta["config"])
         logger.info("resumed at step %d", self.step)
 
     def save(self) -> None:
@@ -116,7 +113,7 @@ class Run(ABC):
             SaveError: if the disk is full or refuses; what was there before still is.
         """
         meta = {
-            "config": asdict(self.config),
+            "config": asdict(self.settings),
             "processes": self.accelerator.num_processes,
             "skipped": self.skipped,
             "skipped_in_row": self.skipped_in_row,
@@ -125,3 +122,10 @@ class Run(ABC):
         if self.accelerator.is_main_process:
             save_run(self.folder, self.step, parts, meta)
             save_model(model, self.folder / self.model_name)
+
+    def _warn_of_changes(self, before: Mapping[str, object]) -> None:
+        settings = asdict(self.settings)
+        for name, value in before.items():
+            now = settings.get(name)
+            if (list(now) if isinstance(now, tuple) else now) != value:
+                logger.warning("%s was %s until step %d, now it is %s", name, value, self.step, now)

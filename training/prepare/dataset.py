@@ -19,13 +19,16 @@ import numpy as np
 from PIL import Image
 
 from training.data.prepared_set import (
+    MAX_SIDE,
+    MIN_SIDE,
+    SIZE_HELP,
     LabelColumn,
-    check_settings,
+    check_share,
     pick_validation,
     read_squares,
     save_set,
 )
-from training.loop.config import run_command
+from training.loop.command_line import Settings, about, run_command, setting
 from var_core.images import MAX_PIXELS, read_image, upright_rgb
 
 if TYPE_CHECKING:
@@ -35,24 +38,27 @@ SAVED_FILES = ("state.json", "dataset_dict.json")  # of save_to_disk, without an
 TIFF_STARTS = (b"II*\0", b"MM\0*")
 
 
-@dataclass(frozen=True)
-class DatasetConfig:
+@dataclass(frozen=True, kw_only=True)
+class DatasetSettings(Settings):
     """What to read and to write."""
 
-    dataset: str = field(metadata={"help": "name on the hub, or folder"})
-    out: str = field(metadata={"help": "folder to write"})
-    subset: str = field(default="", metadata={"help": "which of several sets of that name"})
-    size: int = field(default=64, metadata={"help": "side in pixels; the model's, 16 to 1024"})
-    image_column: str = "image"
-    label_columns: str = field(
-        default="label",
-        metadata={"help": "one or several, with commas between; each becomes an attribute"},
+    dataset: str = field(metadata=about("name on the hub, or folder"))
+    out: str = field(metadata=about("folder to write"))
+    subset: str = setting("", "which of several sets of that name")
+    size: int = setting(64, SIZE_HELP, low=MIN_SIDE, high=MAX_SIDE)
+    image_column: str = setting("image", "column of the pictures")
+    label_columns: str = setting(
+        "label", "columns of the labels, with commas between; each becomes an attribute"
     )
-    split: str = field(default="train", metadata={"help": "the split to train with"})
-    validation_split: str = field(
-        default="", metadata={"help": "the split for validation; else a share of the other one"}
+    split: str = setting("train", "split to train with")
+    validation_split: str = setting(
+        "", "split for validation; without it, a share of the other split is kept"
     )
-    validation: float = field(default=0.05, metadata={"help": "that share"})
+    validation: float = setting(0.05, "that share, below 0.5")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share(self.validation)
 
 
 def import_datasets() -> ModuleType:
@@ -70,7 +76,7 @@ def import_datasets() -> ModuleType:
     return datasets
 
 
-def open_parts(config: DatasetConfig) -> "dict[str, Dataset]":
+def open_parts(settings: DatasetSettings) -> "dict[str, Dataset]":
     """The training split and, where one is named, that for validation.
 
     Raises:
@@ -78,20 +84,20 @@ def open_parts(config: DatasetConfig) -> "dict[str, Dataset]":
     """
     datasets = import_datasets()
     try:
-        if any((Path(config.dataset) / name).is_file() for name in SAVED_FILES):
-            found = datasets.load_from_disk(config.dataset)
+        if any((Path(settings.dataset) / name).is_file() for name in SAVED_FILES):
+            found = datasets.load_from_disk(settings.dataset)
         else:
-            found = datasets.load_dataset(config.dataset, config.subset or None)
+            found = datasets.load_dataset(settings.dataset, settings.subset or None)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise ValueError(f"{config.dataset} cannot be opened: {error}") from error
+        raise ValueError(f"{settings.dataset} cannot be opened: {error}") from error
     if isinstance(found, datasets.Dataset):  # saved without splits
         found = {str(found.split or "train"): found}
-    wanted = [name for name in (config.split, config.validation_split) if name]
+    wanted = [name for name in (settings.split, settings.validation_split) if name]
     if len(set(wanted)) < len(wanted):
-        raise ValueError(f"the split {config.split!r} cannot be for training and for validation")
+        raise ValueError(f"the split {settings.split!r} cannot be for training and for validation")
     for name in wanted:
         if name not in found:
-            raise ValueError(f"{config.dataset} has no split {name!r}, only {', '.join(found)}")
+            raise ValueError(f"{settings.dataset} has no split {name!r}, only {', '.join(found)}")
     return {name: found[name] for name in wanted}
 
 
@@ -126,25 +132,27 @@ def read_tiff(content: bytes) -> Image.Image:
     return upright
 
 
-def read_part(part: "Dataset", name: str, config: DatasetConfig) -> tuple[np.ndarray, np.ndarray]:
+def read_part(
+    part: "Dataset", name: str, settings: DatasetSettings
+) -> tuple[np.ndarray, np.ndarray]:
     """The squares of one split and whose picture each is, as `read_squares` gives them.
 
     Raises:
         ValueError: if the column holds no pictures, or too many are damaged.
     """
-    datasets, column = import_datasets(), config.image_column
+    datasets, column = import_datasets(), settings.image_column
     if not isinstance(part.features.get(column), datasets.Image):
         columns = ", ".join(
             key for key, feature in part.features.items() if isinstance(feature, datasets.Image)
         )
         raise ValueError(
-            f"{config.dataset} has no pictures in the column {column!r}; "
+            f"{settings.dataset} has no pictures in the column {column!r}; "
             f"columns of pictures: {columns or 'none'}"
         )
     rows = part.select_columns(column).with_format(None)
     rows = rows.cast_column(column, datasets.Image(decode=False))
     names = (f"row {row} of {name}" for row in range(len(rows)))
-    return read_squares(rows, names, lambda row: read_cell(row[column]), config.size)
+    return read_squares(rows, names, lambda row: read_cell(row[column]), settings.size)
 
 
 def class_names(part: "Dataset", column: str) -> list[str]:
@@ -190,7 +198,7 @@ def read_labels(parts: "dict[str, Dataset]", column: str) -> LabelColumn:
     return LabelColumn(column, class_order(parts, column, labels), labels)
 
 
-def prepare(config: DatasetConfig) -> None:
+def prepare(settings: DatasetSettings) -> None:
     """Read the data set and write the picture set.
 
     Its own pixels decide whether a row is for validation, unless the data set has a split for it;
@@ -200,31 +208,30 @@ def prepare(config: DatasetConfig) -> None:
         ValueError: if a setting, a label or a picture does not do.
         OSError: if there is no space.
     """
-    check_settings(config.size, config.validation)
-    parts = open_parts(config)
-    columns = [read_labels(parts, name) for name in config.label_columns.split(",")]
+    parts = open_parts(settings)
+    columns = [read_labels(parts, name) for name in settings.label_columns.split(",")]
     squares, shown = zip(
-        *(read_part(part, name, config) for name, part in parts.items()), strict=True
+        *(read_part(part, name, settings) for name, part in parts.items()), strict=True
     )
     images, num_train = np.concatenate(squares), len(squares[0])
     shown = np.concatenate([shown[0], *(places + num_train for places in shown[1:])])
-    if config.validation_split:
+    if settings.validation_split:
         validation = range(num_train, len(images))
     else:
-        validation = pick_validation((image.tobytes() for image in images), config.validation)
+        validation = pick_validation((image.tobytes() for image in images), settings.validation)
     columns = [
         replace(column, labels=[column.labels[place] for place in shown]) for column in columns
     ]
-    save_set(Path(config.out), images, columns, validation)
+    save_set(Path(settings.out), images, columns, validation)
     counts = ", ".join(f"{len(column.values)} of {column.name}" for column in columns)
     num_damaged = np.count_nonzero(shown != np.arange(len(shown)))
-    print(f"{len(images)} pictures, classes: {counts}; {num_damaged} damaged, in {config.out}")
+    print(f"{len(images)} pictures, classes: {counts}; {num_damaged} damaged, in {settings.out}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     return run_command(
-        prepare, DatasetConfig, "Make a picture set of a Hugging Face data set.", argv
+        prepare, DatasetSettings, "Make a picture set of a Hugging Face data set.", argv
     )
 
 

@@ -5,7 +5,6 @@ and exact duplicates, and checks the result against known counts and hashes. A r
 interrupted goes on where it stopped.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -13,7 +12,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
@@ -32,7 +31,8 @@ from training.data.emoji_render import (
 )
 from training.data.emoji_sources import METADATA, PACKS
 from training.data.emoji_tables import Row, attribution_text, build_label_names, split_rows
-from training.data.npm_packages import PrepareError, fetch_package, read_members
+from training.data.npm_packages import PackageError, fetch_package, read_members
+from training.loop.command_line import Settings, run_command, setting
 
 SPLIT_SEED = 240402905
 DROPPED_GROUPS = ("flags", "component")
@@ -63,6 +63,13 @@ GROUP_COUNTS = {
 }
 NUM_SUBGROUPS = 95
 STYLES_PER_EMOJI = {7: 459, 6: 583, 5: 110, 4: 434, 3: 39, 2: 15}  # styles -> number of emoji
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmojiSettings(Settings):
+    """Where to write."""
+
+    out: str = setting("data/emoji64", "folder to write; packages are kept in it")
 
 
 def read_metadata(archive: Path) -> dict[str, Emoji]:
@@ -112,7 +119,7 @@ def check_images(images: np.ndarray, rows: Sequence[Row]) -> None:
     """Compare the set with the known counts and hashes.
 
     Raises:
-        PrepareError: naming the first figure that differs.
+        PackageError: naming the first figure that differs.
     """
     checks = {
         "image shape": (images.shape, (sum(STYLE_COUNTS.values()), SIDE, SIDE, 3)),
@@ -131,7 +138,7 @@ def check_images(images: np.ndarray, rows: Sequence[Row]) -> None:
         checks["hash of all images"] = (array_sha256(images), IMAGES_SHA256)
     for name, (found, expected) in checks.items():
         if found != expected:
-            raise PrepareError(
+            raise PackageError(
                 f"The {name} differs: expected {expected}, found {found} (resvg-py "
                 f"{version('resvg-py')} and Pillow {version('pillow')} are installed, "
                 f"{PINNED_RESVG} and {PINNED_PILLOW} were checked)."
@@ -141,6 +148,32 @@ def check_images(images: np.ndarray, rows: Sequence[Row]) -> None:
 def array_sha256(array: np.ndarray) -> str:
     """Return the hex sha256 of an array's bytes in C order."""
     return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+
+
+def prepare(settings: EmojiSettings) -> None:
+    """Fetch, draw, check and write the set.
+
+    Raises:
+        ValueError: if a package cannot be fetched, or the result differs from the known one.
+        OSError: if the folder cannot be written.
+    """
+    out = Path(settings.out)
+    package_folder, cache_folder = out / "packages", out / "rendered"
+    for folder in (package_folder, cache_folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()  # fails early where nothing can be written
+    archives = {pack.style: fetch_package(pack.package, package_folder) for pack in PACKS}
+    table = read_metadata(fetch_package(METADATA, package_folder))
+    images, rows = draw_all(match_packs(archives, table), table, cache_folder)
+    check_images(images, rows)
+    splits = split_rows(rows, np.random.default_rng(SPLIT_SEED))
+    write_json(out / "rows.json", [asdict(row) for row in rows])
+    write_json(out / "splits.json", splits)
+    write_json(out / "labels.json", build_label_names(rows, table))
+    write_atomically(out / "ATTRIBUTION.md", lambda file: file.write(attribution_text().encode()))
+    write_atomically(out / "images.npy", lambda file: np.save(file, images))
+    sizes = ", ".join(f"{len(indices)} {name}" for name, indices in splits.items())
+    print(f"{len(images)} images ({sizes}) are in {out}")
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -157,49 +190,9 @@ def write_json(path: Path, value: object) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def prepare(out: Path) -> dict[str, list[int]]:
-    """Fetch, draw, check and write the set into `out`.
-
-    Returns:
-        The splits, name -> row indices.
-
-    Raises:
-        PrepareError: if a package cannot be had or the result differs from the known one.
-        OSError: if `out` cannot be written.
-    """
-    package_folder, cache_folder = out / "packages", out / "rendered"
-    for folder in (package_folder, cache_folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # fails early where nothing can be written
-    archives = {pack.style: fetch_package(pack.package, package_folder) for pack in PACKS}
-    table = read_metadata(fetch_package(METADATA, package_folder))
-    images, rows = draw_all(match_packs(archives, table), table, cache_folder)
-    check_images(images, rows)
-    splits = split_rows(rows, np.random.default_rng(SPLIT_SEED))
-    write_json(out / "rows.json", [asdict(row) for row in rows])
-    write_json(out / "splits.json", splits)
-    write_json(out / "labels.json", build_label_names(rows, table))
-    write_atomically(out / "ATTRIBUTION.md", lambda file: file.write(attribution_text().encode()))
-    write_atomically(out / "images.npy", lambda file: np.save(file, images))
-    return splits
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("data/emoji64"), help="folder to write")
-    out = parser.parse_args(arguments).out
-    try:
-        splits = prepare(out)
-    except PrepareError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {out} cannot be written: {error}.", file=sys.stderr)
-        return 1
-    sizes = ", ".join(f"{len(indices)} {name}" for name, indices in splits.items())
-    print(f"{sum(map(len, splits.values()))} images ({sizes}) are in {out}.")
-    return 0
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(prepare, EmojiSettings, "Make the picture set of emoji.", argv)
 
 
 if __name__ == "__main__":

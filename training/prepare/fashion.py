@@ -1,11 +1,10 @@
 """Fashion-MNIST as a picture set, from Debian's package: `python -m training.prepare.fashion`.
 
 70,000 grey pictures of ten kinds of clothes (Xiao et al., arXiv 1708.07747, MIT), padded from 28 to
-32 pixels. The package is fetched with `apt-get download`, or given with `--package`.
+32 pixels. The package is fetched with `apt-get download`, or read from `--package`.
 """
 
 import gzip
-import hashlib
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from training.data.npm_packages import file_sha256
 from training.data.prepared_set import LabelColumn, save_set
-from training.loop.config import EXIT_BAD_INPUT, parse_config
+from training.loop.command_line import Settings, about, run_command, setting
 
 PACKAGE = "dataset-fashion-mnist"
 SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"
@@ -28,33 +28,33 @@ IMAGES_MAGIC, LABELS_MAGIC = 0x803, 0x801
 SIDE, PADDING = 28, 2
 
 
-@dataclass(frozen=True)
-class FashionConfig:
-    """What to write, and out of what."""
+@dataclass(frozen=True, kw_only=True)
+class FashionSettings(Settings):
+    """What to write, and from which file."""
 
-    out: str = field(metadata={"help": "folder to write"})
-    package: str = field(default="", metadata={"help": f".deb file of {PACKAGE}; else fetched"})
+    out: str = field(metadata=about("folder to write"))
+    package: str = setting("", f".deb file of {PACKAGE}; without it, the file is fetched")
 
 
 def fetch_package(folder: Path) -> Path:
-    """The package, fetched with apt.
+    """Fetch the package with apt; returns its file.
 
     Raises:
-        ValueError: if there is no apt, or it cannot fetch it.
+        ValueError: if apt is missing or cannot fetch it.
     """
     try:
         command = ["apt-get", "download", PACKAGE]
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=600)
     except (OSError, subprocess.SubprocessError) as error:
         raise ValueError(
-            f"apt-get cannot download {PACKAGE} ({type(error).__name__}): fetch the package of "
-            "Debian 12 yourself and give it with --package"
+            f"apt-get cannot download {PACKAGE} ({type(error).__name__}): download the "
+            "package of Debian 12 yourself and name the file with --package"
         ) from error
     return next(folder.glob(f"{PACKAGE}_*.deb"))
 
 
 def read_idx(path: Path, magic: int) -> np.ndarray:
-    """An array in IDX format: big-endian magic number and shape, then bytes.
+    """Read an array in IDX format: big-endian magic number and shape, then bytes.
 
     Raises:
         ValueError: if it is something else.
@@ -85,32 +85,31 @@ def write_set(place: Path, out: Path) -> int:
     return len(images)
 
 
-def prepare(config: FashionConfig) -> int:
-    """Fetch, check, unpack, write; returns the number of pictures.
+def prepare(settings: FashionSettings) -> None:
+    """Fetch, check, unpack and write the set.
 
     Raises:
-        ValueError: if the package cannot be had or is another one.
+        ValueError: if the package cannot be fetched, unpacked, or is not the known one.
+        OSError: if the folder cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
-        given = Path(config.package) if config.package else fetch_package(Path(folder))
-        if not given.is_file():
-            raise ValueError(f"there is no file {given}")
-        found = hashlib.sha256(given.read_bytes()).hexdigest()
+        archive = Path(settings.package) if settings.package else fetch_package(Path(folder))
+        if not archive.is_file():
+            raise ValueError(f"there is no file {archive}")
+        found = file_sha256(archive)
         if found != SHA256:
-            raise ValueError(f"{given.name} has the SHA-256 {found}, not {SHA256}")
-        subprocess.run(["dpkg-deb", "-x", str(given), folder], check=True)
-        return write_set(Path(folder) / PLACE, Path(config.out))
+            raise ValueError(f"{archive.name} has the SHA-256 {found}, not {SHA256}")
+        try:
+            subprocess.run(["dpkg-deb", "-x", str(archive), folder], check=True)
+        except subprocess.CalledProcessError as error:
+            raise ValueError(f"{archive.name} cannot be unpacked: {error}") from error
+        count = write_set(Path(folder) / PLACE, Path(settings.out))
+    print(f"{count} pictures of {len(CLASSES)} classes in {settings.out}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    config = parse_config(FashionConfig, argv, "Make a picture set of Fashion-MNIST.")
-    try:
-        print(f"{prepare(config)} pictures of {len(CLASSES)} classes in {config.out}")
-    except (ValueError, subprocess.CalledProcessError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    return 0
+    return run_command(prepare, FashionSettings, "Make a picture set of Fashion-MNIST.", argv)
 
 
 if __name__ == "__main__":

@@ -8,29 +8,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.data.prepared_set import (
+    MAX_SIDE,
+    MIN_SIDE,
+    SIZE_HELP,
     LabelColumn,
-    check_settings,
+    check_share,
     pick_validation,
     read_squares,
     save_set,
 )
-from training.loop.config import run_command
+from training.loop.command_line import Settings, about, run_command, setting
 from var_core.images import read_image
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
-@dataclass(frozen=True)
-class FolderConfig:
+@dataclass(frozen=True, kw_only=True)
+class FolderSettings(Settings):
     """What to read and to write."""
 
-    images: str = field(metadata={"help": "folder with one sub-folder of pictures per class"})
-    out: str = field(metadata={"help": "folder to write"})
-    size: int = field(default=64, metadata={"help": "side in pixels; the model's, 16 to 1024"})
-    validation: float = field(
-        default=0.05, metadata={"help": "share of each class kept for validation"}
-    )
-    attribute: str = field(default="class", metadata={"help": "what the classes are called"})
+    images: str = field(metadata=about("folder with one sub-folder of pictures per class"))
+    out: str = field(metadata=about("folder to write"))
+    size: int = setting(64, SIZE_HELP, low=MIN_SIDE, high=MAX_SIDE)
+    validation: float = setting(0.05, "share of the pictures kept for validation, below 0.5")
+    attribute: str = setting("class", "name of the attribute that the classes are values of")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share(self.validation)
 
 
 def find_pictures(folder: Path) -> dict[str, list[Path]]:
@@ -58,30 +63,34 @@ def identity(path: Path) -> bytes:
     return f"{path.parent.name}/{path.name}".encode()
 
 
-def prepare(config: FolderConfig) -> None:
+def prepare(settings: FolderSettings) -> None:
     """Read the pictures and write the set.
 
     Raises:
         ValueError: if a setting or a picture does not do.
         OSError: if there is no space.
     """
-    check_settings(config.size, config.validation)
-    found = find_pictures(Path(config.images))
+    found = find_pictures(Path(settings.images))
     files = [path for paths in found.values() for path in paths]
     names = [name for name, paths in found.items() for _ in paths]
-    images, shown = read_squares(files, map(str, files), read_image, config.size)
-    validation = pick_validation((identity(files[place]) for place in shown), config.validation)
+    images, shown = read_squares(files, map(str, files), read_image, settings.size)
+    validation = pick_validation((identity(files[place]) for place in shown), settings.validation)
     labels = [names[place] for place in shown]
     save_set(
-        Path(config.out), images, [LabelColumn(config.attribute, list(found), labels)], validation
+        Path(settings.out),
+        images,
+        [LabelColumn(settings.attribute, list(found), labels)],
+        validation,
     )
     num_damaged = sum(place != row for row, place in enumerate(shown))
-    print(f"{len(files)} pictures of {len(found)} classes, {num_damaged} damaged, in {config.out}")
+    print(
+        f"{len(files)} pictures of {len(found)} classes, {num_damaged} damaged, in {settings.out}"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return run_command(prepare, FolderConfig, "Make a picture set of a folder of pictures.", argv)
+    return run_command(prepare, FolderSettings, "Make a picture set of a folder of pictures.", argv)
 
 
 if __name__ == "__main__":

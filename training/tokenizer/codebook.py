@@ -1,13 +1,21 @@
-"""Keeps the codes of a tokenizer in use: where they start, who restarts them, how many are used."""
+"""Keeps the codes of a tokenizer in use: where they start, when they restart, how many are used."""
 
 import math
+from typing import cast
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from var_core.tokenizer import MultiScaleVQVAE, Quantization, VectorQuantizer
+from training.loop.checkpoint import step_generator
+from training.tokenizer.settings import TokenizerSettings
+from var_core.tokenizer import (
+    MultiScaleQuantizer,
+    MultiScaleVQVAE,
+    Quantization,
+    VectorQuantizer,
+)
 
 DEAD_BELOW = 0.02  # running count of a code's uses per step
 FRESH = 0.1  # the count given to a code that was just moved
@@ -60,47 +68,91 @@ def start_codes(tokenizer: MultiScaleVQVAE, images: Tensor, generator: Generator
 
 
 @torch.no_grad()
-def scale_refine(quantizer: torch.nn.Module, choice: int, gain: float) -> None:
+def scale_refine(quantizer: MultiScaleQuantizer, choice: int, gain: float) -> None:
     """Make a refine step `gain` times as strong, its convolution being the identity."""
     ratio = quantizer.refine_ratio
-    weight = quantizer.refine[choice].weight
-    torch.nn.init.dirac_(weight)
+    weight = cast(nn.Conv2d, quantizer.refine[choice]).weight
+    nn.init.dirac_(weight)
     weight.mul_((gain - (1 - ratio)) / ratio)
 
 
-class CodeUsage:
-    """Counts how often each code occurs at each scale, old batches fading.
+class CodebookCare:
+    """Counts how often each code is used and moves unused codes to where pictures are.
+
+    Args:
+        tokenizer: network whose codebook is cared for; changed in place.
+        settings: settings of the run.
+        accelerator: the run's processes.
 
     Attributes:
-        counts: (K, V) float32, uses per step and process.
+        counts: (K, V) float32, uses of each code at each scale per step and process; old batches
+            fade.
     """
 
-    def __init__(self, num_scales: int, vocab_size: int) -> None:
-        self.counts = torch.zeros(num_scales, vocab_size)
+    def __init__(
+        self, tokenizer: MultiScaleVQVAE, settings: TokenizerSettings, accelerator: Accelerator
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.settings = settings
+        self.accelerator = accelerator
+        quantizer = tokenizer.quantizer
+        self.counts = torch.zeros(quantizer.schedule.num_scales, quantizer.vocab_size)
 
-    def count(self, quantization: Quantization, accelerator: Accelerator) -> None:
+    def after_step(
+        self, quantization: Quantization, features: Tensor, step: int
+    ) -> dict[str, float | list[float]]:
+        """Count the codes of a batch and restart unused ones where it is time; returns figures.
+
+        Args:
+            quantization: codes of the batch.
+            features: features of the batch before quantization, (B, D, H, W).
+            step: steps done, this one included.
+        """
+        self.count(quantization)
+        figures = usage_figures(self.counts)
+        if self.is_restart_due(step):
+            vectors = residual_vectors(self.tokenizer, features)
+            generator = step_generator(self.settings.seed, step, -1)
+            figures["restarted"] = self.restart(vectors, generator)
+        return figures
+
+    def count(self, quantization: Quantization) -> None:
         """Add one batch of every process to the running count."""
         counts = count_codes(quantization, self.counts.shape[1])
-        counts = accelerator.reduce(counts, "mean").cpu()
+        counts = cast(Tensor, self.accelerator.reduce(counts, "mean")).cpu()
         self.counts.mul_(0.99).add_(counts, alpha=0.01)
 
+    def is_restart_due(self, step: int) -> bool:
+        """Whether unused codes are moved after a step; never near the end of the run."""
+        return (
+            isinstance(self.tokenizer.quantizer, VectorQuantizer)
+            and not self.settings.decoder_only
+            and step % self.settings.restart_every == 0
+            and step < self.settings.restart_until * self.settings.steps
+        )
+
     @torch.no_grad()
-    def restart(self, quantizer: VectorQuantizer, vectors: Tensor, generator: Generator) -> int:
+    def restart(self, vectors: Tensor, generator: Generator) -> int:
         """Move unused codes to where pictures are; returns how many.
 
         Args:
-            quantizer: its codebook is changed in place, alike in all processes.
-            vectors: of `residual_vectors`; those of the first process are taken.
+            vectors: result of `residual_vectors`; that of the first process is used in all.
             generator: source of randomness, the same in all processes.
         """
-        vectors = broadcast(vectors)
-        total = self.counts.sum(dim=0)
-        dead = (total < DEAD_BELOW).nonzero().squeeze(1)
+        vectors = cast(Tensor, broadcast(vectors))
+        codes = codebook_of(self.tokenizer.quantizer).weight
+        dead = (self.counts.sum(dim=0) < DEAD_BELOW).nonzero().squeeze(1)
         chosen = torch.randperm(len(vectors), generator=generator)[: len(dead)]
         dead = dead[: len(chosen)]
-        quantizer.codebook.weight[dead] = vectors[chosen].to(quantizer.codebook.weight)
+        codes[dead] = vectors[chosen].to(codes)
         self.counts[:, dead] = FRESH / len(self.counts)
         return len(dead)
+
+
+def codebook_of(quantizer: MultiScaleQuantizer) -> nn.Embedding:
+    """The codebook of a quantizer that has one."""
+    assert isinstance(quantizer, VectorQuantizer), "binary codes have no codebook"
+    return quantizer.codebook
 
 
 def count_codes(quantization: Quantization, vocab_size: int) -> Tensor:

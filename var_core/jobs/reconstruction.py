@@ -44,7 +44,7 @@ def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
     """
     source = fit_square(image, pipeline.image_size)
     token_maps, frames = pipeline.tokenize(source)
-    bits_per_token = math.log2(pipeline.transformer.config.vocab_size)
+    bits_per_token = math.log2(pipeline.info.vocab_size)
     counts = np.cumsum([tokens[0].numel() for tokens in token_maps])
     return Reconstruction(
         source,

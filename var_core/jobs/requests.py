@@ -1,31 +1,21 @@
-"""What can be asked of an engine: one strict type per job, the same for page, endpoints, commands.
+"""What can be asked of an engine: one frozen type per job, the same for page, API and commands."""
 
-Everything is checked here, in our own words and with the limits, before any network runs.
-"""
-
-import base64
-import binascii
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from var_core.devices import PRECISIONS
-from var_core.editing import RULES, EditOptions, Margins, check_mask
-from var_core.images import MAX_FILE_BYTES, MAX_PIXELS, read_image
+from var_core.editing import EditOptions, Margins
+from var_core.jobs.drawing import draw_mixed, fill_shared_labels
+from var_core.jobs.png_recipe import recipe_of
+from var_core.jobs.progress import JobProgress, begin, follow_drawing, follow_edit
+from var_core.labels import LabelSpace
 from var_core.pipeline import VARPipeline
-from var_core.ranges import check_float, check_int
-from var_core.sampling import MAX_SEED, SamplingOptions
-from var_core.sampling.logits import MAX_GUIDANCE
-
-DEFAULT_SEED = 7
-MAX_COUNT = 8
-MAX_SWEEP = 4  # values a side
-SAMPLING_OPTIONS = ("guidance_scale", "temperature", "top_k", "top_p", "smooth")
+from var_core.sampling import SamplingOptions, generators_from_seeds
 
 
 @dataclass(frozen=True)
@@ -34,7 +24,7 @@ class Settings:
 
     Attributes:
         label: one index per attribute.
-        seed: of the first picture, 0 to MAX_SEED.
+        seed: seed of the first picture, 0 to MAX_SEED.
         options: how tokens are drawn.
         precision: one of PRECISIONS.
     """
@@ -50,17 +40,18 @@ class DrawRequest:
     """Pictures to draw together.
 
     Attributes:
-        labels: one per picture, indices.
-        seeds: likewise.
-        options: likewise, how tokens are drawn.
+        labels: label indices of each picture.
+        seeds: seed of each picture.
+        options: options of each picture.
         keep: token maps of the first scales to keep, (B, S, S) each.
         captions: words under the pictures of the sheet, none or one for each.
-        columns: pictures side by side in the sheet; 0 leaves it to the sheet.
+        columns: pictures side by side on the sheet; 0 leaves it to the sheet.
         precision: one of PRECISIONS.
         one_label: whether open attributes are drawn once for all pictures, apart from the last
             attribute.
     """
 
+    job: ClassVar[str] = "draw"
     labels: tuple[tuple[int, ...], ...]
     seeds: tuple[int, ...]
     options: tuple[SamplingOptions, ...]
@@ -70,25 +61,35 @@ class DrawRequest:
     precision: str = PRECISIONS[0]
     one_label: bool = False
 
+    @property
+    def is_smooth(self) -> bool:
+        """As `Request.is_smooth`."""
+        return any(one.smooth for one in self.options)
 
-@dataclass(frozen=True)
-class TokenizeRequest:
-    """A picture to encode.
+    def recipes(self, labels: LabelSpace, model_name: str, dtype: str) -> list[dict[str, Any]]:
+        """As `Request.recipes`; each recipe alone is enough to draw its picture again."""
+        return [
+            recipe_of(
+                labels,
+                model_name,
+                label,
+                self.seeds[index],
+                self.options[index],
+                dtype,
+                [tokens[index] for tokens in self.keep],
+            )
+            for index, label in enumerate(self.labels)
+        ]
 
-    Attributes:
-        image: upright RGB, as `read_image` gives it.
-    """
-
-    image: Image.Image = field(repr=False)
-
-    @classmethod
-    def read(cls, source: str | Path | bytes) -> "TokenizeRequest":
-        """Read the path or the content of a file.
-
-        Raises:
-            ValueError: if it is no PNG, JPEG or WebP picture, or too large.
-        """
-        return cls(read_image(source))
+    def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
+        """As `Request.start`."""
+        request = self
+        if self.one_label:
+            labels = fill_shared_labels(pipeline, self.labels, self.seeds[0])
+            request = replace(self, labels=labels)
+        previews = draw_mixed(pipeline, request.labels, self.seeds, self.options, self.keep)
+        has_sketches = pipeline.tokenizer.sketch is not None
+        return follow_drawing(begin(request, pipeline), previews, has_sketches)
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,14 @@ class EditRequest:
         image: upright RGB.
         mask: (H, W) bool, or None where sides are added.
         margins: pixels to add, or None where something is masked.
-        labels: one per result, indices; wholly open ones go by what is kept.
-        seeds: likewise.
-        options: of all results.
-        edit_options: likewise.
+        labels: label indices of each result; a wholly open label goes by what is kept.
+        seeds: seed of each result.
+        options: sampling options of all results.
+        edit_options: editing options of all results.
         precision: one of PRECISIONS.
     """
 
+    job: ClassVar[str] = "edit"
     image: Image.Image = field(repr=False)
     mask: np.ndarray | None = field(repr=False)
     margins: Margins | None
@@ -115,6 +117,43 @@ class EditRequest:
     edit_options: EditOptions
     precision: str = PRECISIONS[0]
 
+    @property
+    def columns(self) -> int:
+        """As `Request.columns`."""
+        return 0
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """As `Request.captions`."""
+        return ()
+
+    @property
+    def is_smooth(self) -> bool:
+        """As `Request.is_smooth`."""
+        return self.options.smooth
+
+    def recipes(self, labels: LabelSpace, model_name: str, dtype: str) -> list[None]:
+        """As `Request.recipes`: none, since they would need the picture too."""
+        return [None] * len(self.labels)
+
+    def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
+        """As `Request.start`; an edit has steps for every scale of every window."""
+        generators = generators_from_seeds(self.seeds, pipeline.device)
+        shared = (list(self.labels), self.options, self.edit_options, generators)
+        if self.margins is None:
+            previews = pipeline.edit_stream(self.image, self.mask, *shared)
+        else:
+            previews = pipeline.outpaint_stream(self.image, self.margins, *shared)
+        return follow_edit(begin(self, pipeline), previews)
+
+    def original(self, size: tuple[int, int]) -> Image.Image:
+        """The picture before the edit, placed as in a result of this size."""
+        if self.margins is None:
+            return self.image
+        before = Image.new("RGB", size, "white")
+        before.paste(self.image, (self.margins.left, self.margins.top))
+        return before
+
 
 @dataclass(frozen=True)
 class VaryRequest:
@@ -122,290 +161,58 @@ class VaryRequest:
 
     Attributes:
         image: upright RGB; its central square is used.
-        keep_scales: 1 to K - 1.
+        keep_scales: number of scales to keep, 1 to K - 1.
         drawing: what is drawn from there on.
     """
 
+    job: ClassVar[str] = "vary"
     image: Image.Image = field(repr=False)
     keep_scales: int
     drawing: DrawRequest
 
     @property
     def labels(self) -> tuple[tuple[int, ...], ...]:
-        """One per picture."""
+        """As `Request.labels`."""
         return self.drawing.labels
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """One per picture."""
+        """As `Request.seeds`."""
         return self.drawing.seeds
 
     @property
     def precision(self) -> str:
-        """One of PRECISIONS."""
+        """As `Request.precision`."""
         return self.drawing.precision
 
+    @property
+    def columns(self) -> int:
+        """As `Request.columns`."""
+        return self.drawing.columns
 
-AnyRequest = DrawRequest | EditRequest | VaryRequest
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """As `Request.captions`."""
+        return self.drawing.captions
 
+    @property
+    def is_smooth(self) -> bool:
+        """As `Request.is_smooth`."""
+        return self.drawing.is_smooth
 
-def read_settings(pipeline: VARPipeline, labels: object, seed: object, options: object) -> Settings:
-    """Check what every drawing needs.
+    def recipes(self, labels: LabelSpace, model_name: str, dtype: str) -> list[None]:
+        """As `Request.recipes`: none yet; the drawing that `start` begins has them."""
+        return [None] * len(self.labels)
 
-    Args:
-        pipeline: whose labels and limits hold.
-        labels: an object of attribute names to value names, indices or null.
-        seed: a whole number.
-        options: null, or an object of `SAMPLING_OPTIONS` and "precision"; what is missing takes
-            its default.
+    def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
+        """As `Request.start`; the progress is that of a drawing with kept scales."""
+        keep = pipeline.coarse_tokens(self.image, self.keep_scales, len(self.labels))
+        return replace(self.drawing, keep=tuple(tokens.cpu() for tokens in keep)).start(pipeline)
 
-    Raises:
-        ValueError: if anything is malformed, unknown or out of range.
-    """
-    if not isinstance(labels, Mapping):
-        raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
-    given = {} if options is None else options
-    if not isinstance(given, Mapping):
-        raise ValueError(f"options must be an object of names to values, got {given!r:.40}")
-    known = (*SAMPLING_OPTIONS, "precision")
-    for name in given:
-        if name not in known:
-            raise ValueError(f"options has {', '.join(known)}, not {name!r:.40}")
-    precision = given.get("precision", PRECISIONS[0])
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r:.40}")
-    return Settings(
-        pipeline.labels.resolve(labels),
-        check_int("seed", seed, 0, MAX_SEED),
-        pipeline.options(**{name: given[name] for name in SAMPLING_OPTIONS if name in given}),
-        precision,
-    )
-
-
-def count_up(settings: Settings, count: object) -> DrawRequest:
-    """The same label several times, with seeds counting up.
-
-    Raises:
-        ValueError: if a seed or the count is out of range.
-    """
-    count = check_int("count", count, 1, MAX_COUNT)
-    return _alike(settings, count)
-
-
-def style_sheet(pipeline: VARPipeline, settings: Settings) -> DrawRequest:
-    """A label with every value of its last attribute, all from the same seed.
-
-    Args:
-        pipeline: its last attribute is taken.
-        settings: the other attributes are taken from its label; open ones are drawn once for the
-            whole sheet.
-
-    Raises:
-        ValueError: if there are too many values for one sheet.
-    """
-    names = pipeline.labels.attributes[-1].values
-    count = len(names)
-    if count > MAX_COUNT:
-        raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
-    return DrawRequest(
-        tuple((*settings.label[:-1], value) for value in range(count)),
-        (settings.seed,) * count,
-        (settings.options,) * count,
-        captions=names,
-        precision=settings.precision,
-        one_label=True,
-    )
-
-
-def sweep(settings: Settings, guidances: object, num_seeds: object) -> DrawRequest:
-    """A grid: a row for every guidance, a column for every seed.
-
-    Args:
-        settings: of every picture but for the guidance; its seed is the first one.
-        guidances: 1 to 4 different values from 0 to 20.
-        num_seeds: 1 to 4.
-
-    Raises:
-        ValueError: if a value is out of range.
-    """
-    wanted = f"a grid takes 1 to {MAX_SWEEP} different guidance values"
-    if not isinstance(guidances, list | tuple) or not 1 <= len(guidances) <= MAX_SWEEP:
-        raise ValueError(wanted)
-    values = [check_float("guidance_scale", value, 0.0, MAX_GUIDANCE) for value in guidances]
-    if len(set(values)) != len(values):
-        raise ValueError(wanted)
-    columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)
-    seeds = _counting(settings.seed, columns)
-    grid = [(value, one) for value in values for one in seeds]
-    return DrawRequest(
-        (settings.label,) * len(grid),
-        tuple(one for _, one in grid),
-        tuple(replace(settings.options, guidance_scale=value) for value, _ in grid),
-        captions=tuple(f"guidance {value:g}\nseed {one}" for value, one in grid),
-        columns=columns,
-        precision=settings.precision,
-    )
-
-
-def branch(
-    settings: Settings,
-    earlier: DrawRequest,
-    token_maps: Sequence[Tensor],
-    scale: object,
-    num_scales: int,
-) -> DrawRequest:
-    """Keep the first scales of what was drawn, and draw the rest with another label or seed.
-
-    Args:
-        settings: from there on; the seeds of several pictures count up.
-        earlier: what was asked then.
-        token_maps: what was drawn then, finished or stopped half way, (B, S, S) each.
-        scale: how many scales to keep, 1 to K - 1, of those that were drawn.
-        num_scales: K.
-
-    Raises:
-        ValueError: if nothing was drawn yet, or a value is out of range.
-    """
-    if not token_maps:
-        raise ValueError("there is no picture yet to go on from: press Generate first")
-    if any(one.smooth for one in earlier.options):
-        raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
-    if scale == num_scales:
-        raise ValueError(
-            "nothing is left to draw after the last scale: look at an earlier one first, "
-            f"1 to {num_scales - 1}"
-        )
-    keep = check_int("scale", scale, 1, min(len(token_maps), num_scales - 1))
-    request = _alike(settings, len(token_maps[0]))
-    return replace(request, keep=tuple(token_maps[:keep]), columns=earlier.columns)
-
-
-def edit(
-    settings: Settings,
-    image: Image.Image,
-    mask: object,
-    count: object = 1,
-    rule: object = RULES[0],
-    best_of: object = 1,
-) -> EditRequest:
-    """Redraw what is under a mask, several times with seeds counting up.
-
-    Args:
-        settings: of all results.
-        image: upright RGB.
-        mask: as `check_mask` takes it.
-        count: results, 1 to MAX_COUNT.
-        rule: one of RULES.
-        best_of: candidates of the coarse scales.
-
-    Raises:
-        ValueError: if a value is out of range, or the mask is empty or does not fit.
-    """
-    holes, options = check_mask(mask, image.size), EditOptions(rule, best_of)
-    return _edited(settings, image, holes, None, count, options)
-
-
-def outpaint(
-    settings: Settings,
-    image: Image.Image,
-    margins: Margins,
-    count: object = 1,
-    rule: object = RULES[0],
-    best_of: object = 1,
-) -> EditRequest:
-    """Add to the sides of a picture, several times with seeds counting up.
-
-    Raises:
-        ValueError: if a value is out of range, or the result would be too large.
-    """
-    return _edited(settings, image, None, margins, count, EditOptions(rule, best_of))
-
-
-def _edited(
-    settings: Settings,
-    image: Image.Image,
-    mask: np.ndarray | None,
-    margins: Margins | None,
-    count: object,
-    edit_options: EditOptions,
-) -> EditRequest:
-    count = check_int("count", count, 1, MAX_COUNT)
-    width, height = image.size if margins is None else margins.canvas(*image.size)
-    if count > 1 and count * width * height > MAX_PIXELS:
-        raise ValueError(
-            f"{count} results of {width}x{height} pixels are too many at once; the limit is "
-            f"{MAX_PIXELS // 1_000_000} megapixels together"
-        )
-    return EditRequest(
-        image,
-        mask,
-        margins,
-        (settings.label,) * count,
-        _counting(settings.seed, count),
-        settings.options,
-        edit_options,
-        settings.precision,
-    )
-
-
-def vary(
-    settings: Settings, image: Image.Image, keep_scales: object, count: object, num_scales: int
-) -> VaryRequest:
-    """Keep the coarse scales of a picture, draw the rest, with seeds counting up.
-
-    Raises:
-        ValueError: if a value is out of range.
-    """
-    keep = check_int("keep_scales", keep_scales, 1, num_scales - 1)
-    return VaryRequest(image, keep, count_up(settings, count))
-
-
-def _alike(settings: Settings, count: int) -> DrawRequest:
-    return DrawRequest(
-        (settings.label,) * count,
-        _counting(settings.seed, count),
-        (settings.options,) * count,
-        precision=settings.precision,
-    )
-
-
-def _counting(seed: int, count: int) -> tuple[int, ...]:
-    seed = check_int("seed", seed, 0, MAX_SEED - count + 1)
-    return tuple(range(seed, seed + count))
-
-
-def read_tokens(pipeline: VARPipeline, scales: Iterable[object]) -> tuple[Tensor, ...]:
-    """Token maps (1, S, S) of one picture's first scales, from lists of their S*S tokens.
-
-    Raises:
-        ValueError: if there are more scales than the model has, or a list does not fit.
-    """
-    sides = pipeline.transformer.schedule.sides
-    limit = pipeline.transformer.config.vocab_size - 1
-    maps = []
-    for scale_index, tokens in enumerate(scales):
-        if scale_index == len(sides):
-            raise ValueError(f"there are only {len(sides)} scales")
-        side = sides[scale_index]
-        if not isinstance(tokens, list) or len(tokens) != side * side:
-            raise ValueError(f"a scale of {side}x{side} needs a list of {side * side} tokens")
-        checked = [check_int("a token", token, 0, limit) for token in tokens]
-        maps.append(torch.tensor(checked).view(1, side, side))
-    return tuple(maps)
-
-
-def read_base64(picture: object) -> bytes:
-    """The bytes of a file that came as text.
-
-    Args:
-        picture: base64, with or without the head of a data URL.
-
-    Raises:
-        ValueError: if it is no base64, or longer than a picture may be.
-    """
-    if not isinstance(picture, str) or len(picture) > MAX_FILE_BYTES * 4 // 3 + 100:
-        raise ValueError(f"picture must be base64 of at most {MAX_FILE_BYTES // 1_000_000} MB")
-    try:
-        return base64.b64decode(picture.rpartition(",")[2], validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("picture is not base64") from error
+    def original(self, size: tuple[int, int]) -> Image.Image:
+        """The picture before it was varied: its central square at the size of the result."""
+        if self.image.size == size:
+            return self.image
+        side = min(self.image.size)
+        left, top = (self.image.width - side) // 2, (self.image.height - side) // 2
+        return self.image.crop((left, top, left + side, top + side)).resize(size)

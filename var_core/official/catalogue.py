@@ -8,13 +8,13 @@ from pathlib import Path
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
+from var_core.locations import assets_folder, data_folder
+from var_core.model_info import INDEX_FILE
 from var_core.official.convert import convert, file_sha256
-from var_core.pipeline import INDEX_FILE
 from var_core.scales import SIDES_256, SIDES_512
 
-ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = "emoji64"
-EMBEDDED_FOLDER = ROOT / "assets" / "models" / EMBEDDED
+EMBEDDED_FOLDER = assets_folder() / "models" / EMBEDDED
 REPOSITORY = "FoundationVision/var"
 TOKENIZER_FILE = "vae_ch160v4096z32.pth"
 DOWNLOADS = ".downloads"
@@ -66,8 +66,8 @@ MODELS = (
 
 
 def models_folder() -> Path:
-    """Where models are installed: `models` beside the app, or what VAR_STUDIO_MODELS says."""
-    return Path(os.environ.get("VAR_STUDIO_MODELS") or ROOT / "models")
+    """Where models are installed: `VAR_STUDIO_MODELS`, else `models` in the data folder."""
+    return Path(os.environ.get("VAR_STUDIO_MODELS") or data_folder() / "models")
 
 
 def find_model(name: str) -> ModelCard:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from var_core.checkpoints import WEIGHTS_FILE, CheckpointError, check_state
 from var_core.labels import Attribute, LabelSpace
+from var_core.locations import assets_folder
 from var_core.official.keys import convert_tokenizer_state, convert_transformer_state
 from var_core.pipeline import VARPipeline
 from var_core.scales import SIDES_256, SIDES_512
@@ -26,7 +27,6 @@ from var_core.transformer import VARTransformer
 HEAD_WIDTH = 64  # of the published models, where the keys do not tell
 NORM_EPS = 1e-6
 WRAPPED = {"tokenizer": ("vae_wo_ddp", "vae_local"), "transformer": ("var_wo_ddp",)}
-CLASS_NAMES = Path(__file__).resolve().parents[2] / "assets" / "imagenet" / "classes.json"
 HASH_CHUNK = 1 << 20
 MASK = "attn_bias_for_masking"  # the one buffer that is made of minus infinity
 
@@ -162,7 +162,8 @@ def _count(state: Iterable[str], pattern: str) -> int:
 
 def class_names(count: int) -> LabelSpace:
     """Names of classes: those of ImageNet for 1,000 of them, else numbers."""
-    rows = json.loads(CLASS_NAMES.read_text("utf-8"))
+    names = assets_folder() / "imagenet" / "classes.json"
+    rows = json.loads(names.read_text("utf-8"))
     if count != len(rows):
         return LabelSpace.single("class", count)
     attribute = Attribute("class", tuple(row[0] for row in rows))

@@ -50,10 +50,10 @@ class CudaTape:
 
 
 class Recording:
-    """One drawing, scale by scale, that can be repeated with other labels and seeds.
+    """One drawing, scale by scale, that can be repeated with other conditions and seeds.
 
     Args:
-        drawing: the first one; its conditions, cache and generators are taken over.
+        drawing: the first one; its embedded condition, cache and generators are taken over.
         make_tape: for one scale.
     """
 
@@ -69,7 +69,7 @@ class Recording:
         """As `Recorder.follow`; the drawing must be of the same key."""
         if drawing is not self._drawing:
             self._given = list(drawing.generators)
-            _overwrite(self._drawing.conditions, drawing.conditions)
+            _overwrite(self._drawing.embedded, drawing.embedded)
             drawing.cache = self._drawing.cache
         self._drawing.cache.fill_to(0)
         return self._draw_scale
@@ -82,7 +82,7 @@ class Recording:
         if scale_index not in self._tapes:
             self._tapes[scale_index] = self._record(scale_index)
         tape, drawn = self._tapes[scale_index]
-        tokens = self._drawing.quantizer.schedule.token_range(scale_index)
+        tokens = self._drawing.transformer.sequence_range(scale_index)
         self._drawing.cache.fill_to(tokens.start)
         tape.replay()
         self._drawing.cache.fill_to(tokens.stop)
@@ -92,7 +92,7 @@ class Recording:
 
     def _record(self, scale_index: int) -> tuple[Tape, Drawn]:
         drawing, generators = self._drawing, list(self._drawing.generators)
-        start = drawing.quantizer.schedule.token_range(scale_index).start
+        start = drawing.transformer.sequence_range(scale_index).start
         states = [generator.get_state() for generator in generators]
         drawing.draw_scale(scale_index, self._latent)  # libraries choose their kernels here
         for generator, state in zip(generators, states, strict=True):

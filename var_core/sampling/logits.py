@@ -1,39 +1,59 @@
 """How tokens are drawn: the options, and pure functions from logits to tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from var_core.ranges import check_bool, check_float, check_int
+from var_core.option_fields import check_options, number, switch
+from var_core.ranges import check_int
 from var_core.sampling.rng import exponential_noise
 
-MAX_GUIDANCE = 20.0
 MAX_TOP_K = 65536
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """How tokens are drawn.
+    """How tokens are drawn: this is the one place where a sampling option is written down.
+
+    `option_fields(SamplingOptions)` gives the ranges and words to command line, API and page.
 
     Raises:
         ValueError: on construction, if a value is out of its range or not finite.
     """
 
-    guidance_scale: float = 1.5  # t at the last scale, ramped from 0: (1+t)*cond - t*uncond; 0 off
-    top_k: int = 900  # keep the k likeliest codes; 0 keeps the whole codebook
-    top_p: float = 0.5  # keep the likeliest codes of this mass; 0 keeps the whole mass
-    temperature: float = 1.0  # divides the logits before the filters
-    smooth: bool = False  # mix codes by Gumbel weights instead of drawing one; looks only
+    # t at the last scale, ramped up from 0: logits are (1 + t) * conditional - t * unconditional
+    guidance_scale: float = number(
+        1.5, 0.0, 20.0, 0.1, "Guidance", "0 ignores the labels' pull, high values exaggerate it"
+    )
+    # divides the logits before the filters
+    temperature: float = number(
+        1.0, 0.01, 10.0, 0.05, "Temperature", "below 1 tamer, above 1 wilder", shown=(0.1, 2.0)
+    )
+    top_k: int = number(
+        900, 0, MAX_TOP_K, 1, "Top-k", "draw among so many of the likeliest codes; 0 is off"
+    )
+    top_p: float = number(
+        0.5, 0.0, 1.0, 0.05, "Top-p", "draw among the likeliest codes of this mass; 0 is off"
+    )
+    # by Gumbel weights
+    smooth: bool = switch(False, "Smooth", "mix codes instead of drawing one; for looks only")
 
     def __post_init__(self) -> None:
-        check_float("guidance_scale", self.guidance_scale, 0.0, MAX_GUIDANCE)
-        check_int("top_k", self.top_k, 0, MAX_TOP_K)
-        check_float("top_p", self.top_p, 0.0, 1.0)
-        check_float("temperature", self.temperature, 0.01, 10.0)
-        check_bool("smooth", self.smooth)
+        check_options(self)
+
+    def fitted(self, vocab_size: int) -> "SamplingOptions":
+        """These options for a codebook; the default top_k is clamped to it.
+
+        Raises:
+            ValueError: if another top_k exceeds the number of codes.
+        """
+        if self.top_k == DEFAULTS.top_k:
+            return replace(self, top_k=min(self.top_k, vocab_size))
+        check_int("top_k", self.top_k, 0, vocab_size)
+        return self
 
 
 DEFAULTS = SamplingOptions()

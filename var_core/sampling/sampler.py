@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from var_core.condition import Condition, join_conditions
 from var_core.sampling.logits import (
     SamplingOptions,
     apply_guidance,
@@ -81,14 +82,15 @@ class Drawing:
     Args:
         transformer: predicts tokens.
         quantizer: of the tokenizer.
-        labels: (B, A) int64.
+        condition: what the B pictures are to show.
         options: how tokens are drawn.
         generators: one per picture.
         backend: attention kernel.
+        against: what the pictures are not to show, B rows or one; None asks for nothing.
 
     Attributes:
-        guided: rows of the labels that have an unconditional branch, which comes after all rows.
-        conditions: of both branches.
+        guided: rows of the condition that have a second branch, which comes after all rows.
+        embedded: condition of both branches.
         cache: keys and values of both branches.
     """
 
@@ -96,20 +98,23 @@ class Drawing:
         self,
         transformer: VARTransformer,
         quantizer: MultiScaleQuantizer,
-        labels: Tensor,
+        condition: Condition,
         options: SamplingOptions,
         generators: Sequence[torch.Generator],
         backend: str,
+        against: Condition | None = None,
     ) -> None:
         self.transformer, self.quantizer = transformer, quantizer
         self.options, self.generators, self.backend = options, generators, backend
-        self.num_images = len(labels)
-        null = torch.tensor(transformer.null_labels, device=labels.device)
-        self.guided = labels[:0, 0]
-        if options.guidance_scale > 0:  # an all-null label is its own unconditional branch
-            self.guided = (labels != null).any(dim=1).nonzero().squeeze(1)
-        branches = torch.cat((labels, null.expand(len(self.guided), -1)))
-        self.conditions = transformer.conditions(branches)
+        self.num_images = len(condition)
+        against = transformer.null_condition() if against is None else against
+        if len(against) != len(condition):
+            against = against.expand(len(condition))
+        self.guided = torch.arange(0, device=condition.device)
+        if options.guidance_scale > 0:  # what equals its other branch needs none
+            self.guided = (~condition.is_same(against)).nonzero().squeeze(1)
+        branches = join_conditions((condition, against.rows(self.guided)))
+        self.embedded = transformer.embed(branches)
         self.cache = transformer.new_cache(len(branches))
 
     def run_blocks(self, scale_index: int, latent: Tensor) -> Tensor:
@@ -121,7 +126,7 @@ class Drawing:
         """
         inputs = self.quantizer.next_input(latent, scale_index)  # (B, N, D)
         inputs = torch.cat((inputs, inputs[self.guided]))
-        parts = inputs, self.conditions, scale_index, self.cache, self.backend
+        parts = inputs, self.embedded, scale_index, self.cache, self.backend
         return self.transformer.predict_scale(*parts)
 
     def draw_scale(self, scale_index: int, latent: Tensor) -> Drawn:
@@ -159,38 +164,42 @@ class Recorder(Protocol):
 def sample_scales(
     transformer: VARTransformer,
     quantizer: MultiScaleQuantizer,
-    labels: Tensor,
+    condition: Condition,
     options: SamplingOptions,
     generators: Sequence[torch.Generator],
     rule: ScaleRule | None = None,
     backend: str = "auto",
     recorder: Recorder | None = None,
+    against: Condition | None = None,
 ) -> Iterator[ScaleStep]:
-    """Predict one picture per row of labels, yielding after each scale, coarse to fine.
+    """Predict one picture per row of a condition, yielding after each scale, coarse to fine.
 
     Args:
         transformer: predicts tokens.
         quantizer: of the tokenizer; turns tokens into latents.
-        labels: (B, A) int64, null labels included.
+        condition: what each picture is to show, null labels included.
         options: how tokens are drawn.
         generators: one per picture.
         rule: replaces codes; None keeps what was drawn.
         backend: attention kernel.
         recorder: replays drawings; None computes each anew.
+        against: what guidance pushes away from, one row for each picture or for all; None is the
+            null condition.
 
     Yields:
         One step per scale (arXiv 2404.02905, Alg. 2 run by predicted tokens).
 
     Raises:
-        ValueError: if there are not as many generators as rows of labels.
+        ValueError: if there are not as many generators as rows of the condition.
         FloatingPointError: if the network returns logits that are not finite.
     """
-    if len(generators) != len(labels):
-        raise ValueError(f"{len(labels)} pictures need as many generators, got {len(generators)}")
-    drawing = Drawing(transformer, quantizer, labels, options, generators, backend)
+    count, device = len(condition), condition.device
+    if len(generators) != count:
+        raise ValueError(f"{count} pictures need as many generators, got {len(generators)}")
+    drawing = Drawing(transformer, quantizer, condition, options, generators, backend, against)
     draw_scale = drawing.draw_scale if recorder is None else recorder.follow(drawing)
-    all_finite = torch.ones((), dtype=torch.bool, device=labels.device)
-    latent = quantizer.empty_latent(len(labels))  # (B, D, H, W)
+    all_finite = torch.ones((), dtype=torch.bool, device=device)
+    latent = quantizer.empty_latent(count)  # (B, D, H, W)
     for scale_index in range(quantizer.schedule.num_scales):
         tokens = codes = logits = None
         if rule is not None and scale_index in rule.forced_scales:
@@ -204,6 +213,6 @@ def sample_scales(
             tokens = quantizer.nearest_tokens(codes)
         latent = quantizer.add_scale(latent, codes, scale_index)
         is_last = scale_index == quantizer.schedule.num_scales - 1
-        if (is_last or labels.device.type == "cpu") and not all_finite:  # a GPU would be waited for
+        if (is_last or device.type == "cpu") and not all_finite:  # a GPU would be waited for
             raise FloatingPointError(f"logits are not finite at scale {scale_index} or before")
         yield ScaleStep(scale_index, tokens, latent, logits)

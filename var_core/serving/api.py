@@ -12,20 +12,14 @@ from torch import Tensor
 from var_core.editing import RULES, Margins, read_mask
 from var_core.images import read_image
 from var_core.jobs.data_url import png_url
-from var_core.jobs.output_files import recipes_of
-from var_core.jobs.png_recipe import read_recipe
-from var_core.jobs.requests import (
+from var_core.jobs.parsing import (
     DEFAULT_SEED,
     MAX_COUNT,
-    SAMPLING_OPTIONS,
-    AnyRequest,
-    EditRequest,
-    Settings,
-    TokenizeRequest,
     branch,
     count_up,
     edit,
     outpaint,
+    progress_from_tokens,
     read_base64,
     read_settings,
     read_tokens,
@@ -33,20 +27,14 @@ from var_core.jobs.requests import (
     sweep,
     vary,
 )
-from var_core.jobs.runs import Run, run_from_tokens
+from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.progress import JobProgress, Request
+from var_core.jobs.requests import EditRequest, Settings
 from var_core.sampling import MAX_SEED
 from var_core.serving.engine import Engine
 
-
-class Options(TypedDict, total=False):
-    """How tokens are drawn; what is missing takes the model's default."""
-
-    guidance_scale: float
-    temperature: float
-    top_k: int
-    top_p: float
-    smooth: bool
-    precision: str
+# names and values of `SamplingOptions`, and "precision"; what is missing takes the default
+Options = dict[str, float | int | bool | str]
 
 
 class Drawing(TypedDict):
@@ -99,15 +87,18 @@ class Api:
 
     def about(self) -> dict:
         """The model: its attributes with all their values, its scales, its default options."""
-        pipeline = self.engine.first
-        options = pipeline.options()
+        info = self.engine.info
         return {
             "model": self.model_name,
-            "pixels": pipeline.image_size,
-            "scales": list(pipeline.transformer.schedule.sides),
-            "labels": {a.name: list(a.values) for a in pipeline.labels.attributes},
-            "options": {name: getattr(options, name) for name in SAMPLING_OPTIONS},
-            "limits": {"count": MAX_COUNT, "seed": MAX_SEED},
+            "pixels": info.image_size,
+            "scales": list(info.schedule.sides),
+            "labels": {a.name: list(a.values) for a in info.labels.attributes},
+            "options": {one.name: one.default for one in info.option_fields},
+            "limits": {
+                "count": MAX_COUNT,
+                "seed": MAX_SEED,
+                **{one.name: [one.low, one.high] for one in info.option_fields if one.step},
+            },
         }
 
     def generate(
@@ -123,7 +114,7 @@ class Api:
             labels: attribute names to values; attributes left out are drawn by the dice.
             seed: of the first picture.
             count: pictures, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         yield from self._draw(count_up(self._settings(labels, seed, options), count))
 
@@ -140,14 +131,15 @@ class Api:
             labels: attribute names to values; attributes left out are drawn by the dice.
             seed: of the first picture.
             count: pictures, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         request = count_up(self._settings(labels, seed, options), count)
-        for run in self.engine.generate(request, self.client()):
+        for progress in self.engine.generate(request, self.client()):
+            frames = progress.frames[-1] if progress.frames else ()
             yield Step(
-                scale=len(run.frames),
-                total=self.engine.first.transformer.schedule.num_scales,
-                pictures=[png_url(frame) for frame in run.frames[-1]] if run.frames else [],
+                scale=len(progress.frames),
+                total=self.engine.info.schedule.num_scales,
+                pictures=[png_url(frame) for frame in frames],
             )
 
     def styles(
@@ -158,10 +150,10 @@ class Api:
         Args:
             labels: attribute names to values, without the last attribute.
             seed: of every picture.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings = self._settings(labels, seed, options)
-        yield from self._draw(style_sheet(self.engine.first, settings))
+        yield from self._draw(style_sheet(self.engine.info, settings))
 
     def sweep(
         self,
@@ -178,7 +170,7 @@ class Api:
             guidances: 1 to 4 values from 0 to 20.
             seed: the first one; the others count up.
             num_seeds: 1 to 4.
-            options: temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings = self._settings(labels, seed, options)
         yield from self._draw(sweep(settings, guidances, num_seeds))
@@ -198,12 +190,12 @@ class Api:
             scale: how many scales to keep.
             labels: attribute names to values of what is drawn on top.
             seed: of what is drawn on top.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings = self._settings(labels, seed, options)
-        run = run_from_tokens(self.engine.first, self._tokens(token_maps))
-        maps = run.token_maps
-        yield from self._draw(branch(settings, run.request, maps, scale, len(maps)))
+        earlier = progress_from_tokens(self.engine.info, self._tokens(token_maps))
+        num_scales = self.engine.info.schedule.num_scales
+        yield from self._draw(branch(settings, earlier, scale, num_scales))
 
     def edit(
         self,
@@ -224,7 +216,7 @@ class Api:
             labels: attribute names to values; {} lets what is kept decide.
             seed: of the first result.
             count: results, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
             rule: closed_loop, or replay, the rule of the official notebook.
             best_of: 1 to 8 candidates of the coarse scales.
         """
@@ -257,7 +249,7 @@ class Api:
             bottom: likewise.
             seed: of the first result.
             count: results, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
             rule: closed_loop or replay.
             best_of: 1 to 8 candidates of the coarse scales.
         """
@@ -282,10 +274,10 @@ class Api:
             labels: attribute names to values; attributes left out are drawn by the dice.
             seed: of the first result.
             count: results, 1 to 8.
-            options: guidance_scale, temperature, top_k, top_p, smooth, precision.
+            options: sampling options by name, as in `about`, and precision.
         """
         settings, image = self._settings(labels, seed, options), self._image(picture)
-        num_scales = self.engine.first.transformer.schedule.num_scales
+        num_scales = self.engine.info.schedule.num_scales
         yield from self._draw(vary(settings, image, keep_scales, count, num_scales))
 
     def tokenize(self, picture: str) -> Tokens:
@@ -294,8 +286,7 @@ class Api:
         Args:
             picture: PNG, JPEG or WebP as base64, with or without a data URL's head.
         """
-        request = TokenizeRequest.read(read_base64(picture))
-        result = self.engine.tokenize(request, self.client())
+        result = self.engine.tokenize(self._image(picture), self.client())
         return Tokens(
             pictures=[png_url(frame) for frame in result.frames],
             token_maps=[tokens.tolist() for tokens in result.token_maps],
@@ -315,36 +306,39 @@ class Api:
         return recipe
 
     def _settings(self, labels: object, seed: object, options: object) -> Settings:
-        return read_settings(self.engine.first, labels, seed, options)
+        return read_settings(self.engine.info, labels, seed, options)
 
     def _tokens(self, token_maps: object) -> tuple[Tensor, ...]:
         """Token maps of one picture, checked against the schedule and the codebook."""
-        sides = self.engine.first.transformer.schedule.sides
+        sides = self.engine.info.schedule.sides
         if not isinstance(token_maps, list) or len(token_maps) != len(sides):
             raise ValueError(f"token_maps must be a list of {len(sides)} scales")
         pairs = zip(sides, token_maps, strict=True)
-        return read_tokens(self.engine.first, (_flat(one, (1, side, side)) for side, one in pairs))
+        return read_tokens(self.engine.info, (_flat(one, (1, side, side)) for side, one in pairs))
 
     def _image(self, picture: object) -> Image.Image:
         return read_image(read_base64(picture))
 
     def _edit(self, request: EditRequest) -> Iterator[Edited]:
         for drawing in self._draw(request):
-            yield Edited(**{name: drawing[name] for name in Edited.__annotations__})
+            yield Edited(
+                pictures=drawing["pictures"], labels=drawing["labels"], seeds=drawing["seeds"]
+            )
 
-    def _draw(self, request: AnyRequest) -> Iterator[Drawing]:
+    def _draw(self, request: Request) -> Iterator[Drawing]:
         """A stream, so that the work stops when its client goes; only the end holds pictures."""
         seeds = list(request.seeds)
-        run = Run(request)
-        for run in self.engine.generate(request, self.client()):  # noqa: B007
+        progress = JobProgress(request)
+        for progress in self.engine.generate(request, self.client()):  # noqa: B007
             yield Drawing(pictures=[], labels=[], seeds=seeds, token_maps=[])
-        space = self.engine.first.labels
-        pairs = zip(run.frames[-1], recipes_of(space, self.model_name, run), strict=True)
+        space = self.engine.info.labels
+        recipes = progress.recipes(space, self.model_name)
+        pairs = zip(progress.frames[-1], recipes, strict=True)
         yield Drawing(
             pictures=[png_url(image, recipe) for image, recipe in pairs],
-            labels=[space.names(label) for label in run.labels],
+            labels=[space.names(label) for label in progress.labels],
             seeds=seeds,
-            token_maps=[tokens.tolist() for tokens in run.token_maps],
+            token_maps=[tokens.tolist() for tokens in progress.token_maps],
         )
 
 

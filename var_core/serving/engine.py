@@ -9,39 +9,36 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 
 from var_core.devices import pick_dtype
+from var_core.jobs.progress import JobProgress, Request, sharpen
 from var_core.jobs.reconstruction import Reconstruction, code_colours, reconstruct
-from var_core.jobs.requests import AnyRequest, TokenizeRequest
-from var_core.jobs.runs import Run, run_request, sharpened
-from var_core.pipeline import VARPipeline, parameter_counts
+from var_core.model_info import ModelInfo
+from var_core.pipeline import VARPipeline
 from var_core.serving.executors import ONE_THREAD
 from var_core.serving.fair_queue import BusyError, Limits, Turns
 from var_core.serving.metrics import Journal
 from var_core.serving.zero_gpu import IS_LENT, on_gpu
 
 TICK_SECONDS = 0.5  # between two words to somebody who waits
-SHARPEN_SECONDS = 0.75  # after a drawing, for true decodes that nobody has asked for
-
-
-def job_of(request: AnyRequest) -> str:
-    """What the journal calls a request: draw, edit or vary."""
-    return type(request).__name__.removesuffix("Request").lower()
+CPU = torch.device("cpu")
 
 
 class Engine(Protocol):
     """Draws what is asked, wherever it runs.
 
     Attributes:
-        first: the model, perhaps without its weights; its labels, scales and limits hold for every
-            request.
+        info: labels, scales and limits of the model.
         device: where it draws.
+        sharpen_seconds: time after a drawing for true decodes that nobody has asked for.
     """
 
-    first: VARPipeline
+    info: ModelInfo
     device: torch.device
+    sharpen_seconds: float
 
-    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
+    def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """Draw or edit; closing the iterator stops the work.
 
         Args:
@@ -49,7 +46,7 @@ class Engine(Protocol):
             client: who asks; the places of each client are bounded.
 
         Yields:
-            While others go first, runs without frames, twice a second; then as `run_request`.
+            While others go first, progress without frames, twice a second; then as `Request.start`.
 
         Raises:
             BusyError: if there is no room.
@@ -57,15 +54,17 @@ class Engine(Protocol):
             ValueError: if the request does not fit the model.
         """
 
-    def tokenize(self, request: TokenizeRequest, client: str = "") -> Reconstruction:
+    def tokenize(self, image: Image.Image, client: str = "") -> Reconstruction:
         """Encode a picture, and decode every prefix of its token maps.
 
         Raises:
             BusyError: if there is no room.
         """
 
-    def sharpen(self, run: Run, client: str = "", scale: int | None = None) -> Run:
-        """A run with one more true decode instead of a sketch, as `runs.sharpened` makes it.
+    def sharpen(
+        self, progress: JobProgress, client: str = "", scale: int | None = None
+    ) -> JobProgress:
+        """Replace one sketch by the true decode, as `progress.sharpen`.
 
         Raises:
             BusyError: if there is no room.
@@ -81,20 +80,20 @@ class Engine(Protocol):
         """Whether it can draw."""
 
 
-def sharpen_while_idle(engine: Engine, run: Run, client: str) -> Run:
-    """A run with as many true decodes as there is time for, the newest ones first.
+def sharpen_while_idle(engine: Engine, progress: JobProgress, client: str) -> JobProgress:
+    """A progress with as many true decodes as there is time for, the newest ones first.
 
     The page's buttons do nothing until this is done, and somebody else may come: what would take
     longer is made when it is asked for.
     """
-    left, took = SHARPEN_SECONDS, 0.0
+    left, took = engine.sharpen_seconds, 0.0
     with contextlib.suppress(BusyError):
-        while run.num_sketches and took <= left and engine.is_idle():
+        while progress.num_sketches and took <= left and engine.is_idle():
             started = time.monotonic()
-            run = engine.sharpen(run, client)
+            progress = engine.sharpen(progress, client)
             took = time.monotonic() - started
             left -= took
-    return run
+    return progress
 
 
 class Memory:
@@ -110,37 +109,32 @@ class Memory:
         self._loaded: dict[tuple[str, torch.dtype], VARPipeline] = {}  # the latest used one last
 
     def pipeline(
-        self, name: str, dtype: torch.dtype, size: int, load: Callable[[torch.dtype], VARPipeline]
+        self, info: ModelInfo, dtype: torch.dtype, load: Callable[[torch.dtype], VARPipeline]
     ) -> VARPipeline:
         """A loaded pipeline; others are let go of where there is not enough room for it.
 
         Args:
-            name: of the model.
-            dtype: of its networks.
-            size: of its weights in bytes.
-            load: gives it.
+            info: the model; models are told apart by their names.
+            dtype: dtype of its networks.
+            load: returns the pipeline in a dtype.
 
         Raises:
             ValueError: if it can no longer be loaded.
         """
         with self._lock:
-            pipeline = self._loaded.pop((name, dtype), None)
+            pipeline, size = self._loaded.pop((info.name, dtype), None), info.size_bytes(dtype)
             while self._loaded and pipeline is None and self._size() + size > self.max_bytes:
                 self._loaded.pop(next(iter(self._loaded)))
-            self._loaded[name, dtype] = load(dtype) if pipeline is None else pipeline
-            return self._loaded[name, dtype]
+            pipeline = load(dtype) if pipeline is None else pipeline
+            self._loaded[info.name, dtype] = pipeline
+            return pipeline
 
     def names(self) -> list[str]:
         """Models that are loaded, the latest used one last."""
         return [name for name, _ in self._loaded]
 
     def _size(self) -> int:
-        return sum(size_of(pipeline, dtype) for (_, dtype), pipeline in self._loaded.items())
-
-
-def size_of(pipeline: VARPipeline, dtype: torch.dtype) -> int:
-    """Bytes of the weights of a pipeline in a dtype."""
-    return sum(parameter_counts(pipeline).values()) * dtype.itemsize
+        return sum(one.info.size_bytes(dtype) for (_, dtype), one in self._loaded.items())
 
 
 class LocalEngine:
@@ -149,35 +143,32 @@ class LocalEngine:
     Nothing of a request is kept here: cache, generators and latents live in its iterator.
 
     Args:
-        first: tells labels, scales and limits; where it has weights, it draws too.
-        load: gives the same model in a dtype, on the device.
+        info: the model.
+        load: returns the model's pipeline in a dtype, on the device.
         turns: who draws next; shared by the engines of a process.
         journal: hears how every job ends.
         memory: holds what is loaded; likewise shared.
-        name: of the model.
-        device: where it draws.
-        dtype: of "auto".
+        device: device of the pipelines.
+        dtype: dtype of the precision "auto".
     """
 
     def __init__(
         self,
-        first: VARPipeline,
+        info: ModelInfo,
         load: Callable[[torch.dtype], VARPipeline],
         turns: Turns | None = None,
         journal: Journal | None = None,
         memory: Memory | None = None,
-        name: str = "",
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
+        device: torch.device = CPU,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.first = first
-        self.name = name
-        self.device = device or first.device
-        self.dtype = dtype or first.dtype
+        self.info = info
+        self.device = device
+        self.dtype = dtype
         self.turns = turns or Turns(Limits())
+        self.sharpen_seconds = self.turns.limits.sharpen_seconds
         self.journal = journal or Journal()
         self._load = load
-        self._parameters = sum(parameter_counts(first).values())
         self._memory = memory or Memory()
         place = on_gpu if IS_LENT else ONE_THREAD.brings
         self._draw = place(self._draw_here)
@@ -214,43 +205,42 @@ class LocalEngine:
             ValueError: if the precision is unknown, or the model can no longer be loaded.
         """
         dtype = self.dtype if precision == "auto" else pick_dtype(self.device, precision)
-        if self.first.device.type != "meta" and dtype == self.first.dtype:
-            return self.first
-        size = self._parameters * dtype.itemsize
-        return self._memory.pipeline(self.name, dtype, size, self._load)
+        return self._memory.pipeline(self.info, dtype, self._load)
 
-    def generate(self, request: AnyRequest, client: str = "") -> Iterator[Run]:
+    def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """As `Engine.generate`."""
         asked = time.monotonic()
-        with self.journal.job(job_of(request), len(request.labels)) as job:
+        with self.journal.job(request.job, len(request.labels)) as job:
             turn = self.turns.join(client)
             try:
                 while ahead := self.turns.wait(turn, TICK_SECONDS):
-                    yield Run(request, ahead=ahead)
-                for run in self._draw(request):
+                    yield JobProgress(request, ahead=ahead)
+                for progress in self._draw(request):
                     self.turns.check(turn)
-                    if run.number == 1:
+                    if progress.number == 1:
                         job.first_preview(time.monotonic() - asked)
-                    yield run
+                    yield progress
             except torch.cuda.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 raise BusyError("the device is out of memory: draw fewer pictures") from error
             finally:
                 self.turns.leave(turn)
 
-    def sharpen(self, run: Run, client: str = "", scale: int | None = None) -> Run:
+    def sharpen(
+        self, progress: JobProgress, client: str = "", scale: int | None = None
+    ) -> JobProgress:
         """As `Engine.sharpen`."""
         with self._turn_of(client):
-            return self._sharpen(run, scale)
+            return self._sharpen(progress, scale)
 
     def is_idle(self) -> bool:
         """As `Engine.is_idle`."""
         return self.turns.counts() == (0, 0)
 
-    def tokenize(self, request: TokenizeRequest, client: str = "") -> Reconstruction:
+    def tokenize(self, image: Image.Image, client: str = "") -> Reconstruction:
         """As `Engine.tokenize`."""
         with self.journal.job("tokenize", 1), self._turn_of(client):
-            return self._tokenize(request)
+            return self._tokenize(image)
 
     @contextlib.contextmanager
     def _turn_of(self, client: str) -> Iterator[None]:
@@ -271,18 +261,18 @@ class LocalEngine:
             self._colours = self._colour()
         return self._colours
 
-    def _draw_here(self, request: AnyRequest) -> Iterator[Run]:
+    def _draw_here(self, request: Request) -> Iterator[JobProgress]:
         pipeline = self.pipeline(request.precision)
-        for run in run_request(pipeline, request):
-            while IS_LENT and run.is_drawn and run.num_sketches:  # later it would be lent once more
-                run = sharpened(pipeline, run)
-            yield run
+        for progress in request.start(pipeline):
+            while IS_LENT and progress.is_drawn and progress.num_sketches:  # while it is lent
+                progress = sharpen(pipeline, progress)
+            yield progress
 
-    def _sharpen_here(self, run: Run, scale: int | None) -> Run:
-        return sharpened(self.pipeline(run.request.precision), run, scale)
+    def _sharpen_here(self, progress: JobProgress, scale: int | None) -> JobProgress:
+        return sharpen(self.pipeline(progress.request.precision), progress, scale)
 
-    def _tokenize_here(self, request: TokenizeRequest) -> Reconstruction:
-        return reconstruct(self.pipeline("auto"), request.image)
+    def _tokenize_here(self, image: Image.Image) -> Reconstruction:
+        return reconstruct(self.pipeline("auto"), image)
 
     def _colour_here(self) -> np.ndarray:
         return code_colours(self.pipeline("auto"))

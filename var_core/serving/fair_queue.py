@@ -23,13 +23,15 @@ class Limits:
         running: jobs at once.
         waiting: jobs that wait.
         per_client: jobs of one client, running and waiting.
-        seconds: that one job may run.
+        seconds: time that one job may run.
+        sharpen_seconds: time after a drawing for true decodes that nobody has asked for.
     """
 
     running: int = 1
     waiting: int = 32
     per_client: int = 3
     seconds: float = 60.0
+    sharpen_seconds: float = 0.75
 
 
 @dataclass(eq=False)

@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from var_core.checkpoints import CheckpointError, read_json, refuse_pickles
+from var_core.locations import checkout_folder
 
-ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = "Spacefile"
 HARDWARE = {"cpu": "cpu-basic", "zero": "zero-a10g"}  # variants and how the Hub calls them
 TORCH = "torch==2.10.0"  # ZeroGPU takes it, and xformers 0.0.35 is built for it
@@ -36,12 +36,16 @@ def front_matter(readme: str) -> dict:
     return content
 
 
-def problems(root: Path = ROOT) -> list[str]:
+def problems(root: Path | None = None) -> list[str]:
     """What would keep a Space from being built, one sentence each.
 
     Args:
-        root: a checkout, or a folder that `write_space` has written.
+        root: a checkout, or a folder that `write_space` has written; None is this checkout.
+
+    Raises:
+        ValueError: if `root` is None and the package is installed.
     """
+    root = root or checkout_folder()
     missing = [name for name in (*PARTS, "requirements.txt") if not (root / name).exists()]
     if missing:
         return [f"{name} is missing" for name in missing]
@@ -109,22 +113,24 @@ def _of_models(root: Path) -> list[str]:
     return found
 
 
-def write_space(out: Path, variant: str, root: Path = ROOT) -> None:
+def write_space(out: Path, variant: str, root: Path | None = None) -> None:
     """Write a folder that is ready to be pushed to a Space.
 
     Args:
         out: must not exist, or be empty.
         variant: "cpu" or "zero" (ZeroGPU).
-        root: a checkout.
+        root: a checkout; None is this one.
 
     Raises:
-        ValueError: if the folder holds something, or something that a build needs is missing.
+        ValueError: if the folder holds something, if something that a build needs is missing, or
+            if `root` is None and the package is installed.
         OSError: if it cannot be written.
     """
     if variant not in HARDWARE:
         raise ValueError(f"hardware must be one of {', '.join(HARDWARE)}, got {variant!r}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not an empty folder")
+    root = root or checkout_folder()
     if found := problems(root):
         raise ValueError("; ".join(found))
     for name in PARTS:

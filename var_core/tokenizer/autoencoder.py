@@ -1,6 +1,7 @@
 """The convolutional halves of the tokenizer, after VQGAN (arXiv 2012.09841)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -132,6 +133,19 @@ class Level(nn.Module):
         return self.resample(maps)
 
 
+class HeadLevel(nn.Module):
+    """Double the sides by a pixel shuffle, then one residual block at the finer resolution."""
+
+    def __init__(self, in_channels: int, out_channels: int, norm_groups: int) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(in_channels, 4 * out_channels, kernel_size=3, padding=1)
+        self.block = ResidualBlock(out_channels, out_channels, norm_groups)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, out_channels, 2H, 2W)."""
+        return self.block(F.pixel_shuffle(self.expand(maps), 2))
+
+
 class Middle(nn.Module):
     """Block, attention, block at the coarsest resolution."""
 
@@ -197,7 +211,12 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent to pixels; mirrors `Encoder` with one more block per level (same arguments)."""
+    """Latent to pixels; mirrors `Encoder` with one more block per level (same arguments).
+
+    Args:
+        head_channels: width of each level between the mirrored ones and the pixels. Each doubles
+            the sides, so that the last convolution makes smaller squares of pixels.
+    """
 
     def __init__(
         self,
@@ -208,9 +227,10 @@ class Decoder(nn.Module):
         stem_patch: int,
         level_attention: bool,
         middle_attention: bool,
+        head_channels: Sequence[int],
     ) -> None:
         super().__init__()
-        self.stem_patch = stem_patch
+        self.patch = stem_patch // 2 ** len(head_channels)
         last = len(level_channels) - 1
         self.conv_in = nn.Conv2d(code_dim, level_channels[-1], kernel_size=3, padding=1)
         self.middle = Middle(level_channels[-1], norm_groups, middle_attention)
@@ -226,16 +246,22 @@ class Decoder(nn.Module):
             )
             for index, channels in enumerate(level_channels)
         )
-        self.norm_out = nn.GroupNorm(norm_groups, level_channels[0], eps=NORM_EPS)
-        self.conv_out = nn.Conv2d(level_channels[0], 3 * stem_patch**2, kernel_size=3, padding=1)
+        widths = (level_channels[0], *head_channels)
+        self.head = nn.ModuleList(
+            HeadLevel(before, after, norm_groups) for before, after in pairwise(widths)
+        )
+        self.norm_out = nn.GroupNorm(norm_groups, widths[-1], eps=NORM_EPS)
+        self.conv_out = nn.Conv2d(widths[-1], 3 * self.patch**2, kernel_size=3, padding=1)
 
     def forward(self, latent: Tensor) -> Tensor:
         """(B, D, H, W) -> (B, 3, stride*H, stride*W), nominally in [-1, 1], not clamped."""
         maps = self.middle(self.conv_in(latent))
         for level in reversed(self.levels):
             maps = level(maps)
+        for level in self.head:
+            maps = level(maps)
         last = _silu(self.norm_out(maps)).to(self.conv_out.weight.dtype)
-        return F.pixel_shuffle(self.conv_out(last), self.stem_patch)
+        return F.pixel_shuffle(self.conv_out(last), self.patch)
 
 
 class Sketch(nn.Module):

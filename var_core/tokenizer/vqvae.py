@@ -31,6 +31,8 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         num_refine: refine convolutions shared by the scales, 1 to 64.
         refine_ratio: weight of a refine convolution against its input, in [0, 1].
         code_kind: "vq", codes of a learned codebook, or "bsq", signs of channels (see `codes`).
+        head_channels: width of each decoder level between the mirrored levels and the pixels. Each
+            doubles the sides, so 2 ** len(head_channels) divides `stem_patch`; none as published.
         sketch_width: channels of a small decoder for previews, up to 1,024; 0, as published, has
             none.
 
@@ -55,6 +57,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         num_refine: int = 4,
         refine_ratio: float = 0.5,
         code_kind: str = "vq",
+        head_channels: Sequence[int] = (),
         sketch_width: int = 0,
     ) -> None:
         schedule = ScaleSchedule(sides)
@@ -69,6 +72,13 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         if code_kind not in QUANTIZERS:
             raise ValueError(f"code_kind must be {' or '.join(QUANTIZERS)}, got {code_kind!r}")
         check_widths("level_channels", level_channels, norm_groups, 2048, 8)
+        if head_channels:
+            check_widths("head_channels", head_channels, norm_groups, 2048, 4)
+        if stem_patch % 2 ** len(head_channels):
+            raise ValueError(
+                f"{len(head_channels)} head_channels need a stem_patch that is a multiple of "
+                f"{2 ** len(head_channels)}, got {stem_patch}"
+            )
         super().__init__()
         self.schedule = schedule
         self.stride = stem_patch * 2 ** (len(level_channels) - 1)
@@ -82,7 +92,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
             middle_attention,
         )
         self.encoder = Encoder(*halves)
-        self.decoder = Decoder(*halves)
+        self.decoder = Decoder(*halves, tuple(head_channels))
         self.quantizer = QUANTIZERS[code_kind](
             schedule, vocab_size, code_dim, num_refine, refine_ratio
         )

@@ -1,9 +1,16 @@
 """The next-scale transformer."""
 
 from var_core.transformer.backends import BACKENDS, attention
-from var_core.transformer.conditions import Conditions
+from var_core.transformer.embedded_condition import EmbeddedCondition
 from var_core.transformer.init import init_weights
 from var_core.transformer.kv_cache import KVCache
 from var_core.transformer.model import VARTransformer
 
-__all__ = ["BACKENDS", "Conditions", "KVCache", "VARTransformer", "attention", "init_weights"]
+__all__ = [
+    "BACKENDS",
+    "EmbeddedCondition",
+    "KVCache",
+    "VARTransformer",
+    "attention",
+    "init_weights",
+]

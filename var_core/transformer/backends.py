@@ -157,7 +157,12 @@ def _xformers_attention(
     return out.transpose(1, 2)
 
 
-def block_causal_mask(schedule: ScaleSchedule) -> Tensor:
-    """(L, L) bool: a token sees its own scale and all coarser ones."""
-    scale = torch.tensor(schedule.scale_of_token())
+def block_causal_mask(schedule: ScaleSchedule, num_prefix: int = 0) -> Tensor:
+    """(P + L, P + L) bool: a token sees its own scale and all coarser ones.
+
+    Args:
+        schedule: the pyramid, L tokens.
+        num_prefix: tokens in front (P), which are part of the first scale.
+    """
+    scale = torch.tensor([0] * num_prefix + schedule.scale_of_token())
     return scale.unsqueeze(1) >= scale.unsqueeze(0)

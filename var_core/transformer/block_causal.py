@@ -37,24 +37,33 @@ class BlockCausal:
         device: where the operands will be.
         backend: one of `BLOCK_CAUSAL_BACKENDS`; "auto" is `prefix`, the fastest measured (on a
             CPU, from 155 tokens on), unless the environment variable VAR_ATTENTION forces another.
+        num_prefix: tokens in front of the pyramid, which are part of the first scale.
 
     Raises:
         ValueError: if the name is unknown or the kernel cannot run on the device.
     """
 
     def __init__(
-        self, schedule: ScaleSchedule, device: torch.device, backend: str = "auto"
+        self,
+        schedule: ScaleSchedule,
+        device: torch.device,
+        backend: str = "auto",
+        num_prefix: int = 0,
     ) -> None:
         self.backend = select_block_causal(device, backend)
-        self.sizes = tuple(side * side for side in schedule.sides)
-        self.mask = block_causal_mask(schedule).to(device)
-        self.tiles = visible_tiles(schedule, device) if self.backend == "flex" else None
+        first, *rest = (side * side for side in schedule.sides)
+        self.sizes = (num_prefix + first, *rest)
+        self.mask = block_causal_mask(schedule, num_prefix).to(device)
+        is_flex = self.backend == "flex"
+        self.tiles = visible_tiles(schedule, device, num_prefix) if is_flex else None
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
         """softmax(scale * q kT) v over what each token sees: (B, h, L, d) each -> (B, h, L, d).
 
+        L counts the prefix too.
+
         Raises:
-            ValueError: if there are more or fewer tokens than the pyramid has.
+            ValueError: if there are more or fewer tokens than prefix and pyramid have.
         """
         if q.shape[2] != sum(self.sizes):
             raise ValueError(f"the pyramid has {sum(self.sizes)} tokens, {q.shape[2]} were given")
@@ -126,14 +135,14 @@ def call_sizes(sizes: Sequence[int]) -> list[int]:
     return [sum(sizes[:together]), *sizes[together:]]
 
 
-def visible_tiles(schedule: ScaleSchedule, device: torch.device) -> BlockMask:
+def visible_tiles(schedule: ScaleSchedule, device: torch.device, num_prefix: int = 0) -> BlockMask:
     """The tiles that FlexAttention visits, those seen in part or in whole."""
-    scale_of_token = torch.tensor(schedule.scale_of_token(), device=device)
+    scale_of_token = torch.tensor([0] * num_prefix + schedule.scale_of_token(), device=device)
 
     def sees(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return scale_of_token[query] >= scale_of_token[key]
 
-    length = schedule.num_tokens
+    length = len(scale_of_token)
     return create_block_mask(sees, None, None, length, length, device=device)
 
 

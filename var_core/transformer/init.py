@@ -55,3 +55,6 @@ def init_weights(
             weight = block.modulation.weight.unflatten(0, (6, width))
             weight[:2].mul_(gate_factor)
             weight[2:].mul_(modulation_factor)
+    if transformer.prompt is not None:
+        normal_(transformer.prompt.null_token)
+        normal_(transformer.prompt.prefix_embed)

@@ -1,6 +1,7 @@
-"""The network: predicts all tokens of a scale from the coarser scales and the labels."""
+"""The network: predicts all tokens of a scale from the coarser scales and the condition."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -8,26 +9,34 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from var_core.condition import Condition
 from var_core.packing import Linear
-from var_core.ranges import check_float, check_int
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.transformer.backends import block_causal_mask
 from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.blocks import AdaptiveBlock, modulate
-from var_core.transformer.conditions import Conditions
+from var_core.transformer.embedded_condition import EmbeddedCondition
 from var_core.transformer.kv_cache import KVCache
 from var_core.transformer.label_maps import LabelMaps
+from var_core.transformer.prompt import PromptEmbedding
+from var_core.transformer.settings import check_settings
+
+MAX_PHRASES = 8
 
 
 class VARTransformer(ModelMixin, ConfigMixin):
     """Next-scale transformer of arXiv 2404.02905, section 3.2; the defaults are the published d16.
+
+    With text, the phrases of a prompt are tokens at the front of the sequence, `max_phrases` of
+    them, which belong to the first scale: what they start from is known before anything is drawn.
+    Every finer scale sees them. Their mean joins the label embeddings.
 
     Args:
         sides: sides of the token maps, coarse to fine.
         vocab_size: codes to choose from (V), 2 to 65,536.
         code_dim: width of the inputs (D), 1 to 512.
         label_counts: how many values each label attribute has; the index equal to the count is
-            the attribute's null label. 1 to 8 attributes.
+            the attribute's null label. 1 to 8 attributes; with text also none.
         depth: blocks, 1 to 64.
         width: channels (C), up to 8,192, a multiple of `num_heads`.
         num_heads: attention heads (h).
@@ -38,6 +47,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
         label_map_rank: length of the code from which each label's map is made (see `LabelMaps`);
             0, as published, has no such maps. Up to 4,096.
         label_pairs: (last but one, last) attribute values with a code of their own; 0 to 1,000,000.
+        text_dim: width of the phrase vectors (E), up to 4,096; 0, as published, takes no text.
+        max_phrases: phrases that a prompt may have (P), 1 to 64.
 
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
@@ -61,34 +72,21 @@ class VARTransformer(ModelMixin, ConfigMixin):
         norm_eps: float = 1e-6,
         label_map_rank: int = 0,
         label_pairs: int = 0,
+        text_dim: int = 0,
+        max_phrases: int = MAX_PHRASES,
     ) -> None:
-        schedule = ScaleSchedule(sides)
-        check_int("vocab_size", vocab_size, 2, 65536)
-        check_int("code_dim", code_dim, 1, 512)
-        check_int("depth", depth, 1, 64)
-        check_int("width", width, 1, 8192)
-        check_int("num_heads", num_heads, 1, 256)
-        check_float("mlp_ratio", mlp_ratio, 0.01, 16.0)
-        check_float("norm_eps", norm_eps, 0.0, 1.0)
-        check_int("label_map_rank", label_map_rank, 0, 4096)
-        check_int("label_pairs", label_pairs, 0, 1_000_000)
-        if width % num_heads:
-            raise ValueError(f"width must be a multiple of num_heads ({num_heads}), got {width}")
-        if not 1 <= len(label_counts) <= 8:
-            raise ValueError(f"label_counts must have 1 to 8 entries, got {len(label_counts)}")
-        for count in label_counts:
-            check_int("label_counts", count, 1, 1_000_000)
-        if label_pairs and (not label_map_rank or len(label_counts) < 2):
-            raise ValueError("label_pairs needs a label_map_rank and two label_counts or more")
+        check_settings(self.config)
         super().__init__()
         self.gradient_checkpointing = False
-        self.schedule = schedule
+        self.schedule = schedule = ScaleSchedule(sides)
+        self.num_prefix = max_phrases if text_dim else 0
         self.label_embeds = nn.ModuleList(nn.Embedding(count + 1, width) for count in label_counts)
         self.label_maps = (
             LabelMaps(schedule, label_counts, label_map_rank, code_dim, width, label_pairs)
             if label_map_rank
             else None
         )
+        self.prompt = PromptEmbedding(text_dim, width) if text_dim else None
         first_tokens = schedule.sides[0] ** 2
         self.start_embed = nn.Parameter(torch.zeros(1, first_tokens, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, schedule.num_tokens, width))
@@ -112,39 +110,61 @@ class VARTransformer(ModelMixin, ConfigMixin):
     @property
     def null_labels(self) -> tuple[int, ...]:
         """The null index of each attribute."""
-        return tuple(self.config.label_counts)
+        return tuple(self.config["label_counts"])
+
+    def null_condition(self, count: int = 1) -> Condition:
+        """`count` rows that ask for nothing, on the device of the network."""
+        labels = torch.tensor(self.null_labels, dtype=torch.int64, device=self.device)
+        text_dim = self.config["text_dim"]
+        return Condition.of_labels(labels.expand(count, -1), self.num_prefix, text_dim)
+
+    def sequence_range(self, scale_index: int) -> slice:
+        """Where one scale sits in the sequence; the first scale has the phrases in front."""
+        tokens = self.schedule.token_range(scale_index)
+        start = tokens.start + self.num_prefix if scale_index else 0
+        return slice(start, tokens.stop + self.num_prefix)
+
+    def block_causal(self, num_scales: int | None = None, backend: str = "auto") -> BlockCausal:
+        """Attention for teacher-forced passes over the first scales; None takes all.
+
+        Raises:
+            ValueError: as `BlockCausal`, and if there are not so many scales.
+        """
+        if num_scales is None:
+            num_scales = self.schedule.num_scales
+        schedule = self.schedule.first(num_scales)
+        return BlockCausal(schedule, self.device, backend, self.num_prefix)
 
     def new_cache(self, batch_size: int) -> KVCache:
         """An empty cache for one run of `batch_size` rows."""
         weight = self.head.weight
         config = self.config
         return KVCache(
-            config.depth,
+            config["depth"],
             batch_size,
-            config.num_heads,
-            self.schedule.num_tokens,
-            config.width // config.num_heads,
+            config["num_heads"],
+            self.num_prefix + self.schedule.num_tokens,
+            config["width"] // config["num_heads"],
             weight.dtype,
             weight.device,
         )
 
-    def conditions(self, labels: Tensor, rows: Tensor | None = None) -> Conditions:
-        """Embed labels and derive all modulations.
+    def embed(self, condition: Condition, rows: Tensor | None = None) -> EmbeddedCondition:
+        """Embed labels and phrases, and derive all modulations.
 
         Args:
-            labels: (B, A) int64, one column per attribute, each in [0, count]; count is null.
+            condition: B rows, each label in [0, count]; count is null.
             rows: (B,) int64, pair codes to use instead of those of the labels (see `LabelMaps`).
 
         Returns:
-            The conditions that `hidden_states` and `predict_scale` take.
+            What `hidden_states` and `predict_scale` take.
+
+        Raises:
+            ValueError: if the condition has not the slots and the width of this network's phrases.
         """
-        columns = zip(self.label_embeds, labels.unbind(1), strict=True)
-        embedding = sum(embed(column) for embed, column in columns)  # (B, C)
-        counts = torch.tensor([side * side for side in self.schedule.sides])
-        counts = counts.to(self.pos_embed.device)
-        places = self.pos_embed + self.scale_embed.weight.repeat_interleave(
-            counts, dim=0, output_size=self.schedule.num_tokens
-        )
+        labels = condition.labels
+        embedding, prefix = self._embedding(condition)
+        places = self._places()
         expected = trust = None
         if self.label_maps is not None:
             if self.label_maps.num_pairs:
@@ -158,13 +178,14 @@ class VARTransformer(ModelMixin, ConfigMixin):
             shared = self.block_modulation(F.silu(embedding)).unflatten(1, (6, -1))  # (B, 6, C)
         head = self.head_modulation(F.silu(embedding)).unflatten(1, (2, -1))
         head_scale, head_shift = head.unsqueeze(1).unbind(2)  # (B, 1, C) each
-        blocks = tuple(block.modulation_of(embedding, shared) for block in self.blocks)
-        return Conditions(embedding, blocks, head_scale, head_shift, places, expected, trust)
+        blocks = tuple(block.modulation_of(embedding, shared) for block in self._each_block())
+        parts = blocks, head_scale, head_shift, places, prefix, expected, trust
+        return EmbeddedCondition(embedding, *parts)
 
     def hidden_states(
         self,
         inputs: Tensor,
-        conditions: Conditions,
+        condition: EmbeddedCondition,
         mask: Tensor | BlockCausal | None,
         backend: str = "auto",
         branch_factors: Tensor | None = None,
@@ -173,9 +194,9 @@ class VARTransformer(ModelMixin, ConfigMixin):
 
         Args:
             inputs: next-scale inputs of scales 2 to k, (B, M - N_1, D).
-            conditions: of the labels of the B rows.
-            mask: (M, M) bool, True where attending is allowed (see `block_causal_mask`), or
-                `BlockCausal` attention of the scales given, which brings its own kernel.
+            condition: what `embed` derived for the B rows.
+            mask: (P + M, P + M) bool, True where attending is allowed (see `block_causal_mask`),
+                or `block_causal(k)`, which brings its own kernel.
             backend: attention kernel under such a mask.
             branch_factors: (depth, 2, B, 1, 1) factors on the residual branches, or None.
 
@@ -183,9 +204,11 @@ class VARTransformer(ModelMixin, ConfigMixin):
             (B, M, C), or (B, M, C + D + 1) with label maps: ready for `logits`.
         """
         inputs = inputs.to(self.head.weight.dtype)
-        hidden = torch.cat((self._first_input(conditions), self.input_proj(inputs)), dim=1)
-        hidden = hidden + conditions.places[:, : hidden.shape[1]]
-        for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
+        hidden = torch.cat((self._first_input(condition), self.input_proj(inputs)), dim=1)
+        hidden = hidden + condition.places[:, : hidden.shape[1]]
+        hidden = self._with_prefix(hidden, condition)
+        blocks = zip(self._each_block(), condition.blocks, strict=True)
+        for index, (block, parts) in enumerate(blocks):
             factors = None if branch_factors is None else branch_factors[index]
             arguments = (hidden, parts, mask, None, index, backend, factors)
             if self.gradient_checkpointing and torch.is_grad_enabled():
@@ -193,21 +216,22 @@ class VARTransformer(ModelMixin, ConfigMixin):
             else:
                 hidden = block(*arguments)
         first = self.schedule.sides[0] ** 2
-        return self._final(hidden, conditions, F.pad(inputs, (0, 0, first, 0)), 0)
+        hidden = hidden[:, self.num_prefix :]
+        return self._final(hidden, condition, F.pad(inputs, (0, 0, first, 0)), 0)
 
-    def forward(self, inputs: Tensor, labels: Tensor, backend: str = "auto") -> Tensor:
+    def forward(self, inputs: Tensor, condition: Condition, backend: str = "auto") -> Tensor:
         """Teacher-forced logits of all scales.
 
         Args:
             inputs: next-scale inputs of scales 2 to K, (B, L - N_1, D).
-            labels: (B, A) int64.
+            condition: B rows.
             backend: attention kernel.
 
         Returns:
             (B, L, V) float32.
         """
-        mask = block_causal_mask(self.schedule).to(inputs.device)
-        return self.logits(self.hidden_states(inputs, self.conditions(labels), mask, backend))
+        mask = block_causal_mask(self.schedule, self.num_prefix).to(inputs.device)
+        return self.logits(self.hidden_states(inputs, self.embed(condition), mask, backend))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of all codes: states (B, N, C) or (B, N, C + D + 1) -> (B, N, V) float32."""
@@ -216,7 +240,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
     def predict_scale(
         self,
         inputs: Tensor,
-        conditions: Conditions,
+        condition: EmbeddedCondition,
         scale_index: int,
         cache: KVCache,
         backend: str = "auto",
@@ -225,8 +249,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
 
         Args:
             inputs: next-scale inputs of this scale, (B, N, D); not used for scale 0, which starts
-                from the labels alone.
-            conditions: of the labels of the B rows.
+                from the condition alone.
+            condition: what `embed` derived for the B rows.
             scale_index: the scale to predict; all coarser ones must have been run.
             cache: from `new_cache(B)`.
             backend: attention kernel.
@@ -236,23 +260,63 @@ class VARTransformer(ModelMixin, ConfigMixin):
         """
         inputs = inputs.to(self.head.weight.dtype)
         tokens = self.schedule.token_range(scale_index)
-        hidden = self._first_input(conditions) if scale_index == 0 else self.input_proj(inputs)
-        hidden = hidden + conditions.places[:, tokens]
-        for index, (block, parts) in enumerate(zip(self.blocks, conditions.blocks, strict=True)):
+        hidden = self._first_input(condition) if scale_index == 0 else self.input_proj(inputs)
+        hidden = hidden + condition.places[:, tokens]
+        if scale_index == 0:
+            hidden = self._with_prefix(hidden, condition)
+        blocks = zip(self._each_block(), condition.blocks, strict=True)
+        for index, (block, parts) in enumerate(blocks):
             hidden = block(hidden, parts, None, cache, index, backend)
-        return self._final(hidden, conditions, inputs, tokens.start)
+        if scale_index == 0:
+            hidden = hidden[:, self.num_prefix :]
+        return self._final(hidden, condition, inputs, tokens.start)
 
-    def _first_input(self, conditions: Conditions) -> Tensor:
-        """Input of scale 0: label and start embedding, (B, N_1, C)."""
-        return conditions.embedding.unsqueeze(1) + self.start_embed
+    def _each_block(self) -> Sequence[AdaptiveBlock]:
+        return cast("Sequence[AdaptiveBlock]", self.blocks)
 
-    def _final(self, hidden: Tensor, conditions: Conditions, inputs: Tensor, start: int) -> Tensor:
+    def _embedding(self, condition: Condition) -> tuple[Tensor, Tensor | None]:
+        """Summed label embeddings and mean phrase, (B, C), and the phrases as tokens (B, P, C)."""
+        slots = self.num_prefix, self.config["text_dim"]
+        if condition.phrases.shape[1:] != slots:
+            raise ValueError(
+                f"this network takes {slots[0]} phrases of width {slots[1]}, "
+                f"got {tuple(condition.phrases.shape[1:])}"
+            )
+        embedding = self.pos_embed.new_zeros(len(condition), self.config["width"])
+        for embed, column in zip(self.label_embeds, condition.labels.unbind(1), strict=True):
+            embedding = embedding + embed(column)
+        if self.prompt is None:
+            return embedding, None
+        prefix, mean = self.prompt(condition)
+        return embedding + mean, prefix
+
+    def _places(self) -> Tensor:
+        """Position and scale embedding of every token, (1, L, C)."""
+        counts = torch.tensor([side * side for side in self.schedule.sides])
+        counts = counts.to(self.pos_embed.device)
+        return self.pos_embed + self.scale_embed.weight.repeat_interleave(
+            counts, dim=0, output_size=self.schedule.num_tokens
+        )
+
+    def _first_input(self, condition: EmbeddedCondition) -> Tensor:
+        """Input of scale 0: embedded condition and start embedding, (B, N_1, C)."""
+        return condition.embedding.unsqueeze(1) + self.start_embed
+
+    def _with_prefix(self, hidden: Tensor, condition: EmbeddedCondition) -> Tensor:
+        """Phrases in front: (B, N, C) -> (B, P + N, C)."""
+        if condition.prefix is None:
+            return hidden
+        return torch.cat((condition.prefix, hidden), dim=1)
+
+    def _final(
+        self, hidden: Tensor, condition: EmbeddedCondition, inputs: Tensor, start: int
+    ) -> Tensor:
         """The norm before the head, and what `inputs` leave open of the label maps."""
-        eps = self.config.norm_eps
-        hidden = modulate(hidden, conditions.head_scale, conditions.head_shift, eps)
-        if conditions.expected is None:
+        eps = self.config["norm_eps"]
+        hidden = modulate(hidden, condition.head_scale, condition.head_shift, eps)
+        if condition.expected is None or condition.trust is None:
             return hidden
         tokens = slice(start, start + hidden.shape[1])
-        trust = conditions.trust[:, tokens]
-        rest = (conditions.expected[:, tokens] - inputs) * trust
+        trust = condition.trust[:, tokens]
+        rest = (condition.expected[:, tokens] - inputs) * trust
         return torch.cat((hidden, rest, trust), dim=2)

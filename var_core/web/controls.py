@@ -8,17 +8,17 @@ from pathlib import Path
 from torch import Tensor
 
 from var_core.devices import PRECISIONS
-from var_core.jobs.png_recipe import read_recipe
-from var_core.jobs.requests import (
+from var_core.jobs.parsing import (
     DEFAULT_SEED,
     MAX_COUNT,
     SAMPLING_OPTIONS,
-    Settings,
     read_settings,
     read_tokens,
 )
+from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.requests import Settings
 from var_core.labels import Attribute
-from var_core.pipeline import VARPipeline
+from var_core.model_info import ModelInfo
 from var_core.ranges import check_bool, check_float, check_int
 from var_core.sampling import MAX_SEED, random_seed
 
@@ -26,11 +26,7 @@ ANY = ""  # the value that leaves an attribute open
 OPTIONS = (  # after the attributes, in this order, under their names in recipes and links
     "seed",
     "count",
-    "guidance_scale",
-    "temperature",
-    "top_k",
-    "top_p",
-    "smooth",
+    *SAMPLING_OPTIONS,
     "precision",
     "pause",
     "with_recipe",
@@ -68,20 +64,20 @@ class Controls:
     """Reads and makes lists of control values: one per attribute, then `OPTIONS`.
 
     Args:
-        pipeline: whose labels and limits hold.
+        info: model whose labels and limits hold.
         model_name: a recipe must be of this model.
     """
 
-    def __init__(self, pipeline: VARPipeline, model_name: str) -> None:
-        self.pipeline = pipeline
-        self.labels = pipeline.labels
+    def __init__(self, info: ModelInfo, model_name: str) -> None:
+        self.info = info
+        self.labels = info.labels
         self.model_name = model_name
-        self.attributes = [attribute.name for attribute in pipeline.labels.attributes]
+        self.attributes = [attribute.name for attribute in info.labels.attributes]
         self.names = [*self.attributes, *OPTIONS]
 
     def defaults(self) -> list[object]:
         """Values at the start."""
-        options = self.pipeline.options()
+        options = self.info.options
         sampling = [getattr(options, name) for name in SAMPLING_OPTIONS]
         return [
             *[ANY] * len(self.attributes),
@@ -116,11 +112,10 @@ class Controls:
         if len(values) != len(self.names):
             raise ValueError(f"there are {len(self.names)} controls, not {len(values)}")
         given = dict(zip(self.names, values, strict=True))
-        check_int("top_k", given["top_k"], 0, self.pipeline.transformer.config.vocab_size)
         if given["seed"] is None:
             raise ValueError(f"type a seed from 0 to {MAX_SEED}, or press its dice")
         settings = read_settings(
-            self.pipeline,
+            self.info,
             {name: given[name] or None for name in self.attributes},
             given["seed"],
             {name: given[name] for name in (*SAMPLING_OPTIONS, "precision")},
@@ -172,10 +167,10 @@ class Controls:
             ]
         )
         kept = recipe.get("kept", [])
-        if not isinstance(kept, list) or len(kept) >= len(self.pipeline.transformer.schedule.sides):
+        if not isinstance(kept, list) or len(kept) >= len(self.info.schedule.sides):
             raise ValueError(f"the recipe of {name} is damaged")
         try:
-            return values, read_tokens(self.pipeline, kept)
+            return values, read_tokens(self.info, kept)
         except ValueError as error:
             raise ValueError(f"the recipe of {name} is damaged") from error
 
@@ -204,7 +199,7 @@ class Controls:
         if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r:.40}")
         changes = PRESETS[name]
-        options = self.pipeline.options()
+        options = self.info.options
         return [changes.get(option, getattr(options, option)) for option in SAMPLING_OPTIONS]
 
     def follow_finer(self, chosen: Sequence[str]) -> list[str]:

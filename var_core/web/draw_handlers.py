@@ -8,24 +8,25 @@ from pathlib import Path
 
 from PIL import Image
 
+from var_core.images import read_image
 from var_core.jobs.contact_sheet import PREVIEW_SIDE, enlarge, write_animation
 from var_core.jobs.data_url import png_url, thumbnail_url
-from var_core.jobs.output_files import save_run
+from var_core.jobs.output_files import save_pictures
+from var_core.jobs.parsing import (
+    branch,
+    count_up,
+    progress_from_tokens,
+    style_sheet,
+    sweep,
+)
 from var_core.jobs.png_recipe import write_png
+from var_core.jobs.progress import JobProgress, Paced
 from var_core.jobs.reconstruction import (
     Reconstruction,
     error_map,
     token_map_image,
 )
-from var_core.jobs.requests import (
-    DrawRequest,
-    TokenizeRequest,
-    branch,
-    count_up,
-    style_sheet,
-    sweep,
-)
-from var_core.jobs.runs import Paced, Run, run_from_tokens
+from var_core.jobs.requests import DrawRequest
 from var_core.ranges import check_int
 from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.serving.fair_queue import BusyError
@@ -57,7 +58,7 @@ class Moment:
     seed: int | None = None
     scale: int | None = None
     files: tuple[str, ...] | None = None
-    run: Run | None = None
+    run: JobProgress | None = None
     history: History | None = None
 
 
@@ -78,9 +79,9 @@ class Studio:
         self.model_name = model_name
         self.folder = folder
         self.client = client
-        self.controls = Controls(engine.first, model_name)
-        self.labels = engine.first.labels
-        self.sides = engine.first.transformer.schedule.sides
+        self.controls = Controls(engine.info, model_name)
+        self.labels = engine.info.labels
+        self.sides = engine.info.schedule.sides
 
     def draw(self, what: str, *inputs: object) -> Iterator[Moment]:
         """Draw; the last moment is the finished one.
@@ -101,12 +102,11 @@ class Studio:
         if what == "pictures":
             request = count_up(settings, choice.count)
         elif what == "styles":
-            request = style_sheet(self.engine.first, settings)
+            request = style_sheet(self.engine.info, settings)
         elif what == "grid":
             request = sweep(settings, parse_numbers(str(guidances)), num_seeds)
         elif what == "rest":
-            asked, drawn = (run.request, run.token_maps) if run else (None, ())
-            request = branch(settings, asked, drawn, scale, len(self.sides))
+            request = branch(settings, run, scale, len(self.sides))
         else:
             raise ValueError(f"there is nothing to draw named {what!r:.40}")
         yield from self._stream(request, values, choice, history)
@@ -172,7 +172,7 @@ class Studio:
 
     def _finish(
         self,
-        run: Run,
+        run: JobProgress,
         values: list[object],
         choice: Choice,
         history: History | None,
@@ -180,7 +180,7 @@ class Studio:
     ) -> Moment:
         """Save finished pictures."""
         folder = self._new_folder()
-        paths = save_run(self.labels, self.model_name, run, folder, choice.with_recipe)
+        paths = save_pictures(self.labels, self.model_name, run, folder, choice.with_recipe)
         words, seed = self._words(run), run.request.seeds[0]
         pictures = tuple(str(path) for path in (paths[:-1] or paths))
         if history is not None:
@@ -199,7 +199,7 @@ class Studio:
             history,
         )
 
-    def _strip(self, run: Run) -> str:
+    def _strip(self, run: JobProgress) -> str:
         """All scales of a run: one picture pixel for pixel, several as thumbnails."""
         if len(run.labels) == 1:
             urls = [png_url(frame) for (frame,) in run.frames]
@@ -208,13 +208,13 @@ class Studio:
             urls = [thumbnail_url(run.sheet(number)) for number in numbers]
         return strip_html(urls, self.sides, run.num_sketches)
 
-    def _words(self, run: Run) -> str:
+    def _words(self, run: JobProgress) -> str:
         """What was drawn."""
         names = [name for name in self.labels.names(run.labels[0]).values() if name]
         drawn = ", ".join(names) or "anything"
         return f"{len(run.labels)} pictures, the first {drawn}" if len(run.labels) > 1 else drawn
 
-    def stopped(self, run: Run | None) -> Moment:
+    def stopped(self, run: JobProgress | None) -> Moment:
         """What was drawn until somebody pressed Stop; its last frame becomes a true decode."""
         if run is None:
             return Moment(status="Stopped")
@@ -225,7 +225,7 @@ class Studio:
         run = sharpen_while_idle(self.engine, run, self.client())
         return Moment(self.scrub(run, last), self._strip(run), "Stopped", scale=last, run=run)
 
-    def scrub(self, run: Run, scale: int) -> str:
+    def scrub(self, run: JobProgress, scale: int) -> str:
         """The true decode after a scale, as a PNG file; while somebody draws, perhaps a sketch.
 
         Raises:
@@ -237,7 +237,7 @@ class Studio:
                 run = self.engine.sharpen(run, self.client(), scale)
         return self._write(run.sheet(scale))
 
-    def animate(self, run: Run | None) -> str:
+    def animate(self, run: JobProgress | None) -> str:
         """The forming of the last picture as a WebP file, in true decodes.
 
         Raises:
@@ -264,7 +264,7 @@ class Studio:
         write_archive(path, history)
         return str(path)
 
-    def last_seed(self, run: Run | None) -> int:
+    def last_seed(self, run: JobProgress | None) -> int:
         """The seed of the last picture.
 
         Raises:
@@ -274,7 +274,7 @@ class Studio:
             raise ValueError("there is no picture yet whose seed could be used: press Generate")
         return run.request.seeds[0]
 
-    def frame_file(self, run: Run | None, scale: int) -> str:
+    def frame_file(self, run: JobProgress | None, scale: int) -> str:
         """The true decode of the first picture after a scale, as a PNG file.
 
         Raises:
@@ -300,10 +300,10 @@ class Studio:
         Raises:
             ValueError: if it is no such file, or too large.
         """
-        result = self.engine.tokenize(TokenizeRequest.read(path), self.client())
+        result = self.engine.tokenize(read_image(path), self.client())
         colours = self.engine.code_colours()
         maps = [token_map_image(one[0], colours, TOKEN_MAP_SIDE) for one in result.token_maps]
-        num_tokens = self.engine.first.transformer.schedule.num_tokens
+        num_tokens = self.engine.info.schedule.num_tokens
         return (
             strip_html([png_url(frame) for frame in result.frames], self.sides),
             tokens_html([png_url(one) for one in maps], self.sides, result.bits, result.psnr),
@@ -331,7 +331,7 @@ class Studio:
             raise ValueError("there is no picture yet to branch from: drop one first")
         total = len(self.sides)
         scale = min(check_int("scale", scale, 1, total), total - 1)
-        run = run_from_tokens(self.engine.first, result.token_maps, result.frames)
+        run = progress_from_tokens(self.engine.info, result.token_maps, result.frames)
         return Moment(
             self.scrub(run, scale),
             strip_html([png_url(frame) for (frame,) in run.frames], self.sides),

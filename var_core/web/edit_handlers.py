@@ -14,10 +14,11 @@ from var_core.images import read_image
 from var_core.jobs.contact_sheet import PREVIEW_SIDE, enlarge
 from var_core.jobs.data_url import png_url, thumbnail_url
 from var_core.jobs.mask_codec import read_runs, resize_mask, write_runs
-from var_core.jobs.output_files import save_run
+from var_core.jobs.output_files import save_pictures
+from var_core.jobs.parsing import edit, outpaint, vary
 from var_core.jobs.png_recipe import write_png
-from var_core.jobs.requests import AnyRequest, EditRequest, edit, outpaint, vary
-from var_core.jobs.runs import Paced, Run
+from var_core.jobs.progress import JobProgress, Paced
+from var_core.jobs.requests import EditRequest, VaryRequest
 from var_core.ranges import check_int
 from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.web.controls import Choice, Controls
@@ -107,7 +108,7 @@ class Retouch:
         self.folder = folder
         self.controls = controls
         self.client = client
-        schedule = engine.first.transformer.schedule
+        schedule = engine.info.schedule
         self.num_scales = schedule.num_scales
         self.sides = schedule.sides
 
@@ -180,18 +181,16 @@ class Retouch:
         image, settings = canvas.read(), choice.settings
         if task == "redraw":
             mask = resize_mask(_painted(painted), canvas.size)
-            request: AnyRequest = edit(settings, image, mask, best_of=best_of)
+            request: EditRequest | VaryRequest = edit(settings, image, mask, best_of=best_of)
         elif task == "outpaint":
             request = outpaint(settings, image, Margins(*sides), best_of=best_of)
         elif task == "vary":
             request = vary(settings, image, keep_scales, 1, self.num_scales)
         else:
             raise ValueError(f"there is no task named {task!r:.40}")
-        yield from self._stream(image, request, choice)
+        yield from self._stream(request, choice)
 
-    def _stream(
-        self, image: Image.Image, request: AnyRequest, choice: Choice
-    ) -> Iterator[EditMoment]:
+    def _stream(self, request: EditRequest | VaryRequest, choice: Choice) -> Iterator[EditMoment]:
         seed, thumbnails = request.seeds[0], []
         paced = Paced(self.engine.generate(request, self.client()), choice.pause)
         for run in paced:
@@ -204,7 +203,8 @@ class Retouch:
                 thumbnails.append(thumbnail_url(frame))
                 strip = strip_html(thumbnails, self.sides, run.num_sketches)
                 if run.is_drawn:
-                    yield self._finish(run, image, choice, strip, paced.seconds)
+                    before = request.original(frame.size)
+                    yield self._finish(run, before, choice, strip, paced.seconds)
                 else:
                     yield EditMoment(enlarge(frame, PREVIEW_SIDE), strip, run.status, seed)
         sharper = sharpen_while_idle(self.engine, run, self.client())
@@ -213,9 +213,9 @@ class Retouch:
             yield EditMoment(strip=strip_html(thumbnails, self.sides, sharper.num_sketches))
 
     def _finish(
-        self, run: Run, image: Image.Image, choice: Choice, strip: str, seconds: float
+        self, run: JobProgress, original: Image.Image, choice: Choice, strip: str, seconds: float
     ) -> EditMoment:
-        path, before = self._save(run, image, choice.with_recipe)
+        path, before = self._save(run, original, choice.with_recipe)
         seed = run.request.seeds[0]
         return EditMoment(
             path,
@@ -226,23 +226,11 @@ class Retouch:
             Canvas(path, run.frames[-1][0].size),
         )
 
-    def _save(self, run: Run, image: Image.Image, with_recipe: bool) -> tuple[str, str]:
+    def _save(self, run: JobProgress, original: Image.Image, with_recipe: bool) -> tuple[str, str]:
         """The result as a file, and the picture before, of the same size."""
-        result, folder = run.frames[-1][0], Path(tempfile.mkdtemp(dir=self.folder))
-        if isinstance(run.request, EditRequest):  # no recipe could make it again
-            path = folder / f"edited-seed{run.request.seeds[0]}.png"
-            write_png(path, result, None)
-        else:
-            path = save_run(self.controls.labels, self.model_name, run, folder, with_recipe)[0]
-        before, place = Image.new("RGB", result.size, "white"), (0, 0)
-        if isinstance(run.request, EditRequest) and run.request.margins is not None:
-            place = (run.request.margins.left, run.request.margins.top)
-        elif image.size != result.size:
-            side = min(image.size)
-            left, top = (image.width - side) // 2, (image.height - side) // 2
-            image = image.crop((left, top, left + side, top + side)).resize(result.size)
-        before.paste(image, place)
-        write_png(folder / "before.png", before, None)
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        path = save_pictures(self.controls.labels, self.model_name, run, folder, with_recipe)[0]
+        write_png(folder / "before.png", original, None)
         return str(path), str(folder / "before.png")
 
     def take_over(self, result: Canvas | None) -> tuple[Canvas, str]:

@@ -88,10 +88,10 @@ def test_saved_weights_come_back_frozen(net: FeatureNet, tmp_path: Path) -> None
 
 
 def test_missing_or_damaged_file_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"missing.*python -m training\.prepare_nets --out"):
+    with pytest.raises(ValueError, match=r"missing.*python -m training\.prepare\.nets --out"):
         load_features(tmp_path)
     (tmp_path / FEATURES_FILE).write_bytes(b"not a net")
-    with pytest.raises(ValueError, match=r"damaged.*training\.prepare_nets"):
+    with pytest.raises(ValueError, match=r"damaged.*training\.prepare\.nets"):
         load_features(tmp_path)
 
 

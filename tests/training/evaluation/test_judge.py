@@ -10,16 +10,13 @@ import pytest
 import torch
 
 from training.evaluation.features import NUM_EARLY_BLOCKS, FeatureNet
-from training.evaluation.judge import (
+from training.evaluation.judge_network import classify, load_judge, measure_accuracy, save_judge
+from training.evaluation.judge_training import (
     JudgeOptions,
     change_at_random,
     check_training_set,
-    classify,
-    load_classifier,
-    measure_accuracy,
     rate_factor,
-    save_classifier,
-    train_classifier,
+    train_judge,
 )
 
 QUICK = JudgeOptions(num_copies=1, hidden=16, head_epochs=8, tune_epochs=0, batch_size=4)
@@ -46,7 +43,7 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
 def test_judge_learns_an_easy_task(
     net: FeatureNet, pictures: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    judge = train_classifier(*pictures, num_classes=2, seed=0, net=net, options=QUICK)
+    judge = train_judge(*pictures, num_classes=2, seed=0, net=net, options=QUICK)
     assert measure_accuracy(judge, *pictures) == 1.0
     names = classify(judge, pictures[0])
     assert names.shape == (12,)
@@ -58,7 +55,7 @@ def test_the_same_seed_gives_the_same_judge(
 ) -> None:
     options = replace(QUICK, num_copies=2, head_epochs=1)
     first, second, other = (
-        train_classifier(*pictures, num_classes=2, seed=seed, net=net, options=options)
+        train_judge(*pictures, num_classes=2, seed=seed, net=net, options=options)
         for seed in (3, 3, 4)
     )
     assert torch.equal(first.head[1].weight, second.head[1].weight)
@@ -70,7 +67,7 @@ def test_tuning_changes_late_blocks_only_and_never_the_given_net(
 ) -> None:
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     options = replace(QUICK, head_epochs=0, tune_epochs=2)
-    judge = train_classifier(*pictures, num_classes=2, seed=0, net=net, options=options)
+    judge = train_judge(*pictures, num_classes=2, seed=0, net=net, options=options)
     for name, tensor in net.state_dict().items():
         assert torch.equal(tensor, before[name])
     is_changed = {
@@ -89,7 +86,7 @@ def test_training_leaves_the_global_random_state_alone(
 ) -> None:
     state = torch.random.get_rng_state()
     options = replace(QUICK, head_epochs=0)
-    train_classifier(*pictures, num_classes=2, seed=0, net=net, options=options)
+    train_judge(*pictures, num_classes=2, seed=0, net=net, options=options)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -97,9 +94,9 @@ def test_saved_judge_comes_back(
     net: FeatureNet, pictures: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     options = replace(QUICK, head_epochs=1)
-    judge = train_classifier(*pictures, num_classes=3, seed=0, net=net, options=options)
-    save_classifier(judge, tmp_path / "folder" / "judge.safetensors")
-    loaded = load_classifier(tmp_path / "folder" / "judge.safetensors")
+    judge = train_judge(*pictures, num_classes=3, seed=0, net=net, options=options)
+    save_judge(judge, tmp_path / "folder" / "judge.safetensors")
+    loaded = load_judge(tmp_path / "folder" / "judge.safetensors")
     images = torch.rand(2, 3, 16, 16) * 2 - 1
     assert torch.equal(loaded(images), judge(images))
     assert loaded(images).shape == (2, 3)
@@ -107,11 +104,11 @@ def test_saved_judge_comes_back(
 
 
 def test_missing_or_damaged_judge_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"missing; run: python -m training\.classifier"):
-        load_classifier(tmp_path / "judge.safetensors")
+    with pytest.raises(ValueError, match=r"missing; run: python -m training\.evaluation\.judge"):
+        load_judge(tmp_path / "judge.safetensors")
     (tmp_path / "judge.safetensors").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"damaged.*python -m training\.classifier"):
-        load_classifier(tmp_path / "judge.safetensors")
+    with pytest.raises(ValueError, match=r"damaged.*python -m training\.evaluation\.judge"):
+        load_judge(tmp_path / "judge.safetensors")
 
 
 def test_learning_rate_rises_then_falls_to_zero() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import ROOT
 from tests.training.tiny import different, final_weights, tokenizer_arguments
-from training.loop.command import EXIT_LOCKED
+from training.loop.train_command import EXIT_LOCKED
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}

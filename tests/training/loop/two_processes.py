@@ -14,13 +14,15 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from tests.training.tiny import different, tokenizer_arguments, transformer_arguments
-from training import train_tokenizer, train_transformer
 from training.loop.checkpoint import load_newest
-from training.loop.command import StopFlag, train
-from training.loop.config import parse_config
+from training.loop.command_line import parse_settings
 from training.loop.run import Run
-from training.tokenizer.objective import TokenizerTrainConfig
-from training.transformer.objective import TransformerTrainConfig
+from training.loop.stop_signals import StopFlag
+from training.loop.train_loop import train
+from training.tokenizer.run import TokenizerRun
+from training.tokenizer.settings import TokenizerSettings
+from training.transformer.run import TransformerRun
+from training.transformer.settings import TransformerSettings
 
 STEPS = 4  # two epochs of the 16 training pictures, four at a time in each process
 
@@ -29,14 +31,14 @@ def go_on(make_run: Callable[[], Run], stop_at: int | None = None) -> Run:
     """Resume a run and train it; one process of two is asked to stop during a step."""
     run = make_run()
     run.resume()
-    stop, original = StopFlag(), run.train_step
+    stop, original = StopFlag(), run.next_batch
 
-    def train_step() -> dict:
+    def next_batch(generator: torch.Generator) -> object:
         if run.step == stop_at and run.accelerator.process_index == stop_at % 2:
             stop.set(signal.SIGUSR2, None)
-        return original()
+        return original(generator)
 
-    run.train_step = train_step
+    run.next_batch = next_batch
     train(run, stop)
     run.accelerator.wait_for_everyone()
     return run
@@ -108,12 +110,12 @@ def main() -> None:
     def tokenizer_run(folder: Path) -> Run:
         arguments = tokenizer_arguments(data, folder, STEPS)
         arguments += ["--adversarial-weight", "0.5"]
-        return train_tokenizer.TokenizerRun(parse_config(TokenizerTrainConfig, arguments, ""))
+        return TokenizerRun(parse_settings(TokenizerSettings, arguments, ""))
 
     def transformer_run(folder: Path, *more: str) -> Run:
         arguments = transformer_arguments(data, tokenizer_out / "tokenizer", folder, STEPS)
         arguments += ["--self-correction", "0.3", "--accumulate", "2", *more]
-        return train_transformer.TransformerRun(parse_config(TransformerTrainConfig, arguments, ""))
+        return TransformerRun(parse_settings(TransformerSettings, arguments, ""))
 
     check_stops("tokenizer", tokenizer_run, out / "tokenizer")
     check_stops("transformer", transformer_run, out / "transformer")

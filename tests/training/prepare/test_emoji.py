@@ -23,7 +23,7 @@ from training.data.emoji_names import (
 from training.data.emoji_render import flatten_on_white, read_cache, render_svg, write_cache
 from training.data.emoji_sources import METADATA, PACKS, STYLES
 from training.data.emoji_tables import Row, attribution_text, build_label_names, split_rows
-from training.data.npm_packages import Package, PrepareError, fetch_package, read_members
+from training.data.npm_packages import Package, PackageError, fetch_package, read_members
 from training.data.picture_data import load_picture_data
 from training.prepare.emoji import check_images, main
 
@@ -229,14 +229,14 @@ def test_verified_archive_is_not_fetched_again(tmp_path, monkeypatch) -> None:
 def test_archive_with_another_hash_is_refused_and_not_kept(tmp_path, monkeypatch) -> None:
     package = Package("name", "1.0.0", hashlib.sha256(b"good").hexdigest())
     monkeypatch.setattr(npm_packages, "_npm_pack", fake_npm_pack(b"bad"))
-    with pytest.raises(PrepareError, match=r"name@1\.0\.0 has sha256 .* expected"):
+    with pytest.raises(PackageError, match=r"name@1\.0\.0 has sha256 .* expected"):
         fetch_package(package, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_npm_ends_the_run_with_one_sentence(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert main(["--out", str(tmp_path / "emoji")]) == 1
+    assert main(["--out", str(tmp_path / "emoji")]) == 2
     assert capsys.readouterr().err.startswith("error: npm was not found")
 
 
@@ -246,7 +246,7 @@ def test_failing_npm_ends_the_run_with_its_reason(tmp_path, monkeypatch, capsys)
     npm.write_text("#!/bin/sh\necho 'npm error network unreachable' >&2\nexit 1\n")
     npm.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert main(["--out", str(tmp_path / "emoji")]) == 1
+    assert main(["--out", str(tmp_path / "emoji")]) == 2
     message = capsys.readouterr().err
     assert "npm pack @iconify-json/noto@1.2.9 failed" in message
     assert "network unreachable" in message
@@ -254,13 +254,13 @@ def test_failing_npm_ends_the_run_with_its_reason(tmp_path, monkeypatch, capsys)
 
 def test_folder_that_cannot_be_written_ends_the_run_with_one_sentence(tmp_path, capsys) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["--out", str(tmp_path / "file" / "emoji")]) == 1
+    assert main(["--out", str(tmp_path / "file" / "emoji")]) == 2
     assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_set_with_other_counts_is_refused() -> None:
     rows = make_rows()
-    with pytest.raises(PrepareError, match="image shape differs"):
+    with pytest.raises(PackageError, match="image shape differs"):
         check_images(np.zeros((len(rows), 64, 64, 3), np.uint8), rows)
 
 
@@ -290,7 +290,7 @@ def test_loaded_labels_point_at_the_names_of_each_row(tmp_path) -> None:
 
 
 def test_loading_a_missing_folder_names_the_command(tmp_path) -> None:
-    with pytest.raises(ValueError, match=r"images\.npy is missing.*training\.prepare_emoji --out"):
+    with pytest.raises(ValueError, match=r"images\.npy is missing.*training\.prepare\.emoji --out"):
         load_picture_data(tmp_path / "nothing")
 
 
@@ -306,7 +306,7 @@ def test_loading_refuses_tables_that_do_not_fit_together(tmp_path) -> None:
     with pytest.raises(ValueError, match="overlap"):
         load_picture_data(tmp_path)
     (tmp_path / "splits.json").write_text("{")
-    with pytest.raises(ValueError, match=r"prepare_emoji"):
+    with pytest.raises(ValueError, match=r"prepare\.emoji"):
         load_picture_data(tmp_path)
 
 

@@ -144,7 +144,7 @@ def test_saved_weights_come_back(distance: PerceptualDistance, tmp_path: Path) -
 
 
 def test_missing_file_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"python -m training\.prepare_nets --out"):
+    with pytest.raises(ValueError, match=r"python -m training\.prepare\.nets --out"):
         load_perceptual(tmp_path)
 
 
@@ -154,7 +154,7 @@ def test_damaged_file_names_the_command(tmp_path: Path, is_other_net: bool) -> N
         save_file({"weight": torch.zeros(2)}, tmp_path / PERCEPTUAL_FILE)
     else:
         (tmp_path / PERCEPTUAL_FILE).write_bytes(b"not a net")
-    with pytest.raises(ValueError, match=r"damaged.*training\.prepare_nets"):
+    with pytest.raises(ValueError, match=r"damaged.*training\.prepare\.nets"):
         load_perceptual(tmp_path)
 
 

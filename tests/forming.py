@@ -1,0 +1,69 @@
+"""Draws the moving picture of the README.
+
+Run: python -m tests.forming --out assets/screenshots/forming.webp
+
+Above the token map that the model draws at each scale, below the picture after it. Shipped weights,
+default options; the labels and seeds below, first tries.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from var_core import VARPipeline, generators_from_seeds
+from var_core.images import tensor_to_images
+from var_core.jobs.contact_sheet import contact_sheet, enlarge, write_animation
+from var_core.jobs.reconstruction import code_colours, token_map_image
+from var_core.official.catalogue import EMBEDDED_FOLDER
+
+LABELS = (
+    {"emoji": "fox", "style": "noto"},
+    {"emoji": "red apple", "style": "fluent-3d"},
+    {"emoji": "penguin", "style": "twemoji"},
+    {"emoji": "grinning face with sweat", "style": "noto"},
+    {"emoji": "rocket", "style": "fluent-3d"},
+    {"emoji": "hatching chick", "style": "noto"},
+)
+SIDE = 128  # pixels of a picture and of a token map
+CAPTION = 30  # pixels for the line above
+
+
+def draw_frames(pipeline: VARPipeline) -> list[Image.Image]:
+    """One frame for each scale: a line of words, token maps, pictures."""
+    colours = code_colours(pipeline)
+    sides = pipeline.transformer.schedule.sides
+    generators = generators_from_seeds(range(7, 7 + len(LABELS)))
+    frames = []
+    for preview in pipeline.stream(list(LABELS), generator=generators):
+        maps = [token_map_image(tokens, colours, SIDE) for tokens in preview.token_maps[-1]]
+        pictures = tensor_to_images(pipeline.decode_latent(preview.latent))
+        sheet = contact_sheet(
+            [image.resize((SIDE, SIDE), Image.Resampling.NEAREST) for image in maps]
+            + [enlarge(image, SIDE) for image in pictures],
+            columns=len(LABELS),
+        )
+        frame = Image.new("RGB", (sheet.width, sheet.height + CAPTION), "white")
+        frame.paste(sheet, (0, CAPTION))
+        side = sides[preview.number - 1]
+        words = f"scale {preview.number} of {preview.total}: {side} x {side} tokens at once"
+        place, font = (frame.width / 2, CAPTION / 2), ImageFont.load_default(18)
+        ImageDraw.Draw(frame).text(place, words, fill="black", font=font, anchor="mm")
+        frames.append(frame)
+    return frames
+
+
+def main() -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
+    parser.add_argument("--out", type=Path, required=True, help="WebP file")
+    arguments = parser.parse_args()
+    write_animation(arguments.out, draw_frames(VARPipeline.from_pretrained(arguments.model)))
+    print(f"{arguments.out}: {arguments.out.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

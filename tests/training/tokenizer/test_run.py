@@ -1,0 +1,65 @@
+"""What a tokenizer run trains, by the command."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.tiny import (
+    different,
+    run_tokenizer,
+    run_transformer,
+)
+from training.tokenizer.perceptual import PerceptualDistance
+from var_core.checkpoints import load_tokenizer
+from var_core.tokenizer import BinarySphericalQuantizer
+
+
+def test_the_tokenizer_learns_with_all_its_losses(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trained perceptual net is no part of the repository; a random one has the same shape."""
+
+    def load(folder: str) -> PerceptualDistance:
+        torch.manual_seed(0)
+        return PerceptualDistance()
+
+    monkeypatch.setattr("training.tokenizer.run.load_perceptual", load)
+    more = (
+        f"--nets {data} --adversarial-weight 0.3 --adversarial-after 0.5 --latent-noise 0.2 "
+        "--scale-dropout 0.2 --adversary-channels 16"
+    )
+    assert run_tokenizer(data, tmp_path, 40, *more.split()) == 0
+    first, last = (json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+    assert last["l1"] < first["l1"]
+    assert last["perceptual"] > 0
+    assert "adversarial" not in first
+    assert 0 < last["adversary"] < 2
+    assert len(last["entropy_bits_per_scale"]) == 3
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_binary_codes_are_trained_by_the_same_command(data: Path, tmp_path: Path) -> None:
+    more = "--code-kind bsq --code-dim 5 --vocab-size 32 --num-refine 3"
+    assert run_tokenizer(data, tmp_path / "tok", 40, *more.split()) == 0
+    tokenizer = load_tokenizer(tmp_path / "tok" / "tokenizer")
+    assert isinstance(tokenizer.quantizer, BinarySphericalQuantizer)
+    first, last = (
+        json.loads(line) for line in (tmp_path / "tok" / "log.jsonl").read_text().splitlines()
+    )
+    assert last["l1"] < first["l1"]
+    assert last["codes_used"] > 0.3
+    assert run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 4) == 0
+
+
+def test_a_decoder_alone_learns_without_a_token_changing(data: Path, tmp_path: Path) -> None:
+    run_tokenizer(data, tmp_path / "first", 8)
+    trained = tmp_path / "first" / "tokenizer"
+    more = ["--initial", str(trained), "--decoder-only", "--latent-noise", "0.1"]
+    assert run_tokenizer(data, tmp_path / "second", 8, *more) == 0
+    before = load_tokenizer(trained).state_dict()
+    after = load_tokenizer(tmp_path / "second" / "tokenizer").state_dict()
+    changed = different(before, after)
+    assert changed
+    assert all(name.startswith(("decoder.", "post_quant.")) for name in changed)

@@ -1,0 +1,54 @@
+"""What a transformer run trains."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.tiny import (
+    run_tokenizer,
+    run_transformer,
+    transformer_arguments,
+)
+from training.loop.checkpoint import step_generator
+from training.loop.command_line import parse_settings
+from training.transformer.run import TransformerRun
+from training.transformer.settings import TransformerSettings
+
+
+@pytest.fixture
+def tokenizer(data: Path, tmp_path: Path) -> Path:
+    run_tokenizer(data, tmp_path / "made", 2)
+    return tmp_path / "made" / "tokenizer"
+
+
+def one_gradient(data: Path, tokenizer: Path, out: Path, *more: str) -> dict[str, torch.Tensor]:
+    arguments = [*transformer_arguments(data, tokenizer, out, 4), *more]
+    run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
+    generator = step_generator(0, 0)
+    run.train_step(run.next_batch(generator), generator)
+    return {name: master.grad.clone() for name, master in run.masters.named().items()}
+
+
+@pytest.mark.parametrize("more", ["--accumulate 2", "--checkpoint-activations"])
+def test_ways_to_spare_memory_do_not_change_the_gradient(
+    data: Path, tokenizer: Path, tmp_path: Path, more: str
+) -> None:
+    plain = one_gradient(data, tokenizer, tmp_path / "a")
+    spared = one_gradient(data, tokenizer, tmp_path / "b", *more.split())
+    for name, gradient in plain.items():
+        torch.testing.assert_close(spared[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
+    run_tokenizer(data, tmp_path / "tok", 40)
+    plain = ("--label-map-rank", "0", "--no-label-pairs")  # maps know these pictures at once
+    run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 40, *plain)
+    for name, key in (("tok", "l1"), ("var", "entropy")):
+        lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
+        first, last = (json.loads(line)[key] for line in (lines[0], lines[-1]))
+        assert last < first
+    start = json.loads((tmp_path / "var" / "log.jsonl").read_text().splitlines()[0])
+    assert start["entropy"] < np.log(16) * 1.05

@@ -1,0 +1,15 @@
+"""Opens the source of pictures that a data folder holds, whatever its kind."""
+
+from pathlib import Path
+
+from training.data.picture_source import PictureSource
+from training.data.prepared_pictures import PreparedPictures
+
+
+def open_pictures(folder: str | Path) -> PictureSource:
+    """Open a data folder.
+
+    Raises:
+        ValueError: if it holds no pictures, or a file of it is damaged.
+    """
+    return PreparedPictures.open(folder)

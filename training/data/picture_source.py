@@ -1,0 +1,70 @@
+"""Where the pictures of a run come from: the one interface that both trainers use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from var_core.tokenizer import MultiScaleVQVAE
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """Some pictures and what they show.
+
+    Attributes:
+        images: (B, 3, H, W) in [-1, 1].
+        labels: (B, A) int64, an index per attribute; on the CPU.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+
+class PictureSource(Protocol):
+    """Pictures to train on and fixed pictures to measure with.
+
+    A source has no state of its own: what it returns depends on its arguments alone. The trainers
+    seed the generator by (seed, step, process), so a run that goes on sees the same pictures.
+    """
+
+    @property
+    def side(self) -> int:
+        """Side of the pictures in pixels."""
+        ...
+
+    @property
+    def label_names(self) -> Mapping:
+        """Content of labels.json: the names behind the label indices."""
+        ...
+
+    def train_batch(
+        self, generator: torch.Generator, size: int, device: torch.device
+    ) -> PictureBatch:
+        """Random training pictures, augmented if the source does so; images on `device`."""
+        ...
+
+    def fixed(self, split: str, limit: int) -> PictureBatch:
+        """The first choice of pictures of a split, the same in every call; images on the CPU.
+
+        Args:
+            split: "train", "validation" or "held_out"; nothing is augmented in any of them.
+            limit: largest number of pictures; a split that a source does not have is empty.
+        """
+        ...
+
+
+def check_side(pictures: PictureSource, tokenizer: MultiScaleVQVAE) -> None:
+    """Check that pictures have the size that a tokenizer encodes.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    if pictures.side != tokenizer.image_size:
+        raise ValueError(
+            f"the pictures have {pictures.side} pixels a side, the tokenizer takes "
+            f"{tokenizer.image_size}: its finest map of {tokenizer.schedule.final_side} times "
+            f"{tokenizer.stride} pixels"
+        )

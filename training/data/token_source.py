@@ -1,0 +1,95 @@
+"""Where the tokens of a transformer run come from: cached, or encoded as they are needed."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from training.data.picture_source import PictureSource
+from var_core.scales import ScaleSchedule
+from var_core.tokenizer import MultiScaleVQVAE
+
+ENCODED_AT_ONCE = 64  # fixed pictures
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Some pictures as their tokens.
+
+    Attributes:
+        tokens: (B, L) int64, all scales, coarse to fine; on the run's device.
+        features: (B, D, H, W) float32 before quantization, on the run's device; None where they
+            were not asked for.
+        labels: (B, A) int64, an index per attribute; on the CPU.
+    """
+
+    tokens: Tensor
+    features: Tensor | None
+    labels: Tensor
+
+
+class TokenSource(Protocol):
+    """Tokens to train on and fixed tokens to measure with.
+
+    What it returns depends on its arguments alone, as in `PictureSource`.
+    """
+
+    def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
+        """Tokens of random training pictures."""
+        ...
+
+    def fixed(self, split: str, limit: int) -> TokenBatch:
+        """Tokens of the pictures that `PictureSource.fixed` returns."""
+        ...
+
+
+class EncodedPictures:
+    """Tokens of pictures that are encoded when they are needed, and never kept.
+
+    Args:
+        pictures: source of the pictures.
+        tokenizer: frozen; its device is that of the run.
+        with_features: whether training batches keep the features before quantization.
+    """
+
+    def __init__(
+        self, pictures: PictureSource, tokenizer: MultiScaleVQVAE, with_features: bool
+    ) -> None:
+        self.pictures = pictures
+        self.tokenizer = tokenizer
+        self.with_features = with_features
+
+    def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
+        """Tokens of random training pictures."""
+        batch = self.pictures.train_batch(generator, size, self.tokenizer.device)
+        tokens, features = encode_pictures(self.tokenizer, batch.images)
+        return TokenBatch(tokens, features if self.with_features else None, batch.labels)
+
+    def fixed(self, split: str, limit: int) -> TokenBatch:
+        """Tokens of the fixed pictures of a split."""
+        batch = self.pictures.fixed(split, limit)
+        if not len(batch.labels):
+            no_tokens = torch.empty(0, self.tokenizer.schedule.num_tokens, dtype=torch.int64)
+            return TokenBatch(no_tokens, None, batch.labels)
+        parts = [
+            encode_pictures(self.tokenizer, images.to(self.tokenizer.device))[0]
+            for images in batch.images.split(ENCODED_AT_ONCE)
+        ]
+        return TokenBatch(torch.cat(parts), None, batch.labels)
+
+
+@torch.no_grad()
+def encode_pictures(tokenizer: MultiScaleVQVAE, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Encode pictures: (B, 3, H, W) in [-1, 1] -> tokens (B, L) int64, features (B, D, H, W)."""
+    features = tokenizer.encode_features(images)
+    token_maps = tokenizer.quantizer.encode(features).token_maps
+    return torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1), features.float()
+
+
+def token_maps(schedule: ScaleSchedule, tokens: Tensor) -> list[Tensor]:
+    """Flat tokens (B, L) as K maps (B, S, S)."""
+    return [
+        tokens[:, schedule.token_range(index)].unflatten(1, (side, side))
+        for index, side in enumerate(schedule.sides)
+    ]

@@ -1,0 +1,32 @@
+"""The settings that every training run has, and the groups that `--help` shows them in."""
+
+from dataclasses import dataclass, field
+
+from training.loop.command_line import Settings, about, setting
+
+FILES = "files"
+NETWORK = "network"
+STEPS = "steps and optimizer"
+LOSSES = "losses"
+AUGMENTATION = "data and augmentation"
+PROGRESS = "progress and checkpoints"
+MACHINE = "machine"
+
+PRECISIONS = ("auto", "bf16", "no")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(Settings):
+    """Settings of a training run; the trainers add their own."""
+
+    data: str = field(metadata=about("folder that a training.prepare command wrote", FILES))
+    out: str = field(metadata=about("folder of the run", FILES))
+    steps: int = setting(6000, "optimizer steps", STEPS, low=1)
+    batch_size: int = setting(32, "pictures per step and process", STEPS, low=1)
+    save_every: int = setting(500, "steps between checkpoints", PROGRESS, low=1)
+    evaluate_every: int = setting(500, "steps between evaluations", PROGRESS, low=1)
+    mixed_precision: str = setting(
+        "auto", "auto takes bf16 where the device multiplies it fast", MACHINE, choices=PRECISIONS
+    )
+    seed: int = setting(0, "seed of all randomness", STEPS)
+    dry_run: bool = setting(False, "print settings, sizes and memory, then stop", MACHINE)

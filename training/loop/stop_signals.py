@@ -1,0 +1,44 @@
+"""Turns SIGTERM and Ctrl-C into a request to stop after the step in progress."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopFlag:
+    """Whether a run was asked to stop, in any of its processes."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def set(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal: the step in progress is finished first; a second signal ends at once."""
+        self.is_set = True
+        signal.signal(number, signal.SIG_DFL)
+
+    def is_set_anywhere(self, accelerator: Accelerator) -> bool:
+        """Whether any process was asked to stop: the same answer in all of them."""
+        if accelerator.num_processes == 1:
+            return self.is_set
+        flag = torch.tensor(float(self.is_set), device=accelerator.device)
+        return bool(cast(Tensor, accelerator.reduce(flag, "sum")) > 0)
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopFlag]:
+    """Turn SIGTERM and Ctrl-C into a flag while the block runs."""
+    flag = StopFlag()
+    before = {number: signal.signal(number, flag.set) for number in STOP_SIGNALS}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,79 @@
+"""The command line of a trainer: settings, lock, processes, resume, then the training loop."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from accelerate import PartialState
+from filelock import FileLock, Timeout
+
+from training.loop.checkpoint import SaveError
+from training.loop.command_line import EXIT_BAD_INPUT, fail, parse_settings
+from training.loop.footprint import Footprint
+from training.loop.run import Run
+from training.loop.run_settings import RunSettings
+from training.loop.stop_signals import stop_signals
+from training.loop.train_loop import train
+from var_core.devices import pick_device
+
+EXIT_NOT_FINITE = 4
+EXIT_SAVE = 5
+EXIT_LOCKED = 6
+
+AnySettings = TypeVar("AnySettings", bound=RunSettings)
+
+
+def train_command(
+    make_run: Callable[[AnySettings], Run[Any, Any]],
+    plan: Callable[[AnySettings], Footprint],
+    settings_type: type[AnySettings],
+    about: str,
+    argv: Sequence[str] | None,
+) -> int:
+    """Run the command line of a trainer.
+
+    Args:
+        make_run: builder of a run.
+        plan: estimate of what a run takes, for `--dry-run`.
+        settings_type: dataclass of the settings.
+        about: description shown by `--help`.
+        argv: command-line arguments; None takes those of the process.
+
+    Returns:
+        0 when done, or stopped by a signal and saved; 2 for settings or data that cannot be used;
+        4 when gradients stay not finite; 5 when a checkpoint cannot be saved; 6 when another run
+        writes to the same folder.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        settings = parse_settings(settings_type, argv, about)
+        if settings.dry_run:
+            print(plan(settings).describe(settings))
+            return 0
+    except ValueError as error:
+        return fail(str(error), EXIT_BAD_INPUT)
+    lock = FileLock(Path(settings.out) / ".lock")
+    # without the hint, processes that torchrun starts on CPUs would not know of each other
+    processes = PartialState(cpu=pick_device().type == "cpu")
+    try:
+        if processes.is_main_process:
+            Path(settings.out).mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        with stop_signals() as stop:
+            try:
+                run = make_run(settings)
+                run.resume()
+            except ValueError as error:
+                return fail(str(error), EXIT_BAD_INPUT)
+            train(run, stop)
+    except Timeout:
+        return fail(f"another run is writing to {settings.out}", EXIT_LOCKED)
+    except SaveError as error:
+        return fail(str(error), EXIT_SAVE)
+    except FloatingPointError as error:
+        return fail(str(error), EXIT_NOT_FINITE)
+    finally:
+        lock.release()
+        processes.destroy_process_group()
+    return 0

@@ -1,0 +1,76 @@
+"""The training loop of both networks. Read it from top to bottom: this is the whole order."""
+
+import logging
+from typing import Any
+
+from training.loop.checkpoint import SaveError, step_generator
+from training.loop.run import Run
+from training.loop.stop_signals import StopFlag
+from training.loop.train_log import LOG_EVERY, open_log
+
+logger = logging.getLogger(__name__)
+
+MAX_SKIPPED_IN_ROW = 10
+
+
+def train(run: Run[Any, Any], stop: StopFlag) -> None:
+    """Train a run, new or resumed, to its last step or until it is asked to stop; then save it.
+
+    All processes go through the same lines; only the first one writes files.
+
+    Args:
+        run: networks, optimizers and data; its `step` counts the steps done.
+        stop: request to stop, from a signal in any process.
+
+    Raises:
+        SaveError: if a checkpoint, the log or a sheet cannot be written.
+        FloatingPointError: after more than 10 steps in a row without a finite gradient.
+    """
+    try:
+        with open_log(run) as log:
+            steps = run.settings.steps
+            while run.step < steps and not stop.is_set_anywhere(run.accelerator):
+                # Data: a function of seed, step and process alone, so that resume is exact.
+                generator = step_generator(
+                    run.settings.seed, run.step, run.accelerator.process_index
+                )
+                batch = run.next_batch(generator)
+
+                # Step: forward, backward, clip, optimizer, average of the weights.
+                figures = run.train_step(batch, generator)
+                refuse_to_diverge(run)
+                is_last = run.step == steps
+
+                # Evaluate: figures on validation pictures, and a sheet to look at.
+                if is_last or run.step % run.settings.evaluate_every == 0:
+                    validation, sheet = run.evaluate()
+                    figures |= validation
+                    log.show(sheet, validation)
+
+                # Log.
+                if is_last or run.step % LOG_EVERY == 0:
+                    log.write(figures | {"step": run.step, "skipped": run.skipped})
+
+                # Save: a checkpoint to resume from, and the averaged weights as a model.
+                if run.step % run.settings.save_every == 0 and not is_last:
+                    run.save()
+    except SaveError:
+        raise
+    except OSError as error:
+        raise SaveError(f"{run.folder} cannot be written: {error}") from error
+    run.save()
+    if run.step < run.settings.steps:
+        logger.info("stopped at step %d; the same command resumes from here", run.step)
+
+
+def refuse_to_diverge(run: Run[Any, Any]) -> None:
+    """Check that the last steps were not all skipped.
+
+    Raises:
+        FloatingPointError: if more than 10 of them were.
+    """
+    if run.skipped_in_row > MAX_SKIPPED_IN_ROW:
+        raise FloatingPointError(
+            f"{run.skipped_in_row} steps in a row had no finite gradient; the last checkpoint in "
+            f"{run.folder} is from before: lower the learning rate and resume from it"
+        )

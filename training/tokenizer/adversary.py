@@ -1,0 +1,75 @@
+"""The adversary of a tokenizer run: when it joins, how it is trained, what it saves."""
+
+from collections.abc import Mapping
+
+import torch
+from accelerate import Accelerator
+from torch import Generator, Tensor
+
+from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
+from training.loop.run import Parts
+from training.tokenizer.discriminator import (
+    PatchDiscriminator,
+    augment_alike,
+    hinge_loss,
+    init_discriminator,
+)
+from training.tokenizer.settings import TokenizerSettings
+
+BETAS = (0.5, 0.9)
+
+
+class Adversary:
+    """A discriminator with its optimizer.
+
+    Args:
+        settings: settings of the run.
+        accelerator: the run's processes; it wraps discriminator and optimizer.
+    """
+
+    def __init__(self, settings: TokenizerSettings, accelerator: Accelerator) -> None:
+        self.settings = settings
+        self.accelerator = accelerator
+        self.discriminator = PatchDiscriminator(settings.adversary_channels)
+        init_discriminator(self.discriminator, step_generator(settings.seed, -3))
+        optimizer = torch.optim.AdamW(
+            self.discriminator.parameters(), settings.adversary_rate, BETAS, fused=True
+        )
+        self.wrapped, self.optimizer = accelerator.prepare(self.discriminator, optimizer)
+
+    def has_joined(self, step: int) -> bool:
+        """Whether the adversary takes part in a step."""
+        return step >= self.settings.adversarial_after * self.settings.steps
+
+    def train_step(self, images: Tensor, rebuilt: Tensor, generator: Generator) -> float:
+        """One optimizer step on real and rebuilt pictures (B, 3, H, W); returns the loss."""
+        self.discriminator.requires_grad_(True)
+        with self.accelerator.autocast():
+            both = torch.cat((augment_alike(images, generator), augment_alike(rebuilt, generator)))
+            real, fake = self.wrapped(both).chunk(2)
+            loss = hinge_loss(real, fake)
+        self.accelerator.backward(loss)
+        norm = clip_gradients(self.accelerator, self.discriminator, self.settings.grad_clip)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    def parts(self) -> Parts:
+        """All tensors needed to resume exactly."""
+        return {
+            "adversary": self.discriminator.state_dict(),
+            "adversary_optimizer": optimizer_tensors(self.optimizer),
+        }
+
+    def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Put back what `parts` returned."""
+        self.discriminator.load_state_dict(parts["adversary"])
+        restore_optimizer(self.optimizer, parts["adversary_optimizer"])
+
+
+def clip_gradients(accelerator: Accelerator, network: torch.nn.Module, limit: float) -> Tensor:
+    """Clip the gradients of a network to a norm; returns the norm before clipping."""
+    norm = accelerator.clip_grad_norm_(network.parameters(), limit)
+    assert norm is not None  # it is None for DeepSpeed alone, which is not used here
+    return norm

@@ -1,0 +1,44 @@
+"""Size and memory of a tokenizer run, without doing any of it."""
+
+from pathlib import Path
+
+import torch
+
+from training.data.open_pictures import open_pictures
+from training.data.picture_source import check_side
+from training.loop.checkpoint import step_generator
+from training.loop.footprint import Footprint, count_parameters, saved_bytes
+from training.tokenizer.discriminator import PatchDiscriminator
+from training.tokenizer.new_tokenizer import choose_trained, outline_tokenizer
+from training.tokenizer.objective import TokenizerObjective
+from training.tokenizer.perceptual import PerceptualDistance
+from training.tokenizer.settings import TokenizerSettings
+
+
+def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
+    """Size and memory of a run.
+
+    Raises:
+        ValueError: if settings or data cannot be used.
+    """
+    pictures = open_pictures(settings.data)
+    with torch.device("meta"):
+        tokenizer = outline_tokenizer(settings)
+        choose_trained(tokenizer, settings)
+        check_side(pictures, tokenizer)
+        adversary = PatchDiscriminator(settings.adversary_channels)
+        perceptual = PerceptualDistance() if Path(settings.nets).is_dir() else None
+        objective = TokenizerObjective(tokenizer, perceptual, settings)
+        images = torch.empty(settings.batch_size, 3, tokenizer.image_size, tokenizer.image_size)
+    judge = adversary if settings.adversarial_weight else None
+    saved = saved_bytes(
+        lambda: objective(images, True, judge, step_generator(0, 0)).losses["loss"], objective
+    )
+    size = count_parameters(tokenizer)
+    trained = count_parameters(tokenizer, trained=True)
+    memory = {"weights": 4 * size, "gradients": 4 * trained, "AdamW": 8 * trained}
+    memory |= {"averaged weights": 4 * size, "activations": saved}
+    if judge is not None:
+        memory["adversary, gradients, AdamW"] = 16 * count_parameters(adversary)
+    parts = {name: count_parameters(part) for name, part in tokenizer.named_children()}
+    return Footprint(parts, memory)

@@ -1,0 +1,184 @@
+"""A tokenizer run: one step of the tokenizer, then one of its adversary if there is one."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from torch import Tensor
+
+from training.data.open_pictures import open_pictures
+from training.data.picture_source import PictureSource, check_side
+from training.evaluation.sheets import sheet_pixels
+from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
+from training.loop.ema import ExponentialAverage
+from training.loop.optim import learning_rate_at, parameter_groups
+from training.loop.precision import resolve_precision
+from training.loop.run import MAX_EVALUATED, Parts, Run
+from training.tokenizer.adversary import Adversary, clip_gradients
+from training.tokenizer.codebook import CodebookCare, start_codes
+from training.tokenizer.new_tokenizer import choose_trained, new_tokenizer
+from training.tokenizer.objective import Rebuilt, TokenizerObjective
+from training.tokenizer.perceptual import load_perceptual
+from training.tokenizer.reconstruction import reconstruction_figures
+from training.tokenizer.settings import TokenizerSettings
+from var_core.devices import pick_device
+from var_core.tokenizer import MultiScaleVQVAE
+
+logger = logging.getLogger(__name__)
+
+BETAS = (0.9, 0.95)
+START_PICTURES = 256  # pictures that the first codes are fitted to
+SHEET_PICTURES = 16
+
+
+class TokenizerRun(Run[TokenizerSettings, Tensor]):
+    """Trains a tokenizer; a batch is pictures (B, 3, H, W) in [-1, 1].
+
+    Args:
+        settings: settings of the run.
+        pictures: pictures to learn from; None opens the folder that the settings name.
+    """
+
+    model_name = "tokenizer"
+
+    def __init__(self, settings: TokenizerSettings, pictures: PictureSource | None = None) -> None:
+        super().__init__(settings, new_accelerator(settings))
+        self.pictures = pictures or open_pictures(settings.data)
+        self.validation_images = self.pictures.fixed("validation", MAX_EVALUATED).images
+        self.tokenizer = new_tokenizer(settings).to(self.accelerator.device).train()
+        choose_trained(self.tokenizer, settings)
+        check_side(self.pictures, self.tokenizer)
+        self.perceptual = load_perceptual(settings.nets) if Path(settings.nets).is_dir() else None
+        if self.perceptual is None:
+            logger.info("there is no folder %s: training on pixel losses alone", settings.nets)
+        self.average = ExponentialAverage(self.tokenizer, settings.ema_decay)
+        self.codebook = CodebookCare(self.tokenizer, settings, self.accelerator)
+        self.adversary = None
+        if settings.adversarial_weight:
+            self.adversary = Adversary(settings, self.accelerator)
+        optimizer = torch.optim.AdamW(
+            parameter_groups(self.tokenizer.named_parameters(), settings.weight_decay),
+            lr=settings.learning_rate,
+            betas=BETAS,
+            fused=True,
+        )
+        objective = TokenizerObjective(self.tokenizer, self.perceptual, settings)
+        self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
+
+    def parts(self) -> Parts:
+        """All tensors that the run needs to resume exactly."""
+        parts: Parts = {
+            "weights": self.tokenizer.state_dict(),
+            "average": self.average.tensors,
+            "optimizer": optimizer_tensors(self.optimizer),
+            "codes": {"usage": self.codebook.counts},
+        }
+        return parts | (self.adversary.parts() if self.adversary is not None else {})
+
+    def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Put back what `parts` returned.
+
+        Raises:
+            ValueError: if the checkpoint is that of another network, or one without adversary.
+        """
+        if (self.adversary is not None) != ("adversary" in parts):
+            begun = "with" if "adversary" in parts else "without"
+            raise ValueError(
+                f"{self.folder} was begun {begun} an adversary and can only resume {begun} one"
+            )
+        try:
+            self.tokenizer.load_state_dict(parts["weights"])
+        except RuntimeError as error:
+            raise ValueError(f"{self.folder} holds a run of another tokenizer: {error}") from error
+        self.average.restore(parts["average"])
+        restore_optimizer(self.optimizer, parts["optimizer"])
+        self.codebook.counts.copy_(parts["codes"]["usage"])
+        if self.adversary is not None:
+            self.adversary.restore(parts)
+
+    def next_batch(self, generator: torch.Generator) -> Tensor:
+        """Random augmented training pictures, (B, 3, H, W) in [-1, 1]."""
+        return self.batch(generator, self.settings.batch_size)
+
+    def batch(self, generator: torch.Generator, size: int) -> Tensor:
+        """Random augmented training pictures, (size, 3, H, W) in [-1, 1]."""
+        return self.pictures.train_batch(generator, size, self.accelerator.device).images
+
+    def train_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Any]:
+        """One optimizer step of the tokenizer, and one of the adversary; returns the losses."""
+        settings = self.settings
+        rate = learning_rate_at(
+            self.step,
+            settings.steps,
+            settings.learning_rate,
+            settings.warmup_steps,
+            settings.final_ratio,
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if self.step == settings.quantize_after and not settings.initial:
+            self.start_codes()
+
+        judge = None
+        if self.adversary is not None and self.adversary.has_joined(self.step):
+            judge = self.adversary.discriminator.requires_grad_(False)  # its weights stay here
+        uses_codes = bool(settings.initial) or self.step >= settings.quantize_after
+        with self.accelerator.autocast():
+            result: Rebuilt = self.objective(batch, uses_codes, judge, generator)
+        self.accelerator.backward(result.losses["loss"])
+        norm = clip_gradients(self.accelerator, self.tokenizer, settings.grad_clip)
+        is_finite = bool(torch.isfinite(norm))
+        if is_finite:
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+        figures: dict[str, Any] = {name: value.item() for name, value in result.losses.items()}
+        figures |= {"rate": rate, "grad_norm": norm.item()}
+        if self.adversary is not None and judge is not None and is_finite:
+            figures["adversary"] = self.adversary.train_step(batch, result.images, generator)
+        self.count_step(is_finite)
+        if is_finite:
+            self.average.update(self.tokenizer.state_dict(), self.step)
+        if result.quantization is not None:
+            figures |= self.codebook.after_step(result.quantization, result.features, self.step)
+        return figures
+
+    def start_codes(self) -> None:
+        """Fit the codes to encoded pictures, alike in all processes."""
+        generator = step_generator(self.settings.seed, -1)
+        start_codes(self.tokenizer, self.batch(generator, START_PICTURES), generator)
+        weights = self.tokenizer.state_dict().items()
+        self.average.restore({n: value for n, value in weights if n.startswith("quantizer.")})
+
+    def averaged(self) -> MultiScaleVQVAE:
+        """A copy of the tokenizer with the averaged weights, in eval mode."""
+        tokenizer = MultiScaleVQVAE.from_config(self.tokenizer.config)
+        tokenizer.load_state_dict(self.average.tensors)
+        return tokenizer.to(self.accelerator.device).eval()
+
+    def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
+        """Figures of the averaged weights on the validation pictures, and a sheet of them."""
+        tokenizer = self.averaged()
+        images = self.validation_images.to(self.accelerator.device)
+        figures = reconstruction_figures(tokenizer, self.perceptual, images)
+        shown = images[:SHEET_PICTURES]
+        with torch.no_grad():
+            latents = tokenizer.encode(shown).latents
+            rows = [shown, *(tokenizer.decode_latent(latent) for latent in reversed(latents))]
+        return {f"validation_{name}": value for name, value in figures.items()}, sheet_pixels(rows)
+
+
+def new_accelerator(settings: TokenizerSettings) -> Accelerator:
+    """The processes of a run."""
+    device = pick_device()
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision=resolve_precision(settings.mixed_precision, device),
+        # the quantizer has no gradient until codes are used
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )

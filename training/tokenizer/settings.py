@@ -1,0 +1,114 @@
+"""The settings of a tokenizer run."""
+
+from dataclasses import dataclass
+
+from training.loop.command_line import setting
+from training.loop.run_settings import (
+    AUGMENTATION,
+    FILES,
+    LOSSES,
+    NETWORK,
+    STEPS,
+    RunSettings,
+)
+
+CODE_KINDS = ("vq", "bsq")
+PERCEPTUAL_VIEWS = ("whole", "half", "crop")
+CODES = "codes"
+ADVERSARY = "adversary"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerSettings(RunSettings):
+    """Settings of a tokenizer run; the defaults made the embedded model."""
+
+    nets: str = setting(
+        "data/nets", "folder of training.prepare.nets; if missing, pixel losses only", FILES
+    )
+    initial: str = setting("", "folder of a trained tokenizer to start from", FILES)
+    decoder_only: bool = setting(
+        False, "train the decoder alone, so that all tokens stay valid; needs --initial", NETWORK
+    )
+
+    sides: tuple[int, ...] = setting(
+        (1, 2, 3, 4, 5, 6, 8), "sides of the token maps, coarse to fine", NETWORK, low=1
+    )
+    level_channels: tuple[int, ...] = setting(
+        (160, 192), "channels of each level of encoder and decoder", NETWORK, low=1
+    )
+    num_blocks: int = setting(1, "residual blocks per level", NETWORK, low=0)
+    stem_patch: int = setting(4, "side of the patches that the encoder starts from", NETWORK, low=1)
+    head_channels: tuple[int, ...] = setting(
+        (), "channels of decoder levels between the patches and the pixels", NETWORK, low=1
+    )
+    level_attention: bool = setting(False, "attention in the last level", NETWORK)
+
+    code_kind: str = setting(
+        "vq",
+        "vq: a learned codebook; bsq: signs, with vocab_size 2^code_dim",
+        CODES,
+        choices=CODE_KINDS,
+    )
+    vocab_size: int = setting(2048, "number of codes", CODES, low=2)
+    code_dim: int = setting(32, "width of a code", CODES, low=1)
+    num_refine: int = setting(
+        4, "refine convolutions; bsq works best with one per scale", CODES, low=1
+    )
+    quantize_after: int = setting(
+        150, "steps as a plain autoencoder before codes are used", CODES, low=0
+    )
+    restart_every: int = setting(50, "steps between restarts of unused codes", CODES, low=1)
+    restart_until: float = setting(
+        0.8, "part of the run in which codes are restarted", CODES, low=0, high=1
+    )
+
+    learning_rate: float = setting(6e-4, "highest learning rate", STEPS, low=0)
+    warmup_steps: int = setting(100, "steps until the highest rate", STEPS, low=0)
+    final_ratio: float = setting(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
+    weight_decay: float = setting(0.01, "weight decay of matrices", STEPS, low=0)
+    grad_clip: float = setting(1.0, "largest gradient norm", STEPS, low=0)
+    ema_decay: float = setting(0.999, "decay of the averaged weights", STEPS, low=0, high=1)
+
+    l1_weight: float = setting(1.0, "weight of the absolute error", LOSSES, low=0)
+    l2_weight: float = setting(1.0, "weight of the squared error", LOSSES, low=0)
+    perceptual_weight: float = setting(0.3, "weight of the perceptual distance", LOSSES, low=0)
+    perceptual_view: str = setting(
+        "whole",
+        "pictures compared perceptually: whole, at half the size, or a crop of a quarter",
+        LOSSES,
+        choices=PERCEPTUAL_VIEWS,
+    )
+    commitment: float = setting(0.25, "weight that keeps features near their codes", LOSSES, low=0)
+    entropy_weight: float = setting(
+        0.1, "weight of the loss that keeps the bits of bsq in use", LOSSES, low=0
+    )
+
+    adversarial_weight: float = setting(
+        0.0, "share of the adversary's gradient; 0: no adversary", ADVERSARY, low=0
+    )
+    adversarial_after: float = setting(
+        0.4, "part of the run before the adversary joins", ADVERSARY, low=0, high=1
+    )
+    adversary_channels: int = setting(
+        48, "channels of its first layer, a multiple of 16", ADVERSARY, low=16
+    )
+    adversary_rate: float = setting(3e-4, "learning rate of the adversary", ADVERSARY, low=0)
+
+    latent_noise: float = setting(
+        0.0,
+        "noise that the decoder learns to undo, over the spread of latents",
+        AUGMENTATION,
+        low=0,
+    )
+    scale_dropout: float = setting(
+        0.0,
+        "chance that a picture is decoded from coarse scales only",
+        AUGMENTATION,
+        low=0,
+        high=1,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.decoder_only and not self.initial:
+            raise ValueError("decoder_only keeps a trained encoder, so it needs initial")

@@ -1,0 +1,15 @@
+"""Chooses how the labels of a data set reach the network."""
+
+from training.data.picture_source import PictureSource
+from training.data.prepared_pictures import PreparedPictures
+from training.transformer.conditioning import Conditioning, LabelConditioning
+from training.transformer.label_maps.conditioning import LabelMapConditioning, has_label_maps
+from training.transformer.settings import TransformerSettings
+
+
+def choose_conditioning(pictures: PictureSource, settings: TransformerSettings) -> Conditioning:
+    """The conditioning for the labels of some pictures."""
+    if isinstance(pictures, PreparedPictures) and has_label_maps(pictures):
+        return LabelMapConditioning(pictures, settings.label_maps, settings.drop_all)
+    counts = [len(entry["values"]) for entry in pictures.label_names["attributes"]]
+    return LabelConditioning(counts, settings.drop_all, settings.drop_each)

@@ -1,0 +1,71 @@
+"""Size and memory of a transformer run, without doing any of it."""
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from training.data.open_pictures import open_pictures
+from training.data.picture_source import check_side
+from training.data.prepared_pictures import PreparedPictures
+from training.loop.footprint import Footprint, count_parameters, saved_bytes
+from training.loop.precision import resolve_precision
+from training.transformer.choose_conditioning import choose_conditioning
+from training.transformer.new_transformer import network_settings
+from training.transformer.objective import TransformerObjective
+from training.transformer.settings import TransformerSettings
+from var_core.checkpoints import outline_network
+from var_core.devices import pick_device
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+
+
+def transformer_footprint(settings: TransformerSettings) -> Footprint:
+    """Size and memory of a run.
+
+    Raises:
+        ValueError: if settings or data cannot be used.
+    """
+    pictures = open_pictures(settings.data)
+    tokenizer = outline_network(settings.tokenizer, MultiScaleVQVAE)
+    check_side(pictures, tokenizer)
+    bf16 = resolve_precision(settings.mixed_precision, pick_device()) == "bf16"
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    conditioning = choose_conditioning(pictures, settings)
+    network = network_settings(settings, tokenizer.config, pictures, conditioning)
+    with torch.device("meta"):
+        transformer = VARTransformer(**network)
+        nn.Module.to(transformer, dtype)
+        if settings.checkpoint_activations:
+            transformer.enable_gradient_checkpointing()
+        # kernels of a device cannot be planned elsewhere; they keep no more
+        objective = TransformerObjective(transformer, replace(settings, attention="auto"))
+    saved = saved_activations(objective, settings.batch_size // settings.accumulate)
+    count = count_parameters(transformer)
+    memory = {
+        "weights": count * dtype.itemsize,
+        "float32 weights": 4 * count,
+        "gradients": count * (4 + dtype.itemsize),
+        "AdamW": 8 * count,
+        "averaged weights": 4 * count,
+        "activations": saved,
+    }
+    if isinstance(pictures, PreparedPictures):
+        num_tokens = transformer.schedule.num_tokens
+        memory["cached tokens"] = 4 * settings.num_views * len(pictures.labels) * num_tokens
+    parts = {name: count_parameters(part) for name, part in transformer.named_children()}
+    parts["positions"] = count - sum(parts.values())
+    return Footprint(parts, memory)
+
+
+def saved_activations(objective: TransformerObjective, size: int) -> int:
+    """Bytes that a forward pass of `size` pictures keeps for its gradient; on the meta device."""
+    transformer = objective.transformer
+    schedule, dtype = transformer.schedule, transformer.dtype
+    length = schedule.num_tokens - schedule.sides[0] ** 2
+    with torch.device("meta"):
+        inputs = torch.empty(size, length, transformer.config.code_dim, dtype=dtype)
+        condition = transformer.null_condition(size)
+        tokens = torch.zeros(size, schedule.num_tokens, dtype=torch.int64)
+        factors = torch.ones(transformer.config.depth, 2, size, 1, 1, dtype=dtype)
+    return saved_bytes(lambda: objective(inputs, condition, None, tokens, factors)[0], objective)

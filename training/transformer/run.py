@@ -1,0 +1,259 @@
+"""A transformer run: next-scale prediction on the tokens of a frozen tokenizer."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from training.data.open_pictures import open_pictures
+from training.data.picture_source import PictureSource, check_side
+from training.data.prepared_pictures import PreparedPictures
+from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
+from training.data.token_source import EncodedPictures, TokenSource, token_maps
+from training.loop.checkpoint import optimizer_tensors, restore_optimizer
+from training.loop.ema import ExponentialAverage
+from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
+from training.loop.precision import resolve_precision
+from training.loop.run import Parts, Run
+from training.loop.sharding import gather, spread_like, whole_norm
+from training.transformer.choose_conditioning import choose_conditioning
+from training.transformer.conditioning import TrainCondition
+from training.transformer.correction import corrupt, nearest_codes
+from training.transformer.new_transformer import new_transformer
+from training.transformer.objective import TransformerObjective, branch_factors
+from training.transformer.settings import TransformerSettings
+from training.transformer.sharded_weights import ShardedWeights
+from training.transformer.validation import draw_sheet, entropy_figures
+from var_core.checkpoints import load_tokenizer
+from var_core.devices import pick_device
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+
+BETAS = (0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class TeacherBatch:
+    """Training data of one step, on the run's device.
+
+    Attributes:
+        inputs: next-scale inputs of scales 2 to K, (B, L - N_1, D) float32.
+        condition: what the network is told about the pictures.
+        targets: tokens to predict, (B, L) int64.
+    """
+
+    inputs: Tensor
+    condition: TrainCondition
+    targets: Tensor
+
+
+class TransformerRun(Run[TransformerSettings, TeacherBatch]):
+    """Trains a transformer.
+
+    Args:
+        settings: settings of the run.
+        pictures: pictures to learn from; None opens the folder that the settings name.
+    """
+
+    model_name = "transformer"
+
+    def __init__(
+        self, settings: TransformerSettings, pictures: PictureSource | None = None
+    ) -> None:
+        super().__init__(settings, Accelerator(cpu=pick_device().type == "cpu"))
+        device = self.accelerator.device
+        self.pictures = pictures or open_pictures(settings.data)
+        self.tokenizer = load_tokenizer(settings.tokenizer).requires_grad_(False).to(device)
+        check_side(self.pictures, self.tokenizer)
+        with self.accelerator.main_process_first():
+            self.tokens = open_tokens(self.pictures, self.tokenizer, settings)
+        self.neighbours = None
+        if settings.self_correction:
+            codes = self.tokenizer.quantizer.code_vectors()
+            self.neighbours = nearest_codes(codes, settings.correction_reach)
+        precision = resolve_precision(settings.mixed_precision, device)
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.conditioning = choose_conditioning(self.pictures, settings)
+        transformer = new_transformer(
+            settings, self.pictures, self.tokenizer, self.tokens, self.conditioning
+        )
+        self.transformer = transformer.to(device).train()
+        self.conditioning.attach(self.transformer)
+        if settings.checkpoint_activations:
+            self.transformer.enable_gradient_checkpointing()
+        self._wrap()
+
+    def _wrap(self) -> None:
+        """Build master weights, average, optimizer and objective around the network."""
+        settings = self.settings
+        objective = TransformerObjective(self.transformer, settings)
+        self.masters: MasterWeights | ShardedWeights
+        if settings.shard:
+            on_gpu = self.accelerator.device.type == "cuda"
+            compute = self.dtype if on_gpu else torch.float32
+            self.masters = ShardedWeights(objective, self.accelerator.num_processes, compute)
+            self.dtype = torch.float32
+        else:
+            self.masters = MasterWeights(self.transformer)
+        self.average = ExponentialAverage(self.transformer, settings.ema_decay)
+        self.optimizer = torch.optim.AdamW(self.groups(), betas=BETAS, fused=True)
+        nn.Module.to(self.transformer, self.dtype)  # the masters stay float32
+        self.objective = objective if settings.shard else self.accelerator.prepare(objective)
+        if settings.compile:
+            self.objective.compile()
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Optimizer groups: matrices decay, the rest does not, label tables learn faster."""
+        groups: dict[str, list[Tensor]] = {"matrix": [], "vector": [], "table": []}
+        for name, master in self.masters.named().items():
+            is_matrix = master.ndim == 2 and "embed" not in name
+            is_table = any(table in name for table in self.conditioning.tables)
+            groups["table" if is_table else "matrix" if is_matrix else "vector"].append(master)
+        factor = {"table": self.settings.table_rate_factor}
+        return [
+            {
+                "params": parameters,
+                "decays": kind == "matrix",
+                "rate_factor": factor.get(kind, 1.0),
+            }
+            for kind, parameters in groups.items()
+        ]
+
+    def parts(self) -> Parts:
+        """All tensors that the run needs to resume exactly."""
+        return {
+            "weights": gather(self.masters.named()),
+            "average": gather(self.average.tensors),
+            "optimizer": gather(optimizer_tensors(self.optimizer)),
+        }
+
+    def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Put back what `parts` returned.
+
+        Raises:
+            ValueError: if the checkpoint is that of another network.
+        """
+        named, weights = self.masters.named(), parts["weights"]
+        shapes, found = ({k: v.shape for k, v in p.items()} for p in (named, weights))
+        if shapes != found:
+            raise ValueError(f"{self.folder} holds a run of another transformer")
+        for name, master in named.items():
+            master.data.copy_(spread_like(weights[name], master))
+        self.masters.give_weights()
+        self.average.restore(parts["average"])
+        restore_optimizer(self.optimizer, parts["optimizer"])
+
+    def next_batch(self, generator: torch.Generator) -> TeacherBatch:
+        """A random batch on the run's device."""
+        batch = self.tokens.train_batch(generator, self.settings.batch_size)
+        condition = self.conditioning.condition(batch, generator)
+        quantizer = self.tokenizer.quantizer
+        maps = token_maps(self.tokenizer.schedule, batch.tokens)
+        if self.neighbours is None:
+            inputs, targets = quantizer.teacher_inputs(maps), batch.tokens
+        else:
+            assert batch.features is not None  # `open_tokens` asked for them
+            strength = self.settings.self_correction
+            inputs, targets = corrupt(
+                quantizer, maps, batch.features, self.neighbours, strength, generator
+            )
+        return TeacherBatch(inputs, condition.to(self.accelerator.device), targets)
+
+    def train_step(self, batch: TeacherBatch, generator: torch.Generator) -> dict[str, Any]:
+        """One optimizer step; returns the losses."""
+        rate = self.set_rates()
+        factors = branch_factors(
+            self.transformer.config.depth,
+            len(batch.targets),
+            self.settings.drop_path,
+            generator,
+        )
+        loss, entropy = self.gradients(batch, factors.to(batch.targets.device, self.dtype))
+        self.masters.take_gradients()
+        norm = whole_norm(self.masters.masters, self.settings.grad_clip)
+        is_finite = bool(torch.isfinite(norm))
+        if is_finite:
+            self.optimizer.step()
+            self.masters.give_weights()
+        self.count_step(is_finite)
+        if is_finite:
+            self.average.update(self.masters.named(), self.step)
+        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm.item()}
+
+    def set_rates(self) -> float:
+        """Set learning rates and weight decay of this step; returns the learning rate."""
+        settings = self.settings
+        rate = learning_rate_at(
+            self.step,
+            settings.steps,
+            settings.learning_rate,
+            settings.warmup_steps,
+            settings.final_ratio,
+            settings.schedule,
+        )
+        decay = weight_decay_at(
+            self.step, settings.steps, settings.weight_decay, settings.final_weight_decay
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["rate_factor"]
+            group["weight_decay"] = decay if group["decays"] else 0.0
+        return rate
+
+    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[float, float]:
+        """Gradients of the mean loss of a batch, part by part; returns loss and entropy."""
+        count = self.settings.accumulate
+        self.optimizer.zero_grad()
+        parts = zip(
+            batch.inputs.to(self.dtype).chunk(count),
+            batch.condition.chunk(count),
+            batch.targets.chunk(count),
+            factors.chunk(count, dim=2),
+            strict=True,
+        )
+        total = torch.zeros(2, device=factors.device)
+        for number, (inputs, condition, targets, part_factors) in enumerate(parts, start=1):
+            is_last = number == count  # processes exchange gradients once
+            with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
+                loss, entropy = self.objective(
+                    inputs, condition.asked, condition.rows, targets, part_factors
+                )
+                self.accelerator.backward(loss / count)
+            total += torch.stack((loss.detach(), entropy.mean())) / count
+        loss, entropy = total.tolist()
+        return loss, entropy
+
+    def averaged(self) -> VARTransformer:
+        """The network with the averaged weights, float32, in eval mode."""
+        transformer = VARTransformer.from_config(self.transformer.config)
+        transformer.load_state_dict(gather(self.average.tensors))
+        return transformer.to(self.accelerator.device).eval()
+
+    def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
+        """Cross-entropy on validation and held-out pictures, and a sheet of drawings."""
+        transformer = nn.Module.to(self.averaged(), self.dtype)  # as drawn, and faster
+        figures = entropy_figures(transformer, self.tokenizer, self.tokens)
+        column = self.conditioning.open_column
+        return figures, draw_sheet(transformer, self.tokenizer, self.pictures, column)
+
+
+def open_tokens(
+    pictures: PictureSource, tokenizer: MultiScaleVQVAE, settings: TransformerSettings
+) -> TokenSource:
+    """The tokens to train on: cached for a prepared set, encoded in every step for other sources.
+
+    Raises:
+        SaveError: if the cache cannot be written.
+    """
+    with_features = settings.self_correction > 0
+    if not isinstance(pictures, PreparedPictures):
+        return EncodedPictures(pictures, tokenizer, with_features)
+    views = Views(settings.num_views, settings.flip, all_latents=with_features)
+    folder = Path(settings.out) / "cache"
+    cache = load_or_build_token_cache(folder, tokenizer, pictures.data.images, views)
+    return CachedTokens(pictures, tokenizer, cache, settings.plain_view_share, with_features)

@@ -1,0 +1,84 @@
+"""Several pictures in one go, each with its own label, seed and options."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from var_core.outputs import Preview, pil_images
+from var_core.pipeline import VARPipeline
+from var_core.sampling import SamplingOptions, generators_from_seeds
+
+
+def fill_shared_labels(
+    pipeline: VARPipeline, labels: Sequence[tuple[int, ...]], seed: int
+) -> tuple[tuple[int, ...], ...]:
+    """Draw open attributes once for all pictures, apart from the last attribute.
+
+    Args:
+        pipeline: knows which labels occur together.
+        labels: one label per picture; all but the last attribute are those of the first one.
+        seed: seed of the draw.
+    """
+    open_last = (*labels[0][:-1], pipeline.labels.null[-1])
+    given = torch.tensor([open_last], device=pipeline.device)
+    generators = generators_from_seeds([seed], pipeline.device)
+    filled = pipeline.fill_open_labels(given, generators)[0, :-1].tolist()
+    return tuple((*filled, label[-1]) for label in labels)
+
+
+def draw_mixed(
+    pipeline: VARPipeline,
+    labels: Sequence[tuple[int, ...]],
+    seeds: Sequence[int],
+    options: Sequence[SamplingOptions],
+    keep: Sequence[Tensor],
+) -> Iterator[Preview]:
+    """Draw pictures whose options may differ; yields all of them after every scale.
+
+    The pipeline draws with one set of options at a time, so pictures are grouped by their options,
+    and the groups advance together.
+
+    Args:
+        pipeline: draws.
+        labels: label of each picture, indices.
+        seeds: seed of each picture.
+        options: options of each picture.
+        keep: token maps of the first scales to keep, (B, S, S) each.
+
+    Raises:
+        ValueError: here, not at the first scale, if something does not fit the model.
+    """
+    groups: dict[SamplingOptions, list[int]] = {}
+    for index, one in enumerate(options):
+        groups.setdefault(one, []).append(index)
+    streams = [
+        pipeline.stream(
+            [labels[index] for index in members],
+            one,
+            generators_from_seeds([seeds[index] for index in members], pipeline.device),
+            keep=[tokens[members].to(pipeline.device) for tokens in keep],
+        )
+        for one, members in groups.items()
+    ]
+    drawn = [index for members in groups.values() for index in members]
+    order = [drawn.index(index) for index in range(len(drawn))]
+    return _join(streams, order)
+
+
+def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterator[Preview]:
+    """Previews of all groups as one, with the pictures in the order that was asked for."""
+    token_maps: list[Tensor] = []
+    for parts in zip(*streams, strict=True):
+        images = [image for part in parts for image in pil_images(part)]
+        labels = [label for part in parts for label in part.labels]
+        token_maps.append(torch.cat([part.token_maps[-1] for part in parts])[list(order)])
+        latents = [part.latent for part in parts if part.latent is not None]
+        yield Preview(
+            [images[index] for index in order],
+            list(token_maps),
+            parts[0].number,
+            parts[0].total,
+            [labels[index] for index in order],
+            torch.cat(latents)[list(order)] if latents else None,
+        )

@@ -1,0 +1,316 @@
+"""Checks what strangers ask for: values of any type in, checked requests out.
+
+Everything is checked here, in plain words and with the limits, before any network runs.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from var_core.devices import PRECISIONS
+from var_core.editing import MAX_BEST_OF, RULES, EditOptions, Margins, check_mask
+from var_core.images import MAX_FILE_BYTES, MAX_PIXELS
+from var_core.jobs.progress import JobProgress
+from var_core.jobs.requests import DrawRequest, EditRequest, Settings, VaryRequest
+from var_core.model_info import ModelInfo
+from var_core.option_fields import option_fields, option_named
+from var_core.ranges import check_choice, check_int
+from var_core.sampling import MAX_SEED, SamplingOptions
+
+DEFAULT_SEED = 7
+MAX_COUNT = 8
+MAX_SWEEP = 4  # values a side
+SAMPLING_OPTIONS = tuple(one.name for one in option_fields(SamplingOptions))
+
+
+def read_settings(info: ModelInfo, labels: object, seed: object, options: object) -> Settings:
+    """Check what every drawing needs.
+
+    Args:
+        info: model whose labels and limits hold.
+        labels: an object of attribute names to value names, indices or null.
+        seed: a whole number.
+        options: null, or an object of `SAMPLING_OPTIONS` and "precision"; what is missing takes
+            its default.
+
+    Raises:
+        ValueError: if anything is malformed, unknown or out of range.
+    """
+    if not isinstance(labels, Mapping):
+        raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
+    given = {} if options is None else options
+    if not isinstance(given, Mapping):
+        raise ValueError(f"options must be an object of names to values, got {given!r:.40}")
+    known = (*SAMPLING_OPTIONS, "precision")
+    for name in given:
+        if name not in known:
+            raise ValueError(f"options has {', '.join(known)}, not {name!r:.40}")
+    precision = check_choice("precision", given.get("precision", PRECISIONS[0]), PRECISIONS)
+    return Settings(
+        info.labels.resolve(labels),
+        check_int("seed", seed, 0, MAX_SEED),
+        read_options(info, given),
+        precision,
+    )
+
+
+def read_options(info: ModelInfo, given: Mapping[str, object]) -> SamplingOptions:
+    """Sampling options from their names and values; what is missing takes the model's default.
+
+    Raises:
+        ValueError: if a value has another type or lies outside of the model's limits.
+    """
+    known = [one for one in info.option_fields if one.name in given]
+    return replace(info.options, **{one.name: one.check(given[one.name]) for one in known})
+
+
+def count_up(settings: Settings, count: object) -> DrawRequest:
+    """The same label several times, with seeds counting up.
+
+    Raises:
+        ValueError: if a seed or the count is out of range.
+    """
+    count = check_int("count", count, 1, MAX_COUNT)
+    return _alike(settings, count)
+
+
+def style_sheet(info: ModelInfo, settings: Settings) -> DrawRequest:
+    """A label with every value of its last attribute, all from the same seed.
+
+    Args:
+        info: model whose last attribute is taken.
+        settings: the other attributes are taken from its label; open ones are drawn once for the
+            whole sheet.
+
+    Raises:
+        ValueError: if there are too many values for one sheet.
+    """
+    names = info.labels.attributes[-1].values
+    count = len(names)
+    if count > MAX_COUNT:
+        raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
+    return DrawRequest(
+        tuple((*settings.label[:-1], value) for value in range(count)),
+        (settings.seed,) * count,
+        (settings.options,) * count,
+        captions=names,
+        precision=settings.precision,
+        one_label=True,
+    )
+
+
+def sweep(settings: Settings, guidances: object, num_seeds: object) -> DrawRequest:
+    """A grid: a row for every guidance, a column for every seed.
+
+    Args:
+        settings: of every picture but for the guidance; its seed is the first one.
+        guidances: 1 to 4 different values from 0 to 20.
+        num_seeds: 1 to 4.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    wanted = f"a grid takes 1 to {MAX_SWEEP} different guidance values"
+    if not isinstance(guidances, list | tuple) or not 1 <= len(guidances) <= MAX_SWEEP:
+        raise ValueError(wanted)
+    guidance = option_named(SamplingOptions, "guidance_scale")
+    values = [guidance.check(value) for value in guidances]
+    if len(set(values)) != len(values):
+        raise ValueError(wanted)
+    columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)
+    seeds = _counting(settings.seed, columns)
+    grid = [(value, one) for value in values for one in seeds]
+    return DrawRequest(
+        (settings.label,) * len(grid),
+        tuple(one for _, one in grid),
+        tuple(replace(settings.options, guidance_scale=value) for value, _ in grid),
+        captions=tuple(f"guidance {value:g}\nseed {one}" for value, one in grid),
+        columns=columns,
+        precision=settings.precision,
+    )
+
+
+def branch(
+    settings: Settings, earlier: JobProgress | None, scale: object, num_scales: int
+) -> DrawRequest:
+    """Keep the first scales of what was drawn, and draw the rest with another label or seed.
+
+    Args:
+        settings: settings of the new pictures; the seeds of several pictures count up.
+        earlier: what was drawn, finished or stopped half way; None if there is nothing yet.
+        scale: number of scales to keep, 1 to K - 1, of those that were drawn.
+        num_scales: number of scales of the model, K.
+
+    Raises:
+        ValueError: if nothing was drawn yet, or a value is out of range.
+    """
+    if earlier is None or not earlier.token_maps:
+        raise ValueError("there is no picture yet to go on from: press Generate first")
+    if earlier.request.is_smooth:
+        raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
+    if scale == num_scales:
+        raise ValueError(
+            "nothing is left to draw after the last scale: look at an earlier one first, "
+            f"1 to {num_scales - 1}"
+        )
+    token_maps = earlier.token_maps
+    keep = check_int("scale", scale, 1, min(len(token_maps), num_scales - 1))
+    request = _alike(settings, len(token_maps[0]))
+    return replace(request, keep=token_maps[:keep], columns=earlier.request.columns)
+
+
+def progress_from_tokens(
+    info: ModelInfo, token_maps: Sequence[Tensor], frames: Sequence[Image.Image] = ()
+) -> JobProgress:
+    """A job around the token maps of a picture that nobody drew here, to branch from.
+
+    Args:
+        info: model whose tokenizer made the token maps.
+        token_maps: token maps of all scales, (1, S, S) each.
+        frames: decodes after each scale, where somebody wants to look at them.
+    """
+    label = info.labels.null
+    request = DrawRequest((label,), (0,), (info.options,))
+    return JobProgress(request, (label,), tuple((one,) for one in frames), tuple(token_maps))
+
+
+def edit(
+    settings: Settings,
+    image: Image.Image,
+    mask: object,
+    count: object = 1,
+    rule: object = RULES[0],
+    best_of: object = 1,
+) -> EditRequest:
+    """Redraw what is under a mask, several times with seeds counting up.
+
+    Args:
+        settings: of all results.
+        image: upright RGB.
+        mask: as `check_mask` takes it.
+        count: results, 1 to MAX_COUNT.
+        rule: one of RULES.
+        best_of: candidates of the coarse scales.
+
+    Raises:
+        ValueError: if a value is out of range, or the mask is empty or does not fit.
+    """
+    holes, options = check_mask(mask, image.size), _read_edit_options(rule, best_of)
+    return _edited(settings, image, holes, None, count, options)
+
+
+def outpaint(
+    settings: Settings,
+    image: Image.Image,
+    margins: Margins,
+    count: object = 1,
+    rule: object = RULES[0],
+    best_of: object = 1,
+) -> EditRequest:
+    """Add to the sides of a picture, several times with seeds counting up.
+
+    Raises:
+        ValueError: if a value is out of range, or the result would be too large.
+    """
+    return _edited(settings, image, None, margins, count, _read_edit_options(rule, best_of))
+
+
+def _read_edit_options(rule: object, best_of: object) -> EditOptions:
+    return EditOptions(
+        check_choice("rule", rule, RULES), check_int("best_of", best_of, 1, MAX_BEST_OF)
+    )
+
+
+def _edited(
+    settings: Settings,
+    image: Image.Image,
+    mask: np.ndarray | None,
+    margins: Margins | None,
+    count: object,
+    edit_options: EditOptions,
+) -> EditRequest:
+    count = check_int("count", count, 1, MAX_COUNT)
+    width, height = image.size if margins is None else margins.canvas(*image.size)
+    if count > 1 and count * width * height > MAX_PIXELS:
+        raise ValueError(
+            f"{count} results of {width}x{height} pixels are too many at once; the limit is "
+            f"{MAX_PIXELS // 1_000_000} megapixels together"
+        )
+    return EditRequest(
+        image,
+        mask,
+        margins,
+        (settings.label,) * count,
+        _counting(settings.seed, count),
+        settings.options,
+        edit_options,
+        settings.precision,
+    )
+
+
+def vary(
+    settings: Settings, image: Image.Image, keep_scales: object, count: object, num_scales: int
+) -> VaryRequest:
+    """Keep the coarse scales of a picture, draw the rest, with seeds counting up.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    keep = check_int("keep_scales", keep_scales, 1, num_scales - 1)
+    return VaryRequest(image, keep, count_up(settings, count))
+
+
+def _alike(settings: Settings, count: int) -> DrawRequest:
+    return DrawRequest(
+        (settings.label,) * count,
+        _counting(settings.seed, count),
+        (settings.options,) * count,
+        precision=settings.precision,
+    )
+
+
+def _counting(seed: int, count: int) -> tuple[int, ...]:
+    seed = check_int("seed", seed, 0, MAX_SEED - count + 1)
+    return tuple(range(seed, seed + count))
+
+
+def read_tokens(info: ModelInfo, scales: Iterable[object]) -> tuple[Tensor, ...]:
+    """Token maps (1, S, S) of one picture's first scales, from lists of their S*S tokens.
+
+    Raises:
+        ValueError: if there are more scales than the model has, or a list does not fit.
+    """
+    sides, limit = info.schedule.sides, info.vocab_size - 1
+    maps = []
+    for scale_index, tokens in enumerate(scales):
+        if scale_index == len(sides):
+            raise ValueError(f"there are only {len(sides)} scales")
+        side = sides[scale_index]
+        if not isinstance(tokens, list) or len(tokens) != side * side:
+            raise ValueError(f"a scale of {side}x{side} needs a list of {side * side} tokens")
+        checked = [check_int("a token", token, 0, limit) for token in tokens]
+        maps.append(torch.tensor(checked).view(1, side, side))
+    return tuple(maps)
+
+
+def read_base64(picture: object) -> bytes:
+    """The bytes of a file that came as text.
+
+    Args:
+        picture: base64, with or without the head of a data URL.
+
+    Raises:
+        ValueError: if it is no base64, or longer than a picture may be.
+    """
+    if not isinstance(picture, str) or len(picture) > MAX_FILE_BYTES * 4 // 3 + 100:
+        raise ValueError(f"picture must be base64 of at most {MAX_FILE_BYTES // 1_000_000} MB")
+    try:
+        return base64.b64decode(picture.rpartition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("picture is not base64") from error

@@ -1,0 +1,226 @@
+"""What is asked of an engine, and what has been drawn of it so far."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
+
+from PIL import Image
+from torch import Tensor
+
+from var_core.images import tensor_to_images
+from var_core.jobs.contact_sheet import contact_sheet
+from var_core.labels import LabelSpace
+from var_core.outputs import Preview, pil_images
+from var_core.pipeline import VARPipeline
+from var_core.ranges import check_int
+
+
+class Request(Protocol):
+    """A job for an engine: a frozen, checked dataclass that starts itself on a pipeline.
+
+    Attributes:
+        job: name in metrics and logs: "draw", "edit" or "vary".
+    """
+
+    job: ClassVar[str]
+
+    @property
+    def labels(self) -> tuple[tuple[int, ...], ...]:
+        """Label indices of each picture."""
+        ...
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seed of each picture."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """One of PRECISIONS."""
+        ...
+
+    @property
+    def columns(self) -> int:
+        """Pictures side by side on the contact sheet; 0 leaves it to the sheet."""
+        ...
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Words under each picture of the contact sheet, or none at all."""
+        ...
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether codes are mixed, so that token maps do not tell the whole picture."""
+        ...
+
+    def recipes(
+        self, labels: LabelSpace, model_name: str, dtype: str
+    ) -> Sequence[dict[str, Any] | None]:
+        """What draws each picture again; None where a recipe would not be enough.
+
+        Args:
+            labels: label names of the model.
+            model_name: name of the model.
+            dtype: dtype of the networks that drew, as "float32".
+        """
+        ...
+
+    def start(self, pipeline: VARPipeline) -> Iterator["JobProgress"]:
+        """Start drawing; yields what there is after every scale.
+
+        Raises:
+            ValueError: here, not at the first scale, if the request does not fit the model.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """What has been drawn of a request.
+
+    Attributes:
+        request: what was asked.
+        labels: labels of the request, with what was drawn for open ones.
+        frames: pictures after each scale so far, one per label. An edit may be large and keeps
+            the newest ones only. Those of the last scale are true decodes; earlier ones are
+            sketches until they are sharpened.
+        token_maps: token maps of the scales so far, in main memory; for an edit, those of its last
+            window.
+        dtype: dtype of the networks that draw, as "float32".
+        number: number of scales that are done.
+        total: number of scales when all is done.
+        ahead: number of jobs that go first, while there is no frame yet.
+        latents: latents of the frames that are sketches, in main memory.
+    """
+
+    request: Request
+    labels: tuple[tuple[int, ...], ...] = ()
+    frames: tuple[tuple[Image.Image, ...], ...] = ()
+    token_maps: tuple[Tensor, ...] = ()
+    dtype: str = ""
+    number: int = 0
+    total: int = 0
+    ahead: int = 0
+    latents: tuple[Tensor, ...] = ()
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the pictures are finished, though earlier frames may yet be sharpened."""
+        return 0 < self.number == self.total
+
+    @property
+    def num_sketches(self) -> int:
+        """How many frames, from the first one, are sketches."""
+        return len(self.latents)
+
+    @property
+    def status(self) -> str:
+        """One sentence for the person who waits."""
+        if self.ahead:
+            return f"Waiting: {self.ahead} before you"
+        return f"Scale {self.number} of {self.total}"
+
+    def sheet(self, scale: int) -> Image.Image:
+        """The picture after a scale (from 1), or all pictures side by side."""
+        frames = self.frames[check_int("scale", scale, 1, len(self.frames)) - 1]
+        return contact_sheet(frames, self.request.columns, self.request.captions)
+
+    def recipes(self, labels: LabelSpace, model_name: str) -> Sequence[dict[str, Any] | None]:
+        """What draws each picture again, as `Request.recipes`."""
+        return self.request.recipes(labels, model_name, self.dtype)
+
+
+class Paced:
+    """Progress as it comes, with a pause after every scale but the last.
+
+    Args:
+        steps: progress of one job, from an engine.
+        pause: length of a pause in seconds.
+
+    Attributes:
+        seconds: time that drawing took, without waiting for others and without pauses; set once
+            the pictures are finished.
+    """
+
+    def __init__(self, steps: Iterator[JobProgress], pause: float) -> None:
+        self._steps = steps
+        self._pause = pause
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[JobProgress]:
+        started, paused = time.monotonic(), 0.0
+        for progress in self._steps:
+            if progress.is_drawn:
+                self.seconds = time.monotonic() - started - paused
+            yield progress
+            if progress.ahead:
+                started = time.monotonic()
+            elif not progress.is_drawn:
+                time.sleep(self._pause)
+                paused += self._pause
+
+
+def begin(request: Request, pipeline: VARPipeline) -> JobProgress:
+    """The progress of a job that has just been started on a pipeline."""
+    dtype = str(pipeline.dtype).removeprefix("torch.")
+    return JobProgress(request, dtype=dtype, total=pipeline.info.schedule.num_scales)
+
+
+def follow_drawing(
+    progress: JobProgress, previews: Iterator[Preview], has_sketches: bool
+) -> Iterator[JobProgress]:
+    """Add the previews of a drawing one by one, keeping the frames of all scales.
+
+    Args:
+        progress: the job at its start.
+        previews: previews after each scale.
+        has_sketches: whether previews before the last one are sketches.
+    """
+    for preview in previews:
+        latents = progress.latents
+        if has_sketches and preview.number < progress.total and preview.latent is not None:
+            latents = (*latents, preview.latent.cpu())
+        progress = replace(
+            progress,
+            labels=tuple(preview.labels),
+            frames=(*progress.frames, tuple(pil_images(preview))),
+            token_maps=(*progress.token_maps, preview.token_maps[-1].cpu()),
+            number=preview.number,
+            latents=latents,
+        )
+        yield progress
+
+
+def follow_edit(progress: JobProgress, previews: Iterator[Preview]) -> Iterator[JobProgress]:
+    """Add the previews of an edit one by one, keeping the newest frame only."""
+    for preview in previews:
+        progress = replace(
+            progress,
+            labels=tuple(preview.labels),
+            frames=(tuple(pil_images(preview)),),
+            token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
+            number=preview.number,
+            total=preview.total,
+        )
+        yield progress
+
+
+def sharpen(pipeline: VARPipeline, progress: JobProgress, scale: int | None = None) -> JobProgress:
+    """Replace one sketch by the true decode.
+
+    Args:
+        pipeline: decodes the latent.
+        progress: a job with at least this sketch.
+        scale: number of the scale after which the sketch was made, from 1; None takes the newest
+            sketch, which then no longer counts as one.
+    """
+    index = (scale or progress.num_sketches) - 1
+    latent = progress.latents[index].to(pipeline.device)
+    frames = tuple(tensor_to_images(pipeline.decode_latent(latent)))
+    return replace(
+        progress,
+        frames=(*progress.frames[:index], frames, *progress.frames[index + 1 :]),
+        latents=progress.latents if scale else progress.latents[:-1],
+    )

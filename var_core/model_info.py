@@ -1,0 +1,156 @@
+"""What is known of a model without its weights: labels, scales, limits, size."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from var_core.checkpoints import CheckpointError, outline_network, read_json, refuse_pickles
+from var_core.labels import LABELS_FILE, LabelSpace
+from var_core.option_fields import OptionField, option_fields
+from var_core.sampling import DEFAULTS, SamplingOptions
+from var_core.scales import ScaleSchedule
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+
+INDEX_FILE = "model_index.json"
+PIPELINE_CLASS = "VARPipeline"
+INDEX_KEYS = {"_class_name", "_diffusers_version", "_name_or_path", "tokenizer", "transformer"}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model as its settings describe it; it cannot draw.
+
+    Attributes:
+        name: name of the model's folder; "" for a model that was not loaded from a folder.
+        labels: names of the labels.
+        schedule: scales of the token maps.
+        vocab_size: number of codes in the codebook.
+        image_size: side of the pictures in pixels.
+        tokenizer_parameters: number of parameters of the tokenizer.
+        transformer_parameters: number of parameters of the transformer.
+    """
+
+    name: str
+    labels: LabelSpace
+    schedule: ScaleSchedule
+    vocab_size: int
+    image_size: int
+    tokenizer_parameters: int
+    transformer_parameters: int
+
+    @property
+    def options(self) -> SamplingOptions:
+        """Default options, with top_k clamped to the codebook."""
+        return DEFAULTS.fitted(self.vocab_size)
+
+    @property
+    def option_fields(self) -> tuple[OptionField, ...]:
+        """The sampling options with the limits and defaults of this model."""
+        return tuple(
+            replace(one, high=self.vocab_size, default=self.options.top_k)
+            if one.name == "top_k"
+            else one
+            for one in option_fields(SamplingOptions)
+        )
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of parameters of both networks."""
+        return self.tokenizer_parameters + self.transformer_parameters
+
+    def size_bytes(self, dtype: torch.dtype) -> int:
+        """Size of all weights in a dtype."""
+        return self.num_parameters * dtype.itemsize
+
+
+def describe_networks(
+    tokenizer: MultiScaleVQVAE, transformer: VARTransformer, labels: LabelSpace | None
+) -> ModelInfo:
+    """Describe two networks that belong together; the name of the model stays empty.
+
+    Args:
+        tokenizer: may lie on the meta device.
+        transformer: may lie on the meta device.
+        labels: names of the transformer's labels; None numbers the values of one attribute
+            `class`.
+
+    Raises:
+        ValueError: if the parts do not fit together.
+    """
+    counts = transformer.null_labels
+    if labels is None and len(counts) == 1:
+        labels = LabelSpace.single("class", counts[0])
+    if labels is None or labels.counts != counts:
+        found = None if labels is None else labels.counts
+        raise ValueError(f"the transformer has label counts {counts}, the names have {found}")
+    for name in ("vocab_size", "code_dim"):
+        ours, theirs = tokenizer.config[name], transformer.config[name]
+        if ours != theirs:
+            raise ValueError(f"{name} is {ours} in the tokenizer, {theirs} in the transformer")
+    if tokenizer.schedule != transformer.schedule:
+        raise ValueError(
+            f"the scales are {tokenizer.schedule.sides} in the tokenizer, "
+            f"{transformer.schedule.sides} in the transformer"
+        )
+    return ModelInfo(
+        "",
+        labels,
+        tokenizer.schedule,
+        tokenizer.quantizer.vocab_size,
+        tokenizer.image_size,
+        sum(parameter.numel() for parameter in tokenizer.parameters()),
+        sum(parameter.numel() for parameter in transformer.parameters()),
+    )
+
+
+def check_index(folder: Path) -> None:
+    """Check the index of a model folder.
+
+    Raises:
+        CheckpointError: if the folder is missing, holds a pickle, or holds no VARPipeline.
+    """
+    refuse_pickles(folder)
+    index = read_json(folder / INDEX_FILE)
+    if surplus := sorted(set(index) - INDEX_KEYS):
+        raise CheckpointError(f"{folder / INDEX_FILE}: {surplus[0]!r} is not known")
+    if index.get("_class_name") != PIPELINE_CLASS:
+        raise CheckpointError(
+            f"{folder} holds a {index.get('_class_name')}, not a {PIPELINE_CLASS}"
+        )
+
+
+def read_labels(folder: Path) -> LabelSpace | None:
+    """The label names of a model folder; None if it has none.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    path = folder / LABELS_FILE
+    if not path.exists():
+        return None
+    try:
+        return LabelSpace.from_json(read_json(path))
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+
+
+def read_model_info(path: str | Path) -> ModelInfo:
+    """Read a model folder without its weights, which may be missing.
+
+    Raises:
+        CheckpointError: if anything but the weights is missing or damaged.
+    """
+    folder = Path(path)
+    check_index(folder)
+    tokenizer = outline_network(folder / "tokenizer", MultiScaleVQVAE)
+    transformer = outline_network(folder / "transformer", VARTransformer)
+    labels = read_labels(folder)
+    try:
+        info = describe_networks(tokenizer, transformer, labels)
+    except ValueError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+    return replace(info, name=folder.absolute().name)

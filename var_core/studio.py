@@ -1,0 +1,11 @@
+"""The command `var-studio`: serve the page from an installed package or from a checkout."""
+
+import importlib
+
+from var_core.locations import in_checkout
+
+
+def main() -> int:
+    """Run app.py, which an installed package carries as `var_core.app`; returns the exit code."""
+    page = importlib.import_module("app" if in_checkout() else "var_core.app")
+    return page.main()
