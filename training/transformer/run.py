@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
+from training.data.scenes.pictures import ScenePictures
 from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
+from training.data.token_pool import TokenPool
 from training.data.token_source import EncodedPictures, TokenSource, token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
@@ -259,12 +261,15 @@ def check_num_scales(num_scales: int, schedule: ScaleSchedule) -> int:
 def open_tokens(
     pictures: PictureSource, tokenizer: MultiScaleVQVAE, settings: TransformerSettings
 ) -> TokenSource:
-    """The tokens to train on: cached for a prepared set, encoded in every step for other sources.
+    """The tokens to train on: kept for a prepared set or a pool, else encoded in every step.
 
     Raises:
         SaveError: if the cache cannot be written.
     """
     with_features = settings.self_correction > 0
+    if isinstance(pictures, ScenePictures) and settings.pool:
+        folder = Path(settings.pool_folder or f"{settings.out}/pool")
+        return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)
     if not isinstance(pictures, PreparedPictures):
         return EncodedPictures(pictures, tokenizer, with_features)
     views = Views(settings.num_views, settings.flip, all_latents=with_features)

@@ -24,6 +24,7 @@ class TransformerSettings(RunSettings):
     """Settings of a transformer run; the defaults made the embedded model."""
 
     tokenizer: str = field(metadata=about("folder of the trained tokenizer", FILES))
+    pool_folder: str = setting("", "folder of the pool; as a rule, in that of the run", FILES)
     initial: str = setting(
         "", "transformer or model folder to start from, with its width and heads", FILES
     )
@@ -60,6 +61,13 @@ class TransformerSettings(RunSettings):
         0.5, "a scale of N tokens weighs N to this power in the loss", LOSSES
     )
 
+    pool: int = setting(
+        0,
+        "scenes of the pool that pictures are taken from, whose tokens are kept; 0: no picture "
+        "comes twice, all are encoded anew",
+        AUGMENTATION,
+        low=0,
+    )
     num_views: int = setting(
         4, "cached views of each picture: the picture and crops of it", AUGMENTATION, low=1
     )
@@ -83,7 +91,11 @@ class TransformerSettings(RunSettings):
 
     drop_all: float = setting(0.1, "chance of no label at all", LABELS, low=0, high=1)
     drop_each: float = setting(
-        0.05, "chance of no label for one attribute, where there are several", LABELS, low=0, high=1
+        0.05,
+        "chance of no label for one attribute, where there are several labels or phrases",
+        LABELS,
+        low=0,
+        high=1,
     )
     label_maps: LabelMapSettings = field(default_factory=LabelMapSettings)
 

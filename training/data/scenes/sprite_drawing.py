@@ -11,7 +11,7 @@ from PIL import Image
 
 from training.data.emoji_names import emoji_key
 from training.data.emoji_sources import Pack
-from training.data.npm_packages import PrepareError, read_members
+from training.data.npm_packages import PackageError, read_members
 
 SPRITE_SIDE = 184  # pixels of the longer side
 DRAWING_SIDE = 400  # pixels an SVG icon is drawn at, before it is cropped
@@ -31,7 +31,7 @@ def open_pack(pack: Pack, archive: Path) -> Callable[[str], Image.Image]:
         A function that draws the emoji of a key as an RGBA picture of any size.
 
     Raises:
-        PrepareError: by that function, for a key the pack does not have.
+        PackageError: by that function, for a key the pack does not have.
     """
     return _raster_drawer(pack, archive) if pack.is_raster else _icon_drawer(pack, archive)
 
@@ -67,7 +67,7 @@ def _icon_drawer(pack: Pack, archive: Path) -> Callable[[str], Image.Image]:
 
 def _find(pack: Pack, entries: Mapping, key: str):
     if key not in entries:
-        raise PrepareError(f"{pack.package.name} {pack.package.version} has no emoji {key}.")
+        raise PackageError(f"{pack.package.name} {pack.package.version} has no emoji {key}.")
     return entries[key]
 
 
