@@ -72,7 +72,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         super().__init__(settings, Accelerator(cpu=pick_device().type == "cpu"))
         device = self.accelerator.device
         self.pictures = pictures or open_pictures(settings.data)
-        self.tokenizer = load_tokenizer(settings.tokenizer).requires_grad_(False).to(device)
+        precision = resolve_precision(settings.mixed_precision, device)
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        tokenizer = load_tokenizer(settings.tokenizer, self.encode_dtype())
+        self.tokenizer = tokenizer.requires_grad_(False).to(device)
         check_side(self.pictures, self.tokenizer)
         self.num_scales = check_num_scales(settings.num_scales, self.tokenizer.schedule)
         with self.accelerator.main_process_first():
@@ -81,8 +84,6 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if settings.self_correction:
             codes = self.tokenizer.quantizer.code_vectors()
             self.neighbours = nearest_codes(codes, settings.correction_reach)
-        precision = resolve_precision(settings.mixed_precision, device)
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.conditioning = choose_conditioning(self.pictures, settings)
         transformer = new_transformer(
             settings, self.pictures, self.tokenizer, self.tokens, self.conditioning
@@ -92,6 +93,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if settings.checkpoint_activations:
             self.transformer.enable_gradient_checkpointing()
         self._wrap()
+
+    def encode_dtype(self) -> torch.dtype:
+        """What the tokenizer computes in: the run's dtype where it encodes pictures all the time."""
+        return torch.float32 if isinstance(self.pictures, PreparedPictures) else self.dtype
 
     def _wrap(self) -> None:
         """Build master weights, average, optimizer and objective around the network."""
