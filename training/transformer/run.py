@@ -95,7 +95,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self._wrap()
 
     def encode_dtype(self) -> torch.dtype:
-        """What the tokenizer computes in: the run's dtype where it encodes pictures all the time."""
+        """The run's dtype where the tokenizer encodes pictures in every step, else float32."""
         return torch.float32 if isinstance(self.pictures, PreparedPictures) else self.dtype
 
     def _wrap(self) -> None:
