@@ -11,7 +11,7 @@ from PIL import Image
 
 from training.data.emoji_names import emoji_key
 from training.data.emoji_sources import Pack
-from training.data.npm_packages import PrepareError, read_members
+from training.data.npm_packages import PackageError, read_members
 
 SPRITE_SIDE = 184  # pixels of the longer side
 DRAWING_SIDE = 400  # pixels an SVG icon is drawn at, before it is cropped
@@ -31,7 +31,7 @@ def open_pack(pack: Pack, archive: Path) -> Callable[[str], Image.Image]:
         A function that draws the emoji of a key as an RGBA picture of any size.
 
     Raises:
-        PrepareError: by that function, for a key the pack does not have.
+        PackageError: by that function, for a key the pack does not have.
     """
     return _raster_drawer(pack, archive) if pack.is_raster else _icon_drawer(pack, archive)
 
@@ -67,7 +67,7 @@ def _icon_drawer(pack: Pack, archive: Path) -> Callable[[str], Image.Image]:
 
 def _find(pack: Pack, entries: Mapping, key: str):
     if key not in entries:
-        raise PrepareError(f"{pack.package.name} {pack.package.version} has no emoji {key}.")
+        raise PackageError(f"{pack.package.name} {pack.package.version} has no emoji {key}.")
     return entries[key]
 
 
@@ -94,11 +94,11 @@ def crop_sprite(picture: Image.Image, side: int = SPRITE_SIDE) -> Image.Image:
     rows, columns = np.flatnonzero(is_seen.any(1)), np.flatnonzero(is_seen.any(0))
     if not len(rows):
         raise ValueError("the picture is fully transparent")
-    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-    cropped = picture.crop(tuple(int(edge) for edge in box))
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
+    cropped = picture.crop((left, top, right + 1, bottom + 1))
     scale = side / max(cropped.size)
-    size = tuple(max(1, round(length * scale)) for length in cropped.size)
-    return cropped.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(1, round(length * scale)) for length in cropped.size)
+    return cropped.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def encode_sprite(sprite: Image.Image) -> bytes:

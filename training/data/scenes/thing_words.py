@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.npm_packages import Package, PrepareError, read_members
+from training.data.npm_packages import Package, PackageError, read_members
 from training.data.scenes.things import Thing
 
 LANGUAGES = {  # of the multilingual Universal Sentence Encoder -> folder of the annotations
@@ -70,7 +70,7 @@ def read_words(archive: Path, things: Sequence[Thing]) -> list[dict[str, list[st
         things: things to look up.
 
     Raises:
-        PrepareError: if a thing has no name in one of the languages.
+        PackageError: if a thing has no name in one of the languages.
     """
     prefix = "annotations/{}/annotations.json"
     wanted = tuple(prefix.format(folder) for folder in LANGUAGES.values())
@@ -88,7 +88,7 @@ def read_words(archive: Path, things: Sequence[Thing]) -> list[dict[str, list[st
 def _look_up(table: Mapping[str, Mapping], thing: Thing, language: str) -> list[str]:
     entry = table.get(thing.character.replace("\ufe0f", "")) or table.get(thing.character)
     if entry is None:
-        raise PrepareError(f"{ANNOTATIONS.name} has no {language} name for {thing.name}.")
+        raise PackageError(f"{ANNOTATIONS.name} has no {language} name for {thing.name}.")
     return list(dict.fromkeys([*entry["tts"], *entry.get("default", ())]))
 
 
