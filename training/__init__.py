@@ -1,1 +1,5 @@
-"""Trains and measures the models that the engine runs."""
+"""Trains tokenizer and transformer; run the modules of this folder with `python -m`."""
+
+from pathlib import Path
+
+__path__.append(str(Path(__file__).parent / "renamed_commands"))  # old names of commands

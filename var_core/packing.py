@@ -6,6 +6,7 @@ the few rows of the coarse scales costs as much as the product.
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,7 @@ class Packable(nn.Module):
         self.unpack()
         return super()._apply(fn, recurse)
 
-    def __getstate__(self) -> object:
+    def __getstate__(self) -> dict[str, Any]:
         self.unpack()
         return super().__getstate__()
 
@@ -38,23 +39,23 @@ class Packable(nn.Module):
 class Linear(Packable, nn.Linear):
     """A linear layer whose weight oneDNN can pack; saved, it is plain again."""
 
-    def forward(self, inputs: Tensor, bias: Tensor | None = None, gelu: bool = False) -> Tensor:
+    def forward(self, input: Tensor, bias: Tensor | None = None, gelu: bool = False) -> Tensor:
         """(..., in_features) -> (..., out_features).
 
         Packed, a row gives the same bits whatever rows are beside it.
 
         Args:
-            inputs: rows.
+            input: rows.
             bias: (out_features,), instead of the layer's own.
             gelu: whether the outputs pass through a tanh-approximated GELU.
         """
         weight = self.weight
         bias = self.bias if bias is None else bias
         if not weight.is_mkldnn:
-            outputs = F.linear(inputs, weight, bias)
+            outputs = F.linear(input, weight, bias)
             return F.gelu(outputs, approximate="tanh") if gelu else outputs
-        alone = inputs.numel() == self.in_features  # for which oneDNN has another kernel
-        rows = torch.stack((inputs, inputs)) if alone else inputs
+        alone = input.numel() == self.in_features  # for which oneDNN has another kernel
+        rows = torch.stack((input, input)) if alone else input
         after = ("gelu", [], "tanh") if gelu else ("none", [], "")
         outputs = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, *after)
         return outputs[0] if alone else outputs

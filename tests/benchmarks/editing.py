@@ -20,7 +20,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from training.data.picture_data import load_picture_data
+from training.data.prepared_set import load_prepared_set
 from training.evaluation.features import load_features
 from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
 from training.evaluation.judge_network import Judge, classify, load_judge
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=64, help="pictures")
     arguments = parser.parse_args()
     pipeline = VARPipeline.from_pretrained(arguments.model)
-    data = load_picture_data(arguments.data)
+    data = load_prepared_set(arguments.data)
     rows = np.random.default_rng(SEED).choice(
         data.splits["validation"], arguments.count, replace=False
     )

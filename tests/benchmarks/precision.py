@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tests.benchmarks.report import SHORT, host
-from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_set import PreparedSet, load_prepared_set
 from training.evaluation.emoji_figures import draw
 from training.evaluation.features import FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
@@ -74,7 +74,7 @@ def forced_logits(pipeline: VARPipeline, labels: Tensor, token_maps: list[Tensor
 
 
 def measure(
-    pipelines: dict[str, VARPipeline], data: PictureData, net: FeatureNet, count: int
+    pipelines: dict[str, VARPipeline], data: PreparedSet, net: FeatureNet, count: int
 ) -> list[Quality]:
     """Compare all ways with the first one."""
     rows = np.random.default_rng(0).permutation(data.splits["train"])
@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=1024, help="drawings of each set of seeds")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args(argv)
-    data, net = load_picture_data(arguments.data), load_features(arguments.nets)
+    data, net = load_prepared_set(arguments.data), load_features(arguments.nets)
     found = measure(ways(arguments.model), data, net, arguments.count)
     if arguments.json:
         content = {"host": host(torch.device("cpu")), "ways": [asdict(one) for one in found]}

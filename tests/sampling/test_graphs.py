@@ -15,7 +15,7 @@ from var_core.sampling import (
     generators_from_seeds,
     sample_scales,
 )
-from var_core.sampling.graphs import MAX_RECORDINGS, CudaTape, GraphRecorder
+from var_core.sampling.graphs import MAX_RECORDINGS, GraphRecorder
 from var_core.sampling.sampler import Drawn
 
 OPTIONS = SamplingOptions(guidance_scale=2.0, top_k=12, top_p=0.9)
@@ -133,7 +133,7 @@ def test_old_recordings_give_way() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cuda_graphs_draw_what_is_computed_step_by_step() -> None:
     transformer, quantizer = make_transformer().cuda(), make_tokenizer().quantizer.cuda()
-    recorder = GraphRecorder(CudaTape)
+    recorder = GraphRecorder()
     for seed in range(3):
         labels = Condition.of_labels(torch.tensor([[0, 1, 2], OPEN], device="cuda"))
         recorded, computed = (

@@ -118,10 +118,8 @@ def test_the_phrases_cost_no_pass_of_their_own() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cuda_graphs_draw_what_is_computed_step_by_step() -> None:
-    from var_core.sampling.graphs import CudaTape
-
     transformer, quantizer = make_text_transformer().cuda(), make_tokenizer().quantizer.cuda()
-    recorder = GraphRecorder(CudaTape)
+    recorder = GraphRecorder()
     for seed in range(3):
         condition = join_conditions([ROWS[seed], NOTHING]).to("cuda")
         recorded, computed = (

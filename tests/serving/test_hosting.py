@@ -12,7 +12,7 @@ import yaml
 import app
 from tests.clients import Client
 from tests.server import ROOT, running_app
-from var_core.__main__ import main
+from var_core.command_line.main import main
 from var_core.serving.fair_queue import Limits
 from var_core.serving.hosting import HARDWARE, PARTS, front_matter, problems, write_space
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from tests.web.test_draw_handlers import ask
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
-from var_core.__main__ import main
+from var_core.command_line.main import main
 from var_core.images import tensor_to_images
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress

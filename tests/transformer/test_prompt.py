@@ -10,7 +10,8 @@ from torch import Tensor
 
 from tests.conftest import SIDES
 from tests.prompted_models import SLOTS, STYLES, TEXT_DIM, make_text_transformer, prompted
-from training.transformer.objective import TransformerObjective, TransformerTrainConfig
+from training.transformer.objective import TransformerObjective
+from training.transformer.settings import TransformerSettings
 from var_core import VARTransformer
 from var_core.checkpoints import CheckpointError, load_transformer
 from var_core.condition import Condition, join_conditions
@@ -126,7 +127,7 @@ def test_the_phrases_belong_to_the_first_scale_of_the_mask() -> None:
 def step(backend: str, compiler: str = "") -> dict[str, Tensor]:
     """Loss and all gradients of a training step, as the trainer does it."""
     transformer = make_text_transformer().requires_grad_(True).train()
-    config = TransformerTrainConfig("", "", "", attention=backend)
+    config = TransformerSettings(data="", tokenizer="", out="", attention=backend)
     objective = TransformerObjective(transformer, config)
     if compiler:
         objective.compile(backend=compiler, fullgraph=True)

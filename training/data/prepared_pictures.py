@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from training.data.augment import random_flip, random_zoom_shift
-from training.data.picture_data import PictureData, evenly, load_picture_data
 from training.data.picture_source import PictureBatch
+from training.data.prepared_set import PreparedSet, evenly, load_prepared_set
 from var_core.images import uint8_to_tensor
 
 
@@ -18,7 +18,7 @@ class PreparedPictures:
         data: the opened folder.
     """
 
-    def __init__(self, data: PictureData) -> None:
+    def __init__(self, data: PreparedSet) -> None:
         self.data = data
         self.labels = torch.as_tensor(data.labels)
 
@@ -29,7 +29,7 @@ class PreparedPictures:
         Raises:
             ValueError: if a file is missing, unreadable, or does not fit the others.
         """
-        return cls(load_picture_data(folder))
+        return cls(load_prepared_set(folder))
 
     @property
     def side(self) -> int:

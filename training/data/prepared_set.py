@@ -1,155 +1,94 @@
-"""What every maker of a prepared picture set does: read the pictures, split them, write the files.
+"""A prepared picture set: the folder that a `training.prepare` command wrote."""
 
-`picture_data` reads what `save_set` writes.
-"""
-
-import hashlib
 import json
-import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
-from training.data.picture_data import ROW_KEYS
-from var_core.images import fit_square
-from var_core.labels import LabelSpace
-
-logger = logging.getLogger(__name__)
-
-Source = TypeVar("Source")
-
-MAX_BAD_SHARE = 0.01
-MIN_SIDE, MAX_SIDE = 16, 1024
-SIZE_HELP = "side of the pictures in pixels, the same as the model's"
+SPLIT_NAMES = ("train", "validation", "held_out")
+ROW_KEYS = {"category": "subgroup", "emoji": "label"}  # keys of rows.json that differ
 
 
 @dataclass(frozen=True)
-class LabelColumn:
-    """One attribute of a set.
+class PreparedSet:
+    """Pictures with their labels; row i of each table belongs to picture i.
 
     Attributes:
-        name: for example "class".
-        values: the names of its classes; the position of a name is its index.
-        labels: the class of each picture, by name.
+        images: (n, S, S, 3) uint8, memory mapped, read only.
+        labels: (n, A) int64, an index per attribute.
+        splits: row indices of "train", "validation" and "held_out", int64; the last may be empty.
+        label_names: content of labels.json, the names behind the indices.
     """
 
-    name: str
-    values: Sequence[str]
-    labels: Sequence[str]
+    images: np.ndarray
+    labels: np.ndarray
+    splits: Mapping[str, np.ndarray]
+    label_names: Mapping[str, Any]
+
+    @property
+    def attributes(self) -> list[str]:
+        """Names of the columns of the labels."""
+        return [attribute["name"] for attribute in self.label_names["attributes"]]
 
 
-def check_share(validation: float) -> None:
-    """Check the share of the pictures that is kept for validation.
-
-    Raises:
-        ValueError: if it is not above 0 and below 0.5.
-    """
-    if not 0 < validation < 0.5:
-        raise ValueError(f"validation must be above 0 and below 0.5, got {validation}")
-
-
-def read_squares(
-    sources: Collection[Source],
-    names: Iterable[str],
-    read: Callable[[Source], Image.Image],
-    size: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The central squares of pictures, and whose picture each of them is.
-
-    In the place of a damaged picture stands the next sound one, after the last one the first, so
-    that a set is the same whenever it is made. The labels to give it are those of that one.
+def load_prepared_set(folder: str | Path) -> PreparedSet:
+    """Open a prepared set; the images stay on disk until they are used.
 
     Args:
-        sources: where the pictures are, n of them.
-        names: what to call each in a message.
-        read: opens one; its ValueError tells that the picture is damaged.
-        size: side of the squares in pixels.
-
-    Returns:
-        (n, size, size, 3) uint8, and the position of the picture that each shows, (n,) int64.
+        folder: folder that a `training.prepare` command wrote.
 
     Raises:
-        ValueError: if there are no pictures, or more than one in a hundred is damaged.
+        ValueError: if a file is missing, unreadable, or does not fit the others.
     """
-    if not len(sources):
-        raise ValueError("there are no pictures")
-    images = np.empty((len(sources), size, size, 3), np.uint8)
-    bad = {}
-    named = zip(names, sources, strict=True)
-    for index, (name, source) in enumerate(
-        tqdm(named, total=len(sources), unit="picture", desc="reading")
-    ):
-        try:
-            images[index] = np.asarray(fit_square(read(source), size))
-        except ValueError as error:
-            logger.warning("%s is left out: %s", name, error)
-            bad[index] = name
-    if len(bad) > MAX_BAD_SHARE * len(sources):
-        raise ValueError(
-            f"{len(bad)} of {len(sources)} pictures cannot be read, more than "
-            f"{MAX_BAD_SHARE:.0%}, such as {', '.join(list(bad.values())[:5])}"
-        )
-    shown, places = np.arange(len(sources)), np.array(list(bad), np.int64)
-    sound = np.delete(shown, places)
-    shown[places] = sound[np.searchsorted(sound, places) % len(sound)]
-    images[places] = images[shown[places]]
-    return images, shown
+    folder = Path(folder)
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        rows = _read_json(folder / "rows.json")
+        splits = _read_json(folder / "splits.json")
+        label_names = _read_json(folder / "labels.json")
+        splits = {name: np.array(splits[name], dtype=np.int64) for name in SPLIT_NAMES}
+        labels = _label_indices(rows, label_names)
+    except FileNotFoundError as error:
+        raise _unusable(folder, f"{Path(str(error.filename)).name} is missing") from error
+    except KeyError as error:
+        raise _unusable(folder, f"{error} is missing in a table") from error
+    except (OSError, EOFError, ValueError, TypeError) as error:
+        raise _unusable(folder, str(error)) from error
+    side = images.shape[1] if images.ndim == 4 else 0
+    if images.dtype != np.uint8 or side == 0 or images.shape[1:] != (side, side, 3):
+        raise _unusable(folder, f"images are {images.shape} {images.dtype}")
+    if len(images) != len(rows):
+        raise _unusable(folder, f"{len(images)} images have {len(rows)} rows")
+    indices = np.sort(np.concatenate(list(splits.values())))
+    if not np.array_equal(indices, np.arange(len(rows))):
+        raise _unusable(folder, "the splits overlap or miss images")
+    return PreparedSet(images, labels, splits, label_names)
 
 
-def pick_validation(identities: Iterable[bytes], share: float) -> list[int]:
-    """Rows to keep for validation, each decided by its own identity: more pictures change none.
-
-    Args:
-        identities: what tells each picture from the others.
-        share: part of the pictures to keep, above 0 and below 1.
-
-    Raises:
-        ValueError: if all or none would be kept.
-    """
-    digests = (hashlib.sha256(identity).digest() for identity in identities)
-    is_kept = [int.from_bytes(digest[:8], "big") < share * 2**64 for digest in digests]
-    if all(is_kept) or not any(is_kept):
-        raise ValueError(f"{len(is_kept)} pictures are too few to keep {share:.0%} for validation")
-    return np.flatnonzero(is_kept).tolist()
+def evenly(rows: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` of the rows (N,), evenly spread; the same in every call."""
+    return rows[:: -(-len(rows) // limit)] if len(rows) > limit else rows
 
 
-def save_set(
-    out: Path, images: np.ndarray, columns: Sequence[LabelColumn], validation: Iterable[int]
-) -> None:
-    """Write images.npy, rows.json, splits.json and labels.json.
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
-    Args:
-        out: folder to write; made where it is missing.
-        images: (n, S, S, 3) uint8.
-        columns: the attributes, at least one.
-        validation: the rows for validation; the others are for training.
 
-    Raises:
-        ValueError: if the labels cannot be used; nothing has been written then.
-        OSError: if there is no space.
-    """
-    label_names = {
-        "attributes": [{"name": column.name, "values": list(column.values)} for column in columns],
-        "implies": {},
-    }
-    LabelSpace.from_json(label_names)  # what no model could load must not become a set
-    keys = [ROW_KEYS.get(column.name, column.name) for column in columns]
-    if not keys or len(set(keys)) < len(keys):
-        raise ValueError(f"the attributes must be different ones, got {[c.name for c in columns]}")
-    labels = zip(*(column.labels for column in columns), strict=True)
-    rows = [dict(zip(keys, row, strict=True)) for row in labels]
-    kept = set(validation)
-    train = [row for row in range(len(images)) if row not in kept]
-    out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "images.npy", images)
-    for name, content in {
-        "rows.json": rows,
-        "splits.json": {"train": train, "validation": sorted(kept), "held_out": []},
-        "labels.json": label_names,
-    }.items():
-        (out / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+def _label_indices(rows: Sequence[Mapping[str, Any]], label_names: Mapping[str, Any]) -> np.ndarray:
+    columns = []
+    for attribute in label_names["attributes"]:
+        index = {value: number for number, value in enumerate(attribute["values"])}
+        name = str(attribute["name"])
+        key = ROW_KEYS.get(name, name)
+        columns.append([index[row[key]] for row in rows])
+    return np.array(columns, dtype=np.int64).T.reshape(len(rows), len(columns))
+
+
+def _unusable(folder: Path, reason: str) -> ValueError:
+    return ValueError(
+        f"{folder} holds no usable picture set ({reason}); make one with a command of "
+        f"training.prepare, such as `python -m training.prepare.folder --out {folder}`"
+    )

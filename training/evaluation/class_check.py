@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_set import PreparedSet, load_prepared_set
 from training.evaluation.sheets import save_sheet
 from training.loop.command_line import Settings, about, run_command, setting
 from var_core.images import uint8_to_tensor
@@ -58,7 +58,7 @@ def new_classifier(num_classes: int) -> nn.Module:
     )
 
 
-def train_classifier(data: PictureData, num_classes: int, settings: CheckSettings) -> nn.Module:
+def train_classifier(data: PreparedSet, num_classes: int, settings: CheckSettings) -> nn.Module:
     """Train on the training pictures; returns it in eval mode."""
     torch.manual_seed(settings.seed)
     net = new_classifier(num_classes)
@@ -84,7 +84,7 @@ def classify(net: nn.Module, images: Tensor) -> Tensor:
 
 
 def draw_classes(pipeline: VARPipeline, per_class: int) -> tuple[Tensor, Tensor]:
-    """Drawings of every class, seeds counting up, and their classes."""
+    """Drawings of each class, with seeds counting up, and their classes."""
     num_classes = len(pipeline.labels.attributes[0].values)
     rest = (None,) * (len(pipeline.labels.attributes) - 1)
     pictures, wanted = [], []
@@ -94,7 +94,7 @@ def draw_classes(pipeline: VARPipeline, per_class: int) -> tuple[Tensor, Tensor]
             generators = generators_from_seeds(seeds)
             labels = [(label, *rest)] * len(seeds)
             drawn = pipeline(labels, generator=generators, output_type="pt").images
-            pictures.append(drawn * 2 - 1)
+            pictures.append(torch.as_tensor(drawn) * 2 - 1)
             wanted += [label] * len(seeds)
     return torch.cat(pictures), torch.tensor(wanted)
 
@@ -106,7 +106,7 @@ def check(settings: CheckSettings) -> None:
         ValueError: if set or model cannot be used, or they do not fit each other.
         OSError: if the folder cannot be written.
     """
-    data, pipeline = load_picture_data(settings.data), VARPipeline.from_pretrained(settings.model)
+    data, pipeline = load_prepared_set(settings.data), VARPipeline.from_pretrained(settings.model)
     names = data.label_names["attributes"][0]["values"]
     if list(pipeline.labels.attributes[0].values) != list(names):
         raise ValueError(f"the classes of {settings.model} are not those of {settings.data}")

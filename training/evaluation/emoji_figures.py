@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_set import PreparedSet, load_prepared_set
 from training.data.token_source import encode_pictures, token_maps
 from training.evaluation.features import FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
@@ -65,7 +65,7 @@ def write_figures(settings: EvaluationSettings) -> None:
 def measure(settings: EvaluationSettings) -> dict[str, Any]:
     """All figures of one model."""
     pipeline = VARPipeline.from_pretrained(settings.model)
-    data = load_picture_data(settings.data)
+    data = load_prepared_set(settings.data)
     judge, net = load_judge(settings.judge), load_features(settings.nets)
     rows = {name: np.sort(part) for name, part in data.splits.items()}
     validation = uint8_to_tensor(data.images[rows["validation"]])
@@ -131,7 +131,7 @@ def entropy_per_scale(pipeline: VARPipeline, images: Tensor, labels: np.ndarray)
 
 
 def judge_drawings(
-    pipeline: VARPipeline, data: PictureData, judge: Judge, real_accuracy: float
+    pipeline: VARPipeline, data: PreparedSet, judge: Judge, real_accuracy: float
 ) -> tuple[dict[str, Any], np.ndarray]:
     """How often drawings show the right category, against real validation pictures.
 
@@ -158,7 +158,7 @@ def judge_drawings(
     return figures, drawings
 
 
-def frechet_figures(pipeline: VARPipeline, data: PictureData, net: FeatureNet) -> dict[str, Any]:
+def frechet_figures(pipeline: VARPipeline, data: PreparedSet, net: FeatureNet) -> dict[str, Any]:
     """Distance of drawings to training pictures, and of training pictures to each other."""
     generator = np.random.default_rng(PAIRS_SEED)
     rows = generator.permutation(data.splits["train"])
@@ -175,7 +175,7 @@ def frechet_figures(pipeline: VARPipeline, data: PictureData, net: FeatureNet) -
     }
 
 
-def nearest_emoji(data: PictureData, net: FeatureNet, drawings: np.ndarray) -> dict[str, Any]:
+def nearest_emoji(data: PreparedSet, net: FeatureNet, drawings: np.ndarray) -> dict[str, Any]:
     """How often the right emoji is the nearest of all to a drawing of a held-out pair.
 
     Each emoji is the mean of the unit features of its training pictures; nearness is the cosine.

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.data.picture_data import load_picture_data
+from training.data.prepared_set import load_prepared_set
 from training.evaluation.features import load_features
 from training.evaluation.judge_network import measure_accuracy, save_judge
 from training.evaluation.judge_training import JudgeOptions, train_judge
@@ -37,7 +37,7 @@ def train_and_report(settings: JudgeSettings) -> None:
         ValueError: if pictures or nets cannot be used.
         OSError: if the folder cannot be written.
     """
-    data, net = load_picture_data(settings.data), load_features(settings.nets)
+    data, net = load_prepared_set(settings.data), load_features(settings.nets)
     labels = data.labels[:, 0]
     num_classes = len(data.label_names["attributes"][0]["values"])
     rows = data.splits["train"]

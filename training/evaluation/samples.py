@@ -2,7 +2,7 @@
 
 Run: python -m training.evaluation.samples --model assets/models/emoji64 --out assets/samples
 
-Nothing is picked by hand: labels are fixed by a rule, seeds count up from 0, options are the
+Nothing is chosen by hand: labels follow a fixed rule, seeds count up from 0, options are the
 defaults.
 """
 
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from training.evaluation.sheets import save_sheet
 from training.loop.command_line import Settings, about, run_command
 from var_core.editing import Margins
 from var_core.labels import Label
+from var_core.outputs import VARPipelineOutput
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
 
@@ -36,16 +38,18 @@ class SamplesSettings(Settings):
 
 
 def draw(pipeline: VARPipeline, labels: list[Label]) -> Tensor:
-    """Pictures with seeds 0, 1, 2, ...: (N, 3, H, W) in [-1, 1]."""
+    """Drawings with seeds 0, 1, 2, ...: (N, 3, H, W) in [-1, 1]."""
     generators = generators_from_seeds(range(len(labels)))
-    return pipeline(labels, generator=generators, output_type="pt").images * 2 - 1
+    drawn = pipeline(labels, generator=generators, output_type="pt").images
+    return torch.as_tensor(drawn) * 2 - 1
 
 
 def draw_scales(pipeline: VARPipeline, labels: list[Label]) -> list[Tensor]:
     """One row per label: the picture after each scale, (K, 3, H, W) in [-1, 1]."""
     generators = generators_from_seeds(range(len(labels)))
     previews = list(pipeline.stream(labels, generator=generators, output_type="pt"))
-    decoded = [pipeline.decode_latent(preview.latent) for preview in previews]
+    latents = [preview.latent for preview in previews if preview.latent is not None]
+    decoded = [pipeline.decode_latent(latent) for latent in latents]
     return list(torch.stack(decoded, dim=1))
 
 
@@ -69,28 +73,34 @@ def edit_rows(pipeline: VARPipeline, labels: list[Label]) -> list[list[Image.Ima
     for seed, label in enumerate(labels):
         other = labels[(seed + 1) % len(labels)]
 
-        def seeded(*chosen: Label, seed: int = seed) -> dict:
-            return {"class_labels": list(chosen), "generator": generators_from_seeds([seed])}
+        def seeded(chosen: Label, seed: int = seed) -> dict[str, Any]:
+            return {"class_labels": [chosen], "generator": generators_from_seeds([seed])}
 
-        picture = pipeline(**seeded(label)).images[0]
-        shown = np.asarray(picture).copy()
+        picture = first_image(pipeline(**seeded(label)))
+        shown = np.array(picture)
         shown[mask] = (255, 0, 128)
         rows.append(
             [
                 picture,
                 Image.fromarray(shown),
-                pipeline.edit(picture, mask, **seeded(None)).images[0],
-                pipeline.edit(picture, mask, **seeded(label)).images[0],
-                pipeline.edit(picture, mask, **seeded(other)).images[0],
-                pipeline.outpaint(picture, Margins(right=size // 2), **seeded(label)).images[0],
-                pipeline.vary(picture, 3, **seeded(other)).images[0],
+                first_image(pipeline.edit(picture, mask, **seeded(None))),
+                first_image(pipeline.edit(picture, mask, **seeded(label))),
+                first_image(pipeline.edit(picture, mask, **seeded(other))),
+                first_image(pipeline.outpaint(picture, Margins(right=size // 2), **seeded(label))),
+                first_image(pipeline.vary(picture, 3, **seeded(other))),
             ]
         )
     return rows
 
 
+def first_image(output: VARPipelineOutput) -> Image.Image:
+    """The first picture of an output with PIL pictures."""
+    assert isinstance(output.images, list)
+    return output.images[0]
+
+
 def save_edit_sheet(path: Path, rows: list[list[Image.Image]]) -> None:
-    """Write the rows with the names of the columns above them, pixels enlarged."""
+    """Write the rows, enlarged, with the names of the columns above them."""
     zoom, gap, head = 2, 8, 22
     widths = [zoom * image.width for image in rows[0]]
     height = zoom * rows[0][0].height
@@ -136,7 +146,7 @@ def write_samples(settings: SamplesSettings) -> None:
 def first_names(values: Sequence[str], count: int) -> list[str]:
     """The first values in an order that is shuffled by a fixed seed."""
     order = np.random.default_rng(SHEET_SEED).permutation(len(values))
-    return [values[index] for index in order[:count]]
+    return [values[int(index)] for index in order[:count]]
 
 
 def describe_samples(names: Sequence[str], groups: Sequence[str], styles: Sequence[str]) -> str:

@@ -9,10 +9,10 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, cast, get_type_hints
 
-EXIT_BAD_INPUT = 2
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
 
 Value = TypeVar("Value")
 AnySettings = TypeVar("AnySettings", bound="Settings")
@@ -116,13 +116,13 @@ def parse_settings(
 def add_flags(
     parser: argparse.ArgumentParser,
     groups: dict[str, argparse._ArgumentGroup],
-    settings_type: type,
+    settings_type: type[Settings],
 ) -> None:
     """Add a flag for each field to a parser, under the heading of its group."""
     hints = get_type_hints(settings_type)
     for entry in fields(settings_type):
         kind = hints[entry.name]
-        if is_dataclass(kind):
+        if isinstance(kind, type) and issubclass(kind, Settings):
             add_flags(parser, groups, kind)
             continue
         title = entry.metadata.get("group", "settings")
@@ -176,8 +176,9 @@ def build(settings_type: type[AnySettings], values: Mapping[str, Any]) -> AnySet
     hints = get_type_hints(settings_type)
     found: dict[str, Any] = {}
     for entry in fields(settings_type):
-        if is_dataclass(hints[entry.name]):
-            found[entry.name] = build(hints[entry.name], values)
+        kind = hints[entry.name]
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            found[entry.name] = build(kind, values)
         else:
             value = values[entry.name]
             found[entry.name] = tuple(value) if isinstance(value, list) else value
@@ -199,7 +200,7 @@ def run_command(
         argv: command-line arguments; None takes those of the process.
 
     Returns:
-        0, or 2 for settings or data that cannot be used and folders that cannot be written.
+        0; 2 for settings or data that cannot be used; 3 for output that cannot be written.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -208,7 +209,7 @@ def run_command(
         return fail(str(error), EXIT_BAD_INPUT)
     except OSError as error:
         place = f"{error.filename} " if error.filename else ""
-        return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_BAD_INPUT)
+        return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_NO_OUTPUT)
     return 0
 
 

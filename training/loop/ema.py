@@ -26,7 +26,7 @@ class ExponentialAverage:
     def update(self, current: Mapping[str, Tensor], step: int) -> None:
         """Move the average towards the current weights, given under the model's names."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]  # no public name
             [self.tensors[name] for name in current],
             [value.float() for value in current.values()],
             1 - decay,

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 PERCEPTUAL_FILE = "squeezenet.safetensors"
 
-# One row a fire module: input channels, squeezed channels, channels of each of the two expansions.
+# One row per fire module: input channels, squeezed channels, channels of each expansion.
 FIRES = (
     (64, 16, 64),  # fire 2
     (128, 16, 64),  # fire 3
@@ -33,7 +34,7 @@ FIRES = (
 POOL_BEFORE = (0, 2, 4)  # positions in FIRES that halve the map first
 TAP_AFTER = (1, 3, 4, 5, 6, 7)  # positions in FIRES whose output is compared; the stem is too
 TAP_CHANNELS = (64, 128, 256, 384, 384, 512, 512)
-MEANS_BGR = (103.939, 116.779, 123.68)  # of 0..255 pictures
+MEANS_BGR = (103.939, 116.779, 123.68)  # of pictures from 0 to 255
 MIN_SIDE = 17  # the smallest side that leaves a pixel at the last tap without a vanishing window
 NORM_FLOOR = 1e-4  # added to the squared norm, which is in the thousands: bounds the gradient at 0
 
@@ -56,8 +57,10 @@ class Fire(nn.Module):
 class PerceptualDistance(nn.Module):
     """LPIPS-like distance between pictures; frozen, so gradients reach the pictures only.
 
-    A new object has random weights: `load_perceptual` gives the trained ones.
+    A new object has random weights; `load_perceptual` reads the trained ones.
     """
+
+    means: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +70,8 @@ class PerceptualDistance(nn.Module):
         means = torch.tensor(MEANS_BGR).view(1, 3, 1, 1)
         self.register_buffer("means", means, persistent=False)
         self.requires_grad_(False)
-        self.to(memory_format=torch.channels_last)
+        # torch declares no overload for memory formats
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def taps(self, images: Tensor) -> list[Tensor]:
         """Compute the features that are compared.
@@ -102,7 +106,7 @@ class PerceptualDistance(nn.Module):
         return taps
 
     def compare(self, taps: Sequence[Tensor], reference_taps: Sequence[Tensor]) -> Tensor:
-        """Weigh the differences between two results of `taps`: -> (B,), float32, 0 = equal."""
+        """Weighted difference between two results of `taps`: -> (B,), float32, 0 = equal."""
         parts = [
             CompareDirections.apply(ours, theirs, head.float())
             for ours, theirs, head in zip(taps, reference_taps, self.heads, strict=True)
@@ -130,8 +134,8 @@ class CompareDirections(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, maps: Tensor, references: Tensor, head: Tensor) -> Tensor:
-        """Compare two maps, in float32; `head` holds one weight a channel, (C,)."""
+    def forward(ctx: Any, maps: Tensor, references: Tensor, head: Tensor) -> Tensor:
+        """Compare two maps, in float32; `head` has one weight per channel, (C,)."""
         ours, scales = scale_to_unit(maps)
         theirs, reference_scales = scale_to_unit(references)
         difference = ours - theirs
@@ -142,12 +146,14 @@ class CompareDirections(torch.autograd.Function):
         return difference.mul_(weighted).sum(dim=(1, 2, 3)) / num_pixels
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Spread one number a picture, (B,), over the maps that need a gradient."""
+    @once_differentiable  # it hides the names of the arguments
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *gradients: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
+        """Gradients of the maps that need one, from one number per picture, (B,)."""
         ours, scales, theirs, reference_scales, weighted = ctx.saved_tensors
         num_pixels = ours.shape[-2] * ours.shape[-1]
-        factors = gradient.float().view(-1, 1, 1, 1) * (2.0 / num_pixels)
+        factors = gradients[0].float().view(-1, 1, 1, 1) * (2.0 / num_pixels)
         to_maps = to_references = None
         if ctx.needs_input_grad[0]:
             to_maps = remove_radial(weighted, ours).mul_(scales * factors).to(ctx.dtypes[0])

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -157,7 +157,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
 
     def averaged(self) -> MultiScaleVQVAE:
         """A copy of the tokenizer with the averaged weights, in eval mode."""
-        tokenizer = MultiScaleVQVAE.from_config(self.tokenizer.config)
+        tokenizer = cast(MultiScaleVQVAE, MultiScaleVQVAE.from_config(self.tokenizer.config))
         tokenizer.load_state_dict(self.average.tensors)
         return tokenizer.to(self.accelerator.device).eval()
 

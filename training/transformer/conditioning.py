@@ -73,8 +73,8 @@ class LabelConditioning:
         drop_each: chance of each label alone, where there are several.
     """
 
-    tables = ("label_embeds",)
-    open_column = -1
+    tables: tuple[str, ...] = ("label_embeds",)
+    open_column: int = -1
 
     def __init__(self, label_counts: list[int], drop_all: float, drop_each: float) -> None:
         self.null_labels = torch.tensor(label_counts, dtype=torch.int64)

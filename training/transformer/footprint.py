@@ -64,8 +64,8 @@ def saved_activations(objective: TransformerObjective, size: int) -> int:
     schedule, dtype = transformer.schedule, transformer.dtype
     length = schedule.num_tokens - schedule.sides[0] ** 2
     with torch.device("meta"):
-        inputs = torch.empty(size, length, transformer.config.code_dim, dtype=dtype)
+        inputs = torch.empty(size, length, transformer.config["code_dim"], dtype=dtype)
         condition = transformer.null_condition(size)
         tokens = torch.zeros(size, schedule.num_tokens, dtype=torch.int64)
-        factors = torch.ones(transformer.config.depth, 2, size, 1, 1, dtype=dtype)
+        factors = torch.ones(transformer.config["depth"], 2, size, 1, 1, dtype=dtype)
     return saved_bytes(lambda: objective(inputs, condition, None, tokens, factors)[0], objective)

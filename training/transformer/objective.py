@@ -20,6 +20,8 @@ def token_weights(schedule: ScaleSchedule, power: float) -> Tensor:
 class TransformerObjective(nn.Module):
     """Transformer and loss as one module, so that data-parallel wrappers see one forward."""
 
+    weights: Tensor  # (L,), share of each token in the loss
+
     def __init__(self, transformer: VARTransformer, settings: TransformerSettings) -> None:
         super().__init__()
         self.transformer = transformer

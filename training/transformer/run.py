@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -169,7 +169,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         """One optimizer step; returns the losses."""
         rate = self.set_rates()
         factors = branch_factors(
-            self.transformer.config.depth,
+            self.transformer.config["depth"],
             len(batch.targets),
             self.settings.drop_path,
             generator,
@@ -230,13 +230,14 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
 
     def averaged(self) -> VARTransformer:
         """The network with the averaged weights, float32, in eval mode."""
-        transformer = VARTransformer.from_config(self.transformer.config)
+        transformer = cast(VARTransformer, VARTransformer.from_config(self.transformer.config))
         transformer.load_state_dict(gather(self.average.tensors))
         return transformer.to(self.accelerator.device).eval()
 
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
         """Cross-entropy on validation and held-out pictures, and a sheet of drawings."""
-        transformer = nn.Module.to(self.averaged(), self.dtype)  # as drawn, and faster
+        transformer = self.averaged()
+        nn.Module.to(transformer, self.dtype)  # in place; as pictures are drawn, and faster
         figures = entropy_figures(transformer, self.tokenizer, self.tokens)
         column = self.conditioning.open_column
         return figures, draw_sheet(transformer, self.tokenizer, self.pictures, column)

@@ -65,7 +65,7 @@ class TransformerSettings(RunSettings):
     )
     drop_path: float = setting(
         0.05,
-        "chance that the last block is skipped; less for those before",
+        "chance that a branch of the last block is dropped; less in earlier blocks",
         AUGMENTATION,
         low=0,
         high=1,

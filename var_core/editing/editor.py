@@ -11,6 +11,7 @@ from torch import Tensor
 from var_core.editing.blend import composite
 from var_core.editing.masks import fill_holes
 from var_core.editing.windows import Window
+from var_core.images import uint8_to_tensor
 from var_core.ranges import check_int
 from var_core.sampling import ClosedLoop, Replay, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
@@ -57,7 +58,7 @@ class EditStep:
     Attributes:
         pictures: B arrays (H, W, 3) uint8.
         drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1].
-        token_map: of this scale, (B, S, S).
+        token_map: tokens of this scale, (B, S, S).
         number: how many scales are done, from 1, over all windows.
         total: scales over all windows.
     """
@@ -144,7 +145,7 @@ def _view(
     )
     image = torch.zeros(1, 3, window.side, window.side)
     holes = torch.ones(1, 1, window.side, window.side)
-    image[place] = torch.from_numpy(picture[rows, columns]).permute(2, 0, 1).float() / 127.5 - 1
+    image[place] = uint8_to_tensor(picture[rows, columns][None])
     holes[place] = torch.from_numpy(unknown[rows, columns]).float()
     if window.side != size:
         image = fill_holes(image, holes)  # else what is hidden would leak over the border
@@ -217,12 +218,13 @@ def _best_of(
 
 
 @torch.inference_mode()
-def _likelihood(steps: Iterator[ScaleStep], rule: ClosedLoop) -> Tensor:
+def _likelihood(steps: Iterator[ScaleStep], rule: ScaleRule) -> Tensor:
     """Mean log-likelihood (B,) of the kept tokens of the coarser half of the scales."""
+    assert isinstance(rule, ClosedLoop)  # as `EditOptions` has checked
     latent = torch.zeros_like(rule.features)
-    total, weights = 0.0, 0.0
+    total, weights = latent.new_zeros(len(latent)), latent.new_zeros(())
     for step in steps:
-        if step.scale_index > len(rule.weights) // 2:
+        if step.scale_index > len(rule.weights) // 2 or step.logits is None:
             break
         weight = rule.weights[step.scale_index].flatten(1)  # (1, N)
         tokens = rule.kept_tokens(step.scale_index, latent).flatten(1)  # (B, N)

@@ -98,7 +98,7 @@ def feather(mask: np.ndarray, width: int) -> np.ndarray:
 
     Args:
         mask: (H, W) bool.
-        width: of the band in pixels, at least 0.
+        width: width of the band in pixels, at least 0.
 
     Returns:
         (H, W) float32 in [0, 1], exactly 1 on the mask and exactly 0 beyond the band.

@@ -97,8 +97,8 @@ class Margins:
         """Squares that grow the picture, each half known or more (places are on the canvas).
 
         Args:
-            width: of the picture.
-            height: of the picture.
+            width: width of the picture in pixels.
+            height: height of the picture in pixels.
         """
         side = min(width, height)
         step = max(side // 2, 1)

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -21,27 +21,32 @@ class Tape(Protocol):
         """Record; the result is what each replay overwrites, and holds nothing before the first.
 
         Args:
-            call: to record.
-            generators: that it draws from.
+            call: what to record.
+            generators: generators that it draws from.
         """
+        ...
 
     def replay(self) -> None:
         """Do it again."""
+        ...
 
 
 class CudaTape:
-    """A CUDA graph; all of a process share the memory of their intermediate results."""
+    """A CUDA graph.
 
-    _pool: tuple[int, int] | None = None
+    Args:
+        make_pool: handle of the memory that holds intermediate results, shared with other tapes.
+    """
+
+    def __init__(self, make_pool: Callable[[], Any]) -> None:
+        self._make_pool = make_pool
+        self._graph = torch.cuda.CUDAGraph()
 
     def record(self, call: Callable[[], Drawn], generators: list[torch.Generator]) -> Drawn:
         """As `Tape.record`."""
-        if CudaTape._pool is None:
-            CudaTape._pool = torch.cuda.graph_pool_handle()
-        self._graph = torch.cuda.CUDAGraph()
         for generator in generators:
             self._graph.register_generator_state(generator)
-        with torch.cuda.graph(self._graph, pool=CudaTape._pool):
+        with torch.cuda.graph(self._graph, pool=self._make_pool()):
             return call()
 
     def replay(self) -> None:
@@ -49,12 +54,28 @@ class CudaTape:
         self._graph.replay()
 
 
+class CudaTapes:
+    """Makes CUDA graphs that share the memory of their intermediate results."""
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+
+    def __call__(self) -> CudaTape:
+        """A new tape."""
+        return CudaTape(self._shared_pool)
+
+    def _shared_pool(self) -> Any:
+        if self._pool is None:
+            self._pool = torch.cuda.graph_pool_handle()
+        return self._pool
+
+
 class Recording:
     """One drawing, scale by scale, that can be repeated with other conditions and seeds.
 
     Args:
         drawing: the first one; its embedded condition, cache and generators are taken over.
-        make_tape: for one scale.
+        make_tape: makes a tape for one scale.
     """
 
     def __init__(self, drawing: Drawing, make_tape: Callable[[], Tape]) -> None:
@@ -108,11 +129,11 @@ class GraphRecorder:
     It serves one pair of networks.
 
     Args:
-        make_tape: CUDA graphs, or something that behaves like them.
+        make_tape: makes CUDA graphs (the default), or something that behaves like them.
     """
 
-    def __init__(self, make_tape: Callable[[], Tape] = CudaTape) -> None:
-        self._make_tape = make_tape
+    def __init__(self, make_tape: Callable[[], Tape] | None = None) -> None:
+        self._make_tape = CudaTapes() if make_tape is None else make_tape
         self._recordings: OrderedDict[Key, Recording] = OrderedDict()
 
     def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
@@ -130,8 +151,8 @@ class GraphRecorder:
 
 def _overwrite(kept: object, fresh: object) -> None:
     """Copy all tensors of nested tuples into those of another one."""
-    if isinstance(kept, Tensor):
+    if isinstance(kept, Tensor) and isinstance(fresh, Tensor):
         kept.copy_(fresh)
-    elif isinstance(kept, tuple):
+    elif isinstance(kept, tuple) and isinstance(fresh, tuple):
         for one, other in zip(kept, fresh, strict=True):
             _overwrite(one, other)

@@ -13,7 +13,7 @@ class KeepScales:
     """Keeps the coarse scales of an earlier picture, so that the rest is drawn anew from there.
 
     Args:
-        quantizer: of the tokenizer that the tokens belong to.
+        quantizer: quantizer of the tokenizer that the tokens belong to.
         token_maps: what to keep: tokens of the first scales, (B, S, S) int64 each.
 
     Raises:
@@ -52,8 +52,8 @@ class Replay:
     wholly from the picture. The baseline of `ClosedLoop`.
 
     Args:
-        quantizer: of the tokenizer that the tokens belong to.
-        token_maps: of the picture, K tensors (1, S, S) int64.
+        quantizer: quantizer of the tokenizer that the tokens belong to.
+        token_maps: tokens of the picture, K tensors (1, S, S) int64.
         mask: (1, 1, H, W) float, 1 where it is drawn anew.
     """
 
@@ -80,8 +80,9 @@ class ClosedLoop:
     under a full one plain drawing.
 
     Args:
-        quantizer: of the tokenizer.
-        features: of the picture, with nothing of what is under the mask in them, (1, D, H, W).
+        quantizer: quantizer of the tokenizer.
+        features: features of the picture, with nothing of what is under the mask in them,
+            (1, D, H, W).
         mask: (1, 1, H, W) float, 1 where it is drawn anew.
     """
 
@@ -92,13 +93,13 @@ class ClosedLoop:
         self.weights = [F.interpolate(1 - mask, (side, side), mode="area") for side in sides]
         self.forced_scales = frozenset[int]()
 
-    def __call__(self, scale_index: int, codes: Tensor, latent: Tensor) -> Tensor | None:
+    def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor | None:
         """A blend of what was drawn and what the picture asks for; None under a full mask."""
         weight = self.weights[scale_index]
         if weight.max() == 0:
             return None
         kept = self.quantizer.embed(self.kept_tokens(scale_index, latent))
-        return torch.lerp(codes, kept, weight)
+        return kept if codes is None else torch.lerp(codes, kept, weight)
 
     def kept_tokens(self, scale_index: int, latent: Tensor) -> Tensor:
         """The codes nearest to what is missing at a scale, (B, S, S)."""

@@ -58,6 +58,7 @@ class ScaleRule(Protocol):
         Returns:
             Codes (B, D, S, S); None keeps what was drawn, where something was.
         """
+        ...
 
 
 class Drawn(NamedTuple):
@@ -81,7 +82,7 @@ class Drawing:
 
     Args:
         transformer: predicts tokens.
-        quantizer: of the tokenizer.
+        quantizer: quantizer of the tokenizer.
         condition: what the B pictures are to show.
         options: how tokens are drawn.
         generators: one per picture.
@@ -158,6 +159,7 @@ class Recorder(Protocol):
 
     def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
         """What to call instead of `drawing.draw_scale`, scale by scale, coarse to fine."""
+        ...
 
 
 @torch.inference_mode()
@@ -176,7 +178,7 @@ def sample_scales(
 
     Args:
         transformer: predicts tokens.
-        quantizer: of the tokenizer; turns tokens into latents.
+        quantizer: quantizer of the tokenizer; turns tokens into latents.
         condition: what each picture is to show, null labels included.
         options: how tokens are drawn.
         generators: one per picture.
@@ -201,18 +203,23 @@ def sample_scales(
     all_finite = torch.ones((), dtype=torch.bool, device=device)
     latent = quantizer.empty_latent(count)  # (B, D, H, W)
     for scale_index in range(quantizer.schedule.num_scales):
-        tokens = codes = logits = None
+        drawn = None
         if rule is not None and scale_index in rule.forced_scales:
             drawing.run_blocks(scale_index, latent)
         else:
-            tokens, codes, logits, is_finite = draw_scale(scale_index, latent)
-            all_finite = all_finite & is_finite
-        replaced = None if rule is None else rule(scale_index, codes, latent)
-        if replaced is not None:
-            codes = replaced
+            drawn = draw_scale(scale_index, latent)
+            all_finite = all_finite & drawn.is_finite
+        codes = None
+        if rule is not None:
+            codes = rule(scale_index, None if drawn is None else drawn.codes, latent)
+        if codes is not None:
             tokens = quantizer.nearest_tokens(codes)
+        else:
+            assert drawn is not None, "a rule has made no codes of a scale that it forces"
+            tokens, codes = drawn.tokens, drawn.codes
         latent = quantizer.add_scale(latent, codes, scale_index)
         is_last = scale_index == quantizer.schedule.num_scales - 1
         if (is_last or device.type == "cpu") and not all_finite:  # a GPU would be waited for
             raise FloatingPointError(f"logits are not finite at scale {scale_index} or before")
+        logits = None if drawn is None else drawn.logits
         yield ScaleStep(scale_index, tokens, latent, logits)

@@ -93,8 +93,10 @@ class Upsample(Packable):
         """As `Packable.pack`."""
         if self.folded is None:
             turned = self.conv.weight.float().flip(2, 3).transpose(0, 1)
-            shifts = ((0, 1, 0, 1), (0, 1, 1, 0), (1, 0, 0, 1), (1, 0, 1, 0))
-            folded = sum(F.pad(turned, shift) for shift in shifts)
+            shifts = ((0, 1, 1, 0), (1, 0, 0, 1), (1, 0, 1, 0))
+            folded = F.pad(turned, (0, 1, 0, 1))
+            for shift in shifts:
+                folded = folded + F.pad(turned, shift)
             self.folded = folded.to(self.conv.weight.dtype)
 
     def unpack(self) -> None:

@@ -73,7 +73,7 @@ class BinarySphericalQuantizer(MultiScaleQuantizer):
 
     def code_vectors(self) -> Tensor:
         """All codes, (V, D) float32."""
-        tokens = torch.arange(self.vocab_size, device=self.refine[0].weight.device)
+        tokens = torch.arange(self.vocab_size, device=self.device)
         return self.embed(tokens.view(1, 1, -1)).squeeze(2).squeeze(0).t()
 
     def embed(self, token_map: Tensor) -> Tensor:

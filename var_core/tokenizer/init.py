@@ -19,12 +19,14 @@ def init_tokenizer(tokenizer: MultiScaleVQVAE, generator: Generator, branch: flo
     for module in tokenizer.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.xavier_normal_(module.weight, generator=generator)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     for module in tokenizer.modules():
         if isinstance(module, ResidualBlock):
             module.conv2.weight.mul_(branch)
-    for refine in tokenizer.quantizer.refine:
-        nn.init.dirac_(refine.weight)
+    for refine in tokenizer.quantizer.refine.parameters():
+        if refine.ndim == 4:  # a kernel
+            nn.init.dirac_(refine)
     for module in tokenizer.modules():
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, generator=generator)

@@ -76,11 +76,15 @@ class MultiScaleQuantizer(nn.Module, ABC):
             nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1) for _ in range(num_refine)
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next(self.parameters()).device
+
     def empty_latent(self, batch_size: int) -> Tensor:
         """The latent before any scale: zeros (B, D, H, W), float32."""
         side = self.schedule.final_side
-        device = self.refine[0].weight.device
-        return torch.zeros(batch_size, self.code_dim, side, side, device=device)
+        return torch.zeros(batch_size, self.code_dim, side, side, device=self.device)
 
     @abstractmethod
     def code_vectors(self) -> Tensor:
@@ -117,6 +121,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
             raise ValueError(f"scale {scale_index} is {side}x{side}, got {tuple(codes.shape[-2:])}")
         upsampled = F.interpolate(codes.float(), size=latent.shape[-2:], mode="bicubic")
         conv = self.refine[self.refine_of_scale[scale_index]]
+        assert isinstance(conv, nn.Conv2d) and conv.bias is not None
         refined = convolve(upsampled, conv.weight.float(), conv.bias.float())
         return latent + torch.lerp(upsampled, refined, self.refine_ratio)
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,18 +35,22 @@ def with_sketch(
     Args:
         tokenizer: float32; keeps its weights.
         pictures: (N, 3, image_size, image_size) in [-1, 1].
-        generator: chooses pictures and first weights.
-        steps: of Adam.
-        report: hears the step and the mean absolute error, of pixels in [-1, 1].
+        generator: source of randomness for the first weights and for the choice of pictures.
+        steps: steps of Adam.
+        report: called with the step and the mean absolute error of pixels in [-1, 1].
     """
-    settings = {key: v for key, v in tokenizer.config.items() if not key.startswith("_")}
+    settings: dict[str, Any] = dict(tokenizer.config)
+    settings = {key: value for key, value in settings.items() if not key.startswith("_")}
+    settings["sketch_width"] = WIDTH
     with torch.device("meta"):
-        taught = MultiScaleVQVAE(**settings | {"sketch_width": WIDTH})
+        taught = MultiScaleVQVAE(**settings)
+    assert taught.sketch is not None
     sketch = taught.sketch.to_empty(device=tokenizer.device)
     for layer in sketch.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     latents, targets = _lessons(tokenizer, pictures)
     _teach(sketch, latents, targets, generator, steps, report)
     state = tokenizer.state_dict()
@@ -57,7 +62,8 @@ def with_sketch(
 @torch.inference_mode()
 def _lessons(tokenizer: MultiScaleVQVAE, pictures: Tensor) -> tuple[Tensor, Tensor]:
     """Latents of the coarse scales, (M, D, H, W), and their decodes, bf16 to save room."""
-    teacher = nn.Module.to(copy.deepcopy(tokenizer), dtype=pick_dtype(tokenizer.device))
+    teacher = copy.deepcopy(tokenizer)
+    nn.Module.to(teacher, dtype=pick_dtype(tokenizer.device))
     teacher.keep_exact()
     if tokenizer.device.type == "cpu":
         pack_weights(teacher.decoder)

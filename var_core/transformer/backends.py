@@ -58,7 +58,7 @@ def select_backend(
     """Name of the kernel that `attention` would run for these operands.
 
     Raises:
-        ValueError: as `attention`.
+        ValueError: if the name is unknown or a forced kernel cannot take these operands.
     """
     if backend == "auto":
         backend = os.environ.get(ENVIRONMENT_VARIABLE, "auto")
@@ -113,6 +113,18 @@ def xformers_ops() -> ModuleType | None:
     return xformers.ops
 
 
+def needed_xformers_ops() -> ModuleType:
+    """The module xformers.ops.
+
+    Raises:
+        ValueError: if it is not installed.
+    """
+    ops = xformers_ops()
+    if ops is None:
+        raise ValueError("xformers is not installed; use the backend auto")
+    return ops
+
+
 def _xformers_bias(mask: Tensor, q: Tensor) -> Tensor:
     """The mask as an additive bias (B, h, N, M); rows are padded to 8 keys as kernels demand."""
     num_keys = mask.shape[-1]
@@ -146,8 +158,7 @@ def _xformers_attention(
     q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None
 ) -> Tensor:
     """Memory-efficient attention; xformers wants (B, N, h, d)."""
-    ops = xformers_ops()
-    out = ops.memory_efficient_attention(
+    out = needed_xformers_ops().memory_efficient_attention(
         q.transpose(1, 2),
         k.transpose(1, 2),
         v.transpose(1, 2),

@@ -15,7 +15,7 @@ from var_core.transformer.backends import (
     ENVIRONMENT_VARIABLE,
     attention,
     block_causal_mask,
-    xformers_ops,
+    needed_xformers_ops,
 )
 
 BLOCK_CAUSAL_BACKENDS = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
@@ -70,8 +70,9 @@ class BlockCausal:
         if self.backend == "prefix":
             return prefix_attention(q, k, v, scale, self.sizes, self.mask)
         if self.backend == "flex":
-            compiling = torch.compiler.is_compiling()
-            kernel = flex_attention if compiling else _compiled_flex_attention()
+            kernel: Callable[..., Tensor] = flex_attention
+            if not torch.compiler.is_compiling():
+                kernel = _compiled_flex_attention()
             return kernel(q, k, v, block_mask=self.tiles, scale=scale)
         if self.backend == "xformers":
             return _xformers_attention(q, k, v, scale, self.sizes)
@@ -82,7 +83,7 @@ def select_block_causal(device: torch.device, backend: str = "auto") -> str:
     """Name of the kernel that `BlockCausal` would run on a device.
 
     Raises:
-        ValueError: as `BlockCausal`.
+        ValueError: if the name is unknown or the kernel cannot run on the device.
     """
     if backend == "auto":
         backend = os.environ.get(ENVIRONMENT_VARIABLE, "auto")
@@ -91,8 +92,8 @@ def select_block_causal(device: torch.device, backend: str = "auto") -> str:
         raise ValueError(f"block-causal attention must be one of {names}, got {backend!r}")
     if backend in CUDA_ONLY and device.type != "cuda":
         raise ValueError(f"the backend {backend} has no gradient on {device.type}; use auto")
-    if backend == "xformers" and xformers_ops() is None:
-        raise ValueError("xformers is not installed; use the backend auto")
+    if backend == "xformers":
+        needed_xformers_ops()
     return "prefix" if backend == "auto" else backend
 
 
@@ -107,8 +108,8 @@ def prefix_attention(
 
     Args:
         q: queries, (B, h, L, d).
-        k: keys, likewise.
-        v: values, likewise.
+        k: keys, (B, h, L, d).
+        v: values, (B, h, L, d).
         scale: factor on the scores.
         sizes: tokens of each scale, coarse to fine, L in all.
         mask: (L, L) bool, True where attending is allowed.
@@ -162,8 +163,8 @@ def lay_rows(q: Tensor, k: Tensor, v: Tensor, sizes: Sequence[int]) -> tuple[Ten
 
     Args:
         q: queries, (B, h, L, d).
-        k: keys, likewise.
-        v: values, likewise.
+        k: keys, (B, h, L, d).
+        v: values, (B, h, L, d).
         sizes: tokens of each scale, L in all.
 
     Returns:
@@ -178,17 +179,17 @@ def lay_rows(q: Tensor, k: Tensor, v: Tensor, sizes: Sequence[int]) -> tuple[Ten
 def _block_diagonal(sizes: tuple[int, ...], batch_size: int, device: torch.device) -> Any:
     """The mask of xformers for one batch size."""
     queries, keys = row_lengths(sizes, batch_size)
-    mask_type = xformers_ops().fmha.attn_bias.BlockDiagonalMask
+    mask_type = needed_xformers_ops().fmha.attn_bias.BlockDiagonalMask
     return mask_type.from_seqlens(queries, keys, device=device)
 
 
-@torch.compiler.disable  # the compiler would build the mask anew in every block
+@torch.compiler.disable()  # the compiler would build the mask anew in every block
 def _xformers_attention(
     q: Tensor, k: Tensor, v: Tensor, scale: float, sizes: tuple[int, ...]
 ) -> Tensor:
     """`prefix_attention` in one call; BlockDiagonalMask is the kind that has a gradient."""
     batch_size = q.shape[0]
-    out = xformers_ops().memory_efficient_attention(
+    out = needed_xformers_ops().memory_efficient_attention(
         *lay_rows(q, k, v, sizes),
         attn_bias=_block_diagonal(sizes, batch_size, q.device),
         scale=scale,

@@ -121,10 +121,11 @@ class AdaptiveBlock(nn.Module):
 
     def modulation_of(self, condition: Tensor, shared: Tensor | None) -> Modulation:
         """Parts for one condition: (B, C) and, if shared, (B, 6, C) -> six tensors (B, 1, C)."""
-        if self.modulation is None:
-            parts = shared + self.modulation_offset
-        else:
+        if self.modulation is not None:
             parts = self.modulation(F.silu(condition)).unflatten(1, (6, -1))  # (B, 6, C)
+        else:
+            assert shared is not None and self.modulation_offset is not None
+            parts = shared + self.modulation_offset
         return Modulation(*parts.unsqueeze(1).unbind(2))
 
     def forward(

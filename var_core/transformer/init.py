@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from var_core.transformer.model import VARTransformer
 
@@ -28,10 +28,10 @@ def init_weights(
         modulation_factor: factor on norm scales and shifts.
         gate_factor: factor on gates.
     """
-    width = transformer.config.width
+    width, depth = transformer.config["width"], transformer.config["depth"]
     std = math.sqrt(1 / (3 * width))
 
-    def normal_(parameter: nn.Parameter) -> None:
+    def normal_(parameter: Tensor) -> None:
         nn.init.trunc_normal_(parameter, std=std, generator=generator)
 
     for module in transformer.modules():
@@ -43,11 +43,12 @@ def init_weights(
     normal_(transformer.pos_embed)
     transformer.head.weight.mul_(head_factor)
     transformer.head_modulation.weight.mul_(modulation_factor)
-    for block in transformer.blocks:
-        block.attention.proj.weight.div_(math.sqrt(2 * len(transformer.blocks)))
-        block.mlp.fc2.weight.div_(math.sqrt(2 * len(transformer.blocks)))
+    for block in transformer.each_block():
+        block.attention.proj.weight.div_(math.sqrt(2 * depth))
+        block.mlp.fc2.weight.div_(math.sqrt(2 * depth))
         if block.modulation is None:
             parts = block.modulation_offset
+            assert parts is not None
             nn.init.normal_(parts, std=1 / math.sqrt(width), generator=generator)
             parts[:, :2].mul_(gate_factor)
             parts[:, 2:].mul_(modulation_factor)

@@ -8,13 +8,13 @@ class KVCache:
     """Preallocated keys and values of all blocks.
 
     Args:
-        num_blocks: blocks of the transformer.
-        batch_size: rows, guidance branches included.
-        num_heads: heads h.
+        num_blocks: number of blocks of the transformer.
+        batch_size: number of rows, guidance branches included.
+        num_heads: number of heads (h).
         num_tokens: room for all L tokens.
-        head_dim: width d of a head.
-        dtype: of the stored keys and values.
-        device: where they live.
+        head_dim: width of a head (d).
+        dtype: dtype of the stored keys and values.
+        device: where they are stored.
     """
 
     def __init__(

@@ -26,13 +26,16 @@ class LabelMaps(nn.Module):
     the same emoji in another style, and the style it was borrowed from is told to the network.
 
     Args:
-        schedule: of the transformer.
+        schedule: schedule of the transformer.
         label_counts: values of each attribute; the entry after the last one is null.
         rank: length of a label's code.
         code_dim: channels of the latent (D).
         width: channels of the transformer (C).
         num_pairs: (last but one, last) attribute values that have a code; 0: no pairs.
     """
+
+    row_of: Tensor
+    pairs: Tensor
 
     def __init__(
         self,

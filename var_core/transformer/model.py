@@ -1,6 +1,6 @@
 """The network: predicts all tokens of a scale from the coarser scales and the condition."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -178,7 +178,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
             shared = self.block_modulation(F.silu(embedding)).unflatten(1, (6, -1))  # (B, 6, C)
         head = self.head_modulation(F.silu(embedding)).unflatten(1, (2, -1))
         head_scale, head_shift = head.unsqueeze(1).unbind(2)  # (B, 1, C) each
-        blocks = tuple(block.modulation_of(embedding, shared) for block in self._each_block())
+        blocks = tuple(block.modulation_of(embedding, shared) for block in self.each_block())
         parts = blocks, head_scale, head_shift, places, prefix, expected, trust
         return EmbeddedCondition(embedding, *parts)
 
@@ -207,12 +207,13 @@ class VARTransformer(ModelMixin, ConfigMixin):
         hidden = torch.cat((self._first_input(condition), self.input_proj(inputs)), dim=1)
         hidden = hidden + condition.places[:, : hidden.shape[1]]
         hidden = self._with_prefix(hidden, condition)
-        blocks = zip(self._each_block(), condition.blocks, strict=True)
+        blocks = zip(self.each_block(), condition.blocks, strict=True)
         for index, (block, parts) in enumerate(blocks):
             factors = None if branch_factors is None else branch_factors[index]
             arguments = (hidden, parts, mask, None, index, backend, factors)
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                hidden = self._gradient_checkpointing_func(block, *arguments)
+                run = cast("Callable[..., Tensor]", self._gradient_checkpointing_func)
+                hidden = run(block, *arguments)
             else:
                 hidden = block(*arguments)
         first = self.schedule.sides[0] ** 2
@@ -264,14 +265,15 @@ class VARTransformer(ModelMixin, ConfigMixin):
         hidden = hidden + condition.places[:, tokens]
         if scale_index == 0:
             hidden = self._with_prefix(hidden, condition)
-        blocks = zip(self._each_block(), condition.blocks, strict=True)
+        blocks = zip(self.each_block(), condition.blocks, strict=True)
         for index, (block, parts) in enumerate(blocks):
             hidden = block(hidden, parts, None, cache, index, backend)
         if scale_index == 0:
             hidden = hidden[:, self.num_prefix :]
         return self._final(hidden, condition, inputs, tokens.start)
 
-    def _each_block(self) -> Sequence[AdaptiveBlock]:
+    def each_block(self) -> Sequence[AdaptiveBlock]:
+        """The blocks, first to last."""
         return cast("Sequence[AdaptiveBlock]", self.blocks)
 
     def _embedding(self, condition: Condition) -> tuple[Tensor, Tensor | None]:

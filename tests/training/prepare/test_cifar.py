@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from training.data import npm_packages
-from training.data.picture_data import load_picture_data
+from training.data.prepared_set import load_prepared_set
 from training.prepare import cifar as prepare_cifar
 from training.prepare.cifar import CLASSES, FIRST_LABELS, PICTURE_FILES, main
 
@@ -82,7 +82,7 @@ def test_each_row_of_pixels_becomes_a_picture_and_the_test_part_the_validation(
     package.install(monkeypatch)
     assert main(["--out", str(tmp_path / "set")]) == 0
     assert "120 pictures of 10 classes" in capsys.readouterr().out
-    data = load_picture_data(tmp_path / "set")
+    data = load_prepared_set(tmp_path / "set")
     assert np.array_equal(data.images, package.images)
     assert data.labels[:, 0].tolist() == package.labels["train"] + package.labels["test"]
     assert data.label_names["attributes"] == [{"name": "class", "values": list(CLASSES)}]
@@ -152,5 +152,5 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["--out", str(tmp_path / "file" / "set")]) == 2
+    assert main(["--out", str(tmp_path / "file" / "set")]) == 3
     assert "cannot be written" in capsys.readouterr().err

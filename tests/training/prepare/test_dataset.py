@@ -11,7 +11,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from PIL import Image
 
-from training.data.picture_data import PictureData, load_picture_data
+from training.data.prepared_set import PreparedSet, load_prepared_set
 from training.prepare.dataset import main
 
 CLASSES = ("plum", "apple", "pear")  # not in the order of the alphabet
@@ -60,9 +60,9 @@ def prepare(dataset: Dataset | DatasetDict | Path, out: Path, *more: str) -> int
     return main(["--dataset", str(folder), "--out", str(out), "--size", "32", *more])
 
 
-def prepared(dataset: Dataset | DatasetDict | Path, out: Path, *more: str) -> PictureData:
+def prepared(dataset: Dataset | DatasetDict | Path, out: Path, *more: str) -> PreparedSet:
     assert prepare(dataset, out, *more) == 0
-    return load_picture_data(out)
+    return load_prepared_set(out)
 
 
 def test_classes_keep_the_names_and_the_order_of_the_data_set(

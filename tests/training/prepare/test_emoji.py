@@ -24,7 +24,7 @@ from training.data.emoji_render import flatten_on_white, read_cache, render_svg,
 from training.data.emoji_sources import METADATA, PACKS, STYLES
 from training.data.emoji_tables import Row, attribution_text, build_label_names, split_rows
 from training.data.npm_packages import Package, PackageError, fetch_package, read_members
-from training.data.picture_data import load_picture_data
+from training.data.prepared_set import load_prepared_set
 from training.prepare.emoji import check_images, main
 
 NUM_STYLES = 4
@@ -254,7 +254,7 @@ def test_failing_npm_ends_the_run_with_its_reason(tmp_path, monkeypatch, capsys)
 
 def test_folder_that_cannot_be_written_ends_the_run_with_one_sentence(tmp_path, capsys) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["--out", str(tmp_path / "file" / "emoji")]) == 2
+    assert main(["--out", str(tmp_path / "file" / "emoji")]) == 3
     assert "cannot be written" in capsys.readouterr().err
 
 
@@ -278,7 +278,7 @@ def write_set(folder, rows: list[Row], num_images: int) -> None:
 def test_loaded_labels_point_at_the_names_of_each_row(tmp_path) -> None:
     rows = make_rows()
     write_set(tmp_path, rows, len(rows))
-    data = load_picture_data(tmp_path)
+    data = load_prepared_set(tmp_path)
     values = [part["values"] for part in data.label_names["attributes"]]
     assert data.labels.shape == (len(rows), 3)
     for row, indices in zip(rows, data.labels, strict=True):
@@ -290,30 +290,30 @@ def test_loaded_labels_point_at_the_names_of_each_row(tmp_path) -> None:
 
 
 def test_loading_a_missing_folder_names_the_command(tmp_path) -> None:
-    with pytest.raises(ValueError, match=r"images\.npy is missing.*training\.prepare\.emoji --out"):
-        load_picture_data(tmp_path / "nothing")
+    with pytest.raises(ValueError, match=r"images\.npy is missing.*prepare\.folder --out"):
+        load_prepared_set(tmp_path / "nothing")
 
 
 def test_loading_refuses_tables_that_do_not_fit_together(tmp_path) -> None:
     rows = make_rows()
     write_set(tmp_path, rows, len(rows) - 1)
     with pytest.raises(ValueError, match="images have"):
-        load_picture_data(tmp_path)
+        load_prepared_set(tmp_path)
     write_set(tmp_path, rows, len(rows))
     splits = json.loads((tmp_path / "splits.json").read_text())
     splits["train"].append(splits["validation"][0])
     (tmp_path / "splits.json").write_text(json.dumps(splits))
     with pytest.raises(ValueError, match="overlap"):
-        load_picture_data(tmp_path)
+        load_prepared_set(tmp_path)
     (tmp_path / "splits.json").write_text("{")
-    with pytest.raises(ValueError, match=r"prepare\.emoji"):
-        load_picture_data(tmp_path)
+    with pytest.raises(ValueError, match=r"training\.prepare"):
+        load_prepared_set(tmp_path)
 
 
 @pytest.mark.network
 def test_the_real_set_has_the_known_counts_and_hashes(tmp_path) -> None:
     assert main(["--out", str(tmp_path)]) == 0
-    data = load_picture_data(tmp_path)
+    data = load_prepared_set(tmp_path)
     assert data.images.shape == (9144, 64, 64, 3)
     sizes = {name: len(indices) for name, indices in data.splits.items()}
     assert sizes == {"train": 8488, "validation": 256, "held_out": 400}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.picture_data import load_picture_data
+from training.data.prepared_set import load_prepared_set
 from training.prepare.fashion import CLASSES, PLACE, main, read_idx, write_set
 
 
@@ -30,7 +30,7 @@ def fashion(tmp_path: Path) -> Path:
 
 def test_fashion_mnist_becomes_a_set_of_padded_pictures(fashion: Path, tmp_path: Path) -> None:
     assert write_set(fashion, tmp_path / "set") == 60
-    data = load_picture_data(tmp_path / "set")
+    data = load_prepared_set(tmp_path / "set")
     assert data.images.shape == (60, 32, 32, 3)
     assert data.label_names["attributes"][0]["values"] == list(CLASSES)
     assert (data.images[13, 2:30, 2:30] == 75).all() and (data.images[13, :2] == 0).all()
@@ -41,7 +41,7 @@ def test_what_is_no_fashion_mnist_is_refused(
     fashion: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     images = fashion / "train-images-idx3-ubyte.gz"
-    with pytest.raises(ValueError, match="no IDX file of 1 dimensions"):
+    with pytest.raises(ValueError, match="is not an IDX file of 1 dimensions"):
         read_idx(images, 0x801)
     images.write_bytes(gzip.compress(gzip.decompress(images.read_bytes())[:-5]))
     with pytest.raises(ValueError, match="is cut off"):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.training.tiny import TINY_TOKENIZER, TINY_TRANSFORMER
 from training import export, train_tokenizer, train_transformer
-from training.data.picture_data import load_picture_data
+from training.data.prepared_set import load_prepared_set
 from training.prepare import folder as prepare_folder
 from var_core import VARPipeline, generators_from_seeds
 
@@ -43,7 +43,7 @@ def test_a_folder_becomes_a_set_whose_classes_are_its_folders(
     out = tmp_path / "set"
     assert prepare(photos, out, "--validation", "0.2", "--attribute", "fruit") == 0
     assert "60 pictures of 3 classes, 0 damaged" in capsys.readouterr().out
-    data = load_picture_data(out)
+    data = load_prepared_set(out)
     assert data.images.shape == (60, 64, 64, 3) and data.attributes == ["fruit"]
     assert data.label_names["attributes"][0]["values"] == list(CLASSES)
     assert np.array_equal(data.labels[:, 0], np.repeat(range(3), 20))
@@ -55,7 +55,7 @@ def test_a_folder_becomes_a_set_whose_classes_are_its_folders(
 def test_the_split_of_a_picture_does_not_depend_on_the_others(photos: Path, tmp_path: Path) -> None:
     def validation(out: Path) -> set[bytes]:
         prepare(photos, out, "--validation", "0.2")
-        data = load_picture_data(out)
+        data = load_prepared_set(out)
         return {data.images[row].tobytes() for row in data.splits["validation"]}
 
     before = validation(tmp_path / "before")
@@ -72,7 +72,7 @@ def test_damaged_pictures_are_replaced_and_many_stop_it(
     (photos / "plum" / "z050.png").write_bytes(b"broken")
     assert prepare(photos, tmp_path / "set") == 0
     assert "1 damaged" in capsys.readouterr().out
-    data = load_picture_data(tmp_path / "set")
+    data = load_prepared_set(tmp_path / "set")
     files = sorted((photos / "plum").rglob("*.*"))
     place = 40 + files.index(photos / "plum" / "z050.png")
     assert np.array_equal(data.images[place], data.images[place + 1])
@@ -88,14 +88,14 @@ def test_a_damaged_picture_takes_the_class_and_the_split_of_its_neighbour(
     for index in range(140):
         Image.new("RGB", (64, 64), (0, index, 0)).save(photos / "plum" / f"z{index:03d}.png")
     prepare(photos, tmp_path / "before", "--validation", "0.2")
-    kept = set(load_picture_data(tmp_path / "before").splits["validation"])
+    kept = set(load_prepared_set(tmp_path / "before").splits["validation"])
     last_apple = 19
     alone = next(row for row in kept if row > 60 and row + 1 not in kept)
     files = sorted(path for path in photos.rglob("*.*") if path.suffix != ".txt")
     for row in (last_apple, alone):
         files[row].write_bytes(b"broken")
     prepare(photos, tmp_path / "after", "--validation", "0.2")
-    data = load_picture_data(tmp_path / "after")
+    data = load_prepared_set(tmp_path / "after")
     assert np.array_equal(data.images[last_apple], data.images[20])
     assert data.labels[last_apple] == data.labels[20] == CLASSES.index("pear")
     assert alone in data.splits["train"] and alone + 1 in data.splits["train"]

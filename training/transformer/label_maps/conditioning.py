@@ -1,6 +1,6 @@
 """Conditioning of networks with label maps: a coarse label, a fine one that implies it, a style.
 
-Nothing outside this folder knows these labels, but for `choose_conditioning` and the settings.
+Nothing outside this folder knows these labels, except `choose_conditioning` and the settings.
 """
 
 import torch
@@ -41,8 +41,8 @@ class LabelMapConditioning:
         drop_all: chance of no label at all.
     """
 
-    tables = ("label_embeds", "label_maps.codes")
-    open_column = FINE
+    tables: tuple[str, ...] = ("label_embeds", "label_maps.codes")
+    open_column: int = FINE
 
     def __init__(
         self, pictures: PreparedPictures, settings: LabelMapSettings, drop_all: float
