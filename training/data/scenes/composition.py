@@ -1,6 +1,6 @@
 """From a description to layers: backdrop, shadows, things, water before them, weather."""
 
-from training.data.scenes import nature_places, other_places
+from training.data.scenes import built_places, nature_places, other_places
 from training.data.scenes.atlas import TEXTURE_SIDE, SpriteTable
 from training.data.scenes.description import PLAIN, Placement, Scene, thing_aspect
 from training.data.scenes.layers import Blobs, Dots, Layer, Sprite
@@ -19,8 +19,8 @@ BACKDROPS = {
     "beach": nature_places.paint_beach,
     "sea": nature_places.paint_sea,
     "sky": nature_places.paint_clouds_below,
-    "city": other_places.paint_city,
-    "room": other_places.paint_room,
+    "city": built_places.paint_city,
+    "room": built_places.paint_room,
     "underwater": other_places.paint_underwater,
     "space": other_places.paint_space,
     "moon": other_places.paint_moon,
@@ -59,7 +59,7 @@ def _sprite(table: SpriteTable, scene: Scene, placement: Placement, painter: Pai
         turn=placement.turn * 0.017453292519943295,
         is_flipped=placement.is_flipped,
         tint=_tint(scene, painter),
-        waterline=_surface(table, scene, placement) if placement.home == "swims" else 9.0,
+        waterline=_surface(table, scene, placement) if placement.home == "swims" else None,
         half_width=width * part / 2,
         half_height=height * part / 2,
     )
@@ -105,11 +105,9 @@ def _ripples(
     width, y = (box.right - box.left) / 2, _surface(table, scene, placement)
     light = lighten(nature_places.water_colour(painter), 0.6)
     dark = darken(nature_places.water_colour(painter), 0.2)
-    rings = ((1.25, light, 0.45), (1.12, dark, 0.5), (1.02, light, 0.55), (0.9, dark, 0.7))
-    return [
-        Blobs(
-            [(placement.x, y, width * part, 0.012 + 0.07 * width * part)],
-            *[solid(colour, alpha)] * 2,
-        )
-        for part, colour, alpha in rings
-    ]
+    rings = ((1.25, light, 0.45), (1.12, dark, 0.5), (1.02, light, 0.5), (0.9, dark, 0.4))
+    ripples: list[Layer] = []
+    for part, colour, alpha in rings:
+        ellipse = (placement.x, y, width * part, 0.012 + 0.07 * width * part)
+        ripples.append(Blobs([ellipse], solid(colour, alpha), solid(colour, alpha)))
+    return ripples

@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 from training.data.scenes.description import OUTDOORS, all_settings
@@ -32,22 +32,22 @@ class HeldOut:
     pairs: tuple[tuple[int, int], ...]  # two things, the smaller index first
     settings: tuple[Setting, ...]
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_styles", frozenset(self.styles))
-        object.__setattr__(self, "_pairs", frozenset(self.pairs))
-        object.__setattr__(self, "_settings", frozenset(self.settings))
+    @cached_property
+    def known(self) -> tuple[frozenset, frozenset, frozenset]:
+        """Return the three kinds as sets: styles, pairs, settings."""
+        return frozenset(self.styles), frozenset(self.pairs), frozenset(self.settings)
 
     def has_style(self, things: Iterable[int], style: int) -> bool:
         """Return whether one of the things is held out in this style."""
-        return any((thing, style) in self._styles for thing in things)
+        return any((thing, style) in self.known[0] for thing in things)
 
     def has_pair(self, things: Sequence[int]) -> bool:
         """Return whether two of the things are held out together."""
-        return any(pair in self._pairs for pair in combinations(sorted(set(things)), 2))
+        return any(pair in self.known[1] for pair in combinations(sorted(set(things)), 2))
 
     def has_setting(self, setting: Setting) -> bool:
         """Return whether this place, time and weather are held out."""
-        return setting in self._settings
+        return setting in self.known[2]
 
     def has(self, things: Sequence[int], style: int, setting: Setting) -> bool:
         """Return whether training must not show this."""

@@ -24,8 +24,8 @@ EVERYWHERE: Bounds = (0.0, 0.0, 1.0, 1.0)
 class Gradient:
     """The whole picture, from one colour to the next downwards; always the first layer."""
 
-    heights: tuple[float, float, float, float]  # ascending
-    colours: tuple[Colour, Colour, Colour, Colour]
+    heights: tuple[float, ...]  # four, ascending
+    colours: tuple[Colour, ...]  # four
 
     kind = "gradient"
 
@@ -172,7 +172,7 @@ class Sprite:
     turn: float = 0.0  # radians, clockwise
     is_flipped: bool = False
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    waterline: float = 9.0  # y below which the thing is seen through water
+    waterline: float | None = None  # y below which the thing is seen through water
     half_width: float = 0.5  # of what is seen, as a part of `scale`, before turning
     half_height: float = 0.5
 
@@ -186,7 +186,7 @@ class Sprite:
         return self.x - width, self.y - height, self.x + width, self.y + height
 
     def numbers(self) -> np.ndarray:
-        """Return the map from the picture to the texture, then tint, index and waterline: (11,)."""
+        """Return the map to the texture, tint and index: (10,), or with waterline (11,)."""
         zoom = 2.0 / self.scale  # texture coordinates run from -1 to 1
         cosine, sine = np.cos(self.turn) * zoom, np.sin(self.turn) * zoom
         mirror = -1.0 if self.is_flipped else 1.0
@@ -194,7 +194,8 @@ class Sprite:
             *(mirror * cosine, mirror * sine, -mirror * (cosine * self.x + sine * self.y)),
             *(-sine, cosine, sine * self.x - cosine * self.y),
         )
-        return np.array([*row, *self.tint, self.picture, self.waterline], np.float32)
+        surface = () if self.waterline is None else (self.waterline,)
+        return np.array([*row, *self.tint, self.picture, *surface], np.float32)
 
 
 Layer = Gradient | Band | Box | Blobs | Dots | Sprite

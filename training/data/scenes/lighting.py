@@ -27,35 +27,55 @@ SKIES = {
         ("#04162f", "#0a2a4f", "#164670", "#2f6a90"),
     ),
 }
-GREY_SKIES = {
+GREY_SKIES = {  # from the top down to the horizon
     "day": ("#8fa0b4", "#d3dce4"),
     "sunset": ("#7d6880", "#d9a594"),
     "night": ("#0d1226", "#2b3552"),
 }
-TINTS = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.86, 0.84), "night": (0.36, 0.46, 0.72)}
+FOG_SKIES = {
+    "day": ("#b3c2cf", "#e8edf0"),
+    "sunset": ("#b58f9c", "#f3d0b6"),
+    "night": ("#1a2138", "#525d7c"),
+}
+WHITE: Tone = (1.0, 1.0, 1.0)
+TINTS = {"day": WHITE, "sunset": (1.0, 0.86, 0.84), "night": (0.36, 0.46, 0.72)}
 GLOWS = {
     "day": (0.0, (1.0, 1.0, 1.0)),
     "sunset": (0.1, (1.0, 0.6, 0.4)),
     "night": (0.06, (0.15, 0.2, 0.5)),
 }
-SPRITE_TINTS = {"day": (1.0, 1.0, 1.0), "sunset": (1.0, 0.92, 0.87), "night": (0.7, 0.74, 0.9)}
-GREYNESS = {"clear": 0.0, "clouds": 0.28, "rain": 0.75, "snow": 0.55, "fog": 0.6}
+SPRITE_TINTS = {"day": WHITE, "sunset": (1.0, 0.92, 0.87), "night": (0.77, 0.8, 0.94)}
+GREYNESS = {"clear": 0.0, "clouds": 0.28, "rain": 0.75, "snow": 0.55, "fog": 0.85}
 DIMNESS = {"clear": 1.0, "clouds": 0.96, "rain": 0.84, "snow": 0.97, "fog": 0.97}
 
 
 def tone(text: str) -> Tone:
     """Read a colour such as "#4a9be8" as red, green, blue in [0, 1]."""
-    return tuple(int(text[index : index + 2], 16) / 255 for index in (1, 3, 5))
+    return int(text[1:3], 16) / 255, int(text[3:5], 16) / 255, int(text[5:7], 16) / 255
 
 
 def mix(first: Tone, second: Tone, part: float) -> Tone:
     """Return the colour that lies `part` of the way from the first to the second."""
-    return tuple(a + (b - a) * part for a, b in zip(first, second, strict=True))
+    (red, green, blue), (other_red, other_green, other_blue) = first, second
+    return (
+        red + (other_red - red) * part,
+        green + (other_green - green) * part,
+        blue + (other_blue - blue) * part,
+    )
+
+
+def multiply(colour: Tone, filter_colour: Tone, dim: float = 1.0) -> Tone:
+    """Return a colour seen through a filter."""
+    return (
+        colour[0] * filter_colour[0] * dim,
+        colour[1] * filter_colour[1] * dim,
+        colour[2] * filter_colour[2] * dim,
+    )
 
 
 def lighten(colour: Tone, part: float) -> Tone:
     """Mix a colour with white."""
-    return mix(colour, (1.0, 1.0, 1.0), part)
+    return mix(colour, WHITE, part)
 
 
 def darken(colour: Tone, part: float) -> Tone:
@@ -86,7 +106,8 @@ class Light:
         self.time, self.weather = time or "day", weather or "clear"
         self.hue_turn = rng.uniform(-0.025, 0.025)
         self.strength = rng.uniform(0.88, 1.1)
-        grey_top, grey_low = (tone(text) for text in GREY_SKIES[self.time])
+        greys = FOG_SKIES if self.weather == "fog" else GREY_SKIES
+        grey_top, grey_low = (tone(text) for text in greys[self.time])
         greyness = GREYNESS[self.weather]
         colours = [tone(text) for text in rng.choice(SKIES[self.time])]
         turn = rng.uniform(-0.015, 0.015)
@@ -95,7 +116,7 @@ class Light:
             for index, colour in enumerate(colours)
         ]
         self.haze = self.sky[3]
-        self.sprite_tint = tuple(part * DIMNESS[self.weather] for part in SPRITE_TINTS[self.time])
+        self.sprite_tint = multiply(SPRITE_TINTS[self.time], WHITE, DIMNESS[self.weather])
 
     def shade(self, text: str, distance: float = 0.0) -> Tone:
         """Return how a daylight colour looks here.
@@ -111,10 +132,9 @@ class Light:
         colour = turn_hue(
             colour, self.hue_turn, self.strength * (1.0 - 0.35 * GREYNESS[self.weather])
         )
-        dim = DIMNESS[self.weather]
-        colour = tuple(c * t * dim for c, t in zip(colour, TINTS[self.time], strict=True))
+        colour = multiply(colour, TINTS[self.time], DIMNESS[self.weather])
         part, glow = GLOWS[self.time]
         colour = mix(colour, glow, part)
         if self.weather == "fog":
-            distance = min(1.0, 0.2 + distance * 1.25)
+            distance = min(1.0, 0.12 + distance * 1.35)
         return mix(colour, self.haze, distance)

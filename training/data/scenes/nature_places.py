@@ -201,7 +201,7 @@ def paint_beach(painter: Painter) -> None:
 def _water(painter: Painter, top: float, bottom: float) -> None:
     """Add water with waves, and the glitter of sun or moon."""
     rng, light = painter.rng, painter.light
-    far = mix(light.shade("#63b7d6", 0.1), light.sky[3], 0.45)
+    far = mix(light.shade("#63b7d6", 0.1), light.sky[3], 0.75 if light.time == "sunset" else 0.45)
     near = water_colour(painter)
     painter.layers.append(Band(flat(top), solid(far), solid(near), extent=bottom - top))
     y, gap = top + 0.018, 0.022
@@ -216,7 +216,10 @@ def _water(painter: Painter, top: float, bottom: float) -> None:
 
 def water_colour(painter: Painter):
     """Return the colour of near water."""
-    return mix(painter.light.shade("#2b83bd"), painter.light.sky[1], 0.25)
+    light = painter.light
+    if light.time == "sunset":
+        return mix(light.shade("#4f63b0"), light.sky[1], 0.4)
+    return mix(light.shade("#2b83bd"), light.sky[1], 0.25)
 
 
 def paint_sea(painter: Painter) -> None:

@@ -1,9 +1,11 @@
 """The kinds of layers as functions of numbers and pixel positions.
 
-Every painter changes a region (B, 3, h, w) in place. It gets the numbers of the layers (B, P), the
-pixel centres of the region's columns (w,) and rows (h,), the picture's side in pixels, and a level
-of the atlas.
+Every painter changes a region (B, 3, h, w) in place. It gets the numbers of the layers and a level
+of the atlas, which only sprites use.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,16 @@ from torch import Tensor
 from training.data.scenes.layers import NUM_POINTS
 
 SEEN_THROUGH_WATER = 0.8  # part of a thing that water hides
+
+
+@dataclass(frozen=True)
+class LayerNumbers:
+    """Layers of one kind, and where the pixels of the region lie."""
+
+    table: Tensor  # numbers of each layer, (B, P)
+    xs: Tensor  # centres of the columns, (w,)
+    ys: Tensor  # centres of the rows, (h,)
+    side: int  # pixels of the picture's side
 
 
 def _maps(column: Tensor) -> Tensor:
@@ -31,7 +43,8 @@ def _mix(near: Tensor, far: Tensor, progress: Tensor) -> Tensor:
     return torch.lerp(_colours(near), _colours(far), progress.clamp_(0.0, 1.0))
 
 
-def _paint_gradient(region, table, xs, ys, side, level) -> None:
+def _paint_gradient(region: Tensor, layers: LayerNumbers, level: Tensor) -> None:
+    table, ys = layers.table, layers.ys
     heights, colours = table[:, :4], table[:, 4:].view(-1, 4, 4)
     rows = ys.expand(len(table), -1)  # (B, h)
     result = colours[:, 0, :3, None].expand(-1, -1, len(ys))
@@ -43,7 +56,8 @@ def _paint_gradient(region, table, xs, ys, side, level) -> None:
     region.copy_((result * 2.0 - 1.0)[..., None].expand_as(region))  # (B, 3, h, w)
 
 
-def _paint_band(region, table, xs, ys, side, level) -> None:
+def _paint_band(region: Tensor, layers: LayerNumbers, level: Tensor) -> None:
+    table, xs, ys, side = layers.table, layers.xs, layers.ys, layers.side
     extent, follow, start, softness = table[:, :4].unbind(1)
     top, slope = _outline(table[:, 12 : 12 + NUM_POINTS], xs)  # (B, 1, 1, w)
     pixel = 1.0 / (softness.clamp_min(1.0 / side))
@@ -67,7 +81,8 @@ def _outline(points: Tensor, xs: Tensor) -> tuple[Tensor, Tensor]:
     return height[:, None, None], torch.rsqrt(1.0 + rise * rise)[:, None, None]
 
 
-def _paint_box(region, table, xs, ys, side, level) -> None:
+def _paint_box(region: Tensor, layers: LayerNumbers, level: Tensor) -> None:
+    table, xs, ys, side = layers.table, layers.xs, layers.ys, layers.side
     left, top, right, bottom, radius, softness = (_maps(part) for part in table[:, :6].unbind(1))
     rows, columns = ys[None, None, :, None], xs[None, None, None]
     across = (columns - (left + right) / 2).abs_() - ((right - left) / 2 - radius)
@@ -91,7 +106,8 @@ def _sum_products(along: Tensor, across: Tensor) -> Tensor:
     return torch.bmm(along.transpose(1, 2), across)[:, None]
 
 
-def _paint_blobs(region, table, xs, ys, side, level) -> None:
+def _paint_blobs(region: Tensor, layers: LayerNumbers, level: Tensor) -> None:
+    table, xs, ys, side = layers.table, layers.xs, layers.ys, layers.side
     radius, softness, top, bottom = (_maps(part) for part in table[:, :4].unbind(1))
     centre_x, centre_y, radius_x, radius_y = table[:, 12:].view(len(table), 4, -1).unbind(1)
     density = _sum_products(_bumps(ys, centre_y, radius_y), _bumps(xs, centre_x, radius_x))
@@ -102,7 +118,8 @@ def _paint_blobs(region, table, xs, ys, side, level) -> None:
     _blend(region, _mix(table[:, 4:8], table[:, 8:12], progress), coverage)
 
 
-def _paint_dots(region, table, xs, ys, side, level) -> None:
+def _paint_dots(region: Tensor, layers: LayerNumbers, level: Tensor) -> None:
+    table, xs, ys = layers.table, layers.xs, layers.ys
     columns = table[:, 1:].view(len(table), 8, -1)
     centre_x, centre_y, radius_x, radius_y = columns[:, :4].unbind(1)
     along, across = _bumps(ys, centre_y, radius_y), _bumps(xs, centre_x, radius_x)
@@ -116,7 +133,8 @@ def _paint_dots(region, table, xs, ys, side, level) -> None:
     region.lerp_(colours.mul_(2.0).sub_(1.0), (total * _maps(table[:, 0])).clamp_(0.0, 1.0))
 
 
-def _paint_sprite(region, table, xs, ys, side, level) -> None:
+def _paint_sprite(region: Tensor, layers: LayerNumbers, level: Tensor) -> None:
+    table, xs, ys, side = layers.table, layers.xs, layers.ys, layers.side
     matrix = table[:, :6].view(-1, 2, 3)
     rows, columns = ys[None, :, None], xs[None, None]
     grid = torch.stack(
@@ -130,7 +148,7 @@ def _paint_sprite(region, table, xs, ys, side, level) -> None:
     )  # (B, h, w, 2)
     textures = level[table[:, 9].round().long()].float().div_(255.0)
     pixels = F.grid_sample(textures, grid, align_corners=False)  # (B, 4, h, w), premultiplied
-    if bool((table[:, 10] < 1.0).any()) if table.device.type == "cpu" else True:
+    if table.shape[1] > 10:
         depth = (rows[:, None] - _maps(table[:, 10])) * (0.5 * side)
         pixels *= 1.0 - SEEN_THROUGH_WATER * (depth + 0.5).clamp_(0.0, 1.0)
     opaque = pixels[:, 3:]
@@ -138,7 +156,7 @@ def _paint_sprite(region, table, xs, ys, side, level) -> None:
     region.mul_(1.0 - opaque).add_(colours).sub_(opaque)
 
 
-PAINTERS = {
+PAINTERS: dict[str, Callable[[Tensor, LayerNumbers, Tensor], None]] = {
     "gradient": _paint_gradient,
     "band": _paint_band,
     "box": _paint_box,

@@ -20,19 +20,20 @@ class Step:
 
     kind: str
     level: int  # of the atlas, for sprites
-    members: list[int]  # indices of the pictures
+    count: int  # layers, each of another picture
     width: int  # numbers a layer
     bounds: tuple[float, ...]  # around all
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps that paint some pictures, and the numbers of their layers in the same order."""
+    """Steps that paint some pictures, and what they paint, in the same order."""
 
     num_images: int
     side: int  # pixels
     steps: list[Step]
-    numbers: np.ndarray  # float32, flat
+    members: np.ndarray  # int64, flat: index of the picture of each layer
+    numbers: np.ndarray  # float32, flat: numbers of each layer
 
 
 def plan_scenes(table: SpriteTable, scenes: Sequence[Scene], side: int, batch: int) -> list[Plan]:
@@ -61,18 +62,30 @@ def _check(table: SpriteTable, scene: Scene) -> None:
 
 
 def _plan(layer_lists: Sequence[Sequence[Layer]], side: int) -> Plan:
-    steps, rows = [], []
-    for step, part in _order(layer_lists, side):
+    steps: list[Step] = []
+    members: list[int] = []
+    rows: list[np.ndarray] = []
+    for step, indices, numbers in _order(layer_lists, side):
         steps.append(step)
-        rows += part
-    numbers = np.concatenate(rows) if rows else np.empty(0, np.float32)
-    return Plan(len(layer_lists), side, steps, numbers)
+        members += indices
+        rows += numbers
+    return Plan(
+        num_images=len(layer_lists),
+        side=side,
+        steps=steps,
+        members=np.array(members, np.int64),
+        numbers=np.concatenate(rows) if rows else np.empty(0, np.float32),
+    )
 
 
 def _order(
     layer_lists: Sequence[Sequence[Layer]], side: int
-) -> Iterator[tuple[Step, list[np.ndarray]]]:
-    """Order the layers of all pictures so that many of one kind can be painted together."""
+) -> Iterator[tuple[Step, list[int], list[np.ndarray]]]:
+    """Order the layers of all pictures so that many of one kind can be painted together.
+
+    Yields:
+        A step, the indices of its pictures, and the numbers of their layers.
+    """
     positions = [0] * len(layer_lists)
     waiting: dict[tuple[str, int, int], list[tuple[int, np.ndarray, tuple]]] = {}
 
@@ -92,7 +105,7 @@ def _order(
         members, rows, bounds = zip(*waiting.pop(key), strict=True)
         edges = list(zip(*bounds, strict=True))
         around = (min(edges[0]), min(edges[1]), max(edges[2]), max(edges[3]))
-        yield Step(key[0], key[2], list(members), key[1], around), list(rows)
+        yield Step(key[0], key[2], len(members), key[1], around), list(members), list(rows)
         for index in members:
             queue(index)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.data.scenes.atlas import SpriteAtlas, SpriteTable, load_atlas
 from training.data.scenes.description import Scene
-from training.data.scenes.painters import PAINTERS
+from training.data.scenes.painters import PAINTERS, LayerNumbers
 from training.data.scenes.plan import MIN_SIDE, Plan, plan_scenes
 
 CPU_BATCH = 1  # scenes painted together on a CPU; one fits its cache
@@ -56,22 +56,23 @@ class SceneRenderer:
 def _paint_plan(plan: Plan, images: Tensor, atlas: SpriteAtlas) -> None:
     side = plan.side
     numbers = torch.from_numpy(plan.numbers).to(images.device, non_blocking=True)
+    members = torch.from_numpy(plan.members).to(images.device, non_blocking=True)
     centres = (torch.arange(side, device=images.device, dtype=torch.float32) + 0.5) / side
-    position = 0
+    number, member = 0, 0  # places in both lists
     for step in plan.steps:
-        count = len(step.members) * step.width
-        table = numbers[position : position + count].view(-1, step.width)
-        position += count
+        table = numbers[number : number + step.count * step.width].view(step.count, step.width)
+        chosen = members[member : member + step.count]
+        number, member = number + step.count * step.width, member + step.count
         left, top, right, bottom = _pixel_bounds(step.bounds, side)
         if left >= right or top >= bottom:
             continue
-        is_whole = len(step.members) == plan.num_images
-        chosen = images if is_whole else images[step.members]
-        region = chosen[:, :, top:bottom, left:right]
-        level = atlas.levels[step.level]
-        PAINTERS[step.kind](region, table, centres[left:right], centres[top:bottom], side, level)
+        view = images[:, :, top:bottom, left:right]
+        is_whole = step.count == plan.num_images
+        region = view if is_whole else view.index_select(0, chosen)
+        layers = LayerNumbers(table, centres[left:right], centres[top:bottom], side)
+        PAINTERS[step.kind](region, layers, atlas.levels[step.level])
         if not is_whole:
-            images[step.members] = chosen
+            view.index_copy_(0, chosen, region)
 
 
 def _pixel_bounds(bounds: tuple[float, ...], side: int) -> tuple[int, int, int, int]:

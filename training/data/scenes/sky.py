@@ -39,6 +39,37 @@ class Painter:
         haze = self.light.haze
         self.layers.append(Box(-0.1, y - height, 1.1, y, solid(haze, 0.0), solid(haze, strength)))
 
+    def box(
+        self,
+        edges: tuple[float, float, float, float],
+        upper: Tone,
+        lower: Tone | None = None,
+        radius: float = 0.0,
+        alpha: float = 1.0,
+    ) -> None:
+        """Add a rectangle.
+
+        Args:
+            edges: left, top, right, bottom.
+            upper: colour at the top.
+            lower: colour at the bottom; None is a little darker than the top.
+            radius: of the corners.
+            alpha: how much it covers.
+        """
+        lower = darken(upper, 0.06) if lower is None else lower
+        self.layers.append(Box(*edges, solid(upper, alpha), solid(lower, alpha), radius))
+
+    def ellipse(
+        self,
+        place: tuple[float, float, float, float],
+        upper: Tone,
+        lower: Tone | None = None,
+        alpha: float = 1.0,
+    ) -> None:
+        """Add an ellipse: centre x and y, radius in x and y; colours as those of a box."""
+        lower = darken(upper, 0.06) if lower is None else lower
+        self.layers.append(Blobs([place], solid(upper, alpha), solid(lower, alpha)))
+
 
 def paint_sky(painter: Painter, horizon: float | None = None) -> None:
     """Add sky, sun or moon, stars and clouds."""
@@ -53,7 +84,7 @@ def paint_sky(painter: Painter, horizon: float | None = None) -> None:
         )
     if weather in ("clear", "clouds") and not painter.has_celestial:
         paint_sun_or_moon(painter, horizon)
-    counts = {"clear": (0, 2), "clouds": (4, 6), "rain": (5, 7), "snow": (3, 5), "fog": (0, 1)}
+    counts = {"clear": (0, 2), "clouds": (4, 6), "rain": (5, 7), "snow": (3, 5), "fog": (0, 0)}
     low, high = counts[weather]
     if painter.light.time == "night" and weather == "clear":
         high = 0
@@ -156,25 +187,45 @@ def cloud_colours(light: Light) -> tuple[Tone, Tone]:
 
 
 def paint_weather(painter: Painter) -> None:
-    """Add what falls before everything else: rain or snow."""
+    """Add what lies before everything else: rain, snow or a veil of fog."""
+    paint = {"rain": _rain, "snow": _snowfall, "fog": _veil}.get(painter.light.weather)
+    if paint is not None and painter.scene.weather:
+        painter.front += paint(painter)
+
+
+def _rain(painter: Painter) -> list[Layer]:
     rng = painter.rng
-    if painter.light.weather == "rain":
-        lean = rng.choice((-1, 1)) * rng.uniform(0.1, 0.25)
-        colour = lighten(painter.light.sky[2], 0.55)
-        drops = []
-        for _ in range(42):
-            x, y, length = rng.random(), rng.random(), rng.uniform(0.02, 0.034)
-            drops += [
-                (x + lean * step * length, y + step * length, 0.0028, length * 0.62, *colour, 0.42)
-                for step in (-1.0, 0.0, 1.0)
-            ]
-        painter.front.append(Dots(drops, hardness=1.4))
-    elif painter.light.weather == "snow":
-        colour = {"day": "#ffffff", "sunset": "#fff0e6", "night": "#dfe6ff"}[painter.light.time]
-        flakes = []
-        for _ in range(58):
-            size = rng.choice((0.005, 0.007, 0.007, 0.01))
-            flakes.append(
-                (rng.random(), rng.random(), size, size, *tone(colour), rng.uniform(0.6, 1.0))
-            )
-        painter.front.append(Dots(flakes, hardness=1.8))
+    lean = rng.choice((-1, 1)) * rng.uniform(0.1, 0.25)
+    colour = lighten(painter.light.sky[2], 0.55)
+    drops = []
+    for _ in range(42):
+        x, y, length = rng.random(), rng.random(), rng.uniform(0.02, 0.034)
+        for step in (-1.0, 0.0, 1.0):
+            place = (x + lean * step * length, y + step * length, 0.0028, length * 0.62)
+            drops.append((*place, *colour, 0.42))
+    return [Dots(drops, hardness=1.4)]
+
+
+def _snowfall(painter: Painter) -> list[Layer]:
+    rng = painter.rng
+    colour = tone({"day": "#ffffff", "sunset": "#fff0e6", "night": "#dfe6ff"}[painter.light.time])
+    flakes = []
+    for _ in range(58):
+        size = rng.choice((0.005, 0.007, 0.007, 0.01))
+        flakes.append((rng.random(), rng.random(), size, size, *colour, rng.uniform(0.6, 1.0)))
+    return [Dots(flakes, hardness=1.8)]
+
+
+def _veil(painter: Painter) -> list[Layer]:
+    haze, rng = painter.light.haze, painter.rng
+    y = painter.horizon + rng.uniform(0.02, 0.08)
+    strength = 0.16 if painter.light.time == "night" else 0.24
+    banks = []
+    for _ in range(5):
+        place = (rng.random(), y + rng.uniform(-0.12, 0.06))
+        banks.append((*place, rng.uniform(0.3, 0.5), rng.uniform(0.03, 0.06), *haze, strength))
+    return [
+        Box(-0.1, -0.1, 1.1, y, solid(haze, 0.05), solid(haze, strength)),
+        Box(-0.1, y, 1.1, 1.1, solid(haze, strength), solid(haze, 0.05)),
+        Dots(banks),
+    ]

@@ -94,11 +94,11 @@ def crop_sprite(picture: Image.Image, side: int = SPRITE_SIDE) -> Image.Image:
     rows, columns = np.flatnonzero(is_seen.any(1)), np.flatnonzero(is_seen.any(0))
     if not len(rows):
         raise ValueError("the picture is fully transparent")
-    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-    cropped = picture.crop(tuple(int(edge) for edge in box))
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
+    cropped = picture.crop((left, top, right + 1, bottom + 1))
     scale = side / max(cropped.size)
-    size = tuple(max(1, round(length * scale)) for length in cropped.size)
-    return cropped.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(1, round(length * scale)) for length in cropped.size)
+    return cropped.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def encode_sprite(sprite: Image.Image) -> bytes:
