@@ -6,24 +6,29 @@ from random import Random
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from training.data.picture_source import PictureBatch
 from training.data.scenes.atlas import SpriteTable, read_table
 from training.data.scenes.captions import Captioner
-from training.data.scenes.description import Scene
+from training.data.scenes.description import PLACES, TIMES, WEATHERS, Scene
 from training.data.scenes.held_out import KINDS
 from training.data.scenes.making import make_held_out_scene, make_scene, make_validation_scene
 from training.data.scenes.phrase_vectors import read_phrase_vectors
 from training.data.scenes.phrases import Phrases
 from training.data.scenes.renderer import SceneRenderer
 from training.data.scenes.stream import phrase_rows
+from var_core.menus import Choice, Menu
+from var_core.text import PhraseTable
+from var_core.text.universal_sentence_encoder import UniversalSentenceEncoder
 
 SIDE = 256
 SEED = 0  # of the training scenes
 NUM_SCENES = 2**40  # that are drawn from at random, so that none comes twice
 MAX_FIXED = 256  # scenes to measure with: they are painted anew each time
 TABLE_FILE = "sprites.json"
+STARS = "stars"  # the weather of a clear night
 
 
 class ScenePictures:
@@ -57,8 +62,31 @@ class ScenePictures:
 
     @property
     def label_names(self) -> Mapping[str, Any]:
-        """The styles."""
-        return {"attributes": [{"name": "style", "values": list(self.table.styles)}]}
+        """The styles, and menus of things, places, times and weathers."""
+        attributes = [{"name": "style", "values": list(self.table.styles)}]
+        return {"attributes": attributes, "menus": [menu.to_json() for menu in self.menus()]}
+
+    def menus(self) -> list[Menu]:
+        """What a prompt can be picked from: the usual English phrase of each choice."""
+        things = tuple(
+            Choice(
+                thing.name, self._usual("thing", index, "one", "en"), thing.category, thing.synonyms
+            )
+            for index, thing in enumerate(self.table.things)
+        )
+        menus = [Menu("thing", things)]
+        weathers = (*(one for one in WEATHERS if one != "clear"), "clear", STARS)
+        for name, values in (("place", PLACES), ("time", TIMES), ("weather", weathers)):
+            choices = (Choice(value, self._usual(name, value, "en")) for value in values)
+            menus.append(Menu(name, tuple(choices)))
+        return menus
+
+    def menu_phrases(self) -> PhraseTable:
+        """All phrases of the menus with their vectors, to be stored with a model."""
+        texts = [choice.phrase for menu in self.menus() for choice in menu.choices]
+        ids = {text: index for index, text in enumerate(self.phrases.texts)}
+        vectors = F.normalize(self.vectors[[ids[text] for text in texts]].float())
+        return PhraseTable(UniversalSentenceEncoder.name, tuple(texts), vectors)
 
     @property
     def stamp(self) -> Mapping[str, str]:
@@ -99,6 +127,9 @@ class ScenePictures:
             kind = KINDS[index % len(KINDS)]
             return make_held_out_scene(self.table, kind, index // len(KINDS))
         return make_scene(self.table, SEED, index)
+
+    def _usual(self, *key: object) -> str:
+        return self.phrases.texts[self.phrases.main(*key)]
 
     def _paint(self, scenes: Sequence[Scene], device: torch.device) -> Tensor:
         renderer = self._renderers.get(str(device))
