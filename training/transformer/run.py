@@ -15,6 +15,7 @@ from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
+from training.data.scenes.streamed_tokens import StreamedTokens
 from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
 from training.data.token_pool import TokenPool
 from training.data.token_source import EncodedPictures, TokenSource, token_maps
@@ -79,7 +80,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         check_side(self.pictures, self.tokenizer)
         self.num_scales = check_num_scales(settings.num_scales, self.tokenizer.schedule)
         with self.accelerator.main_process_first():
-            self.tokens = open_tokens(self.pictures, self.tokenizer, settings)
+            self.tokens = open_tokens(self.pictures, self.tokenizer, settings, self.accelerator)
         self.neighbours = None
         if settings.self_correction:
             codes = self.tokenizer.quantizer.code_vectors()
@@ -93,6 +94,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if settings.checkpoint_activations:
             self.transformer.enable_gradient_checkpointing()
         self._wrap()
+
+    def resume(self) -> None:
+        """Continue from the newest whole checkpoint, with the pictures that come after it."""
+        super().resume()
+        if isinstance(self.tokens, StreamedTokens):
+            self.tokens.start_at(self.step)
 
     def encode_dtype(self) -> torch.dtype:
         """The run's dtype where the tokenizer encodes pictures in every step, else float32."""
@@ -264,7 +271,10 @@ def check_num_scales(num_scales: int, schedule: ScaleSchedule) -> int:
 
 
 def open_tokens(
-    pictures: PictureSource, tokenizer: MultiScaleVQVAE, settings: TransformerSettings
+    pictures: PictureSource,
+    tokenizer: MultiScaleVQVAE,
+    settings: TransformerSettings,
+    accelerator: Accelerator,
 ) -> TokenSource:
     """The tokens to train on: kept for a prepared set or a pool, else encoded in every step.
 
@@ -272,6 +282,10 @@ def open_tokens(
         SaveError: if the cache cannot be written.
     """
     with_features = settings.self_correction > 0
+    if isinstance(pictures, ScenePictures) and settings.describers:
+        size, workers = settings.batch_size, settings.describers
+        place = accelerator.process_index, accelerator.num_processes
+        return StreamedTokens(pictures, tokenizer, with_features, size, workers, *place)
     if isinstance(pictures, ScenePictures) and settings.pool:
         folder = Path(settings.pool_folder or f"{settings.out}/pool")
         return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)

@@ -99,6 +99,9 @@ class TransformerSettings(RunSettings):
     )
     label_maps: LabelMapSettings = field(default_factory=LabelMapSettings)
 
+    describers: int = setting(
+        0, "processes that describe scenes in advance, for a GPU; 0: none", MACHINE, low=0
+    )
     compile: bool = setting(True, "compile the network", MACHINE)
     shard: bool = setting(False, "FSDP2: every process keeps only a part of the weights", MACHINE)
     checkpoint_activations: bool = setting(

@@ -38,11 +38,13 @@ class ScenePictures:
         table: the sprites.
         phrases: all phrases of captions.
         vectors: (n, E) vectors of the phrases, row i for the id i.
+        side: side of the pictures in pixels.
     """
 
-    side = SIDE
-
-    def __init__(self, table: SpriteTable, phrases: Phrases, vectors: Tensor) -> None:
+    def __init__(
+        self, table: SpriteTable, phrases: Phrases, vectors: Tensor, side: int = SIDE
+    ) -> None:
+        self.side = side
         self.table = table
         self.phrases = phrases
         self.vectors = vectors
@@ -107,7 +109,7 @@ class ScenePictures:
         return PictureBatch(images, _styles(scenes), captions)
 
     def numbered(self, numbers: Sequence[int], device: torch.device) -> Tensor:
-        """Training scenes by number, (B, 3, 256, 256) in [-1, 1]."""
+        """Training scenes by number, (B, 3, side, side) in [-1, 1]."""
         return self._paint([make_scene(self.table, SEED, number) for number in numbers], device)
 
     def described(self, numbers: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -131,11 +133,15 @@ class ScenePictures:
     def _usual(self, *key: object) -> str:
         return self.phrases.texts[self.phrases.main(*key)]
 
+    def renderer(self, device: torch.device) -> SceneRenderer:
+        """The painter on a device, opened once."""
+        found = self._renderers.get(str(device))
+        if found is None:
+            found = self._renderers[str(device)] = SceneRenderer(self.table, device)
+        return found
+
     def _paint(self, scenes: Sequence[Scene], device: torch.device) -> Tensor:
-        renderer = self._renderers.get(str(device))
-        if renderer is None:
-            renderer = self._renderers[str(device)] = SceneRenderer(self.table, device)
-        return renderer.render(scenes, SIDE)
+        return self.renderer(device).render(scenes, self.side)
 
 
 def _styles(scenes: Sequence[Scene]) -> Tensor:
