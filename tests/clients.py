@@ -1,5 +1,6 @@
 """Visitors of a running server, down to the bytes that they send."""
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -8,44 +9,67 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
+
 import app
 from tests.server import free_port
 from var_core.serving.engine import LocalEngine
-from var_core.web.draw_handlers import Studio
+from var_core.web.page import Site
+from var_core.web.server import launch
 
 API = "/gradio_api"
 
 
 @contextlib.contextmanager
-def served(engine: LocalEngine, folder: Path, num_proxies: int = 0) -> Iterator[str]:
-    """The app around an engine of this process; its address.
+def serving(
+    engine: LocalEngine, folder: Path, num_proxies: int = 0
+) -> Iterator[tuple[str, gr.Blocks]]:
+    """The app around an engine of this process; its address and its blocks.
 
     Args:
-        engine: draws.
-        folder: for uploads and pictures.
+        engine: engine that draws.
+        folder: folder for uploads and pictures.
         num_proxies: trusted proxies in front of it.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    studio = Studio(engine, "emoji64", folder, app.CLIENT.get)
-    site = app.Site([studio], engine.journal, num_proxies)
+    site = Site([engine], app.add_tabs, folder, engine.journal, num_proxies)
     port = free_port()
-    app.launch(site, "127.0.0.1", port, block=False)
+    launch(site, "127.0.0.1", port, block=False)
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", site.blocks
     finally:
-        site.demo.close(verbose=False)
+        site.blocks.close(verbose=False)
         os.environ.pop("GRADIO_TEMP_DIR")
         if before is not None:
             os.environ["GRADIO_TEMP_DIR"] = before
+
+
+@contextlib.contextmanager
+def served(engine: LocalEngine, folder: Path, num_proxies: int = 0) -> Iterator[str]:
+    """As `serving`, for those who need the address alone."""
+    with serving(engine, folder, num_proxies) as (url, _):
+        yield url
+
+
+def num_alive(blocks: gr.Blocks) -> int:
+    """How many events run whose clients the server still believes to be there."""
+    jobs = list(blocks._queue.active_jobs)
+    return sum(event.alive for events in jobs if events for event in events)
+
+
+def num_cancelling(blocks: gr.Blocks) -> int:
+    """How many runs the server was asked to stop and has not ended yet."""
+    loop = blocks.server.servers[0].get_loop()
+    return sum(task.cancelling() > 0 for task in asyncio.all_tasks(loop))
 
 
 class Client:
     """A visitor with an address of its own on the loopback network.
 
     Args:
-        url: of the server.
-        number: last byte of the address, 127.0.0.number.
+        url: address of the server.
+        number: last byte of the visitor's address, 127.0.0.number.
     """
 
     def __init__(self, url: str, number: int = 1) -> None:
@@ -53,7 +77,7 @@ class Client:
         self.source = (f"127.0.0.{number}", 0)
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.place, timeout=120, source_address=self.source)
+        return http.client.HTTPConnection(self.place, timeout=600, source_address=self.source)
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
         """One request: status and text of its reply."""

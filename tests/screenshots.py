@@ -58,7 +58,7 @@ def tokenizer(page: Page) -> None:
     set_number(page, "seed", "7")
     draw(page)
     page.locator("#use").click()
-    expect(page.locator("#error img")).to_be_visible(timeout=20_000)
+    expect(page.locator("#error img")).to_be_visible()
 
 
 def editing(page: Page) -> None:

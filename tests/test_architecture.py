@@ -27,6 +27,8 @@ ORDER = [
         "var_core.scales",
         "var_core.images",
         "var_core.devices",
+        "var_core.exit_codes",
+        "var_core.files",
         "var_core.option_fields",
         "var_core.locations",
         "var_core.packing",
@@ -45,6 +47,7 @@ ORDER = [
     ("var_core.jobs",),
     ("var_core.serving",),
     ("var_core.web",),
+    ("var_core.command_line",),
     ("var_core.__main__", "var_core.studio"),
 ]
 

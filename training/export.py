@@ -1,4 +1,4 @@
-"""Joins a trained tokenizer and transformer to a model folder that the app loads.
+"""Joins a trained tokenizer and transformer into a model folder that the app loads.
 
 `python -m training.export --tokenizer runs/tokenizer/tokenizer --transformer
 runs/transformer/transformer --data data/mine --out models/mine`
@@ -62,7 +62,7 @@ def export(settings: ExportSettings) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return run_command(export, ExportSettings, "Join trained parts to a model folder.", argv)
+    return run_command(export, ExportSettings, "Join trained parts into a model folder.", argv)
 
 
 if __name__ == "__main__":

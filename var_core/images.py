@@ -81,8 +81,7 @@ def fit_square(image: Image.Image, size: int) -> Image.Image:
 
 def image_to_tensor(image: Image.Image) -> Tensor:
     """RGB picture to (1, 3, H, W) in [-1, 1]."""
-    pixels = torch.from_numpy(np.array(image.convert("RGB")))
-    return pixels.permute(2, 0, 1).unsqueeze(0).float() / 127.5 - 1
+    return uint8_to_tensor(np.asarray(image.convert("RGB"))[None]).contiguous()
 
 
 def uint8_to_tensor(pixels: np.ndarray) -> Tensor:

@@ -1,17 +1,27 @@
 """A real browser on the really started app, and what a person does with it."""
 
 import base64
+import contextlib
 import io
+import math
 import os
 import re
 import shutil
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+
+from tests.clients import serving
+from tests.gated_engine import LIMIT_SECONDS, GatedEngine
+from var_core import VARPipeline
+from var_core.serving.fair_queue import Limits
 
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_FLAGS = [
@@ -29,16 +39,76 @@ VIEWS = {
 }
 
 
+in_both_views = pytest.mark.parametrize("visitor", VIEWS, indirect=True)
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+OPENED = """name => {
+  const { components, layout } = window.gradio_config;
+  const props = new Map(components.map(one => [one.id, one.props]));
+  const find = node => props.get(node.id)?.elem_id === name ? node
+    : (node.children ?? []).map(find).find(Boolean);
+  const leaves = node => node.children?.length ? node.children.flatMap(leaves) : [node.id];
+  return leaves(find(layout)).every(id => {
+    const { elem_id, visible } = props.get(id);
+    return !elem_id || visible === false || document.getElementById(elem_id);
+  });
+}"""  # whether every widget of a box is on the page
+
+
 @pytest.fixture(scope="package")
-def browser() -> Iterator:
+def browser() -> Iterator[Browser]:
+    """Debian's chromium; what is waited for may take as long as it needs on a busy machine."""
     if CHROMIUM is None:
         missing = "no chromium found (Debian: apt-get install chromium)"
         assert os.environ.get("REQUIRE_BROWSER") != "1", f"REQUIRE_BROWSER=1, but {missing}"
         pytest.skip(f"BROWSER TESTS ARE NOT RUN: {missing}")
+    expect.set_options(timeout=1000 * LIMIT_SECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=CHROMIUM_FLAGS, timeout=1000 * LIMIT_SECONDS
+        )
         yield browser
         browser.close()
+
+
+def open_context(browser: Browser, view: str = "desktop") -> BrowserContext:
+    """A visitor with an own clipboard, at the size of a view."""
+    context = browser.new_context(locale="en-US", **VIEWS[view])
+    context.set_default_timeout(1000 * LIMIT_SECONDS)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    return context
+
+
+def until(page: Page, what: Callable[[], object]) -> None:
+    """Wait for a state of the page or of what its requests have brought.
+
+    Raises:
+        TimeoutError: if it never comes.
+    """
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not what():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the state that was waited for never came")
+        page.wait_for_timeout(20)  # its events arrive meanwhile
+
+
+@contextlib.contextmanager
+def loading(page: Page) -> Iterator[None]:
+    """Open an address; at the end the page shows what its address asks for."""
+    ended: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/queue/data" in request.url:  # the answers to what the page asks when it opens
+            ended.append(request.url)
+
+    events = ("requestfinished", "requestfailed")
+    for event in events:
+        page.on(event, note)
+    yield
+    until(page, lambda: ended)
+    for event in events:
+        page.remove_listener(event, note)
+    page.locator("#generate").wait_for()
+    page.evaluate(FRAMES)
 
 
 def open_page(context: BrowserContext, url: str) -> tuple[Page, list[str]]:
@@ -46,22 +116,21 @@ def open_page(context: BrowserContext, url: str) -> tuple[Page, list[str]]:
     page, wrong = context.new_page(), []
     site = "/".join(url.split("/")[:3])
 
-    def watch(request) -> None:
+    def watch(request: Request) -> None:
         if not request.url.startswith((site, "data:", "blob:")):
             wrong.append(f"request to {request.url}")
 
     page.on("request", watch)
     page.on("pageerror", lambda error: wrong.append(f"script error {error}"))
-    page.goto(url)
-    page.locator("#generate").wait_for()
+    with loading(page):
+        page.goto(url)
     return page, wrong
 
 
-@pytest.fixture(scope="package", params=VIEWS)
-def visitor(request: pytest.FixtureRequest, browser) -> Iterator[BrowserContext]:
-    """One visitor per view; scripts of the page are fetched once."""
-    context = browser.new_context(locale="en-US", **VIEWS[request.param])
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
+@pytest.fixture(scope="package")
+def visitor(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    """One visitor for each view, at a desktop by default; scripts of the page are fetched once."""
+    context = open_context(browser, getattr(request, "param", "desktop"))
     yield context
     context.close()
 
@@ -70,6 +139,45 @@ def visitor(request: pytest.FixtureRequest, browser) -> Iterator[BrowserContext]
 def page(request: pytest.FixtureRequest, visitor: BrowserContext, url: str) -> Iterator[Page]:
     """A fresh page, at the address that the test module's `QUERY` asks for."""
     page, wrong = open_page(visitor, url + getattr(request.module, "QUERY", ""))
+    yield page
+    page.close()
+    assert wrong == []
+
+
+@dataclass(frozen=True)
+class Gated:
+    """The app in this process.
+
+    Attributes:
+        url: address of its page, without pauses between scales.
+        blocks: blocks of its page.
+        engine: engine that a test can hold between two scales.
+    """
+
+    url: str
+    blocks: gr.Blocks
+    engine: GatedEngine
+
+
+@pytest.fixture(scope="package")
+def gated(embedded: VARPipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
+    """The app around an engine that can be held."""
+    engine = GatedEngine(embedded, Limits(seconds=math.inf, sharpen_seconds=math.inf))
+    with serving(engine, tmp_path_factory.mktemp("gated")) as (url, blocks):
+        yield Gated(f"{url}/?pause=0", blocks, engine)
+
+
+@pytest.fixture
+def engine(gated: Gated) -> GatedEngine:
+    """The engine of `held_page`, open and without memories."""
+    gated.engine.steps.clear()
+    return gated.engine
+
+
+@pytest.fixture
+def held_page(visitor: BrowserContext, gated: Gated) -> Iterator[Page]:
+    """A fresh page of the app whose engine a test can hold."""
+    page, wrong = open_page(visitor, gated.url)
     yield page
     page.close()
     assert wrong == []
@@ -95,14 +203,15 @@ def set_number(page: Page, name: str, value: str) -> None:
 
 
 def open_box(page: Page, name: str) -> None:
-    """Open or close an accordion; what is typed before its widgets are mounted would be lost."""
+    """Open an accordion; what is typed before all its widgets are there would be lost."""
     page.locator(f"#{name} > button").click()
-    page.wait_for_timeout(400)
+    page.wait_for_function(OPENED, arg=name)
+    page.evaluate(FRAMES)
 
 
 def wait_done(page: Page) -> None:
     """Wait for the picture, and until the page's buttons do something again."""
-    expect(page.locator("#status")).to_contain_text("Done in ", timeout=60_000)
+    expect(page.locator("#status")).to_contain_text("Done in ")
     tracker = page.locator("#status [data-testid=status-tracker]")
     expect(tracker).to_have_class(re.compile(r"\bhide\b"))
 
@@ -111,7 +220,7 @@ def draw(page: Page, name: str = "generate") -> None:
     """Press a button that draws, and wait for the end of its run."""
     before = page.locator("#history [data-restore]").count()
     page.locator(f"#{name}").click()
-    expect(page.locator("#history [data-restore]")).to_have_count(before + 1, timeout=60_000)
+    expect(page.locator("#history [data-restore]")).to_have_count(before + 1)
     wait_done(page)
 
 

@@ -6,23 +6,27 @@ import sys
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import (
+    Gated,
     choose,
     draw,
+    in_both_views,
     open_box,
+    open_context,
     open_page,
     picture_bytes,
     pixels,
     set_number,
     strip_pictures,
+    until,
     wait_done,
 )
-from tests.conftest import EMBEDDED_MODEL
+from tests.clients import num_cancelling
+from tests.gated_engine import GatedEngine
 from tests.server import ROOT, START_SECONDS
 from var_core import VARPipeline, generators_from_seeds
-from var_core.devices import pick_device, pick_dtype
 from var_core.images import tensor_to_uint8
 
 SEEN = """node => {
@@ -33,39 +37,32 @@ SEEN = """node => {
     && inside(parent.parentElement));
   return box.height > 8 && y > 0 && y < innerHeight && x < innerWidth && inside(node.parentElement);
 }"""
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 
-def test_previews_arrive_in_order_and_a_seed_repeats(page: Page) -> None:
+def test_previews_arrive_in_order_and_a_seed_repeats(
+    held_page: Page, engine: GatedEngine, embedded: VARPipeline
+) -> None:
+    page, total = held_page, embedded.transformer.schedule.num_scales
     choose(page, "category", "animal-bird")
     choose(page, "style", "noto")
     set_number(page, "seed", "7")
-    page.evaluate(
-        """() => {
-          window.seen = [];
-          window.previews = new Set();
-          const strip = document.querySelector('#strip');
-          new MutationObserver(() => {
-            const pictures = strip.querySelectorAll('img');
-            if (window.seen.at(-1) !== pictures.length) window.seen.push(pictures.length);
-            if (pictures.length) window.previews.add([...pictures].at(-1).src);
-          }).observe(strip, {childList: true, subtree: true});
-        }"""
-    )
-    draw(page)
+    previews = []
+    with engine.gate.closed():
+        page.locator("#generate").click()
+        for number in range(1, total + 1):
+            engine.gate.let(1)
+            expect(page.locator("#strip img")).to_have_count(number)
+            previews.append(page.locator("#strip img").last.get_attribute("src"))
+    wait_done(page)
+    assert len(set(previews)) == total
     first, shown = picture_bytes(page), strip_pictures(page)
-    total = len(shown)
-    assert page.evaluate("window.seen.filter(count => count > 0)") == list(range(1, total + 1))
-    assert page.evaluate("window.previews.size") >= total
-    assert len({picture.tobytes() for picture in shown}) == total
+    assert len({picture.tobytes() for picture in shown}) == len(shown) == total
 
-    device = pick_device()
-    pipeline = VARPipeline.from_pretrained(EMBEDDED_MODEL, torch_dtype=pick_dtype(device))
-    assert total == pipeline.transformer.schedule.num_scales
     label = {"category": "animal-bird", "style": "noto"}
-    result = pipeline([label], generator=generators_from_seeds([7]))
-    latents = pipeline.tokenizer.quantizer.sum_scales(result.token_maps)
-    decodes = tensor_to_uint8(pipeline.decode_latent(torch.cat(latents)))
+    result = embedded([label], generator=generators_from_seeds([7]))
+    latents = embedded.tokenizer.quantizer.sum_scales(result.token_maps)
+    decodes = tensor_to_uint8(embedded.decode_latent(torch.cat(latents)))
     assert np.array_equal(np.stack(shown), decodes)
     assert np.array_equal(pixels(first), shown[-1])
 
@@ -74,7 +71,6 @@ def test_previews_arrive_in_order_and_a_seed_repeats(page: Page) -> None:
 
 
 def test_one_generation_is_one_post_and_one_stream_of_jpeg_previews(page: Page) -> None:
-    page.wait_for_timeout(1500)  # opening the page has a request of its own
     requests, previews = [], []
     page.on("request", lambda request: requests.append(request))
     page.on(
@@ -87,67 +83,78 @@ def test_one_generation_is_one_post_and_one_stream_of_jpeg_previews(page: Page) 
     )
     page.locator("#generate").dblclick()  # a double click is one generation
     wait_done(page)
-    page.wait_for_timeout(1000)
-    posts = [request.url for request in requests if request.method == "POST"]
+    until(page, lambda: previews[-1:] == ["png"])
+    assert len(previews) > 1 and set(previews[:-1]) == {"jpeg"}
+
+    def posts() -> list[str]:
+        return [one.url.rsplit("?")[0] for one in requests if one.method == "POST"]
+
+    expect(page.locator("#keep-seed input")).not_to_be_checked()
+    page.locator("#reuse").click()  # its POST comes after all that the double click has caused
+    expect(page.locator("#keep-seed input")).to_be_checked()
+    assert len(posts()) == 2 and all(url.endswith("/queue/join") for url in posts()), posts()
     streams = [request.url for request in requests if "/queue/data" in request.url]
-    assert len(posts) == 1 and posts[0].rsplit("?")[0].endswith("/queue/join"), posts
-    assert len(streams) == 1, streams
-    assert previews[-1] == "png" and set(previews[:-1]) == {"jpeg"}
+    assert len(streams) == 2, streams
     expect(page.locator("#history [data-restore]")).to_have_count(1)
 
 
-def test_nothing_moves_while_previews_arrive(page: Page) -> None:
-    names = ("stage", "strip", "scale", "generate")
+@in_both_views
+def test_nothing_moves_while_previews_arrive(held_page: Page, engine: GatedEngine) -> None:
+    page, names = held_page, ("stage", "strip", "scale", "generate")
     where = f"""() => {list(names)}.map(name => {{
       const box = document.getElementById(name).getBoundingClientRect();
       return [name, Math.round(box.y + scrollY), Math.round(box.height)];
     }})"""
-    open_box(page, "more")
-    set_number(page, "pause", "0.5")
-    open_box(page, "more")
     before = page.evaluate(where)
-    page.locator("#generate").click()
-    for count in (1, 3, 6):
-        expect(page.locator("#strip img")).to_have_count(count, timeout=20_000)
-        assert page.evaluate(where) == before
+    with engine.gate.closed():
+        page.locator("#generate").click()
+        for count in (1, 2, 3, 6):
+            engine.gate.let(count - page.locator("#strip img").count())
+            expect(page.locator("#strip img")).to_have_count(count)
+            assert page.evaluate(where) == before
     wait_done(page)
     assert page.evaluate(where) == before
 
 
-def test_stop_ends_a_run_half_way_and_the_next_one_works(page: Page) -> None:
-    open_box(page, "more")
-    set_number(page, "pause", "1")
-    page.locator("#generate").click()
-    expect(page.locator("#strip img")).to_have_count(2, timeout=20_000)
-    page.keyboard.press("Escape")
+def test_stop_ends_a_run_half_way_and_the_next_one_works(
+    held_page: Page, engine: GatedEngine, gated: Gated
+) -> None:
+    page = held_page
+    with engine.gate.closed():
+        page.locator("#generate").click()
+        engine.gate.let(2)
+        expect(page.locator("#strip img")).to_have_count(2)
+        page.keyboard.press("Escape")
+        until(page, lambda: num_cancelling(gated.blocks))
     expect(page.locator("#status")).to_contain_text("Stopped")
-    page.wait_for_timeout(2500)
-    drawn = page.locator("#strip img").count()
-    assert 2 <= drawn <= 3
-    scale = int(page.locator("#scale input[type=number]").input_value())
-    assert 2 <= scale <= drawn
+    expect(page.locator("#scale input[type=number]")).to_have_value("2")
+    until(page, lambda: engine.turns.counts() == (0, 0))
+    assert page.locator("#strip img").count() == 2
+    assert len(engine.steps) <= 3  # within one scale
     assert picture_bytes(page).startswith(b"\x89PNG")
-    before = strip_pictures(page)
-    set_number(page, "pause", "0")
     draw(page, "redraw")  # from where it was stopped
-    assert len(strip_pictures(page)) > len(before)
+    assert len(strip_pictures(page)) > 2
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#history [data-restore]")).to_have_count(2, timeout=20_000)
+    expect(page.locator("#history [data-restore]")).to_have_count(2)
 
 
-def test_a_stopped_run_frees_the_engine_for_the_next_visitor(page: Page, browser, url: str) -> None:
-    context = browser.new_context(locale="en-US")
-    other, wrong = open_page(context, url)
-    open_box(page, "more")
-    set_number(page, "pause", "1")
-    page.locator("#generate").click()
-    expect(page.locator("#strip img")).to_have_count(1, timeout=20_000)
-    other.locator("#generate").click()
-    expect(other.locator("#status")).to_contain_text("Waiting: 1 before you", timeout=10_000)
-    place = other.locator("#status").get_by_text("Waiting: 1 before you")
-    assert place.evaluate(SEEN), "the place in the queue is covered or out of view"
-    assert other.locator("#strip img").count() == 0
-    page.locator("#stop").click()
+@in_both_views
+def test_a_stopped_run_frees_the_engine_for_the_next_visitor(
+    held_page: Page, engine: GatedEngine, gated: Gated, browser: Browser
+) -> None:
+    page, context = held_page, open_context(browser)
+    other, wrong = open_page(context, gated.url)
+    with engine.gate.closed():
+        page.locator("#generate").click()
+        engine.gate.let(1)
+        expect(page.locator("#strip img")).to_have_count(1)
+        other.locator("#generate").click()
+        expect(other.locator("#status")).to_contain_text("Waiting: 1 before you")
+        place = other.locator("#status").get_by_text("Waiting: 1 before you")
+        assert place.evaluate(SEEN), "the place in the queue is covered or out of view"
+        assert other.locator("#strip img").count() == 0
+        page.locator("#stop").click()
+        until(page, lambda: num_cancelling(gated.blocks))
     expect(page.locator("#status")).to_contain_text("Stopped")
     wait_done(other)
     assert page.locator("#strip img").count() < other.locator("#strip img").count()

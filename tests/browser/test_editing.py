@@ -11,16 +11,23 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
+    FRAMES,
+    Gated,
     choose,
     draw,
+    in_both_views,
     open_box,
     picture_bytes,
     pixels,
     set_number,
+    until,
 )
+from tests.clients import num_cancelling
+from tests.gated_engine import GatedEngine
 from var_core.editing import Window, window_around
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
+QUERY = "/?pause=0"
 BOARD = "#painter [data-part=mask]"
 
 
@@ -86,9 +93,9 @@ RESULT = "(document.querySelector('#edit-stage img')?.getAttribute('src') ?? '')
 def finished(page: Page, before: str = "") -> np.ndarray:
     """Wait for a finished picture, another file than the one before; its pixels."""
     page.wait_for_function(
-        f"before => {RESULT}.endsWith('.png') && {RESULT} !== before", arg=before, timeout=60_000
+        f"before => {RESULT}.endsWith('.png') && {RESULT} !== before", arg=before
     )
-    expect(page.locator("#edit-status")).to_contain_text("Done in ", timeout=10_000)
+    expect(page.locator("#edit-status")).to_contain_text("Done in ")
     return pixels(picture_bytes(page, "edit-stage"))
 
 
@@ -99,6 +106,7 @@ def press(page: Page, name: str) -> np.ndarray:
     return finished(page, before)
 
 
+@in_both_views
 def test_the_tools_paint_what_they_say(page: Page, picture: Path) -> None:
     open_editor(page, picture)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
@@ -139,6 +147,7 @@ def test_the_tools_paint_what_they_say(page: Page, picture: Path) -> None:
     assert mask_of(page).sum() == area
 
 
+@in_both_views
 def test_the_grid_shows_the_window_that_the_model_sees(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     Image.new("RGB", (300, 200), "teal").save(path)
@@ -151,6 +160,7 @@ def test_the_grid_shows_the_window_that_the_model_sees(page: Page, tmp_path: Pat
     assert 0 < int(cells) < 64
 
 
+@in_both_views
 def test_everything_that_edits_edits_and_sends_one_post(page: Page, picture: Path) -> None:
     source = np.asarray(Image.open(picture))
     open_editor(page, picture)
@@ -193,25 +203,32 @@ def test_everything_that_edits_edits_and_sends_one_post(page: Page, picture: Pat
     assert before != after
     page.locator("#keep-mask input").check()
     painted = mask_of(page)
+    assert painted.any()
+    shown = page.locator("#painter [data-part=picture]")
+    before = shown.get_attribute("src")
     page.locator("#use-edited").click()
-    page.wait_for_timeout(800)
-    assert np.array_equal(mask_of(page), painted) and painted.any()
+    expect(shown).not_to_have_attribute("src", before)
+    page.evaluate(FRAMES)
+    assert np.array_equal(mask_of(page), painted)
 
 
-def test_an_edit_stops_half_way_and_goes_again(page: Page, picture: Path) -> None:
-    open_box(page, "more")
-    set_number(page, "pause", "0.8")
+@in_both_views
+def test_an_edit_stops_half_way_and_goes_again(
+    held_page: Page, engine: GatedEngine, gated: Gated, picture: Path
+) -> None:
+    page = held_page
     open_editor(page, picture)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
-    page.locator("#redraw-mask").click()
-    expect(page.locator("#edit-strip img")).to_have_count(2, timeout=20_000)
-    page.keyboard.press("Escape")
+    with engine.gate.closed():
+        page.locator("#redraw-mask").click()
+        engine.gate.let(2)
+        expect(page.locator("#edit-strip img")).to_have_count(2)
+        page.keyboard.press("Escape")
+        until(page, lambda: num_cancelling(gated.blocks))
     expect(page.locator("#edit-status")).to_contain_text("Stopped")
-    page.wait_for_timeout(1800)
-    assert 2 <= page.locator("#edit-strip img").count() <= 3
-    page.get_by_role("tab", name="Draw").click()
-    set_number(page, "pause", "0")
-    page.get_by_role("tab", name="Edit").click()
+    until(page, lambda: engine.turns.counts() == (0, 0))
+    assert page.locator("#edit-strip img").count() == 2
+    assert len(engine.steps) <= 3  # within one scale
     assert mask_of(page).any()  # nothing is lost
     page.keyboard.press("Control+Enter")
     finished(page)

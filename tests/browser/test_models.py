@@ -4,15 +4,16 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import VIEWS, choose, draw, open_page, picture_bytes, pixels
+from tests.browser.conftest import choose, draw, loading, picture_bytes, pixels
 from tests.official.parity_models import GOLDEN, load_case
 from tests.official.test_convert import scaled, write_random
 from tests.server import running_app
 from var_core.official.convert import convert
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
+QUERY = "/?pause=0"
 SIDES = (1, 2, 3, 4)
 
 
@@ -37,16 +38,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert "Traceback" not in log.read_text()
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_models_are_switched_without_a_restart(browser, url: str, view: str) -> None:
-    context = browser.new_context(locale="en-US", **VIEWS[view])
-    page, wrong = open_page(context, f"{url}/?pause=0")
+def test_models_are_switched_without_a_restart(page: Page) -> None:
     assert page.locator("#emoji").count() == 1
     page.locator("#models > button").click()
     expect(page.locator("#models")).to_contain_text("python -m var_core download var-d36")
-    page.locator("#models").get_by_role("link", name="var-d16").click()
+    with loading(page):
+        page.locator("#models").get_by_role("link", name="var-d16").click()
     page.wait_for_url("**/var-d16*")
-    expect(page.locator("#class input")).to_be_visible(timeout=20_000)
+    expect(page.locator("#class input")).to_be_visible()
     assert page.locator("#emoji").count() == 0
     assert page.locator("#strip figure").count() == len(SIDES)
     choose(page, "class", "man-eating", "great white shark")  # found by a synonym
@@ -54,8 +53,7 @@ def test_models_are_switched_without_a_restart(browser, url: str, view: str) -> 
     expect(page.locator("#status")).to_contain_text("great white shark")
     assert pixels(picture_bytes(page)).shape == (64, 64, 3)
     page.locator("#models > button").click()
-    page.locator("#models").get_by_role("link", name="emoji64").click()
-    expect(page.locator("#emoji input")).to_be_visible(timeout=20_000)
+    with loading(page):
+        page.locator("#models").get_by_role("link", name="emoji64").click()
+    expect(page.locator("#emoji input")).to_be_visible()
     draw(page)
-    context.close()
-    assert wrong == []

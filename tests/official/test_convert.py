@@ -16,9 +16,10 @@ from PIL import Image
 from tests.official.parity_models import CASES, GOLDEN, load_case, official_state
 from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
-from var_core.__main__ import main
 from var_core.checkpoints import CheckpointError
-from var_core.official.convert import class_names, convert, file_sha256
+from var_core.command_line.main import main
+from var_core.files import sha256_of
+from var_core.official.convert import class_names, convert
 
 
 def write_pair(folder: Path, name: str = "tiny", **changes: object) -> dict[str, Path]:
@@ -170,7 +171,7 @@ def test_hashes_and_scales_are_checked(
     assert main([*words, *scales, "--tokenizer-sha256", "0" * 64]) == 2
     assert "has the SHA-256" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
-    right = ["--tokenizer-sha256", file_sha256(pair["tokenizer"]).upper()]
+    right = ["--tokenizer-sha256", sha256_of(pair["tokenizer"]).upper()]
     assert main([*words, *scales, *right]) == 0
     assert main([*words, *scales]) == 2
     assert "is there already" in capsys.readouterr().err

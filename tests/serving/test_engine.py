@@ -1,55 +1,50 @@
 """Many people at once: nobody gets another one's picture, nobody takes another one's place."""
 
+import functools
 import hashlib
 import json
 import random
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
-from tests.clients import API, Client, served
-from var_core import VARPipeline, generators_from_seeds
+from tests.clients import API, Client, num_alive, served, serving
+from tests.gated_engine import GatedEngine, until
+from var_core import Preview, VARPipeline, generators_from_seeds
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import count_up, read_settings
-from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
 from var_core.serving.engine import LocalEngine
 from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
 
-NUM_CLIENTS, NUM_SEEDS = 8, 25
+NUM_CLIENTS = 8
 FAULTY = 2**31  # seeds from here on fail half way
 
 
-class WatchedEngine(LocalEngine):
-    """An engine that remembers when it did what, and fails where it is told to."""
+@pytest.fixture
+def engine(embedded: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> GatedEngine:
+    """Three drawings of the embedded model at once, four for each client; high seeds fail."""
+    fail_on_high_seeds(embedded, monkeypatch)
+    return GatedEngine(embedded, Limits(running=3, per_client=4))
 
-    def __init__(self, pipeline: VARPipeline, limits: Limits, seconds: float = 0.0) -> None:
-        self.steps: list[tuple[int, int]] = []  # (seed, number of scales) in the order drawn
-        self.most_waiting = 0
-        self.seconds = seconds
-        super().__init__(pipeline.info, lambda dtype: pipeline, Turns(limits))
 
-    def _draw_here(self, request: DrawRequest) -> Iterator[JobProgress]:
-        for run in super()._draw_here(request):
-            self.steps.append((request.seeds[0], len(run.frames)))
-            self.most_waiting = max(self.most_waiting, self.turns.counts()[1])
-            if request.seeds[0] >= FAULTY and len(run.frames) == 3:
+def fail_on_high_seeds(pipeline: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let drawings whose seed is too high fail at their third scale."""
+    stream = pipeline.stream
+
+    def failing(*values: object, **named: object) -> Iterator[Preview]:
+        lists = [value for value in (*values, *named.values()) if isinstance(value, list)]
+        (seed,) = [v[0].initial_seed() for v in lists if v and isinstance(v[0], torch.Generator)]
+        for preview in stream(*values, **named):
+            if seed >= FAULTY and preview.number == 3:
                 raise RuntimeError("injected")
-            time.sleep(self.seconds)
-            yield run
+            yield preview
 
-
-def until(what: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    monkeypatch.setattr(pipeline, "stream", failing)
 
 
 def misbehave(client: Client, seed: int, how: str) -> None:
@@ -66,37 +61,45 @@ def misbehave(client: Client, seed: int, how: str) -> None:
     stream.close()
 
 
-def test_200_pictures_of_8_clients_are_those_drawn_one_after_the_other(
-    embedded: VARPipeline, tmp_path: Path
+def side_by_side(works: Sequence[Callable[[], None]]) -> list[threading.Thread]:
+    """Threads that do some work, started."""
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+@pytest.mark.parametrize("num_seeds", [6, pytest.param(25, marks=pytest.mark.slow)])
+def test_pictures_of_8_clients_are_those_drawn_one_after_the_other(
+    engine: GatedEngine, tmp_path: Path, num_seeds: int
 ) -> None:
-    engine = WatchedEngine(embedded, Limits(running=3, per_client=4))
     found: list[tuple[int, str]] = []
     failures: list[BaseException] = []
     with served(engine, tmp_path) as url:
-        alone = {seed: sha256(Client(url).draw(seed)) for seed in range(NUM_SEEDS)}
+        alone = {seed: sha256(Client(url).draw(seed)) for seed in range(num_seeds)}
 
         def visit(number: int) -> None:
             client, dice = Client(url, 10 + number), random.Random(number)
-            seeds = dice.sample(range(NUM_SEEDS), NUM_SEEDS)
+            seeds = dice.sample(range(num_seeds), num_seeds)
             try:
                 for index, seed in enumerate(seeds):
-                    if index % 4 == 0:
-                        misbehave(client, seed, dice.choice(["cancel", "drop", "fail"]))
+                    if index % 4 == 1:
+                        misbehave(client, seed, ("cancel", "drop", "fail")[(number + index) % 3])
                     found.append((seed, sha256(client.draw(seed))))
             except BaseException as error:
                 failures.append(error)
                 raise
 
-        threads = [threading.Thread(target=visit, args=(n,)) for n in range(NUM_CLIENTS)]
-        for thread in threads:
-            thread.start()
+        with engine.gate.closed():
+            threads = side_by_side([functools.partial(visit, n) for n in range(NUM_CLIENTS)])
+            until(lambda: engine.turns.counts() == (3, NUM_CLIENTS - 3) or failures != [])
         for thread in threads:
             thread.join()
         assert failures == []
         assert until(lambda: engine.turns.counts() == (0, 0))
-    assert len(set(alone.values())) == NUM_SEEDS
-    assert len(found) == NUM_CLIENTS * NUM_SEEDS
-    assert sum(alone[seed] == picture for seed, picture in found) == NUM_CLIENTS * NUM_SEEDS
+    assert len(set(alone.values())) == num_seeds
+    assert len(found) == NUM_CLIENTS * num_seeds
+    assert sum(alone[seed] == picture for seed, picture in found) == NUM_CLIENTS * num_seeds
     assert engine.most_waiting > 0
 
 
@@ -105,7 +108,7 @@ def sha256(text: str) -> str:
 
 
 def test_two_edits_at_once_are_those_made_one_after_the_other(
-    embedded: VARPipeline, tmp_path: Path
+    embedded: VARPipeline, engine: GatedEngine, tmp_path: Path
 ) -> None:
     picture = png_url(embedded([{"emoji": "owl"}], generator=generators_from_seeds([1])).images[0])
     mask = Image.new("L", (64, 64))
@@ -120,18 +123,16 @@ def test_two_edits_at_once_are_those_made_one_after_the_other(
         assert kind == "complete", last
         return sha256(last[0]["pictures"][0])
 
-    engine = WatchedEngine(embedded, Limits(running=2))
     with served(engine, tmp_path) as url:
         alone = [make(Client(url, 30), *call) for call in calls]
         together: dict[int, str] = {}
-        threads = [
-            threading.Thread(
-                target=lambda n=number: together.update({n: make(Client(url, 40 + n), *calls[n])})
-            )
-            for number in range(2)
-        ]
-        for thread in threads:
-            thread.start()
+
+        def edit(number: int) -> None:
+            together[number] = make(Client(url, 40 + number), *calls[number])
+
+        with engine.gate.closed():
+            threads = side_by_side([functools.partial(edit, number) for number in range(2)])
+            until(lambda: engine.turns.counts() == (2, 0))
         for thread in threads:
             thread.join()
     assert [together[0], together[1]] == alone
@@ -139,47 +140,52 @@ def test_two_edits_at_once_are_those_made_one_after_the_other(
 
 
 def test_a_flood_is_bounded_and_delays_nobody_else(embedded: VARPipeline, tmp_path: Path) -> None:
-    limits = Limits(per_client=3)
-    engine = WatchedEngine(embedded, limits, seconds=0.02)
+    engine, asked = GatedEngine(embedded, Limits(per_client=3)), 40
+    drawn: list[str] = []
     with served(engine, tmp_path) as url:
         flood, honest = Client(url, 5), Client(url, 6)
         alone = honest.draw(3)
         engine.steps.clear()
-        events = [flood.call("generate", {}, seed, 8, None) for seed in range(1000, 1200)]
-        assert honest.draw(3) == alone
-        order = list(dict.fromkeys(seed for seed, _ in engine.steps))
-        assert until(lambda: engine.turns.counts() == (0, 0), 60)
-        ends = [list(flood.events("generate", event))[-1] for event in events[:60]]
-        refused = [said["error"] for kind, said in ends if kind == "error"]
-        drawn = {seed for seed, _ in engine.steps}
-    assert order.index(3) <= 2  # after what was drawn when it came, before all that waited
-    assert engine.most_waiting <= limits.per_client
-    assert len(refused) >= 40
+        with engine.gate.closed():
+            events = [flood.call("generate", {}, 1000 + n, 8, None) for n in range(asked)]
+            until(lambda: engine.num_jobs("busy") == asked - 3)
+            assert engine.turns.counts() == (1, 2)
+            (thread,) = side_by_side([lambda: drawn.append(honest.draw(3))])
+            until(lambda: engine.turns.counts() == (1, 3))
+        thread.join()
+        assert until(lambda: engine.turns.counts() == (0, 0))
+        ends = [list(flood.events("generate", event))[-1] for event in events]
+    assert drawn == [alone]
+    order = list(dict.fromkeys(seed for seed, _ in engine.steps))
+    assert len(order) == 4 and order.index(3) == 1  # before all that waited
+    refused = [said["error"] for kind, said in ends if kind == "error"]
+    assert len(refused) == asked - 3
     assert all("3 of your drawings are under way already" in said for said in refused)
-    assert len(drawn) <= 20  # of 200; the others were refused at once
 
 
 def test_work_stops_within_one_scale_when_its_client_goes(
-    embedded: VARPipeline, tmp_path: Path
+    engine: GatedEngine, tmp_path: Path
 ) -> None:
-    engine = WatchedEngine(embedded, Limits(), seconds=0.7)
-    with served(engine, tmp_path) as url:
+    with serving(engine, tmp_path) as (url, blocks):
         for name in ("generate", "stream"):
             engine.steps.clear()
             client = Client(url, 7)
-            stream = client.events(name, client.call(name, {}, 5, 1, None))
-            next(stream)
-            seen = len(engine.steps)
-            stream.close()
-            assert until(lambda: engine.turns.counts() == (0, 0), 3)
-            assert len(engine.steps) <= seen + 1
+            with engine.gate.closed():
+                stream = client.events(name, client.call(name, {}, 5, 1, None))
+                engine.gate.let(1)
+                next(stream)
+                until(lambda: len(engine.steps) == 2)  # the second scale waits at the gate
+                stream.close()
+                until(lambda: num_alive(blocks) == 0)  # the server has seen it
+            until(lambda: engine.turns.counts() == (0, 0))
+            assert engine.steps == [(5, 1), (5, 2)]
         assert Client(url).draw(5)
 
 
 def test_clients_are_told_apart_behind_a_trusted_proxy(
     pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    engine = WatchedEngine(pipeline, Limits(per_client=1), seconds=0.3)
+    engine = GatedEngine(pipeline, Limits(per_client=1))
     with served(engine, tmp_path, num_proxies=1) as url:
         client = Client(url, 8)
 
@@ -189,7 +195,11 @@ def test_clients_are_told_apart_behind_a_trusted_proxy(
             _, text = client.ask("POST", f"{API}/call/generate", body, **headers)
             return json.loads(text)["event_id"]
 
-        events = [draw("6.6.6.6, 1.1.1.1"), draw("7.7.7.7, 1.1.1.1"), draw("6.6.6.6, 2.2.2.2")]
+        with engine.gate.closed():
+            events = [draw("6.6.6.6, 1.1.1.1")]
+            until(lambda: engine.turns.counts() == (1, 0))
+            events += [draw("7.7.7.7, 1.1.1.1"), draw("6.6.6.6, 2.2.2.2")]
+            until(lambda: engine.turns.counts() == (1, 1) and engine.num_jobs("busy") == 1)
         ends = [list(client.events("generate", event))[-1][0] for event in events]
     assert ends == ["complete", "error", "complete"]
 
@@ -210,30 +220,35 @@ def test_a_closed_iterator_frees_its_place(pipeline: VARPipeline, request_: Draw
 
 
 def test_a_slow_job_is_ended_between_scales(pipeline: VARPipeline, request_: DrawRequest) -> None:
-    engine = WatchedEngine(pipeline, Limits(seconds=0.15), seconds=0.1)
+    now, scales = 0.0, []
+    turns = Turns(Limits(seconds=0.15), lambda: now)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, turns)
     with pytest.raises(LateError, match=r"may take 0\.15 seconds"):
-        list(engine.generate(request_))
-    assert len(engine.steps) == 2 and engine.turns.counts() == (0, 0)
+        for run in engine.generate(request_):
+            scales.append(run.number)
+            now += 0.1
+    assert scales == [1, 2] and turns.counts() == (0, 0)
 
 
 def test_an_abandoned_job_does_not_block_the_engine(
     pipeline: VARPipeline, request_: DrawRequest
 ) -> None:
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(seconds=0.2)))
+    now = 0.0
+    turns = Turns(Limits(seconds=0.2), lambda: now)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, turns)
     abandoned = engine.generate(request_)
     next(abandoned)
+    now = 0.3
     assert list(engine.generate(request_, "another"))[-1].frames
     with pytest.raises(LateError):
         next(abandoned)
 
 
-def test_every_end_of_a_job_is_counted_once(pipeline: VARPipeline, request_: DrawRequest) -> None:
-    engine = WatchedEngine(pipeline, Limits(per_client=1))
-
-    def count(outcome: str) -> float:
-        labels = {"job": "draw", "outcome": outcome}
-        return engine.journal.registry.get_sample_value("var_studio_jobs_total", labels) or 0
-
+def test_every_end_of_a_job_is_counted_once(
+    pipeline: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_on_high_seeds(pipeline, monkeypatch)
+    engine = GatedEngine(pipeline, Limits(per_client=1))
     list(engine.generate(request_))
     stopped = engine.generate(request_)
     next(stopped)
@@ -243,10 +258,5 @@ def test_every_end_of_a_job_is_counted_once(pipeline: VARPipeline, request_: Dra
     faulty = count_up(read_settings(pipeline.info, {}, FAULTY, None), 1)
     with pytest.raises(RuntimeError):
         list(engine.generate(faulty))
-    assert {outcome: count(outcome) for outcome in ("ok", "busy", "cancelled", "error")} == {
-        "ok": 1,
-        "busy": 1,
-        "cancelled": 1,
-        "error": 1,
-    }
+    assert [engine.num_jobs(how) for how in ("ok", "busy", "cancelled", "error")] == [1, 1, 1, 1]
     assert engine.journal.registry.get_sample_value("var_studio_pictures_total") == 1

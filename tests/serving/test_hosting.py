@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-import app
 from tests.clients import Client
 from tests.server import ROOT, running_app
-from var_core.__main__ import main
+from var_core.command_line.main import main
 from var_core.serving.fair_queue import Limits
 from var_core.serving.hosting import HARDWARE, PARTS, front_matter, problems, write_space
+from var_core.web.arguments import parse_arguments
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -37,12 +37,12 @@ def test_the_variables_are_those_of_the_app_with_its_defaults(
         "VAR_STUDIO_PROXIES": "1",
     }
     monkeypatch.setenv("SPACE_ID", "somebody/var-studio")
-    expected = app.parse_args([])
+    expected = parse_arguments([])
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert app.parse_args([]) == expected
+    assert parse_arguments([]) == expected
     monkeypatch.setenv("VAR_STUDIO_QUEUE", "7")
-    assert app.parse_args([]).queue == 7
+    assert parse_arguments([]).limits.waiting == 7
 
 
 def test_this_repository_can_become_a_space(capsys: pytest.CaptureFixture) -> None:

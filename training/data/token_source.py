@@ -1,4 +1,4 @@
-"""Where the tokens of a transformer run come from: cached, or encoded as they are needed."""
+"""Sources of tokens for a transformer run: cached, or encoded when they are needed."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,8 +19,8 @@ class TokenBatch:
 
     Attributes:
         tokens: (B, L) int64, all scales, coarse to fine; on the run's device.
-        features: (B, D, H, W) float32 before quantization, on the run's device; None where they
-            were not asked for.
+        features: (B, D, H, W) float32 before quantization, on the run's device; None where the
+            run needs none.
         labels: (B, A) int64, an index per attribute; on the CPU.
     """
 
@@ -30,9 +30,9 @@ class TokenBatch:
 
 
 class TokenSource(Protocol):
-    """Tokens to train on and fixed tokens to measure with.
+    """Tokens to train on, and fixed tokens to measure with.
 
-    What it returns depends on its arguments alone, as in `PictureSource`.
+    Its results depend on the arguments alone, as those of `PictureSource`.
     """
 
     def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
@@ -45,12 +45,12 @@ class TokenSource(Protocol):
 
 
 class EncodedPictures:
-    """Tokens of pictures that are encoded when they are needed, and never kept.
+    """Tokens of pictures that are encoded in every step and never kept.
 
     Args:
         pictures: source of the pictures.
-        tokenizer: frozen; its device is that of the run.
-        with_features: whether training batches keep the features before quantization.
+        tokenizer: frozen tokenizer, on the device of the run.
+        with_features: whether training batches have the features before quantization.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, cast, get_type_hints
 
-EXIT_BAD_INPUT = 2
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
 
 Value = TypeVar("Value")
 AnySettings = TypeVar("AnySettings", bound="Settings")
@@ -200,7 +200,7 @@ def run_command(
         argv: command-line arguments; None takes those of the process.
 
     Returns:
-        0, or 2 for settings or data that cannot be used and folders that cannot be written.
+        0; 2 for settings or data that cannot be used; 3 for output that cannot be written.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -209,7 +209,7 @@ def run_command(
         return fail(str(error), EXIT_BAD_INPUT)
     except OSError as error:
         place = f"{error.filename} " if error.filename else ""
-        return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_BAD_INPUT)
+        return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_NO_OUTPUT)
     return 0
 
 

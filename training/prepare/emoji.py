@@ -1,21 +1,19 @@
 """Build the multi-style emoji set: `python -m training.prepare.emoji --out data/emoji64`.
 
-Fetches pinned packages with npm, draws every emoji at 64 x 64 on white, drops flags, skin tones
-and exact duplicates, and checks the result against known counts and hashes. A run that was
-interrupted goes on where it stopped.
+Downloads pinned packages with npm, draws each emoji at 64 x 64 on white, drops flags, skin tones
+and exact duplicates, and compares the result with known counts and hashes. Run it again to resume
+an interrupted run.
 """
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from tqdm import tqdm
@@ -33,6 +31,7 @@ from training.data.emoji_sources import METADATA, PACKS
 from training.data.emoji_tables import Row, attribution_text, build_label_names, split_rows
 from training.data.npm_packages import PackageError, fetch_package, read_members
 from training.loop.command_line import Settings, run_command, setting
+from var_core.files import replacing, write_atomically
 
 SPLIT_SEED = 240402905
 DROPPED_GROUPS = ("flags", "component")
@@ -79,7 +78,7 @@ def read_metadata(archive: Path) -> dict[str, Emoji]:
 
 
 def keys_to_draw(matched: MatchedPack, table: Mapping[str, Emoji]) -> list[str]:
-    """Return the sorted keys of a pack without flags, components and skin tones."""
+    """The sorted keys of a pack without flags, components and skin tones."""
     return sorted(
         key
         for key in matched.pictures
@@ -139,14 +138,14 @@ def check_images(images: np.ndarray, rows: Sequence[Row]) -> None:
     for name, (found, expected) in checks.items():
         if found != expected:
             raise PackageError(
-                f"The {name} differs: expected {expected}, found {found} (resvg-py "
+                f"the {name} differs: expected {expected}, found {found} (resvg-py "
                 f"{version('resvg-py')} and Pillow {version('pillow')} are installed, "
-                f"{PINNED_RESVG} and {PINNED_PILLOW} were checked)."
+                f"{PINNED_RESVG} and {PINNED_PILLOW} were checked)"
             )
 
 
 def array_sha256(array: np.ndarray) -> str:
-    """Return the hex sha256 of an array's bytes in C order."""
+    """The hex sha256 of the bytes of an array in C order."""
     return hashlib.sha256(array.tobytes()).hexdigest()
 
 
@@ -170,24 +169,16 @@ def prepare(settings: EmojiSettings) -> None:
     write_json(out / "rows.json", [asdict(row) for row in rows])
     write_json(out / "splits.json", splits)
     write_json(out / "labels.json", build_label_names(rows, table))
-    write_atomically(out / "ATTRIBUTION.md", lambda file: file.write(attribution_text().encode()))
-    write_atomically(out / "images.npy", lambda file: np.save(file, images))
+    write_atomically(out / "ATTRIBUTION.md", attribution_text().encode())
+    with replacing(out / "images.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, images)
     sizes = ", ".join(f"{len(indices)} {name}" for name, indices in splits.items())
     print(f"{len(images)} images ({sizes}) are in {out}")
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under a temporary name, then move it into place."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        write(file)
-    os.replace(partial, path)
-
-
 def write_json(path: Path, value: object) -> None:
     """Write a value as UTF-8 JSON, atomically."""
-    text = json.dumps(value, ensure_ascii=False)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, json.dumps(value, ensure_ascii=False).encode())
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data.npm_packages import file_sha256
 from training.data.write_prepared_set import LabelColumn, save_set
 from training.loop.command_line import Settings, about, run_command, setting
+from var_core.files import sha256_of
 
 PACKAGE = "dataset-fashion-mnist"
 SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"
@@ -63,7 +63,7 @@ def read_idx(path: Path, magic: int) -> np.ndarray:
     rank = magic & 0xFF
     head = np.frombuffer(content[: 4 * (rank + 1)], ">u4")
     if len(head) != rank + 1 or head[0] != magic:
-        raise ValueError(f"{path.name} is no IDX file of {rank} dimensions")
+        raise ValueError(f"{path.name} is not an IDX file of {rank} dimensions")
     values = np.frombuffer(content[4 * (rank + 1) :], np.uint8)
     if len(values) != np.prod(head[1:]):
         raise ValueError(f"{path.name} is cut off")
@@ -71,7 +71,7 @@ def read_idx(path: Path, magic: int) -> np.ndarray:
 
 
 def write_set(place: Path, out: Path) -> int:
-    """Write the set; the test pictures are its validation. Returns the number of pictures."""
+    """Write the set, with the test pictures for validation; returns the number of pictures."""
     pictures, labels, counts = [], [], []
     for part in ("train", "t10k"):
         images = read_idx(place / f"{part}-images-idx3-ubyte.gz", IMAGES_MAGIC)
@@ -96,7 +96,7 @@ def prepare(settings: FashionSettings) -> None:
         archive = Path(settings.package) if settings.package else fetch_package(Path(folder))
         if not archive.is_file():
             raise ValueError(f"there is no file {archive}")
-        found = file_sha256(archive)
+        found = sha256_of(archive)
         if found != SHA256:
             raise ValueError(f"{archive.name} has the SHA-256 {found}, not {SHA256}")
         try:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from var_core.editing.masks import feather, fill_holes, grow
 from var_core.editing.windows import Window
+from var_core.images import tensor_to_uint8, uint8_to_tensor
 
 MAX_SHIFT = 0.25  # of colours in [-1, 1]
 SMOOTH_SIDE = 256  # pixels; what is smooth does not need more
@@ -42,7 +43,7 @@ def composite(
         rows.start - window.top : rows.stop - window.top,
         columns.start - window.left : columns.stop - window.left,
     ]
-    source = torch.from_numpy(picture[rows, columns]).permute(2, 0, 1).float() / 127.5 - 1
+    source = uint8_to_tensor(picture[rows, columns][None])[0]
     if band and not hole.all():
         ring = grow(hole, max(2, min(hole.shape) // 12)) & ~hole
         drawn = drawn + continued(source - drawn, ring).clamp(-MAX_SHIFT, MAX_SHIFT)
@@ -50,7 +51,7 @@ def composite(
         drawn = torch.lerp(drawn, drawn_out(source, ~hole, band), inner)
     weight = torch.from_numpy(feather(hole, band))
     mixed = torch.lerp(torch.where(torch.from_numpy(hole), drawn, source), drawn, weight)
-    pixels = ((mixed + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
+    pixels = tensor_to_uint8(mixed[None])[0]
     result = picture.copy()
     result[rows, columns] = np.where(weight.numpy()[..., None] > 0, pixels, picture[rows, columns])
     return result

@@ -11,6 +11,7 @@ from torch import Tensor
 from var_core.editing.blend import composite
 from var_core.editing.masks import fill_holes
 from var_core.editing.windows import Window
+from var_core.images import uint8_to_tensor
 from var_core.ranges import check_int
 from var_core.sampling import ClosedLoop, Replay, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
@@ -144,7 +145,7 @@ def _view(
     )
     image = torch.zeros(1, 3, window.side, window.side)
     holes = torch.ones(1, 1, window.side, window.side)
-    image[place] = torch.from_numpy(picture[rows, columns]).permute(2, 0, 1).float() / 127.5 - 1
+    image[place] = uint8_to_tensor(picture[rows, columns][None])
     holes[place] = torch.from_numpy(unknown[rows, columns]).float()
     if window.side != size:
         image = fill_holes(image, holes)  # else what is hidden would leak over the border

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from var_core.files import write_atomically
 from var_core.images import open_source
 from var_core.labels import LabelSpace
 from var_core.sampling import SamplingOptions
@@ -60,14 +60,7 @@ def write_png(path: Path, image: Image.Image, recipe: Mapping[str, object] | Non
     Raises:
         OSError: if there is no space or no permission.
     """
-    content = png_bytes(image, recipe)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, png_bytes(image, recipe))
 
 
 def png_bytes(image: Image.Image, recipe: Mapping[str, object] | None) -> bytes:

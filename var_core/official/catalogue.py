@@ -8,9 +8,10 @@ from pathlib import Path
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
+from var_core.files import sha256_of
 from var_core.locations import assets_folder, data_folder
 from var_core.model_info import INDEX_FILE
-from var_core.official.convert import convert, file_sha256
+from var_core.official.convert import convert
 from var_core.scales import SIDES_256, SIDES_512
 
 EMBEDDED = "emoji64"
@@ -137,7 +138,7 @@ def _fetch(name: str, downloads: Path, card: ModelCard, endpoint: str | None) ->
             f"{name} of {REPOSITORY} on Hugging Face cannot be fetched ({type(error).__name__}): "
             f"try again, or put {TOKENIZER_FILE} and {card.file} into {downloads} by hand"
         ) from error
-    if re.fullmatch(r"[0-9a-f]{64}", promised or "") and file_sha256(path) != promised:
+    if re.fullmatch(r"[0-9a-f]{64}", promised or "") and sha256_of(path) != promised:
         path.unlink()
         raise ValueError(f"{name} came with another SHA-256 than {promised}: try again")
     return path

@@ -1,21 +1,19 @@
 """The published checkpoints of FoundationVision/VAR: read once, checked, written as safetensors."""
 
-import hashlib
 import json
-import os
 import pickle
 import re
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from var_core.checkpoints import WEIGHTS_FILE, CheckpointError, check_state
+from var_core.checkpoints import WEIGHTS_FILE, CheckpointError, Network, check_state
+from var_core.files import making_folder, sha256_of
 from var_core.labels import Attribute, LabelSpace
 from var_core.locations import assets_folder
 from var_core.official.keys import convert_tokenizer_state, convert_transformer_state
@@ -27,7 +25,6 @@ from var_core.transformer import VARTransformer
 HEAD_WIDTH = 64  # of the published models, where the keys do not tell
 NORM_EPS = 1e-6
 WRAPPED = {"tokenizer": ("vae_wo_ddp", "vae_local"), "transformer": ("var_wo_ddp",)}
-HASH_CHUNK = 1 << 20
 MASK = "attn_bias_for_masking"  # the one buffer that is made of minus infinity
 
 State = Mapping[str, Tensor]
@@ -39,7 +36,7 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
     Args:
         path: a `.pth` file of weights, or one of training that holds them.
         part: "tokenizer" or "transformer".
-        sha256: of the file; None does not check it.
+        sha256: expected SHA-256 of the file; None does not check it.
 
     Raises:
         CheckpointError: if it is missing, damaged, no such file, has another hash, or holds a value
@@ -47,7 +44,7 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
     """
     if not path.is_file():
         raise CheckpointError(f"there is no file {path}")
-    if sha256 is not None and (found := file_sha256(path)) != sha256.lower():
+    if sha256 is not None and (found := sha256_of(path)) != sha256.lower():
         raise CheckpointError(f"{path} has the SHA-256 {found}, not {sha256.lower()}")
     try:
         content = torch.load(
@@ -76,16 +73,7 @@ def _unwrapped(path: Path, trainer: object, part: str) -> object:
     raise CheckpointError(f"{path} is a training checkpoint without a {part}")
 
 
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def tokenizer_settings(state: State, sides: Sequence[int]) -> dict[str, object]:
+def tokenizer_settings(state: State, sides: Sequence[int]) -> dict[str, Any]:
     """Settings of an official tokenizer from its shapes.
 
     Raises:
@@ -111,7 +99,7 @@ def tokenizer_settings(state: State, sides: Sequence[int]) -> dict[str, object]:
 
 def transformer_settings(
     state: State, sides: Sequence[int] | None, num_heads: int | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Settings of an official transformer from its keys and shapes.
 
     Args:
@@ -185,10 +173,10 @@ def convert(
         tokenizer: official file, such as `vae_ch160v4096z32.pth`.
         transformer: official file, such as `var_d16.pth`.
         out: folder to make; must not exist.
-        sides: scales; None takes what the transformer tells.
-        num_heads: attention heads; likewise.
-        tokenizer_sha256: of the file; None does not check.
-        transformer_sha256: likewise.
+        sides: sides of the token maps; None takes those that the transformer tells.
+        num_heads: number of attention heads; None takes what the transformer tells.
+        tokenizer_sha256: expected SHA-256 of the tokenizer's file; None does not check it.
+        transformer_sha256: expected SHA-256 of the transformer's file; None does not check it.
 
     Raises:
         CheckpointError: if a file cannot be used; nothing has been written then.
@@ -197,21 +185,16 @@ def convert(
     if out.exists():
         raise CheckpointError(f"{out} is there already")
     official = read_official(transformer, "transformer", transformer_sha256)
-    settings = transformer_settings(official, sides, num_heads)
-    networks = [
-        _network(VARTransformer, settings, official, convert_transformer_state, transformer)
-    ]
+    var_settings = transformer_settings(official, sides, num_heads)
+    renamed = _renamed(transformer, official, convert_transformer_state)
+    var, var_state = _fitted(transformer, VARTransformer, var_settings, renamed)
     official = read_official(tokenizer, "tokenizer", tokenizer_sha256)
-    settings = tokenizer_settings(official, settings["sides"])
-    networks.append(
-        _network(MultiScaleVQVAE, settings, official, convert_tokenizer_state, tokenizer)
-    )
-    (var, var_state), (vae, vae_state) = networks
-    labels = class_names(var.config.label_counts[0])
+    vae_settings = tokenizer_settings(official, var.schedule.sides)
+    renamed = _renamed(tokenizer, official, convert_tokenizer_state)
+    vae, vae_state = _fitted(tokenizer, MultiScaleVQVAE, vae_settings, renamed)
+    labels = class_names(var.null_labels[0])
     pipeline = VARPipeline(vae, var, labels)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
+    with making_folder(out) as folder:
         pipeline.save_config(folder)
         for name, network, state in (
             ("tokenizer", vae, vae_state),
@@ -220,27 +203,30 @@ def convert(
             network.save_config(folder / name)
             save_file(state, folder / name / WEIGHTS_FILE)
         labels.save(folder)
-        folder.chmod(0o755)
-        os.rename(folder, out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
-def _network(
-    network_type: type[nn.Module],
-    settings: Mapping[str, object],
-    official: State,
-    rename: Callable[[State], dict[str, Tensor]],
+def _renamed(
+    path: Path, official: State, rename: Callable[[State], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Weights of a file under our names, in float32."""
+    try:
+        return {key: value.float().contiguous() for key, value in rename(official).items()}
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _fitted(
     path: Path,
-) -> tuple[nn.Module, dict[str, Tensor]]:
+    network_type: type[Network],
+    settings: Mapping[str, Any],
+    state: dict[str, Tensor],
+) -> tuple[Network, dict[str, Tensor]]:
     """A network without weights, and its weights, which fit it exactly."""
     try:
         with torch.device("meta"):
             network = network_type(**settings)
-        state = rename(official)
         expected = {key: value.shape for key, value in network.state_dict().items()}
         check_state(expected, {key: value.shape for key, value in state.items()})
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return network, {key: value.float().contiguous() for key, value in state.items()}
+    return network, state

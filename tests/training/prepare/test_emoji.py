@@ -254,7 +254,7 @@ def test_failing_npm_ends_the_run_with_its_reason(tmp_path, monkeypatch, capsys)
 
 def test_folder_that_cannot_be_written_ends_the_run_with_one_sentence(tmp_path, capsys) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["--out", str(tmp_path / "file" / "emoji")]) == 2
+    assert main(["--out", str(tmp_path / "file" / "emoji")]) == 3
     assert "cannot be written" in capsys.readouterr().err
 
 

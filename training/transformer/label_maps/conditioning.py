@@ -1,6 +1,6 @@
 """Conditioning of networks with label maps: a coarse label, a fine one that implies it, a style.
 
-Nothing outside this folder knows these labels, but for `choose_conditioning` and the settings.
+Nothing outside this folder knows these labels, except `choose_conditioning` and the settings.
 """
 
 import torch

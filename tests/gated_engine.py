@@ -1,0 +1,97 @@
+"""An engine that goes on when a test lets it: its tests need no luck with time."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from var_core import VARPipeline
+from var_core.jobs.progress import JobProgress, Request
+from var_core.serving.engine import LocalEngine
+from var_core.serving.fair_queue import Limits, Turns
+
+LIMIT_SECONDS = 600.0  # for what a test waits for; only a failing test ever waits so long
+
+
+def until(what: Callable[[], bool]) -> bool:
+    """Wait for a state, however slow the machine is.
+
+    Raises:
+        TimeoutError: if it never comes.
+    """
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not what():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the state that was waited for never came")
+        time.sleep(0.01)
+    return True
+
+
+class Gate:
+    """Lets all scales pass while it is open, and else those that a test permits."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._is_open = True
+        self._permits = 0
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let nothing pass meanwhile but what gets a permit; open at the end."""
+        with self._changed:
+            self._is_open, self._permits = False, 0
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_open = True
+                self._changed.notify_all()
+
+    def let(self, count: int) -> None:
+        """Let some more scales pass."""
+        with self._changed:
+            self._permits += count
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Wait for a permit, and use it up."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._is_open or self._permits, LIMIT_SECONDS):
+                raise TimeoutError("the gate was never opened")
+            if not self._is_open:
+                self._permits -= 1
+
+
+class GatedEngine(LocalEngine):
+    """An engine whose scales wait at a gate, and that remembers what it did.
+
+    Args:
+        pipeline: model of every precision.
+        limits: bounds of its queue.
+
+    Attributes:
+        gate: open at first.
+        steps: (seed, number of the scale) of every scale, in the order in which they came.
+        most_waiting: largest number of jobs that waited while a scale came.
+    """
+
+    def __init__(self, pipeline: VARPipeline, limits: Limits | None = None) -> None:
+        self.gate = Gate()
+        self.steps: list[tuple[int, int]] = []
+        self.most_waiting = 0
+        super().__init__(pipeline.info, lambda dtype: pipeline, Turns(limits or Limits()))
+
+    def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
+        """As `LocalEngine.generate`; every scale waits at the gate."""
+        with contextlib.closing(super().generate(request, client)) as steps:
+            for progress in steps:
+                if not progress.ahead:
+                    self.steps.append((request.seeds[0], progress.number))
+                    self.most_waiting = max(self.most_waiting, self.turns.counts()[1])
+                    self.gate.wait()
+                yield progress
+
+    def num_jobs(self, outcome: str) -> int:
+        """How many drawings ended in a way."""
+        labels = {"job": "draw", "outcome": outcome}
+        return int(self.journal.registry.get_sample_value("var_studio_jobs_total", labels) or 0)

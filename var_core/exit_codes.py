@@ -1,0 +1,5 @@
+"""Exit codes of all commands."""
+
+EXIT_BAD_INPUT = 2  # the command line, a value or a file that was given is wrong
+EXIT_NO_OUTPUT = 3  # the output cannot be written
+EXIT_PORT_IN_USE = 4  # the page cannot listen there
