@@ -13,7 +13,7 @@ import gradio as gr
 
 import app
 from tests.server import free_port
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.page import Site
 from var_core.web.server import launch
 
@@ -33,7 +33,7 @@ def serving(
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    site = Site([engine], app.add_tabs, folder, engine.journal, num_proxies)
+    site = Site([engine], app.add_tabs, folder, engine.metrics, num_proxies)
     port = free_port()
     launch(site, "127.0.0.1", port, block=False)
     try:

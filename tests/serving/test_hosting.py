@@ -12,7 +12,7 @@ import yaml
 from tests.clients import Client
 from tests.server import ROOT, running_app
 from var_core.command_line.main import main
-from var_core.serving.fair_queue import Limits
+from var_core.serving.fair_queue import QueueLimits
 from var_core.serving.hosting import HARDWARE, PARTS, front_matter, problems, write_space
 from var_core.web.arguments import parse_arguments
 
@@ -29,7 +29,7 @@ def test_spacefile_mirrors_the_front_matter() -> None:
 def test_the_variables_are_those_of_the_app_with_its_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    variables, limits = front_matter(README)["variables"], Limits()
+    variables, limits = front_matter(README)["variables"], QueueLimits()
     assert variables == {
         "VAR_STUDIO_PRECISION": "auto",
         "VAR_STUDIO_QUEUE": str(limits.waiting),
@@ -135,11 +135,13 @@ import torch
 torch.set_num_threads(1)  # a fork after OpenMP has started its threads would hang
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core.pipeline import VARPipeline
-from var_core.serving.engine import LocalEngine
+from var_core.serving.executors import pick_executor
+from var_core.serving.local_engine import LocalEngine
 from var_core.jobs.parsing import read_settings, style_sheet
+executor = pick_executor()
 pipeline = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
 {after}
-engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
+engine = LocalEngine(pipeline.info, lambda dtype: pipeline, executor=executor)
 request = style_sheet(pipeline.info, read_settings(pipeline.info, {{}}, 5, None))
 runs = list(engine.generate(request))
 assert all(not tokens.is_cuda for tokens in runs[-1].token_maps)

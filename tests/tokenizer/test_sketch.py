@@ -18,10 +18,11 @@ from var_core.images import tensor_to_images
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
-from var_core.serving import engine as engine_module
 from var_core.serving.api import Api
-from var_core.serving.engine import LocalEngine, sharpen_while_idle
-from var_core.serving.fair_queue import Limits, Turns
+from var_core.serving.engine import sharpen_while_idle
+from var_core.serving.executors import LentGpu
+from var_core.serving.fair_queue import FairQueue, QueueLimits
+from var_core.serving.local_engine import LocalEngine
 from var_core.sketches import add_sketch, practice_pictures
 from var_core.tokenizer import sketch as sketch_module
 from var_core.tokenizer.sketch import with_sketch
@@ -52,7 +53,9 @@ def sketching() -> VARPipeline:
 def patient(pipeline: VARPipeline, **limits: float) -> LocalEngine:
     """An engine that makes true decodes of every sketch, however slow the machine is."""
     limits = {"sharpen_seconds": math.inf, **limits}
-    return LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(**limits)))
+    return LocalEngine(
+        pipeline.info, lambda dtype: pipeline, queue=FairQueue(QueueLimits(**limits))
+    )
 
 
 @pytest.fixture
@@ -142,7 +145,7 @@ def test_frames_become_true_decodes_one_by_one_the_newest_first(
         run = engine.sharpen(run)
         assert run.num_sketches == left and run.frames[-1] == drawn.frames[-1]
         assert are_true(run) == [index >= left for index in range(NUM_SCALES)]
-    assert not run.latents and engine.turns.counts() == (0, 0)
+    assert not run.latents and engine.queue.counts() == (0, 0)
 
 
 def test_nobody_waits_for_a_strip(sketching: VARPipeline, request_: DrawRequest) -> None:
@@ -158,10 +161,10 @@ def test_nobody_waits_for_a_strip(sketching: VARPipeline, request_: DrawRequest)
 
 
 def test_a_gpu_is_not_lent_once_more_for_a_strip(
-    sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
+    sketching: VARPipeline, request_: DrawRequest
 ) -> None:
-    engine = patient(sketching)
-    monkeypatch.setattr(engine_module, "IS_LENT", True)
+    lent = LentGpu(lambda work: work)
+    engine = LocalEngine(sketching.info, lambda dtype: sketching, executor=lent)
     *_, rough, drawn = engine.generate(request_)
     assert (rough.num_sketches, drawn.num_sketches) == (3, 0)
     for found, wanted in zip(drawn.frames, true_frames(sketching, drawn), strict=True):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from var_core.pipeline import VARPipeline
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 
 
 def tiny_engine(pipeline: VARPipeline) -> LocalEngine:

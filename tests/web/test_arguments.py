@@ -3,7 +3,7 @@
 import pytest
 
 from var_core.official.catalogue import EMBEDDED_FOLDER
-from var_core.serving.fair_queue import Limits
+from var_core.serving.fair_queue import QueueLimits
 from var_core.web.arguments import parse_arguments
 
 
@@ -12,7 +12,7 @@ def test_without_words_the_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.delenv(f"VAR_STUDIO_{name}", raising=False)
     monkeypatch.delenv("SPACE_ID", raising=False)
     found = parse_arguments([])
-    assert (found.model, found.limits, found.num_proxies) == (EMBEDDED_FOLDER, Limits(), 0)
+    assert (found.model, found.limits, found.num_proxies) == (EMBEDDED_FOLDER, QueueLimits(), 0)
     assert (found.host, found.port, found.metrics_port) == (None, None, None)
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from var_core.serving.metrics import Journal
+from var_core.serving.metrics import JobMetrics
 from var_core.web.blocks import ClientAddress, GuardedBlocks
 
 
@@ -26,7 +26,7 @@ def fill_disk() -> Iterator[int]:
 
 def call(handler: Callable, steps: int = 1, values: tuple = ()) -> None:
     """Call a handler as the queue does."""
-    with GuardedBlocks(Journal(), ClientAddress(), "title") as blocks:
+    with GuardedBlocks(JobMetrics(), ClientAddress(), "title") as blocks:
         number, button = gr.Number(), gr.Button()
         button.click(handler, None, number)
     iterator = None

@@ -10,7 +10,7 @@ from var_core.jobs.output_files import save_pictures
 from var_core.jobs.parsing import count_up
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.requests import Settings
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.controls import PRESETS, Controls, parse_numbers
 from var_core.web.label_choices import ANY
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tests.web.conftest import tiny_engine
 from var_core.pipeline import VARPipeline
-from var_core.serving.engine import LocalEngine
-from var_core.serving.metrics import Journal
+from var_core.serving.local_engine import LocalEngine
+from var_core.serving.metrics import JobMetrics
 from var_core.web.draw_tab import DrawTab
 from var_core.web.page import Page, Site
 from var_core.web.progress import Moment
@@ -18,7 +18,7 @@ def draw_tab(engine: LocalEngine, folder: Path) -> DrawTab:
     def add_tabs(page: Page) -> None:
         tabs.append(DrawTab(page))
 
-    Site([engine], add_tabs, folder, Journal())
+    Site([engine], add_tabs, folder, JobMetrics())
     return tabs[0]
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from tests.web.test_draw_handlers import ask, pixels
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import DrawHandlers
 from var_core.web.look_inside_handlers import LookInsideHandlers
 

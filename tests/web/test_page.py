@@ -9,8 +9,8 @@ from gradio.block_function import BlockFunction
 import app
 from tests.web.conftest import tiny_engine
 from var_core.pipeline import VARPipeline
-from var_core.serving.engine import LocalEngine
-from var_core.serving.metrics import Journal
+from var_core.serving.local_engine import LocalEngine
+from var_core.serving.metrics import JobMetrics
 from var_core.web.page import Site
 
 DRAWING = {
@@ -23,7 +23,7 @@ ENDPOINTS = "about edit generate outpaint recipe redraw stream styles sweep toke
 
 @pytest.fixture
 def site(engine: LocalEngine, tmp_path: Path) -> Site:
-    return Site([engine], app.add_tabs, tmp_path, Journal())
+    return Site([engine], app.add_tabs, tmp_path, JobMetrics())
 
 
 def triggers(site: Site, function: BlockFunction) -> set[tuple[str, str]]:
@@ -69,7 +69,7 @@ def test_each_model_has_a_page_and_endpoints_of_its_own(
 ) -> None:
     other = tiny_engine(class_pipeline)
     other.info = replace(other.info, name="var-d16")
-    site = Site([engine, other], app.add_tabs, tmp_path, Journal())
+    site = Site([engine, other], app.add_tabs, tmp_path, JobMetrics())
     assert site.names == ["tiny", "var-d16"]
     assert [path for path, _, _ in site.blocks.pages] == ["", "var-d16"]
     public = {one.api_name for one in site.blocks.fns.values() if one.api_visibility == "public"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from var_core.devices import PRECISIONS
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.ranges import check_float, check_int
-from var_core.serving.fair_queue import Limits
+from var_core.serving.fair_queue import QueueLimits
 from var_core.web.page import MAX_THREADS
 
 MAX_JOBS = MAX_THREADS // 2
@@ -36,7 +36,7 @@ class Arguments:
     host: str | None
     port: int | None
     precision: str
-    limits: Limits
+    limits: QueueLimits
     num_proxies: int
     metrics_port: int | None
 
@@ -53,7 +53,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
     given = _parser().parse_args(argv)
     if given.precision not in PRECISIONS:  # argparse does not check defaults
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
-    limits = Limits(
+    limits = QueueLimits(
         waiting=check_int("queue", given.queue, 1, MAX_JOBS),
         per_client=check_int("per-client", given.per_client, 1, MAX_JOBS),
         sharpen_seconds=check_float(
@@ -74,7 +74,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
 
 
 def _parser() -> argparse.ArgumentParser:
-    limits = Limits()
+    limits = QueueLimits()
     parser = argparse.ArgumentParser(description="Serve VAR Studio.")
     parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
     parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")

@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.block_function import BlockFunction
 
 from var_core.serving.fair_queue import BusyError, LateError
-from var_core.serving.metrics import Journal
+from var_core.serving.metrics import JobMetrics
 
 BAD_VALUE = "A value does not fit the page. Reload the page and try again."
 
@@ -51,14 +51,14 @@ class GuardedBlocks(gr.Blocks):
     """Blocks that count the values of a call, note its client, and hide internal errors.
 
     Args:
-        journal: counts refused calls and logs errors.
+        metrics: counts refused calls and logs errors.
         client: receives the address of the client of each call.
         title: title of the browser's tab.
     """
 
-    def __init__(self, journal: Journal, client: ClientAddress, title: str) -> None:
+    def __init__(self, metrics: JobMetrics, client: ClientAddress, title: str) -> None:
         super().__init__(analytics_enabled=False, title=title)
-        self.journal = journal
+        self.metrics = metrics
         self.client = client
 
     async def preprocess_data(self, *values: Any, **named: Any) -> list[Any]:
@@ -66,7 +66,7 @@ class GuardedBlocks(gr.Blocks):
         try:
             return await super().preprocess_data(*values, **named)
         except Exception as error:
-            self.journal.refuse("handler")
+            self.metrics.refuse("handler")
             raise gr.Error(BAD_VALUE, print_exception=False) from error
 
     async def call_function(self, *values: Any, **named: Any) -> dict[str, Any]:
@@ -75,10 +75,10 @@ class GuardedBlocks(gr.Blocks):
             return await super().call_function(*values, **named)
         except ValueError as error:
             if not isinstance(error, BusyError | LateError):
-                self.journal.refuse("handler")
+                self.metrics.refuse("handler")
             raise gr.Error(str(error), print_exception=False) from error
         except OSError as error:
-            self.journal.fault(error)
+            self.metrics.fault(error)
             words = f"The picture could not be saved: {error.strerror}. Free some space, try again."
             raise gr.Error(words, print_exception=False) from error
 
@@ -89,7 +89,7 @@ class GuardedBlocks(gr.Blocks):
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         is_first_call = named.get("iterator") is None  # later calls of a generator have no values
         if is_first_call and len(inputs) != len(function.inputs):
-            self.journal.refuse("handler")
+            self.metrics.refuse("handler")
             words = f"This call takes {len(function.inputs)} values, not {len(inputs)}."
             raise gr.Error(words, print_exception=False)
         self.client.remember(named.get("request"))
@@ -98,6 +98,6 @@ class GuardedBlocks(gr.Blocks):
         except gr.Error:
             raise
         except Exception as error:
-            reference = self.journal.fault(error)
+            reference = self.metrics.fault(error)
             words = f"Something went wrong here. Reference: {reference}"
             raise gr.Error(words, print_exception=False) from error

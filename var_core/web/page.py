@@ -9,7 +9,7 @@ from gradio.events import api as add_endpoint
 from var_core.official.catalogue import ModelCard
 from var_core.serving.api import Api
 from var_core.serving.engine import Engine
-from var_core.serving.metrics import Journal
+from var_core.serving.metrics import JobMetrics
 from var_core.web.blocks import ClientAddress, GuardedBlocks
 from var_core.web.html import models_html
 
@@ -43,7 +43,7 @@ class Page:
             with gr.Accordion("Models", open=False, elem_id="models"):
                 gr.HTML(models_html(site.names, info.name, site.missing))
         with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
-            add_tabs(self)  # which puts nothing but tabs here: gradio counts the children
+            add_tabs(self)  # and nothing else: gradio counts the children of this block
 
 
 class Site:
@@ -53,7 +53,7 @@ class Site:
         engines: one engine for each model; the page of the first one is the front page.
         add_tabs: builds the tabs of a page.
         folder: folder for finished pictures.
-        journal: counts refused calls and logs errors.
+        metrics: counts refused calls and logs errors.
         num_proxies: number of trusted proxies in front of the server.
         missing: models that are not installed.
 
@@ -68,13 +68,13 @@ class Site:
         engines: Sequence[Engine],
         add_tabs: Callable[[Page], None],
         folder: Path,
-        journal: Journal,
+        metrics: JobMetrics,
         num_proxies: int = 0,
         missing: Sequence[ModelCard] = (),
     ) -> None:
         self.engines, self.folder, self.missing = engines, folder, missing
         self.names = [engine.info.name for engine in engines]
-        self.blocks = GuardedBlocks(journal, ClientAddress(num_proxies), "VAR Studio")
+        self.blocks = GuardedBlocks(metrics, ClientAddress(num_proxies), "VAR Studio")
         self.pages: list[Page] = []
         for name, engine in zip(self.names, engines, strict=True):
             is_first = not self.pages

@@ -4,7 +4,7 @@ from functools import partial
 
 from starlette.middleware import Middleware
 
-from var_core.serving.http_guard import Guard
+from var_core.serving.http_guard import HttpGuard
 from var_core.web.assets import asset_path, read_asset
 from var_core.web.page import MAX_THREADS, Site
 from var_core.web.theme import page_theme
@@ -25,12 +25,12 @@ def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
     Raises:
         OSError: if the port is taken.
     """
-    journal = site.blocks.journal
+    metrics = site.blocks.metrics
     guard = Middleware(
-        Guard,
+        HttpGuard,
         is_ready=site.engines[0].is_ready,
-        refused=partial(journal.refuse, "door"),
-        fault=journal.fault,
+        refused=partial(metrics.refuse, "door"),
+        fault=metrics.fault,
         pages=site.names[1:],
     )
     site.blocks.launch(
