@@ -24,16 +24,16 @@ def add_sketch(
     folder: Path,
     pictures: Tensor | None = None,
     steps: int = STEPS,
-    report: Callable[[int, float], None] = lambda step, loss: None,
+    report: Callable[[int, float], object] = lambda step, loss: None,
 ) -> bool:
     """Teach a model's tokenizer to sketch; its other weights stay as they are, bit for bit.
 
     Args:
-        folder: of the model.
-        pictures: to practise on, (N, 3, image_size, image_size) in [-1, 1]; by default some are
-            made, so that no data is needed.
-        steps: of training.
-        report: hears the step and the mean absolute error, of pixels in [-1, 1].
+        folder: folder of the model.
+        pictures: pictures to practise on, (N, 3, image_size, image_size) in [-1, 1]; by default
+            some are made, so that no data is needed.
+        steps: number of training steps.
+        report: called with the step and the mean absolute error of pixels in [-1, 1].
 
     Returns:
         False if it had a sketch decoder already.
@@ -51,8 +51,9 @@ def add_sketch(
     taught = with_sketch(tokenizer, pictures, torch.Generator().manual_seed(SEED), steps, report)
     state = load_file(place / WEIGHTS_FILE)
     dtype = state["post_quant.weight"].dtype
-    sketch = taught.sketch.state_dict()
-    state |= {f"sketch.{key}": value.to(dtype).contiguous() for key, value in sketch.items()}
+    for key, value in taught.state_dict().items():
+        if key.startswith("sketch."):
+            state[key] = value.to(dtype).contiguous()
     with tempfile.TemporaryDirectory(dir=folder) as made:
         taught.save_config(made)
         save_file(state, Path(made) / WEIGHTS_FILE)
