@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from var_core.wishes import Wish
+
 Pictures = list[Image.Image] | np.ndarray | Tensor
 
 
@@ -17,12 +19,17 @@ class VARPipelineOutput:
         images: list of PIL pictures, or numbers in [0, 1]: array (B, H, W, 3) or tensor
             (B, 3, H, W).
         token_maps: K tensors (B, S, S) int64, coarse to fine.
-        labels: label indices of each picture, with what was drawn for open ones.
+        wishes: what each picture was asked to show, with what was drawn for open labels.
     """
 
     images: Pictures
     token_maps: list[Tensor]
-    labels: list[tuple[int, ...]]
+    wishes: list[Wish]
+
+    @property
+    def labels(self) -> list[tuple[int, ...]]:
+        """Indices of each picture's labels."""
+        return [wish.label for wish in self.wishes]
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Preview:
         token_maps: token maps of the scales so far.
         number: number of scales that are done, from 1.
         total: number of scales, K.
-        labels: label indices, as in `VARPipelineOutput`.
+        wishes: what each picture was asked to show, as in `VARPipelineOutput`.
         latent: sum of the scales so far, (B, D, H, W) float32; None for edits.
     """
 
@@ -43,8 +50,13 @@ class Preview:
     token_maps: list[Tensor]
     number: int
     total: int
-    labels: list[tuple[int, ...]]
+    wishes: list[Wish]
     latent: Tensor | None = None
+
+    @property
+    def labels(self) -> list[tuple[int, ...]]:
+        """Indices of each picture's labels."""
+        return [wish.label for wish in self.wishes]
 
 
 def pil_images(preview: Preview) -> list[Image.Image]:

@@ -24,7 +24,7 @@ def add_sketch(
     folder: Path,
     pictures: Tensor | None = None,
     steps: int = STEPS,
-    report: Callable[[int, float], None] = lambda step, loss: None,
+    report: Callable[[int, float], object] = lambda step, loss: None,
 ) -> bool:
     """Teach a model's tokenizer to sketch; its other weights stay as they are, bit for bit.
 
@@ -51,9 +51,9 @@ def add_sketch(
     taught = with_sketch(tokenizer, pictures, torch.Generator().manual_seed(SEED), steps, report)
     state = load_file(tokenizer_folder / WEIGHTS_FILE)
     dtype = state["post_quant.weight"].dtype
-    assert taught.sketch is not None
-    sketch = taught.sketch.state_dict()
-    state |= {f"sketch.{key}": value.to(dtype).contiguous() for key, value in sketch.items()}
+    for key, value in taught.state_dict().items():
+        if key.startswith("sketch."):
+            state[key] = value.to(dtype).contiguous()
     with tempfile.TemporaryDirectory(dir=folder) as made:
         taught.save_config(made)
         save_file(state, Path(made) / WEIGHTS_FILE)

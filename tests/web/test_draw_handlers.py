@@ -15,7 +15,7 @@ from var_core.jobs.png_recipe import read_png_recipe, write_png
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.history import MAX_ENTRIES
-from var_core.web.progress import Moment
+from var_core.web.progress import Moment, Plan, stream
 
 
 @pytest.fixture
@@ -29,7 +29,12 @@ def ask(handlers: DrawHandlers, what: str = "pictures", **changes: object) -> li
     extra = {"guidances": "0, 2", "num_seeds": 2}
     for name, value in changes.items():
         (values if name in values else extra)[name] = value
-    return list(handlers.draw(what, DrawInputs(values, **extra)))
+    return shown(handlers, handlers.plan(what, DrawInputs(values, **extra)))
+
+
+def shown(handlers: DrawHandlers, plan: Plan) -> list[Moment]:
+    """Every moment of a planned drawing."""
+    return list(stream(handlers.engine, plan, ""))
 
 
 def pixels(picture: object) -> np.ndarray:
@@ -236,14 +241,14 @@ def test_the_history_draws_an_entry_again_to_the_byte(handlers: DrawHandlers) ->
     third = ask(handlers, smooth=True, history=second.history)[-1]
     assert len(third.history) == 3
     for place, moment in enumerate((first, second, third)):
-        again = list(handlers.draw_again(place, third.history))[-1]
+        again = shown(handlers, handlers.plan_again(place, third.history))[-1]
         assert Path(again.picture).read_bytes() == Path(moment.picture).read_bytes()
         assert again.history is None  # nothing new to remember
         assert third.history[place].values["seed"] == moment.seed
     with pytest.raises(ValueError, match="place must be a whole number from 0 to 2"):
-        list(handlers.draw_again(3, third.history))
+        handlers.plan_again(3, third.history)
     with pytest.raises(ValueError, match="nothing has been drawn yet"):
-        list(handlers.draw_again(0, ()))
+        handlers.plan_again(0, ())
 
 
 def test_the_history_forgets_the_oldest(handlers: DrawHandlers) -> None:

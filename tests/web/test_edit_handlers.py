@@ -1,5 +1,6 @@
 """What the buttons of the Edit tab do, called as plain functions on a tiny model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,35 @@ from var_core.jobs.png_recipe import read_png_recipe
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.canvas import SHOWN_SIDE, Canvas
 from var_core.web.edit_handlers import EditHandlers, EditInputs
-from var_core.web.progress import Moment
+from var_core.web.progress import Moment, stream
+
+Ask = Callable[..., list[Moment]]
 
 
 @pytest.fixture
 def handlers(engine: LocalEngine, tmp_path: Path) -> EditHandlers:
-    return EditHandlers(engine, tmp_path, str)
+    return EditHandlers(engine.info, tmp_path)
+
+
+@pytest.fixture
+def ask(engine: LocalEngine, handlers: EditHandlers) -> Ask:
+    def ask(
+        task: str,
+        canvas: Canvas | None,
+        mask: object = "",
+        sides: tuple = (0, 0, 8, 0),
+        **changes: object,
+    ) -> list[Moment]:
+        """Every moment of an edit; what is not named stays at its default, without a pause."""
+        values = {**handlers.controls.defaults(), "pause": 0.0}
+        margins = dict(zip(("left", "top", "right", "bottom"), sides, strict=True))
+        extra = {"margins": margins, "keep_scales": 2}
+        for name, value in changes.items():
+            (values if name in values else extra)[name] = value
+        plan = handlers.plan(task, EditInputs(canvas, mask, values, **extra))
+        return list(stream(engine, plan, ""))
+
+    return ask
 
 
 def noise(tmp_path: Path, width: int = 40, height: int = 30) -> Path:
@@ -25,23 +49,6 @@ def noise(tmp_path: Path, width: int = 40, height: int = 30) -> Path:
     path = tmp_path / "noise.png"
     Image.fromarray(pixels).save(path)
     return path
-
-
-def ask(
-    handlers: EditHandlers,
-    task: str,
-    canvas: Canvas | None,
-    mask: object = "",
-    sides: tuple = (0, 0, 8, 0),
-    **changes: object,
-) -> list[Moment]:
-    """Every moment of an edit; what is not named stays at its default, without a pause."""
-    values = {**handlers.controls.defaults(), "pause": 0.0}
-    margins = dict(zip(("left", "top", "right", "bottom"), sides, strict=True))
-    extra = {"margins": margins, "keep_scales": 2}
-    for name, value in changes.items():
-        (values if name in values else extra)[name] = value
-    return list(handlers.edit(task, EditInputs(canvas, mask, values, **extra)))
 
 
 def painted(width: int = 40, height: int = 30) -> str:
@@ -55,14 +62,14 @@ def pixels(path: object) -> np.ndarray:
 
 
 def test_a_redrawn_area_streams_and_ends_with_files_to_compare(
-    handlers: EditHandlers, tmp_path: Path, pipeline: VARPipeline
+    handlers: EditHandlers, ask: Ask, tmp_path: Path, pipeline: VARPipeline
 ) -> None:
     path = noise(tmp_path)
     canvas, words = handlers.open(str(path))
     assert canvas.size == canvas.shown == (40, 30)
     assert canvas.url().startswith("data:image/png")
     assert words.startswith("40x30 pixels")
-    moments = ask(handlers, "redraw", canvas, painted(), emoji="cat", seed=5)
+    moments = ask("redraw", canvas, painted(), emoji="cat", seed=5)
     assert [one.status for one in moments[:-1]] == [f"Scale {n} of 4" for n in (1, 2, 3)]
     assert [one.strip.count("<img") for one in moments] == [1, 2, 3, 4]
     last = moments[-1]
@@ -79,21 +86,21 @@ def test_a_redrawn_area_streams_and_ends_with_files_to_compare(
 
 
 def test_added_sides_show_the_picture_before_in_its_place(
-    handlers: EditHandlers, tmp_path: Path
+    handlers: EditHandlers, ask: Ask, tmp_path: Path
 ) -> None:
     path = noise(tmp_path)
     canvas, *_ = handlers.open(str(path))
-    last = ask(handlers, "outpaint", canvas, sides=(3, 0, 8, 5))[-1]
+    last = ask("outpaint", canvas, sides=(3, 0, 8, 5))[-1]
     assert last.result.size == (51, 35)
     before = pixels(last.comparison[0])
     assert np.array_equal(before[:30, 3:43], pixels(path)) and (before[:, :3] == 255).all()
 
 
 def test_a_variation_carries_a_recipe_that_makes_it_again(
-    handlers: EditHandlers, tmp_path: Path, pipeline: VARPipeline
+    handlers: EditHandlers, ask: Ask, tmp_path: Path, pipeline: VARPipeline
 ) -> None:
     canvas, *_ = handlers.open(str(noise(tmp_path)))
-    last = ask(handlers, "vary", canvas, keep_scales=2, emoji="cat", style="flat")[-1]
+    last = ask("vary", canvas, keep_scales=2, emoji="cat", style="flat")[-1]
     values, kept = handlers.controls.from_recipe(last.picture)
     assert len(kept) == 2
     choice = handlers.controls.read(values)
@@ -101,12 +108,12 @@ def test_a_variation_carries_a_recipe_that_makes_it_again(
     assert np.array_equal(pixels(last.picture), np.asarray(again.images[0]))
 
 
-def test_a_result_becomes_the_input(handlers: EditHandlers, tmp_path: Path) -> None:
+def test_a_result_becomes_the_input(handlers: EditHandlers, ask: Ask, tmp_path: Path) -> None:
     canvas, *_ = handlers.open(str(noise(tmp_path)))
-    last = ask(handlers, "outpaint", canvas)[-1]
+    last = ask("outpaint", canvas)[-1]
     taken = handlers.take_result(last.result)
     assert taken == last.result and taken.url().startswith("data:image/png")
-    assert ask(handlers, "redraw", taken, painted(48))[-1].result.size == (48, 30)
+    assert ask("redraw", taken, painted(48))[-1].result.size == (48, 30)
 
 
 def test_masks_are_loaded_grown_and_shrunk(handlers: EditHandlers, tmp_path: Path) -> None:
@@ -121,7 +128,7 @@ def test_masks_are_loaded_grown_and_shrunk(handlers: EditHandlers, tmp_path: Pat
 
 
 def test_large_pictures_are_painted_on_at_a_smaller_size(
-    handlers: EditHandlers, tmp_path: Path
+    handlers: EditHandlers, ask: Ask, tmp_path: Path
 ) -> None:
     path = tmp_path / "large.png"
     Image.new("RGB", (3000, 1500), "teal").save(path)
@@ -129,7 +136,7 @@ def test_large_pictures_are_painted_on_at_a_smaller_size(
     assert canvas.size == (3000, 1500) and canvas.shown == (SHOWN_SIDE, SHOWN_SIDE // 2)
     mask = np.zeros((512, 1024), bool)
     mask[256:266, 512:522] = True
-    last = ask(handlers, "redraw", canvas, write_runs(mask))[-1]
+    last = ask("redraw", canvas, write_runs(mask))[-1]
     found = pixels(last.picture)
     assert found.shape == (1500, 3000, 3)
     changed = (found != pixels(path)).any(axis=2)
@@ -151,17 +158,19 @@ def test_large_pictures_are_painted_on_at_a_smaller_size(
     ],
 )
 def test_bad_input_is_refused_before_drawing(
-    handlers: EditHandlers, tmp_path: Path, task: str, changes: dict, message: str
+    handlers: EditHandlers, ask: Ask, tmp_path: Path, task: str, changes: dict, message: str
 ) -> None:
     canvas, *_ = handlers.open(str(noise(tmp_path)))
     with pytest.raises(ValueError, match=message):
-        ask(handlers, task, canvas, **changes)
+        ask(task, canvas, **changes)
 
 
-def test_without_a_picture_the_buttons_say_so(handlers: EditHandlers, tmp_path: Path) -> None:
+def test_without_a_picture_the_buttons_say_so(
+    handlers: EditHandlers, ask: Ask, tmp_path: Path
+) -> None:
     for task in ("redraw", "outpaint", "vary"):
         with pytest.raises(ValueError, match="there is no picture yet"):
-            ask(handlers, task, None)
+            ask(task, None)
     with pytest.raises(ValueError, match="there is no picture yet"):
         handlers.mask_from_file(None, str(noise(tmp_path)))
     with pytest.raises(ValueError, match="there is no result yet"):
@@ -169,4 +178,4 @@ def test_without_a_picture_the_buttons_say_so(handlers: EditHandlers, tmp_path: 
     canvas, *_ = handlers.open(str(noise(tmp_path)))
     Path(canvas.path).unlink()
     with pytest.raises(ValueError, match="open it again"):
-        ask(handlers, "outpaint", canvas)
+        ask("outpaint", canvas)

@@ -8,7 +8,7 @@ import pytest
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
 from var_core.serving.local_engine import LocalEngine
-from var_core.web.progress import Moment, paced, stream
+from var_core.web.progress import Moment, Plan, paced, stream
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_place_in_the_queue_is_shown_at_once_and_its_time_not_counted(
 
 def test_an_abandoned_drawing_leaves_the_engine(engine: LocalEngine) -> None:
     request = count_up(read_settings(engine.info, {}, 7, None), 1)
-    moments = stream(engine, request, "", 60.0, lambda progress, seconds: Moment())
+    moments = stream(engine, Plan(request, 60.0, lambda progress, seconds: Moment()), "")
     assert next(moments).scale == 1
     assert engine.queue.counts() == (1, 0)
     moments.close()
@@ -72,8 +72,7 @@ def test_an_abandoned_drawing_leaves_the_engine(engine: LocalEngine) -> None:
 
 def test_a_finished_drawing_keeps_what_its_tab_says_of_it(engine: LocalEngine) -> None:
     request = count_up(read_settings(engine.info, {}, 7, None), 1)
-    moments = list(
-        stream(engine, request, "", 0.0, lambda progress, _: Moment(status=f"{progress.number}"))
-    )
+    plan = Plan(request, 0.0, lambda progress, _: Moment(status=f"{progress.number}"))
+    moments = list(stream(engine, plan, ""))
     assert [moment.scale for moment in moments] == [1, 2, 3, None]
     assert moments[-1].status == "4" and moments[-1].strip.count("<img") == 4

@@ -1,5 +1,6 @@
 """The left column of the Draw tab: what to draw, and how."""
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -142,7 +143,7 @@ class DrawControls:
             "Settings from a PNG", file_types=[".png"], elem_id="drop", size="sm"
         )
         link = gr.Button("Copy link", elem_id="link", size="sm")
-        script = f"(...values) => varStudio.link({list(self.inputs)}, values)"
+        script = f"(...values) => varStudio.link({json.dumps(list(self.inputs))}, values)"
         link.click(None, list(self.inputs.values()), None, js=script)
 
     def load_link(self, blocks: gr.Blocks) -> None:

@@ -1,7 +1,7 @@
 """What the buttons of the Draw tab do, apart from the widgets."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from var_core.serving.fair_queue import BusyError
 from var_core.web.controls import Choice, Controls, parse_numbers
 from var_core.web.history import Entry, History, check_place, remember, write_archive
 from var_core.web.picture_files import PictureFiles
-from var_core.web.progress import Moment, full_strip, stream
+from var_core.web.progress import Moment, Plan, full_strip, stream
 
 
 @dataclass(frozen=True)
@@ -60,22 +60,20 @@ class DrawHandlers:
         self.controls = Controls(engine.info)
         self.sides = engine.info.schedule.sides
 
-    def draw(self, what: str, inputs: DrawInputs) -> Iterator[Moment]:
-        """Draw; the finished pictures come last but for a sharper strip.
+    def plan(self, what: str, inputs: DrawInputs) -> Plan:
+        """Plan what a button draws.
 
         Args:
             what: "pictures", "styles", "grid", or "rest" (everything after the chosen scale).
             inputs: values of the tab.
 
         Raises:
-            ValueError: if a value is out of range; nothing has been drawn then.
-            OSError: if the pictures cannot be saved.
+            ValueError: if a value is out of range.
         """
         values = self.controls.with_seed(inputs.values, inputs.keep_seed)
         choice = self.controls.read(values)
-        request = self._request(what, inputs, choice)
         finish = partial(self._finish, values, choice, inputs.history)
-        return stream(self.engine, request, self.client(), choice.pause, finish)
+        return Plan(self._request(what, inputs, choice), choice.pause, finish)
 
     def _request(self, what: str, inputs: DrawInputs, choice: Choice) -> DrawRequest:
         settings = choice.settings
@@ -89,17 +87,16 @@ class DrawHandlers:
             return branch(settings, inputs.progress, inputs.scale, len(self.sides))
         raise ValueError(f"there is nothing to draw named {what!r:.40}")
 
-    def draw_again(self, place: object, history: History) -> Iterator[Moment]:
-        """Draw an entry of the history again, to the same pixels.
+    def plan_again(self, place: object, history: History) -> Plan:
+        """Plan to draw an entry of the history again, to the same pixels.
 
         Raises:
             ValueError: if there is no such entry.
-            OSError: if the pictures cannot be saved.
         """
         entry = history[check_place(history, place)]
         choice = self.controls.read(entry.values)
         finish = partial(self._finish, entry.values, choice, None)
-        return stream(self.engine, entry.request, self.client(), choice.pause, finish)
+        return Plan(entry.request, choice.pause, finish)
 
     def restore(self, path: str) -> tuple[dict[str, object], Moment]:
         """The settings of a PNG that was drawn here.
@@ -118,9 +115,8 @@ class DrawHandlers:
             return values, Moment(status=sentence)
         choice = self.controls.read(values)
         request = replace(count_up(choice.settings, 1), keep=kept)
-        finish = partial(self._finish, values, choice, None)
-        shown = Moment()
-        for moment in stream(self.engine, request, self.client(), 0.0, finish):
+        plan, shown = Plan(request, 0.0, partial(self._finish, values, choice, None)), Moment()
+        for moment in stream(self.engine, plan, self.client()):
             changes = {name: part for name, part in vars(moment).items() if part is not None}
             shown = replace(shown, **changes)
         sentence = (

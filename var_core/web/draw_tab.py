@@ -14,7 +14,7 @@ from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_
 from var_core.web.history import History, check_place, forget
 from var_core.web.html import history_html
 from var_core.web.page import Page
-from var_core.web.progress import Moment
+from var_core.web.progress import Moment, stream
 from var_core.web.stage import Stage
 from var_core.web.widgets import deleting, save_on_click, scripted_html
 
@@ -33,6 +33,7 @@ class DrawTab:
     """
 
     def __init__(self, page: Page) -> None:
+        self.page = page
         self.handlers = DrawHandlers(page.engine, page.folder, page.client)
         with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
             with gr.Column(scale=2, min_width=300, elem_id="controls"):
@@ -49,7 +50,7 @@ class DrawTab:
         self.shown: list[Component] = [*self.parts.values(), self.stage.files, self.shelf]
         self.everything = list(dict.fromkeys([*self.shown, *self.controls.shown]))
         self._connect_drawing()
-        self._connect_settings(page)
+        self._connect_settings()
 
     def _build_history(self) -> None:
         self.history = gr.State((), time_to_live=MAX_AGE_SECONDS)
@@ -94,16 +95,16 @@ class DrawTab:
                 **DRAWING,
             )
         )
-        controls.stop.click(None, None, None, cancels=running).then(  # which has the last word
+        controls.stop.click(None, None, None, cancels=running).then(  # after the last preview
             self.stopped, {stage.progress}, self.shown, **QUICK
         )
 
-    def _connect_settings(self, page: Page) -> None:
+    def _connect_settings(self) -> None:
         controls, stage = self.controls, self.stage
         controls.drop.upload(self.restore, {controls.drop}, self.everything, **SPOKEN)
         seed = [controls.inputs["seed"], controls.keep_seed]
         controls.last_seed.click(self.last_seed, {stage.progress}, seed, **SPOKEN)
-        controls.load_link(page.blocks)
+        controls.load_link(self.page.blocks)
 
     def draw(self, what: str, values: Values) -> Iterator[Updates]:
         """Draw what a button stands for: "pictures", "styles", "grid" or "rest"."""
@@ -116,14 +117,16 @@ class DrawTab:
             num_seeds=values[self.controls.num_seeds],
             history=values[self.history],
         )
-        yield from map(self.updates, self.handlers.draw(what, inputs))
+        plan = self.handlers.plan(what, inputs)
+        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
 
     def draw_again(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
         """Draw an entry of the history again, with its settings in the controls."""
         history: History = values[self.history]
         place = check_place(history, event.place)
         yield self.controls.updates(history[place].values, keep_seed=True)
-        yield from map(self.updates, self.handlers.draw_again(place, history))
+        plan = self.handlers.plan_again(place, history)
+        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
 
     def stopped(self, values: Values) -> Updates:
         """Show what was drawn before Stop was pressed."""

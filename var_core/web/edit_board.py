@@ -5,7 +5,6 @@ from typing import Any
 
 import gradio as gr
 
-from var_core.model_info import ModelInfo
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.assets import read_asset
 from var_core.web.canvas import Canvas
@@ -18,8 +17,7 @@ class EditBoard:
     """The picture to edit and its mask; the browser part is `assets/painter.js`.
 
     Args:
-        handlers: open pictures and masks.
-        info: model whose token grid is shown.
+        handlers: opens pictures and masks.
 
     Attributes:
         canvas: the picture.
@@ -27,10 +25,11 @@ class EditBoard:
         open: takes a picture from the visitor.
     """
 
-    def __init__(self, handlers: EditHandlers, info: ModelInfo) -> None:
+    def __init__(self, handlers: EditHandlers) -> None:
         self.handlers = handlers
         self.canvas = gr.State(None, time_to_live=MAX_AGE_SECONDS)
         # goes with every update: an update before the tab is shown replaces all properties
+        info = handlers.info
         self.grid: dict[str, Any] = {"model": info.image_size, "cells": info.schedule.final_side}
         self.painter = gr.HTML(
             "",

@@ -1,6 +1,6 @@
 """What the buttons of the Edit tab do, apart from the widgets."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,12 @@ from var_core.jobs.parsing import edit, outpaint, vary
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import EditRequest, VaryRequest
+from var_core.model_info import ModelInfo
 from var_core.ranges import check_int
-from var_core.serving.engine import Engine
 from var_core.web.canvas import Canvas
 from var_core.web.controls import Choice, Controls
 from var_core.web.picture_files import PictureFiles
-from var_core.web.progress import Moment, stream
+from var_core.web.progress import Moment, Plan
 
 MAX_GROW = 64  # pixels
 
@@ -33,7 +33,7 @@ class EditInputs:
 
     Attributes:
         canvas: the picture, or None.
-        mask: progress lengths of the painted mask; "" if nothing is painted.
+        mask: run lengths of the painted mask; "" if nothing is painted.
         values: values of the controls.
         keep_seed: whether the seed stays as it is.
         margins: pixels to add at each side.
@@ -51,19 +51,17 @@ class EditInputs:
 
 
 class EditHandlers:
-    """Answers the buttons of the Edit tab with the pictures of one engine.
+    """What the buttons of the Edit tab open, change and plan.
 
     Args:
-        engine: draws.
+        info: model that draws.
         folder: folder for pictures.
-        client: returns the address of the client who asks.
     """
 
-    def __init__(self, engine: Engine, folder: Path, client: Callable[[], str]) -> None:
-        self.engine = engine
+    def __init__(self, info: ModelInfo, folder: Path) -> None:
+        self.info = info
         self.files = PictureFiles(folder)
-        self.client = client
-        self.controls = Controls(engine.info)
+        self.controls = Controls(info)
 
     def open(self, path: str) -> tuple[Canvas, str]:
         """Make a picture the one to edit.
@@ -93,7 +91,7 @@ class EditHandlers:
         return result
 
     def mask_from_file(self, canvas: Canvas | None, path: str) -> str:
-        """JobProgress lengths of a mask file: what is lighter than half grey is redrawn.
+        """Run lengths of a mask file: what is lighter than half grey is redrawn.
 
         Raises:
             ValueError: if there is no picture yet, or the file does not fit it.
@@ -109,22 +107,20 @@ class EditHandlers:
         pixels = check_int("pixels", pixels, -MAX_GROW, MAX_GROW)
         return write_runs(grow(_painted(mask), pixels))
 
-    def edit(self, task: str, inputs: EditInputs) -> Iterator[Moment]:
-        """Edit; the finished picture comes last but for a sharper strip.
+    def plan(self, task: str, inputs: EditInputs) -> Plan:
+        """Plan what a button draws.
 
         Args:
             task: "redraw", "outpaint" or "vary".
             inputs: values of the tab.
 
         Raises:
-            ValueError: if a value is out of range; nothing has been drawn then.
-            OSError: if the picture cannot be saved.
+            ValueError: if a value is out of range.
         """
         image = _opened(inputs.canvas).read()
         choice = self.controls.read(self.controls.with_seed(inputs.values, inputs.keep_seed))
         request = self._request(task, inputs, image, choice)
-        finish = partial(self._finish, request, choice)
-        return stream(self.engine, request, self.client(), choice.pause, finish)
+        return Plan(request, choice.pause, partial(self._finish, request, choice))
 
     def _request(
         self, task: str, inputs: EditInputs, image: Image.Image, choice: Choice
@@ -136,7 +132,7 @@ class EditHandlers:
         if task == "outpaint":
             return outpaint(settings, image, Margins(**inputs.margins), best_of=best_of)
         if task == "vary":
-            num_scales = self.engine.info.schedule.num_scales
+            num_scales = self.info.schedule.num_scales
             return vary(settings, image, inputs.keep_scales, 1, num_scales)
         raise ValueError(f"there is no task named {task!r:.40}")
 
@@ -148,7 +144,7 @@ class EditHandlers:
         seconds: float,
     ) -> Moment:
         """Save the result, and the picture before it at the same size."""
-        info, folder, seed = self.engine.info, self.files.new_folder(), request.seeds[0]
+        info, folder, seed = self.info, self.files.new_folder(), request.seeds[0]
         result = progress.frames[-1][0]
         path = save_pictures(info, progress, folder, choice.with_recipe)[0]
         before = folder / "before.png"

@@ -17,6 +17,7 @@ from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_
 from var_core.web.html import strip_html
 from var_core.web.label_choices import LabelChoices
 from var_core.web.page import Page
+from var_core.web.progress import stream
 from var_core.web.widgets import deleting, follow_labels, label_picker, result_image
 
 MAX_SIDE = 512  # pixels to add
@@ -35,10 +36,10 @@ class EditTab:
 
     def __init__(self, page: Page, draw: DrawTab) -> None:
         self.page, self.info = page, page.engine.info
-        self.handlers = EditHandlers(page.engine, page.folder, page.client)
+        self.handlers = EditHandlers(self.info, page.folder)
         with gr.Tab("Edit", id="edit"), gr.Row(elem_id="edit-main"):
             with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
-                self.board = EditBoard(self.handlers, self.info)
+                self.board = EditBoard(self.handlers)
             with gr.Column(scale=3, min_width=320, elem_id="edit-controls"):
                 self._build_labels()
                 self._build_result()
@@ -197,7 +198,8 @@ class EditTab:
             keep_scales=values[self.keep_scales],
             best_of=values[self.best_of],
         )
-        for moment in self.handlers.edit(task, inputs):
+        plan = self.handlers.plan(task, inputs)
+        for moment in stream(self.page.engine, plan, self.page.client()):
             yield moment_updates(moment, self.parts)
 
     def open_upload(self, values: Values) -> Updates:

@@ -43,7 +43,7 @@ class Page:
             with gr.Accordion("Models", open=False, elem_id="models"):
                 gr.HTML(models_html(site.names, info.name, site.missing))
         with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
-            add_tabs(self)  # which puts nothing but tabs here: gradio counts the children
+            add_tabs(self)  # and nothing else: gradio counts the children of this block
 
 
 class Site:

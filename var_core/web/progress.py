@@ -46,29 +46,36 @@ class Moment:
     result: Canvas | None = None
 
 
-def stream(
-    engine: Engine,
-    request: Request,
-    client: str,
-    pause: float,
-    finish: Callable[[JobProgress, float], Moment],
-) -> Iterator[Moment]:
+@dataclass(frozen=True)
+class Plan:
+    """A drawing to come, and how it is shown.
+
+    Attributes:
+        request: what to draw.
+        pause: seconds between two scales, at least.
+        finish: saves the finished pictures, which took the given seconds; returns the moment to
+            show, without its strip.
+    """
+
+    request: Request
+    pause: float
+    finish: Callable[[JobProgress, float], Moment]
+
+
+def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
     """Draw, and show every scale.
 
     Args:
         engine: draws.
-        request: what to draw.
+        plan: what to draw.
         client: address of the client who asks.
-        pause: seconds between two scales, at least.
-        finish: saves the finished pictures, which took the given seconds; returns the moment to
-            show, without its strip.
 
     Raises:
         ValueError: if the engine refuses the request.
         OSError: if the pictures cannot be saved.
     """
     sides, thumbnails, progress = engine.info.schedule.sides, [], None
-    for progress, seconds in paced(engine.generate(request, client), pause):
+    for progress, seconds in paced(engine.generate(plan.request, client), plan.pause):
         if progress.ahead:
             yield Moment(status=progress.status)
             continue
@@ -80,11 +87,11 @@ def stream(
         if progress.is_drawn:
             holds_all = len(progress.frames) == len(sides)
             strip = full_strip(progress, sides) if holds_all else strip
-            yield replace(finish(progress, seconds), strip=strip)
+            yield replace(plan.finish(progress, seconds), strip=strip)
         else:
             preview = enlarge(newest, PREVIEW_SIDE)
             yield Moment(
-                preview, strip, progress.status, request.seeds[0], progress.number, progress
+                preview, strip, progress.status, plan.request.seeds[0], progress.number, progress
             )
     if progress is not None and progress.num_sketches:
         sharper = sharpen_while_idle(engine, progress, client)

@@ -14,7 +14,7 @@ class Stage:
     """The last drawing, at the scale that is looked at.
 
     Args:
-        handlers: make the pictures of a scale.
+        handlers: makes the pictures and files that are shown.
 
     Attributes:
         progress: the last drawing.
