@@ -42,7 +42,7 @@ def encode_scenes(settings: SceneTokenSettings) -> None:
     device = pick_device()
     precision = resolve_precision(settings.mixed_precision, device)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    tokenizer = load_tokenizer(settings.tokenizer, dtype).to(device)
+    tokenizer = load_tokenizer(settings.tokenizer, dtype).requires_grad_(False).to(device)
     pictures = ScenePictures.open(settings.data)
     tokens = fill_pool(Path(settings.out), pictures, tokenizer, settings.count)
     print(f"{settings.out}: {len(tokens):,} scenes of {tokens.shape[1]} tokens")
