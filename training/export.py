@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from training.data.open_pictures import open_pictures
+from training.data.scenes.pictures import ScenePictures
 from training.loop.command_line import Settings, about, run_command, setting
 from training.transformer.label_maps.start import trust_borrowed_codes
 from var_core.checkpoints import load_tokenizer, load_transformer
@@ -53,6 +54,8 @@ def export(settings: ExportSettings) -> None:
     if settings.borrow_trust:
         trust_borrowed_codes(pipeline.transformer, settings.borrow_trust)
     pipeline.save_pretrained(out)
+    if isinstance(pictures, ScenePictures):
+        pictures.menu_phrases().save(out)
     if settings.sketch_steps:
         images = pictures.fixed("train", SKETCH_PICTURES).images
         add_sketch(out, images, settings.sketch_steps)

@@ -17,10 +17,13 @@ class PictureBatch:
     Attributes:
         images: (B, 3, H, W) in [-1, 1].
         labels: (B, A) int64, an index per attribute; on the CPU.
+        captions: (B, P) int64, ids of the phrases that are said of each picture, -1 in empty
+            slots; on the CPU. None where pictures have labels alone.
     """
 
     images: Tensor
     labels: Tensor
+    captions: Tensor | None = None
 
 
 class PictureSource(Protocol):

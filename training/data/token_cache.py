@@ -110,9 +110,11 @@ class CachedTokens:
 
 
 def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
-    """A short hash of the weights of a tokenizer."""
+    """A short hash of the weights that make tokens: encoder and codes, not the decoder."""
     digest = hashlib.sha256()
     for name, value in sorted(tokenizer.state_dict().items()):
+        if name.startswith(("decoder.", "post_quant.", "sketch.")):
+            continue
         digest.update(name.encode())
         digest.update(value.float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

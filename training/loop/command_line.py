@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
 from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
@@ -107,10 +108,23 @@ def parse_settings(
         ValueError: if a value is out of range.
         SystemExit: with exit code 2, if there is no such flag, or one is missing or malformed.
     """
-    parser = argparse.ArgumentParser(description=about)
+    required = [entry.name for entry in fields(settings_type) if has_no_default(entry)]
+    usage = "".join(f" --{name.replace('_', '-')} TEXT" for name in required)
+    parser = argparse.ArgumentParser(description=about, usage=f"{command_name()}{usage} [options]")
     groups: dict[str, argparse._ArgumentGroup] = {}
     add_flags(parser, groups, settings_type)
     return build(settings_type, vars(parser.parse_args(argv)))
+
+
+def command_name() -> str:
+    """The command that runs, as one types it."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {spec.name}" if spec is not None else Path(sys.argv[0]).name
+
+
+def has_no_default(entry: "Field[Any]") -> bool:
+    """Whether a field must be given."""
+    return entry.default is MISSING and entry.default_factory is MISSING
 
 
 def add_flags(
@@ -139,7 +153,7 @@ def flag_options(entry: "Field[Any]", kind: object) -> dict[str, Any]:
     if low is not None or high is not None:
         notes.append(limits(low, high))
     options: dict[str, Any] = {}
-    if entry.default is MISSING:
+    if has_no_default(entry):
         options["required"] = True
         notes.append("required")
     else:

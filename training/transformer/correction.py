@@ -38,7 +38,7 @@ def corrupt(
 
     Args:
         quantizer: quantizer of the tokenizer.
-        token_maps: tokens of the pictures, K tensors (B, S, S) int64.
+        token_maps: tokens of the pictures, K tensors (B, S, S) int64, or of their first scales.
         features: features of the pictures before quantization, (B, D, H, W).
         neighbours: (V, N) int64, codes that may replace each code (see `nearest_codes`).
         strength: largest chance of a mistake, in [0, 1].
@@ -54,7 +54,7 @@ def corrupt(
     latent = quantizer.empty_latent(size)
     is_clean = torch.ones(size, 1, 1, dtype=torch.bool, device=device)
     inputs, targets = [], []
-    last = quantizer.schedule.num_scales - 1
+    last = len(token_maps) - 1
     for scale_index, own in enumerate(token_maps):
         residual = quantizer.pool(features.float() - latent, scale_index)
         target = torch.where(is_clean, own, quantizer.nearest_tokens(residual))

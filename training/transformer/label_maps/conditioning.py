@@ -89,6 +89,10 @@ class LabelMapConditioning:
         rows = borrow_rows(self.own_rows, labels, self.settings.borrow, generator)
         return TrainCondition(Condition.of_labels(labels), rows)
 
+    def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
+        """All labels."""
+        return Condition.of_labels(labels)
+
 
 def drop_implied_labels(
     labels: Tensor,
