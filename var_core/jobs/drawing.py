@@ -16,7 +16,7 @@ def fill_shared_labels(
     """Draw open attributes once for all pictures, apart from the last attribute.
 
     Args:
-        pipeline: knows which labels occur together.
+        pipeline: pipeline whose model knows which labels occur together.
         labels: one label per picture; all but the last attribute are those of the first one.
         seed: seed of the draw.
     """
@@ -40,7 +40,7 @@ def draw_mixed(
     and the groups advance together.
 
     Args:
-        pipeline: draws.
+        pipeline: pipeline that draws.
         labels: label of each picture, indices.
         seeds: seed of each picture.
         options: options of each picture.
@@ -71,7 +71,7 @@ def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterato
     token_maps: list[Tensor] = []
     for parts in zip(*streams, strict=True):
         images = [image for part in parts for image in pil_images(part)]
-        labels = [label for part in parts for label in part.labels]
+        wishes = [wish for part in parts for wish in part.wishes]
         token_maps.append(torch.cat([part.token_maps[-1] for part in parts])[list(order)])
         latents = [part.latent for part in parts if part.latent is not None]
         yield Preview(
@@ -79,6 +79,6 @@ def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterato
             list(token_maps),
             parts[0].number,
             parts[0].total,
-            [labels[index] for index in order],
+            [wishes[index] for index in order],
             torch.cat(latents)[list(order)] if latents else None,
         )
