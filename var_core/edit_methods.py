@@ -25,10 +25,12 @@ from var_core.outputs import Preview, VARPipelineOutput
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
+from var_core.wishes import Prompt, Wish, WishEncoder
 
-ANYTHING: tuple[Label, ...] = (None,)
 EDIT_DEFAULTS = EditOptions()
 Generators = Sequence[torch.Generator]
+Labels = Sequence[Label | Wish] | None
+Prompts = str | Sequence[Prompt] | None
 
 
 class EditablePipeline(Protocol):
@@ -36,19 +38,18 @@ class EditablePipeline(Protocol):
 
     info: ModelInfo
     tokenizer: MultiScaleVQVAE
+    wish_encoder: WishEncoder
 
     @property
     def device(self) -> torch.device:
         """Device of the networks."""
         ...
 
-    def check_batch(
-        self, class_labels: Sequence[Label], generator: Generators | None
-    ) -> tuple[Tensor, Generators]:
-        """Indices of labels, null where open, and a generator for each."""
+    def check_generators(self, generator: Generators | None, count: int) -> Generators:
+        """A generator for each picture."""
         ...
 
-    def fill_open_labels(self, labels: Tensor, generators: Generators) -> Tensor:
+    def fill_open(self, wishes: Sequence[Wish], generators: Generators) -> list[Wish]:
         """Draw open attributes where it is known which labels occur together."""
         ...
 
@@ -58,13 +59,15 @@ class EditablePipeline(Protocol):
         options: SamplingOptions,
         generators: Generators,
         make_rule: Callable[[slice], ScaleRule | None],
+        *,
+        against: Condition | None,
     ) -> Iterator[ScaleStep]:
         """Run the sampling loop."""
         ...
 
     def draw(
         self,
-        class_labels: Sequence[Label],
+        class_labels: Labels,
         options: SamplingOptions,
         generator: Generators | None,
         *,
@@ -75,7 +78,7 @@ class EditablePipeline(Protocol):
 
     def stream(
         self,
-        class_labels: Sequence[Label],
+        class_labels: Labels,
         options: SamplingOptions,
         generator: Generators | None,
         *,
@@ -102,10 +105,13 @@ class EditMethods:
         self: EditablePipeline,
         image: Image.Image,
         mask: object,
-        class_labels: Sequence[Label] = ANYTHING,
+        class_labels: Labels = None,
         options: SamplingOptions = DEFAULTS,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
+        *,
+        prompt: Prompts = None,
+        negative_prompt: Prompts = None,
     ) -> VARPipelineOutput:
         """Redraw what is under a mask, one result per label.
 
@@ -120,7 +126,9 @@ class EditMethods:
             class_labels: labels as for drawing; None lets the model go by what is kept.
             options: how tokens are drawn.
             edit_options: how what is kept and what is drawn are joined.
-            generator: one `torch.Generator` per label; None takes random seeds.
+            generator: one `torch.Generator` per result; None takes random seeds.
+            prompt: prompts as for drawing.
+            negative_prompt: prompts as for drawing.
 
         Returns:
             The pictures, and the token maps of the window that the model saw.
@@ -128,29 +136,37 @@ class EditMethods:
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
-        previews = _edit(self, image, mask, class_labels, options, edit_options, generator)
+        wishes = _wishes(self, class_labels, prompt, negative_prompt)
+        previews = _edit(self, image, mask, wishes, options, edit_options, generator)
         return _finished(previews)
 
     def edit_stream(
         self: EditablePipeline,
         image: Image.Image,
         mask: object,
-        class_labels: Sequence[Label] = ANYTHING,
+        class_labels: Labels = None,
         options: SamplingOptions = DEFAULTS,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
+        *,
+        prompt: Prompts = None,
+        negative_prompt: Prompts = None,
     ) -> Iterator[Preview]:
         """As `edit`, with a preview after every scale."""
-        return _edit(self, image, mask, class_labels, options, edit_options, generator)
+        wishes = _wishes(self, class_labels, prompt, negative_prompt)
+        return _edit(self, image, mask, wishes, options, edit_options, generator)
 
     def outpaint(
         self: EditablePipeline,
         image: Image.Image,
         margins: Margins,
-        class_labels: Sequence[Label] = ANYTHING,
+        class_labels: Labels = None,
         options: SamplingOptions = DEFAULTS,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
+        *,
+        prompt: Prompts = None,
+        negative_prompt: Prompts = None,
     ) -> VARPipelineOutput:
         """Add to the sides of a picture, one result per label.
 
@@ -163,7 +179,9 @@ class EditMethods:
             class_labels: labels as for drawing; None lets the model go by what is there.
             options: how tokens are drawn.
             edit_options: how what is there and what is drawn are joined, in every window.
-            generator: one `torch.Generator` per label; None takes random seeds.
+            generator: one `torch.Generator` per result; None takes random seeds.
+            prompt: prompts as for drawing.
+            negative_prompt: prompts as for drawing.
 
         Returns:
             The larger pictures, and the token maps of the last window.
@@ -171,28 +189,36 @@ class EditMethods:
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
-        previews = _outpaint(self, image, margins, class_labels, options, edit_options, generator)
+        wishes = _wishes(self, class_labels, prompt, negative_prompt)
+        previews = _outpaint(self, image, margins, wishes, options, edit_options, generator)
         return _finished(previews)
 
     def outpaint_stream(
         self: EditablePipeline,
         image: Image.Image,
         margins: Margins,
-        class_labels: Sequence[Label] = ANYTHING,
+        class_labels: Labels = None,
         options: SamplingOptions = DEFAULTS,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
+        *,
+        prompt: Prompts = None,
+        negative_prompt: Prompts = None,
     ) -> Iterator[Preview]:
         """As `outpaint`, with a preview after every scale of every window."""
-        return _outpaint(self, image, margins, class_labels, options, edit_options, generator)
+        wishes = _wishes(self, class_labels, prompt, negative_prompt)
+        return _outpaint(self, image, margins, wishes, options, edit_options, generator)
 
     def vary(
         self: EditablePipeline,
         image: Image.Image,
         keep_scales: int,
-        class_labels: Sequence[Label] = ANYTHING,
+        class_labels: Labels = None,
         options: SamplingOptions = DEFAULTS,
         generator: Generators | None = None,
+        *,
+        prompt: Prompts = None,
+        negative_prompt: Prompts = None,
     ) -> VARPipelineOutput:
         """Keep the first scales of a picture and draw the rest, perhaps as something else.
 
@@ -201,25 +227,32 @@ class EditMethods:
             keep_scales: 1 to K - 1; few keep only colours and places, many nearly everything.
             class_labels: one label per result, as for drawing.
             options: how tokens are drawn.
-            generator: one `torch.Generator` per label; None takes random seeds.
+            generator: one `torch.Generator` per result; None takes random seeds.
+            prompt: prompts as for drawing.
+            negative_prompt: prompts as for drawing.
 
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
-        keep = self.coarse_tokens(image, keep_scales, _count(class_labels))
-        return self.draw(class_labels, options, generator, keep=keep)
+        wishes = _wishes(self, class_labels, prompt, negative_prompt)
+        keep = self.coarse_tokens(image, keep_scales, len(wishes))
+        return self.draw(wishes, options, generator, keep=keep)
 
     def vary_stream(
         self: EditablePipeline,
         image: Image.Image,
         keep_scales: int,
-        class_labels: Sequence[Label] = ANYTHING,
+        class_labels: Labels = None,
         options: SamplingOptions = DEFAULTS,
         generator: Generators | None = None,
+        *,
+        prompt: Prompts = None,
+        negative_prompt: Prompts = None,
     ) -> Iterator[Preview]:
         """As `vary`, with a preview after every scale."""
-        keep = self.coarse_tokens(image, keep_scales, _count(class_labels))
-        return self.stream(class_labels, options, generator, keep=keep)
+        wishes = _wishes(self, class_labels, prompt, negative_prompt)
+        keep = self.coarse_tokens(image, keep_scales, len(wishes))
+        return self.stream(wishes, options, generator, keep=keep)
 
     def coarse_tokens(
         self: EditablePipeline, image: Image.Image, keep_scales: object, count: int
@@ -243,7 +276,7 @@ def _edit(
     pipeline: EditablePipeline,
     image: Image.Image,
     mask: object,
-    class_labels: Sequence[Label],
+    wishes: Sequence[Wish],
     options: SamplingOptions,
     edit_options: EditOptions,
     generator: Generators | None,
@@ -254,15 +287,15 @@ def _edit(
     height, width = picture.shape[:2]
     holes = check_mask(mask, (width, height))
     windows = [window_around(holes, pipeline.info.image_size)]
-    labels, generators = _edit_labels(pipeline, class_labels, generator)
-    return _previews(pipeline, picture, holes, windows, labels, options, edit_options, generators)
+    wishes, generators = _fill_given(pipeline, wishes, generator)
+    return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
 
 
 def _outpaint(
     pipeline: EditablePipeline,
     image: Image.Image,
     margins: Margins,
-    class_labels: Sequence[Label],
+    wishes: Sequence[Wish],
     options: SamplingOptions,
     edit_options: EditOptions,
     generator: Generators | None,
@@ -274,20 +307,33 @@ def _outpaint(
     size = margins.canvas(width, height)
     canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
     windows = list(margins.windows(width, height))
-    labels, generators = _edit_labels(pipeline, class_labels, generator)
-    return _previews(pipeline, canvas, holes, windows, labels, options, edit_options, generators)
+    wishes, generators = _fill_given(pipeline, wishes, generator)
+    return _previews(pipeline, canvas, holes, windows, wishes, options, edit_options, generators)
 
 
-def _edit_labels(
-    pipeline: EditablePipeline, class_labels: Sequence[Label], generator: Generators | None
-) -> tuple[Tensor, Generators]:
-    """Full labels (B, A); wholly open ones stay null."""
-    labels, generators = pipeline.check_batch(class_labels, generator)
-    null = torch.tensor(pipeline.info.labels.null, device=labels.device)
-    given = (labels != null).any(dim=1)
-    asked = [one for one, is_given in zip(generators, given, strict=True) if is_given]
-    labels[given] = pipeline.fill_open_labels(labels[given], asked)
-    return labels, generators
+def _wishes(
+    pipeline: EditablePipeline, class_labels: Labels, prompt: Prompts, negative_prompt: Prompts
+) -> list[Wish]:
+    """What is asked for; nothing at all is one picture of anything that fits."""
+    if class_labels is None and prompt is None:
+        class_labels = [None]
+    return pipeline.info.reader.read_all(class_labels, prompt, negative_prompt)
+
+
+def _fill_given(
+    pipeline: EditablePipeline, wishes: Sequence[Wish], generator: Generators | None
+) -> tuple[list[Wish], Generators]:
+    """Wishes with their open labels drawn; wholly open labels stay null."""
+    generators = pipeline.check_generators(generator, len(wishes))
+    null = pipeline.info.labels.null
+    given = [index for index, wish in enumerate(wishes) if wish.label != null]
+    filled = list(wishes)
+    if given:
+        asked = [wishes[index] for index in given]
+        drawn = pipeline.fill_open(asked, [generators[index] for index in given])
+        for index, wish in zip(given, drawn, strict=True):
+            filled[index] = wish
+    return filled, generators
 
 
 def _previews(
@@ -295,20 +341,20 @@ def _previews(
     picture: np.ndarray,
     holes: np.ndarray,
     windows: Sequence[Window],
-    labels: Tensor,
+    wishes: list[Wish],
     options: SamplingOptions,
     edit_options: EditOptions,
     generators: Generators,
 ) -> Iterator[Preview]:
-    condition = Condition.of_labels(labels)
+    condition = pipeline.wish_encoder.condition(wishes, pipeline.device)
+    against = pipeline.wish_encoder.against(wishes, pipeline.device)
 
     def sample(
         options: SamplingOptions, generators: Generators, make_rule: Callable[[slice], ScaleRule]
     ) -> Iterator[ScaleStep]:
-        return pipeline.sample(condition, options, generators, make_rule)
+        return pipeline.sample(condition, options, generators, make_rule, against=against)
 
     token_maps: list[Tensor] = []
-    names = [tuple(label) for label in labels.tolist()]
     num_scales = pipeline.info.schedule.num_scales
     for step in edit_steps(
         pipeline.tokenizer, sample, picture, holes, windows, options, edit_options, generators
@@ -317,12 +363,7 @@ def _previews(
             token_maps = []
         token_maps.append(step.token_map)
         images = [Image.fromarray(one) for one in step.pictures]
-        yield Preview(images, list(token_maps), step.number, step.total, names)
-
-
-def _count(class_labels: object) -> int:
-    """Number of labels; 1 for what is no list, which is refused later."""
-    return len(class_labels) if isinstance(class_labels, list | tuple) else 1
+        yield Preview(images, list(token_maps), step.number, step.total, wishes)
 
 
 def _upright(image: object) -> Image.Image:
@@ -333,4 +374,4 @@ def _upright(image: object) -> Image.Image:
 
 def _finished(previews: Iterator[Preview]) -> VARPipelineOutput:
     *_, last = previews
-    return VARPipelineOutput(last.images, last.token_maps, last.labels)
+    return VARPipelineOutput(last.images, last.token_maps, last.wishes)

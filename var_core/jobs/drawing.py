@@ -71,7 +71,7 @@ def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterato
     token_maps: list[Tensor] = []
     for parts in zip(*streams, strict=True):
         images = [image for part in parts for image in pil_images(part)]
-        labels = [label for part in parts for label in part.labels]
+        wishes = [wish for part in parts for wish in part.wishes]
         token_maps.append(torch.cat([part.token_maps[-1] for part in parts])[list(order)])
         latents = [part.latent for part in parts if part.latent is not None]
         yield Preview(
@@ -79,6 +79,6 @@ def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterato
             list(token_maps),
             parts[0].number,
             parts[0].total,
-            [labels[index] for index in order],
+            [wishes[index] for index in order],
             torch.cat(latents)[list(order)] if latents else None,
         )
