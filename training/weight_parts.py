@@ -74,7 +74,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Cut weights into small files, or join them.")
     parser.add_argument("way", choices=("cut", "join"))
     parser.add_argument("source", type=Path, help="folder to read")
     parser.add_argument("target", type=Path, help="folder to write")
