@@ -16,7 +16,7 @@ def fill_shared_labels(
     """Draw open attributes once for all pictures, apart from the last attribute.
 
     Args:
-        pipeline: knows which labels occur together.
+        pipeline: pipeline whose model knows which labels occur together.
         labels: one label per picture; all but the last attribute are those of the first one.
         seed: seed of the draw.
     """
@@ -40,7 +40,7 @@ def draw_mixed(
     and the groups advance together.
 
     Args:
-        pipeline: draws.
+        pipeline: pipeline that draws.
         labels: label of each picture, indices.
         seeds: seed of each picture.
         options: options of each picture.
