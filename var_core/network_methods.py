@@ -80,7 +80,7 @@ class NetworkMethods:
         is_cpu = self.transformer.device.type == "cpu"
         if not is_cpu:
             together = len(condition)
-        elif not self.transformer.head.weight.is_mkldnn:
+        elif options.smooth or not self.transformer.head.weight.is_mkldnn:
             together = 1
         starts = range(0, len(condition), together)
         recorder = self.recorder if records() and not is_cpu else None

@@ -1,6 +1,6 @@
 """What people call: draw, stream, save and load; editing is in `edit_methods`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from var_core.labels import Label, LabelSpace
 from var_core.model_info import check_index, describe_networks, read_labels, read_phrases
 from var_core.network_methods import NetworkMethods
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
+from var_core.ranges import check_choice
 from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.graphs import GraphRecorder
 from var_core.text import PhraseTable, PhraseVectors, TextEncoder, open_text_encoder
@@ -178,8 +179,12 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         negative_prompt: str | Sequence[Prompt] | None = None,
     ) -> VARPipelineOutput:
         """As `__call__`, with the sampling options in one object."""
-        wishes = self.info.reader.read_all(class_labels, prompt, negative_prompt)
-        wishes, steps = self._steps(wishes, options, generator, output_type, keep)
+        options, rule = options.fitted(self.info.vocab_size), self._keep_rule(keep)
+        asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
+        wishes, generators = self._prepare(asked, generator, output_type, keep)
+        condition = self.wish_encoder.condition(wishes, self.device)
+        against = self.wish_encoder.against(wishes, self.device)
+        steps = self.sample(condition, options, generators, rule, TOGETHER, against)
         finished = list(steps)
         images = self._output(self.decode_latent(finished[-1].latent), output_type)
         return VARPipelineOutput(images, [step.token_map for step in finished], wishes)
@@ -202,8 +207,12 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
 
         The arguments are those of `draw`. They are checked here, not at the first preview.
         """
-        wishes = self.info.reader.read_all(class_labels, prompt, negative_prompt)
-        wishes, steps = self._steps(wishes, options, generator, output_type, keep)
+        options, rule = options.fitted(self.info.vocab_size), self._keep_rule(keep)
+        asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
+        wishes, generators = self._prepare(asked, generator, output_type, keep)
+        condition = self.wish_encoder.condition(wishes, self.device)
+        against = self.wish_encoder.against(wishes, self.device)
+        steps = self.sample(condition, options, generators, rule, TOGETHER, against)
         return self._previews(wishes, steps, output_type)
 
     def fill_open(
@@ -263,36 +272,27 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
             raise ValueError(f"generator must be a list of {count}, one for each picture")
         return generator
 
-    def _steps(
+    def _prepare(
         self,
         wishes: Sequence[Wish],
-        options: SamplingOptions,
         generator: Sequence[torch.Generator] | None,
         output_type: str,
         keep: Sequence[Tensor],
-    ) -> tuple[list[Wish], Iterator[ScaleStep]]:
-        """Check the arguments, then return the full wishes and the running sampler."""
-        if output_type not in OUTPUT_TYPES:
-            raise ValueError(
-                f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}"
-            )
-        options = options.fitted(self.info.vocab_size)
+    ) -> tuple[list[Wish], Sequence[torch.Generator]]:
+        """Check the arguments of a drawing; returns wishes without open labels, and generators."""
+        check_choice("output_type", output_type, OUTPUT_TYPES)
         generators = self.check_generators(generator, len(wishes))
-        filled = self.fill_open(wishes, generators)
-        if keep and len(keep[0]) != len(filled):
-            raise ValueError(f"keep must hold tokens of {len(filled)} pictures")
+        if keep and len(keep[0]) != len(wishes):
+            raise ValueError(f"keep must hold tokens of {len(wishes)} pictures")
+        return self.fill_open(wishes, generators), generators
+
+    def _keep_rule(self, keep: Sequence[Tensor]) -> Callable[[slice], ScaleRule | None]:
+        """What returns the rule that keeps some scales of earlier pictures, for some rows."""
         quantizer = self.tokenizer.quantizer
-        if keep:
-            KeepScales(quantizer, keep)  # which checks them
-
-        def make_rule(rows: slice) -> ScaleRule | None:
-            return KeepScales(quantizer, [tokens[rows] for tokens in keep]) if keep else None
-
-        together = 1 if options.smooth else TOGETHER
-        condition = self.wish_encoder.condition(filled, self.device)
-        against = self.wish_encoder.against(filled, self.device)
-        steps = self.sample(condition, options, generators, make_rule, together, against)
-        return filled, steps
+        if not keep:
+            return lambda rows: None
+        KeepScales(quantizer, keep)  # which checks them
+        return lambda rows: KeepScales(quantizer, [tokens[rows] for tokens in keep])
 
     def _previews(
         self, wishes: list[Wish], steps: Iterator[ScaleStep], output_type: str

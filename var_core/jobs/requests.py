@@ -10,7 +10,7 @@ from torch import Tensor
 
 from var_core.devices import PRECISIONS
 from var_core.editing import EditOptions, Margins
-from var_core.jobs.drawing import draw_mixed, fill_shared_labels
+from var_core.jobs.drawing import fill_shared_labels, group_options, join_groups
 from var_core.jobs.png_recipe import Recipe, make_recipe
 from var_core.jobs.progress import JobProgress, begin, follow_drawing, follow_edit
 from var_core.model_info import ModelInfo
@@ -86,7 +86,17 @@ class DrawRequest:
         if self.one_label:
             labels = fill_shared_labels(pipeline, self.labels, self.seeds[0])
             request = replace(self, labels=labels)
-        previews = draw_mixed(pipeline, request.labels, self.seeds, self.options, self.keep)
+        groups = group_options(self.options)
+        streams = [
+            pipeline.stream(
+                [request.labels[index] for index in group],
+                options,
+                generators_from_seeds([self.seeds[index] for index in group], pipeline.device),
+                keep=[tokens[group].to(pipeline.device) for tokens in self.keep],
+            )
+            for options, group in groups.items()
+        ]
+        previews = join_groups(streams, list(groups.values()))
         has_sketches = pipeline.tokenizer.sketch is not None
         return follow_drawing(begin(request, pipeline), previews, has_sketches)
 
