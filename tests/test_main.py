@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import EMBEDDED_MODEL
+from tests.patience import LIMIT_SECONDS
 from var_core import EditOptions, Margins, VARPipeline, generators_from_seeds
 from var_core.__main__ import main
 from var_core.jobs.png_recipe import read_recipe
@@ -114,7 +115,7 @@ def test_the_command_of_the_readme_draws_the_embedded_model(tmp_path: Path) -> N
         env={"PYTHONPATH": str(EMBEDDED_MODEL.parents[2]), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "bird.png").size == (64, 64)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
 from tests.training.tiny import (
     different,
@@ -162,11 +163,10 @@ def test_a_trainer_terminated_at_random_times_saves_and_reaches_the_same_weights
             [*command, *tokenizer_arguments(data, out, steps)],
             cwd=ROOT, env=ONE_THREAD, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
-            while not (out / "log.jsonl").exists():
-                time.sleep(0.05)
+            until((out / "log.jsonl").exists)
             time.sleep(wait * 2)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(LIMIT_SECONDS) == 0
         assert load_newest(out) is not None
         assert run_tokenizer(data, out, steps) == 0
         assert different(final_weights(out), expected) == []
