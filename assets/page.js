@@ -1,4 +1,4 @@
-// runs once the page is there
+// runs when the page has been built
 const find = (id) => document.querySelector(`#${id}`);
 const press = (id) => find(id)?.click();
 
@@ -6,7 +6,7 @@ document.addEventListener("keydown", (event) => {
   const edits = Boolean(find("redraw-mask")?.offsetParent); // the Edit tab is in view
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    document.activeElement?.blur(); // a box that is still being typed in settles first
+    document.activeElement?.blur(); // so that a text box takes over what was typed
     setTimeout(() => press(edits ? "redraw-mask" : "generate"));
   } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
     press(edits ? "edit-stop" : "stop");
@@ -19,14 +19,14 @@ document.addEventListener("focusin", (event) => {
   if (!box.matches("input[role=combobox]")) return;
   box.select();
   const again = (up) => {
-    up.preventDefault(); // the press has put the cursor somewhere
+    up.preventDefault(); // which would set the cursor and end the selection
     box.select();
   };
   box.addEventListener("mouseup", again, { once: true });
   box.addEventListener("blur", () => box.removeEventListener("mouseup", again), { once: true });
 });
 
-// a PNG dropped anywhere but on an upload area gives its settings back
+// a PNG that is dropped beside the upload areas restores its settings
 const isOurs = (event) =>
   event.dataTransfer?.types.includes("Files") && !event.target.closest("#source, #painter");
 document.addEventListener("dragover", (event) => {
@@ -40,7 +40,7 @@ document.addEventListener("drop", (event) => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-// gradio names its empty pictures, but gives them no role that may have a name
+// gradio labels its empty pictures without a role that may have a label
 const nameEmpty = () =>
   document
     .querySelectorAll("[aria-label='Empty value']:not([role])")
@@ -48,7 +48,7 @@ const nameEmpty = () =>
 nameEmpty();
 new MutationObserver(nameEmpty).observe(document.body, { childList: true, subtree: true });
 
-// the sentence alone is spoken, not the running seconds of the queue beside it
+// screen readers read the sentence only, not the seconds that gradio counts beside it
 const status = document.querySelector("#status .html-container");
 status?.setAttribute("role", "status");
 status?.setAttribute("aria-live", "polite");

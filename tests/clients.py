@@ -14,8 +14,9 @@ import gradio as gr
 import app
 from tests.patience import LIMIT_SECONDS
 from tests.server import free_port
-from var_core.serving.engine import LocalEngine
-from var_core.web.draw_handlers import Studio
+from var_core.serving.local_engine import LocalEngine
+from var_core.web.page import Site
+from var_core.web.server import launch
 
 API = "/gradio_api"
 
@@ -33,14 +34,13 @@ def serving(
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    studio = Studio(engine, "emoji64", folder, app.CLIENT.get)
-    site = app.Site([studio], engine.journal, num_proxies)
+    site = Site([engine], app.add_tabs, folder, engine.metrics, num_proxies)
     port = free_port()
-    app.launch(site, "127.0.0.1", port, block=False)
+    launch(site, "127.0.0.1", port, block=False)
     try:
-        yield f"http://127.0.0.1:{port}", site.demo
+        yield f"http://127.0.0.1:{port}", site.blocks
     finally:
-        site.demo.close(verbose=False)
+        site.blocks.close(verbose=False)
         os.environ.pop("GRADIO_TEMP_DIR")
         if before is not None:
             os.environ["GRADIO_TEMP_DIR"] = before

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from tests.patience import LIMIT_SECONDS
 from var_core import VARPipeline
 from var_core.jobs.progress import JobProgress, Request
-from var_core.serving.engine import LocalEngine
-from var_core.serving.fair_queue import Limits, Turns
+from var_core.serving.fair_queue import FairQueue, QueueLimits
+from var_core.serving.local_engine import LocalEngine
 
 
 class Gate:
@@ -59,11 +59,13 @@ class GatedEngine(LocalEngine):
         most_waiting: largest number of jobs that waited while a scale came.
     """
 
-    def __init__(self, pipeline: VARPipeline, limits: Limits | None = None) -> None:
+    def __init__(self, pipeline: VARPipeline, limits: QueueLimits | None = None) -> None:
         self.gate = Gate()
         self.steps: list[tuple[int, int]] = []
         self.most_waiting = 0
-        super().__init__(pipeline.info, lambda dtype: pipeline, Turns(limits or Limits()))
+        super().__init__(
+            pipeline.info, lambda dtype: pipeline, queue=FairQueue(limits or QueueLimits())
+        )
 
     def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """As `LocalEngine.generate`; every scale waits at the gate."""
@@ -71,11 +73,11 @@ class GatedEngine(LocalEngine):
             for progress in steps:
                 if not progress.ahead:
                     self.steps.append((request.seeds[0], progress.number))
-                    self.most_waiting = max(self.most_waiting, self.turns.counts()[1])
+                    self.most_waiting = max(self.most_waiting, self.queue.counts()[1])
                     self.gate.wait()
                 yield progress
 
     def num_jobs(self, outcome: str) -> int:
         """How many drawings ended in a way."""
         labels = {"job": "draw", "outcome": outcome}
-        return int(self.journal.registry.get_sample_value("var_studio_jobs_total", labels) or 0)
+        return int(self.metrics.registry.get_sample_value("var_studio_jobs_total", labels) or 0)

@@ -42,6 +42,7 @@ ORDER = [
     ("var_core.jobs",),
     ("var_core.serving",),
     ("var_core.web",),
+    ("var_core.command_line",),
     ("var_core.__main__", "var_core.studio"),
 ]
 

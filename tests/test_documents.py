@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.server import ROOT
-from var_core.__main__ import main
+from var_core.command_line.main import main
 
 README = ROOT / "README.md"
 IGNORED = {"data", "runs", "models", "node_modules", "venv", ".venv"}

@@ -1,4 +1,4 @@
-"""Joins a trained tokenizer and transformer to a model folder that the app loads.
+"""Joins a trained tokenizer and transformer into a model folder that the app loads.
 
 `python -m training.export --tokenizer runs/tokenizer/tokenizer --transformer
 runs/transformer/transformer --data data/mine --out models/mine`
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from training.data.open_pictures import open_pictures
+from training.data.scenes.pictures import ScenePictures
 from training.loop.command_line import Settings, about, run_command, setting
 from training.transformer.label_maps.start import trust_borrowed_codes
 from var_core.checkpoints import load_tokenizer, load_transformer
@@ -53,6 +54,8 @@ def export(settings: ExportSettings) -> None:
     if settings.borrow_trust:
         trust_borrowed_codes(pipeline.transformer, settings.borrow_trust)
     pipeline.save_pretrained(out)
+    if isinstance(pictures, ScenePictures):
+        pictures.menu_phrases().save(out)
     if settings.sketch_steps:
         images = pictures.fixed("train", SKETCH_PICTURES).images
         add_sketch(out, images, settings.sketch_steps)
@@ -62,7 +65,7 @@ def export(settings: ExportSettings) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return run_command(export, ExportSettings, "Join trained parts to a model folder.", argv)
+    return run_command(export, ExportSettings, "Join trained parts into a model folder.", argv)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from training.loop.command_line import EXIT_BAD_INPUT, fail
+from training.loop.command_line import fail
 from training.recipes.recipe_file import commands, read_recipe
+from var_core.exit_codes import EXIT_BAD_INPUT
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -21,7 +21,7 @@ from tests import patience
 from tests.clients import serving
 from tests.gated_engine import GatedEngine
 from var_core import VARPipeline
-from var_core.serving.fair_queue import Limits
+from var_core.serving.fair_queue import QueueLimits
 
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_FLAGS = [
@@ -159,7 +159,7 @@ class Gated:
 @pytest.fixture(scope="package")
 def gated(embedded: VARPipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
     """The app around an engine that can be held."""
-    engine = GatedEngine(embedded, Limits(seconds=math.inf, sharpen_seconds=math.inf))
+    engine = GatedEngine(embedded, QueueLimits(seconds=math.inf, sharpen_seconds=math.inf))
     with serving(engine, tmp_path_factory.mktemp("gated")) as (url, blocks):
         yield Gated(f"{url}/?pause=0", blocks, engine)
 

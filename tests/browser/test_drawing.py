@@ -129,7 +129,7 @@ def test_stop_ends_a_run_half_way_and_the_next_one_works(
         until(page, lambda: num_cancelling(gated.blocks))
     expect(page.locator("#status")).to_contain_text("Stopped")
     expect(page.locator("#scale input[type=number]")).to_have_value("2")
-    until(page, lambda: engine.turns.counts() == (0, 0))
+    until(page, lambda: engine.queue.counts() == (0, 0))
     assert page.locator("#strip img").count() == 2
     assert len(engine.steps) <= 3  # within one scale
     assert picture_bytes(page).startswith(b"\x89PNG")

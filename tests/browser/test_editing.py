@@ -226,7 +226,7 @@ def test_an_edit_stops_half_way_and_goes_again(
         page.keyboard.press("Escape")
         until(page, lambda: num_cancelling(gated.blocks))
     expect(page.locator("#edit-status")).to_contain_text("Stopped")
-    until(page, lambda: engine.turns.counts() == (0, 0))
+    until(page, lambda: engine.queue.counts() == (0, 0))
     assert page.locator("#edit-strip img").count() == 2
     assert len(engine.steps) <= 3  # within one scale
     assert mask_of(page).any()  # nothing is lost

@@ -16,13 +16,13 @@ from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import MAX_COUNT, SAMPLING_OPTIONS
 from var_core.sampling import MAX_SEED
 from var_core.serving.api import Api
-from var_core.serving.engine import LocalEngine
+from var_core.serving.local_engine import LocalEngine
 from var_core.web.controls import Controls
 
 EXAMPLES = [60, pytest.param(1000, marks=pytest.mark.slow)]
 PIPELINE = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
 API = Api(LocalEngine(PIPELINE.info, lambda dtype: PIPELINE), "tiny")
-CONTROLS = Controls(PIPELINE.info, "tiny")
+CONTROLS = Controls(PIPELINE.info)
 CODES = PIPELINE.transformer.config.vocab_size
 WHOLE = {"seed": (0, MAX_SEED), "count": (1, MAX_COUNT), "top_k": (0, CODES)}
 REAL = {
@@ -98,13 +98,10 @@ def calls() -> list[str]:
 def test_a_control_takes_what_its_limits_allow_and_nothing_else(
     name: str, count: int, calls: list
 ) -> None:
-    place = CONTROLS.names.index(name)
-
     @examples(count)
     @given(anything)
     def check(value: object) -> None:
-        values = CONTROLS.defaults()
-        values[place] = value
+        values = {**CONTROLS.defaults(), name: value}
         if is_allowed(name, value):
             CONTROLS.read(values)
             return

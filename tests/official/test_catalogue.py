@@ -12,7 +12,7 @@ import pytest
 
 from tests.official.test_convert import sides_of, write_pair
 from var_core import VARPipeline
-from var_core.__main__ import main
+from var_core.command_line.main import main
 from var_core.official.catalogue import (
     DOWNLOADS,
     MODELS,

@@ -17,8 +17,8 @@ from tests.official.parity_models import CASES, GOLDEN, load_case, official_stat
 from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
-from var_core.__main__ import main
 from var_core.checkpoints import CheckpointError
+from var_core.command_line.main import main
 from var_core.files import sha256_of
 from var_core.official.convert import class_names, convert
 

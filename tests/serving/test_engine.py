@@ -19,8 +19,8 @@ from var_core import Preview, VARPipeline, generators_from_seeds
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.requests import DrawRequest
-from var_core.serving.engine import LocalEngine
-from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
+from var_core.serving.fair_queue import BusyError, FairQueue, LateError, QueueLimits
+from var_core.serving.local_engine import LocalEngine
 
 NUM_CLIENTS = 8
 FAULTY = 2**31  # seeds from here on fail half way
@@ -30,7 +30,7 @@ FAULTY = 2**31  # seeds from here on fail half way
 def engine(embedded: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> GatedEngine:
     """Three drawings of the embedded model at once, four for each client; high seeds fail."""
     fail_on_high_seeds(embedded, monkeypatch)
-    return GatedEngine(embedded, Limits(running=3, per_client=4))
+    return GatedEngine(embedded, QueueLimits(running=3, per_client=4))
 
 
 def fail_on_high_seeds(pipeline: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,11 +93,11 @@ def test_pictures_of_8_clients_are_those_drawn_one_after_the_other(
 
         with engine.gate.closed():
             threads = side_by_side([functools.partial(visit, n) for n in range(NUM_CLIENTS)])
-            until(lambda: engine.turns.counts() == (3, NUM_CLIENTS - 3) or failures != [])
+            until(lambda: engine.queue.counts() == (3, NUM_CLIENTS - 3) or failures != [])
         for thread in threads:
             thread.join()
         assert failures == []
-        assert until(lambda: engine.turns.counts() == (0, 0))
+        assert until(lambda: engine.queue.counts() == (0, 0))
     assert len(set(alone.values())) == num_seeds
     assert len(found) == NUM_CLIENTS * num_seeds
     assert sum(alone[seed] == picture for seed, picture in found) == NUM_CLIENTS * num_seeds
@@ -133,7 +133,7 @@ def test_two_edits_at_once_are_those_made_one_after_the_other(
 
         with engine.gate.closed():
             threads = side_by_side([functools.partial(edit, number) for number in range(2)])
-            until(lambda: engine.turns.counts() == (2, 0))
+            until(lambda: engine.queue.counts() == (2, 0))
         for thread in threads:
             thread.join()
     assert [together[0], together[1]] == alone
@@ -141,7 +141,7 @@ def test_two_edits_at_once_are_those_made_one_after_the_other(
 
 
 def test_a_flood_is_bounded_and_delays_nobody_else(embedded: VARPipeline, tmp_path: Path) -> None:
-    engine, asked = GatedEngine(embedded, Limits(per_client=3)), 40
+    engine, asked = GatedEngine(embedded, QueueLimits(per_client=3)), 40
     drawn: list[str] = []
     with served(engine, tmp_path) as url:
         flood, honest = Client(url, 5), Client(url, 6)
@@ -150,11 +150,11 @@ def test_a_flood_is_bounded_and_delays_nobody_else(embedded: VARPipeline, tmp_pa
         with engine.gate.closed():
             events = [flood.call("generate", {}, 1000 + n, 8, None) for n in range(asked)]
             until(lambda: engine.num_jobs("busy") == asked - 3)
-            assert engine.turns.counts() == (1, 2)
+            assert engine.queue.counts() == (1, 2)
             (thread,) = side_by_side([lambda: drawn.append(honest.draw(3))])
-            until(lambda: engine.turns.counts() == (1, 3))
+            until(lambda: engine.queue.counts() == (1, 3))
         thread.join()
-        assert until(lambda: engine.turns.counts() == (0, 0))
+        assert until(lambda: engine.queue.counts() == (0, 0))
         ends = [list(flood.events("generate", event))[-1] for event in events]
     assert drawn == [alone]
     order = list(dict.fromkeys(seed for seed, _ in engine.steps))
@@ -178,7 +178,7 @@ def test_work_stops_within_one_scale_when_its_client_goes(
                 until(lambda: len(engine.steps) == 2)  # the second scale waits at the gate
                 stream.close()
                 until(lambda: num_alive(blocks) == 0)  # the server has seen it
-            until(lambda: engine.turns.counts() == (0, 0))
+            until(lambda: engine.queue.counts() == (0, 0))
             assert engine.steps == [(5, 1), (5, 2)]
         assert Client(url).draw(5)
 
@@ -186,7 +186,7 @@ def test_work_stops_within_one_scale_when_its_client_goes(
 def test_clients_are_told_apart_behind_a_trusted_proxy(
     pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    engine = GatedEngine(pipeline, Limits(per_client=1))
+    engine = GatedEngine(pipeline, QueueLimits(per_client=1))
     with served(engine, tmp_path, num_proxies=1) as url:
         client = Client(url, 8)
 
@@ -198,9 +198,9 @@ def test_clients_are_told_apart_behind_a_trusted_proxy(
 
         with engine.gate.closed():
             events = [draw("6.6.6.6, 1.1.1.1")]
-            until(lambda: engine.turns.counts() == (1, 0))
+            until(lambda: engine.queue.counts() == (1, 0))
             events += [draw("7.7.7.7, 1.1.1.1"), draw("6.6.6.6, 2.2.2.2")]
-            until(lambda: engine.turns.counts() == (1, 1) and engine.num_jobs("busy") == 1)
+            until(lambda: engine.queue.counts() == (1, 1) and engine.num_jobs("busy") == 1)
         ends = [list(client.events("generate", event))[-1][0] for event in events]
     assert ends == ["complete", "error", "complete"]
 
@@ -217,13 +217,13 @@ def test_a_closed_iterator_frees_its_place(pipeline: VARPipeline, request_: Draw
     assert next(waiting).ahead == 1 and next(waiting).frames == ()
     running.close()
     assert [len(run.frames) for run in waiting] == [1, 2, 3, 4]
-    assert engine.turns.counts() == (0, 0)
+    assert engine.queue.counts() == (0, 0)
 
 
 def test_a_slow_job_is_ended_between_scales(pipeline: VARPipeline, request_: DrawRequest) -> None:
     now, scales = 0.0, []
-    turns = Turns(Limits(seconds=0.15), lambda: now)
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, turns)
+    turns = FairQueue(QueueLimits(seconds=0.15), lambda: now)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, queue=turns)
     with pytest.raises(LateError, match=r"may take 0\.15 seconds"):
         for run in engine.generate(request_):
             scales.append(run.number)
@@ -235,8 +235,8 @@ def test_an_abandoned_job_does_not_block_the_engine(
     pipeline: VARPipeline, request_: DrawRequest
 ) -> None:
     now = 0.0
-    turns = Turns(Limits(seconds=0.2), lambda: now)
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, turns)
+    turns = FairQueue(QueueLimits(seconds=0.2), lambda: now)
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, queue=turns)
     abandoned = engine.generate(request_)
     next(abandoned)
     now = 0.3
@@ -249,7 +249,7 @@ def test_every_end_of_a_job_is_counted_once(
     pipeline: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_on_high_seeds(pipeline, monkeypatch)
-    engine = GatedEngine(pipeline, Limits(per_client=1))
+    engine = GatedEngine(pipeline, QueueLimits(per_client=1))
     list(engine.generate(request_))
     stopped = engine.generate(request_)
     next(stopped)
@@ -260,4 +260,4 @@ def test_every_end_of_a_job_is_counted_once(
     with pytest.raises(RuntimeError):
         list(engine.generate(faulty))
     assert [engine.num_jobs(how) for how in ("ok", "busy", "cancelled", "error")] == [1, 1, 1, 1]
-    assert engine.journal.registry.get_sample_value("var_studio_pictures_total") == 1
+    assert engine.metrics.registry.get_sample_value("var_studio_pictures_total") == 1

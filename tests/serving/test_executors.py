@@ -9,9 +9,9 @@ import pytest
 from tests.clients import Client, served
 from var_core import VARPipeline
 from var_core.jobs.parsing import count_up, read_settings
-from var_core.serving.engine import LocalEngine
-from var_core.serving.executors import OneThread
-from var_core.serving.fair_queue import Limits, Turns
+from var_core.serving.executors import DrawingThread
+from var_core.serving.fair_queue import FairQueue, QueueLimits
+from var_core.serving.local_engine import LocalEngine
 
 
 def test_a_server_draws_decodes_and_encodes_in_one_thread(
@@ -21,7 +21,9 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
     parts = pipeline.transformer.head, pipeline.tokenizer.decoder, pipeline.tokenizer.encoder
     for part in parts:
         part.register_forward_pre_hook(lambda *_: used.add(threading.get_ident()))
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(running=3)))
+    engine = LocalEngine(
+        pipeline.info, lambda dtype: pipeline, queue=FairQueue(QueueLimits(running=3))
+    )
     with served(engine, tmp_path) as url:
         pictures: dict[int, str] = {}
         threads = [
@@ -39,7 +41,7 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
 
 
 def test_steps_take_turns_and_end_where_they_ran() -> None:
-    one, other = OneThread(), threading.get_ident()
+    one, other = DrawingThread(), threading.get_ident()
     seen: list[tuple[str, int]] = []
 
     def count(name: str) -> Iterator[str]:
@@ -50,8 +52,7 @@ def test_steps_take_turns_and_end_where_they_ran() -> None:
         finally:
             seen.append((f"{name} ends", threading.get_ident()))
 
-    brought = one.brings(count)
-    first, second = brought("a"), brought("b")
+    first, second = one.iterate(count("a")), one.iterate(count("b"))
     assert [next(first), next(second), next(first)] == ["a0", "b0", "a1"]
     first.close()
     assert list(second) == ["b1", "b2"]
@@ -60,17 +61,16 @@ def test_steps_take_turns_and_end_where_they_ran() -> None:
 
 
 def test_errors_come_back_and_nothing_waits_for_itself() -> None:
-    one = OneThread()
+    one = DrawingThread()
 
     def fails() -> Iterator[int]:
         yield 1
         raise ValueError("injected")
 
-    steps = one.brings(fails)()
+    steps = one.iterate(fails())
     assert next(steps) == 1
     with pytest.raises(ValueError, match="injected"):
         next(steps)
     assert list(steps) == []
-    nested = one.brings(lambda: (threading.get_ident(), one.run(threading.get_ident)))
-    outer, inner = nested()
+    outer, inner = one.run(lambda: (threading.get_ident(), one.run(threading.get_ident)))
     assert outer == inner

@@ -2,7 +2,7 @@
 
 import pytest
 
-from var_core.serving.fair_queue import BusyError, LateError, Limits, Turns
+from var_core.serving.fair_queue import BusyError, FairQueue, LateError, QueueLimits
 
 
 class Clock:
@@ -14,7 +14,7 @@ class Clock:
 
 
 def test_clients_take_turns_and_nobody_waits_for_a_flood() -> None:
-    turns = Turns(Limits())
+    turns = FairQueue(QueueLimits())
     first, second, third = (turns.join("flood") for _ in range(3))
     honest = turns.join("honest")
     places = [turns.wait(turn, 0) for turn in (first, honest, second, third)]
@@ -26,7 +26,7 @@ def test_clients_take_turns_and_nobody_waits_for_a_flood() -> None:
 
 
 def test_places_are_bounded_for_each_client_and_for_all() -> None:
-    turns = Turns(Limits(waiting=2, per_client=2))
+    turns = FairQueue(QueueLimits(waiting=2, per_client=2))
     mine = [turns.join("me"), turns.join("me")]
     with pytest.raises(BusyError, match="2 of your drawings"):
         turns.join("me")
@@ -41,14 +41,14 @@ def test_places_are_bounded_for_each_client_and_for_all() -> None:
 
 
 def test_several_run_at_once_where_that_is_allowed() -> None:
-    turns = Turns(Limits(running=2))
+    turns = FairQueue(QueueLimits(running=2))
     jobs = [turns.join(name) for name in "abc"]
     assert [turns.wait(job, 0) for job in jobs] == [0, 0, 2]
 
 
 def test_who_takes_too_long_loses_the_turn() -> None:
     clock = Clock()
-    turns = Turns(Limits(seconds=10), clock)
+    turns = FairQueue(QueueLimits(seconds=10), clock)
     slow, next_one = turns.join("a"), turns.join("b")
     clock.now = 9
     turns.check(slow)
@@ -62,7 +62,7 @@ def test_who_takes_too_long_loses_the_turn() -> None:
 
 
 def test_waiting_ends_when_the_turn_comes() -> None:
-    turns = Turns(Limits())
+    turns = FairQueue(QueueLimits())
     running, waiting = turns.join("a"), turns.join("b")
     turns.leave(running)
     assert turns.wait(waiting, 60) == 0

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-import app
 from tests.clients import Client
 from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT, running_app
-from var_core.__main__ import main
-from var_core.serving.fair_queue import Limits
+from var_core.command_line.main import main
+from var_core.serving.fair_queue import QueueLimits
 from var_core.serving.hosting import HARDWARE, PARTS, front_matter, problems, write_space
+from var_core.web.arguments import parse_arguments
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -30,7 +30,7 @@ def test_spacefile_mirrors_the_front_matter() -> None:
 def test_the_variables_are_those_of_the_app_with_its_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    variables, limits = front_matter(README)["variables"], Limits()
+    variables, limits = front_matter(README)["variables"], QueueLimits()
     assert variables == {
         "VAR_STUDIO_PRECISION": "auto",
         "VAR_STUDIO_QUEUE": str(limits.waiting),
@@ -38,12 +38,12 @@ def test_the_variables_are_those_of_the_app_with_its_defaults(
         "VAR_STUDIO_PROXIES": "1",
     }
     monkeypatch.setenv("SPACE_ID", "somebody/var-studio")
-    expected = app.parse_args([])
+    expected = parse_arguments([])
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert app.parse_args([]) == expected
+    assert parse_arguments([]) == expected
     monkeypatch.setenv("VAR_STUDIO_QUEUE", "7")
-    assert app.parse_args([]).queue == 7
+    assert parse_arguments([]).limits.waiting == 7
 
 
 def test_this_repository_can_become_a_space(capsys: pytest.CaptureFixture) -> None:
@@ -136,11 +136,13 @@ import torch
 torch.set_num_threads(1)  # a fork after OpenMP has started its threads would hang
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core.pipeline import VARPipeline
-from var_core.serving.engine import LocalEngine
+from var_core.serving.executors import pick_executor
+from var_core.serving.local_engine import LocalEngine
 from var_core.jobs.parsing import read_settings, style_sheet
+executor = pick_executor()
 pipeline = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
 {after}
-engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
+engine = LocalEngine(pipeline.info, lambda dtype: pipeline, executor=executor)
 request = style_sheet(pipeline.info, read_settings(pipeline.info, {{}}, 5, None))
 runs = list(engine.generate(request))
 assert all(not tokens.is_cuda for tokens in runs[-1].token_maps)

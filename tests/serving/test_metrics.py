@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients import Client
 from tests.server import free_port, running_app
-from var_core.serving.metrics import Journal
+from var_core.serving.metrics import JobMetrics
 
 
 def test_a_running_server_counts_and_logs_without_saying_who_asked_for_what(
@@ -46,11 +46,11 @@ def test_a_running_server_counts_and_logs_without_saying_who_asked_for_what(
 def test_a_fault_is_logged_by_kind_and_place_without_its_words(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    journal = Journal()
+    metrics = JobMetrics()
     try:
         raise KeyError("the visitor's words")
     except KeyError as error:
-        reference = journal.fault(error)
+        reference = metrics.fault(error)
     (record,) = caplog.records
     assert record.fields["reference"] == reference and record.fields["kind"] == "KeyError"
     assert "visitor" not in json.dumps(record.fields) + record.getMessage()

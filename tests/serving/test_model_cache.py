@@ -6,7 +6,7 @@ import torch
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline
-from var_core.serving.engine import Memory
+from var_core.serving.model_cache import ModelCache
 
 
 def model() -> VARPipeline:
@@ -20,7 +20,7 @@ def test_the_oldest_model_gives_way_where_there_is_no_room() -> None:
         return lambda dtype: loads.append(name) or model().to(dtype)
 
     info = model().info
-    memory = Memory(2.5 * info.size_bytes(torch.float32))
+    memory = ModelCache(2.5 * info.size_bytes(torch.float32))
 
     def use(name: str) -> VARPipeline:
         return memory.pipeline(replace(info, name=name), torch.float32, load(name))
@@ -36,7 +36,7 @@ def test_the_oldest_model_gives_way_where_there_is_no_room() -> None:
 def test_what_is_needed_is_loaded_even_if_it_is_too_large() -> None:
     info = model().info
     size = info.size_bytes(torch.float32)
-    memory = Memory(size / 2)
+    memory = ModelCache(size / 2)
     assert memory.pipeline(replace(info, name="a"), torch.float32, lambda dtype: model())
     memory.pipeline(replace(info, name="b"), torch.float32, lambda dtype: model())
     assert memory.names() == ["b"]  # one at a time

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tests.server import ROOT
-from var_core.serving.temp_files import Cache
+from var_core.serving.temp_files import TempFolder
 
 
 def write(path: Path, size: int, age: float = 0.0) -> Path:
@@ -18,7 +18,7 @@ def write(path: Path, size: int, age: float = 0.0) -> Path:
 
 
 def test_old_files_go_and_young_ones_stay(tmp_path: Path) -> None:
-    with Cache(tmp_path, max_age=100) as cache:
+    with TempFolder(tmp_path, max_age=100) as cache:
         old = write(cache.folder / "up" / "load.png", 10, age=200)
         young = write(cache.folder / "pictures" / "a" / "picture.png", 10)
         cache.sweep()
@@ -27,7 +27,7 @@ def test_old_files_go_and_young_ones_stay(tmp_path: Path) -> None:
 
 
 def test_above_the_cap_the_oldest_files_go(tmp_path: Path) -> None:
-    with Cache(tmp_path, max_bytes=250) as cache:
+    with TempFolder(tmp_path, max_bytes=250) as cache:
         files = [write(cache.folder / f"{age}.png", 100, age) for age in (30, 10, 40, 20)]
         cache.sweep()
         assert [file.exists() for file in files] == [False, True, False, True]
@@ -35,7 +35,7 @@ def test_above_the_cap_the_oldest_files_go(tmp_path: Path) -> None:
 
 
 def test_empty_folders_go_when_nobody_can_be_writing_into_them(tmp_path: Path) -> None:
-    with Cache(tmp_path, max_age=100) as cache:
+    with TempFolder(tmp_path, max_age=100) as cache:
         pictures = cache.folder / "pictures"
         old, young = pictures / "old", pictures / "young"
         for folder in (old, young):
@@ -46,15 +46,16 @@ def test_empty_folders_go_when_nobody_can_be_writing_into_them(tmp_path: Path) -
 
 
 def test_the_folder_goes_at_the_end(tmp_path: Path) -> None:
-    with Cache(tmp_path) as cache:
+    with TempFolder(tmp_path) as cache:
         write(cache.folder / "a.png", 10)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     code = (
-        "import os, sys, pathlib; from var_core.serving.temp_files import Cache\n"
-        "cache = Cache(pathlib.Path(sys.argv[1])); (cache.folder / 'a.png').write_bytes(b'x')\n"
+        "import os, sys, pathlib; from var_core.serving.temp_files import TempFolder\n"
+        "cache = TempFolder(pathlib.Path(sys.argv[1]))\n"
+        "(cache.folder / 'a.png').write_bytes(b'x')\n"
         "print(cache.folder, flush=True); os.kill(os.getpid(), 9)"
     )
     found = subprocess.run(
@@ -64,6 +65,6 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
     assert (dead / "a.png").exists()
     foreign = tmp_path / "var-studio-of-somebody-else"
     foreign.mkdir()
-    with Cache(tmp_path) as first, Cache(tmp_path) as second:
+    with TempFolder(tmp_path) as first, TempFolder(tmp_path) as second:
         assert not dead.exists()
         assert first.folder.exists() and second.folder.exists() and foreign.exists()

@@ -13,19 +13,21 @@ from safetensors.torch import load_file
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from tests.web.test_draw_handlers import ask
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
-from var_core.__main__ import main
+from var_core.command_line.main import main
 from var_core.images import tensor_to_images
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
-from var_core.serving import engine as engine_module
 from var_core.serving.api import Api
-from var_core.serving.engine import LocalEngine, sharpen_while_idle
-from var_core.serving.fair_queue import Limits, Turns
+from var_core.serving.engine import sharpen_while_idle
+from var_core.serving.executors import LentGpu
+from var_core.serving.fair_queue import FairQueue, QueueLimits
+from var_core.serving.local_engine import LocalEngine
 from var_core.sketches import add_sketch, practice_pictures
 from var_core.tokenizer import sketch as sketch_module
 from var_core.tokenizer.sketch import with_sketch
-from var_core.web.draw_handlers import Moment, Studio
+from var_core.web.draw_handlers import DrawHandlers
+from var_core.web.progress import Moment
 
 NUM_SCALES = 4
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -51,7 +53,9 @@ def sketching() -> VARPipeline:
 def patient(pipeline: VARPipeline, **limits: float) -> LocalEngine:
     """An engine that makes true decodes of every sketch, however slow the machine is."""
     limits = {"sharpen_seconds": math.inf, **limits}
-    return LocalEngine(pipeline.info, lambda dtype: pipeline, Turns(Limits(**limits)))
+    return LocalEngine(
+        pipeline.info, lambda dtype: pipeline, queue=FairQueue(QueueLimits(**limits))
+    )
 
 
 @pytest.fixture
@@ -141,7 +145,7 @@ def test_frames_become_true_decodes_one_by_one_the_newest_first(
         run = engine.sharpen(run)
         assert run.num_sketches == left and run.frames[-1] == drawn.frames[-1]
         assert are_true(run) == [index >= left for index in range(NUM_SCALES)]
-    assert not run.latents and engine.turns.counts() == (0, 0)
+    assert not run.latents and engine.queue.counts() == (0, 0)
 
 
 def test_nobody_waits_for_a_strip(sketching: VARPipeline, request_: DrawRequest) -> None:
@@ -157,10 +161,10 @@ def test_nobody_waits_for_a_strip(sketching: VARPipeline, request_: DrawRequest)
 
 
 def test_a_gpu_is_not_lent_once_more_for_a_strip(
-    sketching: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
+    sketching: VARPipeline, request_: DrawRequest
 ) -> None:
-    engine = patient(sketching)
-    monkeypatch.setattr(engine_module, "IS_LENT", True)
+    lent = LentGpu(lambda work: work)
+    engine = LocalEngine(sketching.info, lambda dtype: sketching, executor=lent)
     *_, rough, drawn = engine.generate(request_)
     assert (rough.num_sketches, drawn.num_sketches) == (3, 0)
     for found, wanted in zip(drawn.frames, true_frames(sketching, drawn), strict=True):
@@ -177,54 +181,58 @@ def test_a_stopped_picture_becomes_a_true_decode(
     running.close()
     expected = true_frames(sketching, stopped)
     assert not same(stopped.frames[1][0], expected[1][0])
-    moment = Studio(engine, "tiny", tmp_path).stopped(stopped)
-    assert moment.status == "Stopped" and moment.scale == 2 and not moment.run.latents
-    for found, wanted in zip(moment.run.frames, expected, strict=True):
+    moment = DrawHandlers(engine, tmp_path, str).stopped(stopped)
+    assert moment.status == "Stopped" and moment.scale == 2 and not moment.progress.latents
+    for found, wanted in zip(moment.progress.frames, expected, strict=True):
         assert all(map(same, found, wanted))
     only = replace(stopped, frames=stopped.frames[:1], latents=(), number=1, total=1)
-    assert Studio(engine, "tiny", tmp_path).stopped(only).run is only  # true from the beginning
+    assert (
+        DrawHandlers(engine, tmp_path, str).stopped(only).progress is only
+    )  # true from the beginning
     engine = patient(sketching, per_client=1)
     blocking = engine.generate(request_)
     next(blocking)
-    rough = Studio(engine, "tiny", tmp_path).stopped(stopped)  # there is no room for it
-    assert rough.run is stopped and Path(rough.picture).is_file()
+    rough = DrawHandlers(engine, tmp_path, str).stopped(stopped)  # there is no room for it
+    assert rough.progress is stopped and Path(rough.picture).is_file()
 
 
 def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
     sketching: VARPipeline, tmp_path: Path
 ) -> None:
-    studio = Studio(patient(sketching), "tiny", tmp_path)
-    *_, drawing, done, sharp = ask(studio, emoji="cat", seed=3)
+    handlers = DrawHandlers(patient(sketching), tmp_path, str)
+    *_, drawing, done, sharp = ask(handlers, emoji="cat", seed=3)
     kinds = [
         (moment.strip.count('alt="Sketch'), moment.strip.count('alt="Picture'))
         for moment in (drawing, done, sharp)
     ]
     assert kinds == [(3, 0), (3, 1), (0, 4)]
     assert done.picture and done.status.startswith("Done in ")
-    assert sharp == Moment(strip=sharp.strip, run=sharp.run)  # nobody's next step is undone
-    rest = ask(studio, "rest", emoji="dog", seed=4, run=sharp.run, scale=2)[-2].picture
-    _, restored = studio.restore(rest)
+    assert sharp == Moment(
+        strip=sharp.strip, progress=sharp.progress
+    )  # nobody's next step is undone
+    rest = ask(handlers, "rest", emoji="dog", seed=4, progress=sharp.progress, scale=2)[-2].picture
+    _, restored = handlers.restore(rest)
     assert Path(restored.picture).is_file() and restored.scale == 2
-    assert restored.run.num_sketches == 0 and 'alt="Sketch' not in restored.strip
+    assert restored.progress.num_sketches == 0 and 'alt="Sketch' not in restored.strip
 
 
 def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
     sketching: VARPipeline, tmp_path: Path
 ) -> None:
-    studio = Studio(patient(sketching), "tiny", tmp_path)
-    run = ask(studio, emoji="cat", seed=3)[-2].run
+    handlers = DrawHandlers(patient(sketching), tmp_path, str)
+    run = ask(handlers, emoji="cat", seed=3)[-2].progress
     assert run.num_sketches == 3
     rough, true = [frames[0] for frames in run.frames], true_frames(sketching, run)
-    for path in (studio.scrub(run, 2), studio.frame_file(run, 2)):
+    for path in (handlers.scrub(run, 2), handlers.frame_file(run, 2)):
         with Image.open(path) as kept:
             assert same(kept, true[1][0]) and not same(kept, rough[1])
-    with Image.open(studio.animate(run)) as forming:
+    with Image.open(handlers.animate(run)) as forming:
         first = forming.convert("RGB").resize(rough[0].size, Image.Resampling.BOX)
     errors = [np.abs(np.asarray(first, float) - np.asarray(one)) for one in (true[0][0], rough[0])]
     assert errors[0].mean() < 0.5 * errors[1].mean()
-    blocking = studio.engine.generate(run.request)
+    blocking = handlers.engine.generate(run.request)
     next(blocking)
-    with Image.open(studio.scrub(run, 2)) as quick:  # does not wait for somebody else's drawing
+    with Image.open(handlers.scrub(run, 2)) as quick:  # does not wait for somebody else's drawing
         assert same(quick, rough[1])
 
 

@@ -56,3 +56,13 @@ def test_a_part_that_fails_ends_the_recipe(tmp_path: Path, capfd: pytest.Capture
     assert recipe.main([str(tmp_path / "r.yaml")]) == 2
     said = capfd.readouterr()
     assert "holds no usable picture set" in said.err and "train_transformer" not in said.out
+
+
+def test_a_run_of_coarse_scales_hands_its_weights_on() -> None:
+    path = ROOT / "training" / "recipes" / "scenes256.yaml"
+    _, coarse, whole, export = commands(read_recipe(path, ["coarse.num_scales=3"]))
+    first = parse_settings(TransformerSettings, coarse[1:], "")
+    second = parse_settings(TransformerSettings, whole[1:], "")
+    assert (first.num_scales, second.num_scales) == (3, 0)
+    assert second.initial == f"{first.out}/transformer" and second.out != first.out
+    assert export[0] == "training.export"

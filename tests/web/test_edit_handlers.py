@@ -1,5 +1,6 @@
 """What the buttons of the Edit tab do, called as plain functions on a tiny model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,38 @@ from PIL import Image
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.mask_codec import read_runs, write_runs
 from var_core.jobs.png_recipe import read_recipe
-from var_core.serving.engine import LocalEngine
-from var_core.web.controls import Controls
-from var_core.web.edit_handlers import SHOWN_SIDE, EditMoment, Retouch
+from var_core.serving.local_engine import LocalEngine
+from var_core.web.canvas import SHOWN_SIDE, Canvas
+from var_core.web.edit_handlers import EditHandlers, EditInputs
+from var_core.web.progress import Moment, stream
+
+Ask = Callable[..., list[Moment]]
 
 
 @pytest.fixture
-def retouch(pipeline: VARPipeline, tmp_path: Path) -> Retouch:
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
-    return Retouch(engine, "tiny", tmp_path, Controls(pipeline.info, "tiny"))
+def handlers(engine: LocalEngine, tmp_path: Path) -> EditHandlers:
+    return EditHandlers(engine.info, tmp_path)
+
+
+@pytest.fixture
+def ask(engine: LocalEngine, handlers: EditHandlers) -> Ask:
+    def ask(
+        task: str,
+        canvas: Canvas | None,
+        mask: object = "",
+        sides: tuple = (0, 0, 8, 0),
+        **changes: object,
+    ) -> list[Moment]:
+        """Every moment of an edit; what is not named stays at its default, without a pause."""
+        values = {**handlers.controls.defaults(), "pause": 0.0}
+        margins = dict(zip(("left", "top", "right", "bottom"), sides, strict=True))
+        extra = {"margins": margins, "keep_scales": 2}
+        for name, value in changes.items():
+            (values if name in values else extra)[name] = value
+        plan = handlers.plan(task, EditInputs(canvas, mask, values, **extra))
+        return list(stream(engine, plan, ""))
+
+    return ask
 
 
 def noise(tmp_path: Path, width: int = 40, height: int = 30) -> Path:
@@ -25,15 +49,6 @@ def noise(tmp_path: Path, width: int = 40, height: int = 30) -> Path:
     path = tmp_path / "noise.png"
     Image.fromarray(pixels).save(path)
     return path
-
-
-def ask(retouch: Retouch, task: str, canvas: object, mask: object = "", **changes: object) -> list:
-    """Every moment of an edit; what is not named stays at its default, without a pause."""
-    values = dict(zip(retouch.controls.names, retouch.controls.defaults(), strict=True))
-    extra = {"sides": (0, 0, 8, 0), "keep_scales": 2, "best_of": 1, "keep_seed": True}
-    for name, value in {"pause": 0.0, **changes}.items():
-        (values if name in values else extra)[name] = value
-    return list(retouch.edit(task, canvas, mask, *extra.values(), list(values.values())))
 
 
 def painted(width: int = 40, height: int = 30) -> str:
@@ -47,16 +62,17 @@ def pixels(path: object) -> np.ndarray:
 
 
 def test_a_redrawn_area_streams_and_ends_with_files_to_compare(
-    retouch: Retouch, tmp_path: Path, pipeline: VARPipeline
+    handlers: EditHandlers, ask: Ask, tmp_path: Path, pipeline: VARPipeline
 ) -> None:
     path = noise(tmp_path)
-    canvas, picture, words = retouch.open(str(path))
-    assert canvas.size == canvas.shown == (40, 30) and picture.startswith("data:image/png")
+    canvas, words = handlers.open(str(path))
+    assert canvas.size == canvas.shown == (40, 30)
+    assert canvas.url().startswith("data:image/png")
     assert words.startswith("40x30 pixels")
-    moments = ask(retouch, "redraw", canvas, painted(), emoji="cat", seed=5)
+    moments = ask("redraw", canvas, painted(), emoji="cat", seed=5)
     assert [one.status for one in moments[:-1]] == [f"Scale {n} of 4" for n in (1, 2, 3)]
     assert [one.strip.count("<img") for one in moments] == [1, 2, 3, 4]
-    last: EditMoment = moments[-1]
+    last = moments[-1]
     expected = pipeline.edit(
         Image.open(path),
         read_runs(painted()),
@@ -64,59 +80,63 @@ def test_a_redrawn_area_streams_and_ends_with_files_to_compare(
         generator=generators_from_seeds([5]),
     )
     assert np.array_equal(pixels(last.picture), np.asarray(expected.images[0]))
-    assert np.array_equal(pixels(last.before), pixels(path))
+    assert np.array_equal(pixels(last.comparison[0]), pixels(path))
     assert read_recipe(last.picture) is None
     assert last.result.size == (40, 30) and last.seed == 5
 
 
-def test_added_sides_show_the_picture_before_in_its_place(retouch: Retouch, tmp_path: Path) -> None:
+def test_added_sides_show_the_picture_before_in_its_place(
+    handlers: EditHandlers, ask: Ask, tmp_path: Path
+) -> None:
     path = noise(tmp_path)
-    canvas, *_ = retouch.open(str(path))
-    last = ask(retouch, "outpaint", canvas, sides=(3, 0, 8, 5))[-1]
+    canvas, *_ = handlers.open(str(path))
+    last = ask("outpaint", canvas, sides=(3, 0, 8, 5))[-1]
     assert last.result.size == (51, 35)
-    before = pixels(last.before)
+    before = pixels(last.comparison[0])
     assert np.array_equal(before[:30, 3:43], pixels(path)) and (before[:, :3] == 255).all()
 
 
 def test_a_variation_carries_a_recipe_that_makes_it_again(
-    retouch: Retouch, tmp_path: Path, pipeline: VARPipeline
+    handlers: EditHandlers, ask: Ask, tmp_path: Path, pipeline: VARPipeline
 ) -> None:
-    canvas, *_ = retouch.open(str(noise(tmp_path)))
-    last = ask(retouch, "vary", canvas, keep_scales=2, emoji="cat", style="flat")[-1]
-    values, kept = retouch.controls.from_recipe(last.picture)
+    canvas, *_ = handlers.open(str(noise(tmp_path)))
+    last = ask("vary", canvas, keep_scales=2, emoji="cat", style="flat")[-1]
+    values, kept = handlers.controls.from_recipe(last.picture)
     assert len(kept) == 2
-    choice = retouch.controls.read(values)
+    choice = handlers.controls.read(values)
     again = pipeline([choice.settings.label], generator=generators_from_seeds([7]), keep=kept)
     assert np.array_equal(pixels(last.picture), np.asarray(again.images[0]))
 
 
-def test_a_result_becomes_the_input(retouch: Retouch, tmp_path: Path) -> None:
-    canvas, *_ = retouch.open(str(noise(tmp_path)))
-    last = ask(retouch, "outpaint", canvas)[-1]
-    taken, picture = retouch.take_over(last.result)
-    assert taken == last.result and picture.startswith("data:image/png")
-    assert ask(retouch, "redraw", taken, painted(48))[-1].result.size == (48, 30)
+def test_a_result_becomes_the_input(handlers: EditHandlers, ask: Ask, tmp_path: Path) -> None:
+    canvas, *_ = handlers.open(str(noise(tmp_path)))
+    last = ask("outpaint", canvas)[-1]
+    taken = handlers.take_result(last.result)
+    assert taken == last.result and taken.url().startswith("data:image/png")
+    assert ask("redraw", taken, painted(48))[-1].result.size == (48, 30)
 
 
-def test_masks_are_loaded_grown_and_shrunk(retouch: Retouch, tmp_path: Path) -> None:
-    canvas, *_ = retouch.open(str(noise(tmp_path)))
+def test_masks_are_loaded_grown_and_shrunk(handlers: EditHandlers, tmp_path: Path) -> None:
+    canvas, *_ = handlers.open(str(noise(tmp_path)))
     mask = tmp_path / "mask.png"
     Image.fromarray((read_runs(painted()) * 255).astype(np.uint8)).resize((80, 60), 0).save(mask)
-    assert retouch.mask_from_file(canvas, str(mask)) == painted()
-    assert read_runs(retouch.grow(painted(), 2)).sum() == 14 * 14
-    assert read_runs(retouch.grow(painted(), -2)).sum() == 6 * 6
+    assert handlers.mask_from_file(canvas, str(mask)) == painted()
+    assert read_runs(handlers.grow(painted(), 2)).sum() == 14 * 14
+    assert read_runs(handlers.grow(painted(), -2)).sum() == 6 * 6
     with pytest.raises(ValueError, match="paint the area"):
-        retouch.grow("", 1)
+        handlers.grow("", 1)
 
 
-def test_large_pictures_are_painted_on_at_a_smaller_size(retouch: Retouch, tmp_path: Path) -> None:
+def test_large_pictures_are_painted_on_at_a_smaller_size(
+    handlers: EditHandlers, ask: Ask, tmp_path: Path
+) -> None:
     path = tmp_path / "large.png"
     Image.new("RGB", (3000, 1500), "teal").save(path)
-    canvas, *_ = retouch.open(str(path))
+    canvas, *_ = handlers.open(str(path))
     assert canvas.size == (3000, 1500) and canvas.shown == (SHOWN_SIDE, SHOWN_SIDE // 2)
     mask = np.zeros((512, 1024), bool)
     mask[256:266, 512:522] = True
-    last = ask(retouch, "redraw", canvas, write_runs(mask))[-1]
+    last = ask("redraw", canvas, write_runs(mask))[-1]
     found = pixels(last.picture)
     assert found.shape == (1500, 3000, 3)
     changed = (found != pixels(path)).any(axis=2)
@@ -138,22 +158,24 @@ def test_large_pictures_are_painted_on_at_a_smaller_size(retouch: Retouch, tmp_p
     ],
 )
 def test_bad_input_is_refused_before_drawing(
-    retouch: Retouch, tmp_path: Path, task: str, changes: dict, message: str
+    handlers: EditHandlers, ask: Ask, tmp_path: Path, task: str, changes: dict, message: str
 ) -> None:
-    canvas, *_ = retouch.open(str(noise(tmp_path)))
+    canvas, *_ = handlers.open(str(noise(tmp_path)))
     with pytest.raises(ValueError, match=message):
-        ask(retouch, task, canvas, **changes)
+        ask(task, canvas, **changes)
 
 
-def test_without_a_picture_the_buttons_say_so(retouch: Retouch, tmp_path: Path) -> None:
+def test_without_a_picture_the_buttons_say_so(
+    handlers: EditHandlers, ask: Ask, tmp_path: Path
+) -> None:
     for task in ("redraw", "outpaint", "vary"):
         with pytest.raises(ValueError, match="there is no picture yet"):
-            ask(retouch, task, None)
+            ask(task, None)
     with pytest.raises(ValueError, match="there is no picture yet"):
-        retouch.mask_from_file(None, str(noise(tmp_path)))
+        handlers.mask_from_file(None, str(noise(tmp_path)))
     with pytest.raises(ValueError, match="there is no result yet"):
-        retouch.take_over(None)
-    canvas, *_ = retouch.open(str(noise(tmp_path)))
+        handlers.take_result(None)
+    canvas, *_ = handlers.open(str(noise(tmp_path)))
     Path(canvas.path).unlink()
     with pytest.raises(ValueError, match="open it again"):
-        ask(retouch, "outpaint", canvas)
+        ask("outpaint", canvas)

@@ -2,12 +2,12 @@
 
 import tinycss2
 
-from app import ASSETS
+from var_core.web.assets import read_asset
 
 
 def test_the_style_sheet_has_no_errors() -> None:
     rules = tinycss2.parse_stylesheet(
-        (ASSETS / "style.css").read_text("utf-8"), skip_comments=True, skip_whitespace=True
+        read_asset("style.css"), skip_comments=True, skip_whitespace=True
     )
     found = []
     while rules:

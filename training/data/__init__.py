@@ -1,1 +1,1 @@
-"""Picture sets: sources, reading, augmentation, cached tokens."""
+"""The data of training runs: picture sources, prepared sets, augmentation, tokens."""

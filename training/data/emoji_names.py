@@ -1,4 +1,4 @@
-"""From names and code points to emoji keys: one key per Unicode sequence, equal in all packs."""
+"""Emoji keys from names and code points: one key per Unicode sequence, the same in all packs."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Emoji:
-    """What is known about one key."""
+    """Names and groups of one key."""
 
     key: str
     label: str
@@ -17,7 +17,7 @@ class Emoji:
     group: str
     subgroup: str
     tags: tuple[str, ...]
-    base_key: str  # equals `key` unless the key is a skin-tone variant
+    base_key: str  # the same as `key` unless the key is a skin-tone variant
 
     @property
     def has_skin_tone(self) -> bool:

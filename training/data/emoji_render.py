@@ -19,12 +19,12 @@ from training.data.npm_packages import read_members
 from var_core.files import replacing
 
 SIDE = 64  # pixels
-RECIPE = 1  # to be raised when this file draws other pixels from the same pictures
+RECIPE = 1  # raise it when this file draws other pixels from the same pictures
 
 
 @dataclass(frozen=True)
 class MatchedPack:
-    """The pictures of one style, by emoji key; `render` draws one as (64, 64, 3) uint8."""
+    """The pictures of one style by emoji key; `render` draws one, (64, 64, 3) uint8."""
 
     pack: Pack
     pictures: Mapping[str, str]  # key -> name of the picture in the pack
@@ -32,7 +32,7 @@ class MatchedPack:
 
 
 def render_svg(icon: Mapping, default_width: float, default_height: float) -> Image.Image:
-    """Draw one iconify icon to fit 64 x 64, with alpha; its own view box wins over the defaults."""
+    """Draw one iconify icon to fit 64 x 64, with alpha, by its own view box or the defaults."""
     left, top = icon.get("left", 0), icon.get("top", 0)
     width, height = icon.get("width", default_width), icon.get("height", default_height)
     svg = (
@@ -103,7 +103,7 @@ def _read_icon_pack(
 
 
 def picture_fingerprint(matched: MatchedPack, keys: Iterable[str]) -> str:
-    """Name everything that the pixels of `keys` depend on, so that a stale cache is noticed."""
+    """A hash of everything that the pixels of `keys` depend on, to notice a stale cache."""
     versions = [version("resvg-py"), version("pillow")]
     pictures = [(key, matched.pictures[key]) for key in keys]
     parts = [RECIPE, SIDE, matched.pack.package.sha256, versions, pictures]
@@ -111,17 +111,17 @@ def picture_fingerprint(matched: MatchedPack, keys: Iterable[str]) -> str:
 
 
 def write_cache(cache: Path, images: np.ndarray, fingerprint: str) -> None:
-    """Keep the drawn images of one style for a later run; replaces the file in one step."""
+    """Save the drawn images of one style for a later run; the file is replaced in one step."""
     with replacing(cache) as temporary, temporary.open("wb") as file:
         np.savez(file, images=images, fingerprint=fingerprint)
 
 
 def read_cache(cache: Path, fingerprint: str) -> np.ndarray | None:
-    """Return the images of an earlier run, or None if there are none that can be used."""
+    """Return the images of an earlier run, or None if they cannot be used."""
     if not cache.exists():
         return None
     try:
         with np.load(cache) as stored:
             return stored["images"] if str(stored["fingerprint"]) == fingerprint else None
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # damaged: to be drawn again
+        return None  # damaged: the style is drawn again

@@ -1,4 +1,4 @@
-"""Where the emoji pictures come from: pinned packages, and what their licences say."""
+"""The packages that the emoji pictures come from, pinned, with their licences."""
 
 from dataclasses import dataclass
 

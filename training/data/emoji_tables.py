@@ -1,4 +1,4 @@
-"""Tables that travel with the emoji pictures: rows, splits, label names and attribution."""
+"""The tables beside the emoji pictures: rows, splits, label names and attribution."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ LICENCE_LINKS = {
 
 @dataclass(frozen=True)
 class Row:
-    """What the picture at the same place of `images.npy` shows."""
+    """Labels of the picture at the same position in `images.npy`."""
 
     style: str
     key: str
@@ -41,10 +41,10 @@ def split_rows(
     """Divide row indices into train, validation and held_out.
 
     Validation rows are drawn at random. Held-out rows are (emoji, style) pairs drawn among the
-    rest, such that their emoji stays in train in at least `MIN_OTHER_STYLES` other styles.
+    rest, so that their emoji stays in train in at least `MIN_OTHER_STYLES` other styles.
 
     Raises:
-        ValueError: if the rows cannot give that many held-out pairs.
+        ValueError: if there are too few rows for that many held-out pairs.
     """
     order = generator.permutation(len(rows)).tolist()
     validation, rest = order[:num_validation], order[num_validation:]
@@ -78,7 +78,7 @@ def check_splits(rows: Sequence[Row], splits: Mapping[str, Sequence[int]]) -> No
 
 
 def build_label_names(rows: Sequence[Row], table: Mapping[str, Emoji]) -> dict:
-    """Name every label value; the result is `labels.json` and ships with a trained model."""
+    """The names of all label values: `labels.json`, which is shipped with a trained model."""
     by_key = {row.key: row for row in rows}
     keys = sorted(by_key)
     categories = sorted({row.subgroup for row in rows})
@@ -102,7 +102,7 @@ def build_label_names(rows: Sequence[Row], table: Mapping[str, Emoji]) -> dict:
 
 
 def attribution_text() -> str:
-    """Return ATTRIBUTION.md: who drew the pictures, and under which licence."""
+    """Content of ATTRIBUTION.md: who drew the pictures, and under which licence."""
     lines = [
         "# Attribution",
         "",

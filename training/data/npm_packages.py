@@ -1,4 +1,4 @@
-"""Fetches npm packages that are pinned by the hash of their content."""
+"""Downloads npm packages that are pinned by the hash of their content."""
 
 import os
 import shutil
@@ -32,11 +32,11 @@ class Package:
 
 
 def fetch_package(package: Package, folder: Path) -> Path:
-    """Make sure the verified archive of `package` lies in `folder`.
+    """Download an archive into a folder and verify it.
 
     Args:
-        package: what to fetch.
-        folder: cache folder; must exist. An archive that is there and verified is not fetched.
+        package: package to download.
+        folder: cache folder, which must exist; a verified archive in it is not downloaded again.
 
     Returns:
         Path of the archive.
@@ -53,7 +53,7 @@ def fetch_package(package: Package, folder: Path) -> Path:
         if found != package.sha256:
             raise PackageError(
                 f"{package.name}@{package.version} has sha256 {found}, expected {package.sha256}; "
-                "it was not used."
+                "it was not used"
             )
         os.replace(archive, target)
     return target
@@ -63,7 +63,7 @@ def _npm_pack(package: Package, folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise PackageError(
-            f"npm was not found: install Node.js (it brings npm) to fetch {package.name}."
+            f"npm was not found: install Node.js, which includes npm, to download {package.name}"
         )
     spec = f"{package.name}@{package.version}"
     command = [npm, "pack", spec, "--ignore-scripts", "--loglevel=error"]
@@ -72,16 +72,16 @@ def _npm_pack(package: Package, folder: Path) -> Path:
             command, cwd=folder, capture_output=True, text=True, timeout=FETCH_TIMEOUT_SECONDS
         )
     except OSError as error:
-        raise PackageError(f"npm could not be started: {error}.") from error
+        raise PackageError(f"npm could not be started: {error}") from error
     except subprocess.TimeoutExpired as error:
         raise PackageError(
-            f"npm pack {spec} gave up after {FETCH_TIMEOUT_SECONDS} s: check the network."
+            f"npm pack {spec} was stopped after {FETCH_TIMEOUT_SECONDS} s: check the network"
         ) from error
     archives = sorted(folder.glob("*.tgz"))
     if done.returncode != 0 or len(archives) != 1:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         reason = lines[0] if lines else f"exit code {done.returncode}"
-        raise PackageError(f"npm pack {spec} failed, is the network up? ({reason})")
+        raise PackageError(f"npm pack {spec} failed: {reason}")
     return archives[0]
 
 
@@ -89,11 +89,11 @@ def read_members(archive: Path, prefixes: tuple[str, ...]) -> dict[str, bytes]:
     """Read plain files of an npm archive into memory; nothing is written to disk.
 
     Args:
-        archive: a verified .tgz; its content lies under `package/`.
-        prefixes: files to keep, as the start of their path below `package/`.
+        archive: verified .tgz whose content lies under `package/`.
+        prefixes: beginnings of the paths to keep, below `package/`.
 
     Returns:
-        Path below `package/` -> content.
+        Content of each file by its path below `package/`.
     """
     members = {}
     with tarfile.open(archive, "r:gz") as tar:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
+from training.data.scenes.pictures import TABLE_FILE, ScenePictures
 
 
 def open_pictures(folder: str | Path) -> PictureSource:
@@ -12,4 +13,6 @@ def open_pictures(folder: str | Path) -> PictureSource:
     Raises:
         ValueError: if it holds no pictures, or a file of it is damaged.
     """
+    if (Path(folder) / TABLE_FILE).exists():
+        return ScenePictures.open(folder)
     return PreparedPictures.open(folder)

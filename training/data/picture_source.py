@@ -1,4 +1,4 @@
-"""Where the pictures of a run come from: the one interface that both trainers use."""
+"""Sources of pictures: the one interface through which both trainers get their data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,17 +17,20 @@ class PictureBatch:
     Attributes:
         images: (B, 3, H, W) in [-1, 1].
         labels: (B, A) int64, an index per attribute; on the CPU.
+        captions: (B, P) int64, ids of the phrases that are said of each picture, -1 in empty
+            slots; on the CPU. None where pictures have labels alone.
     """
 
     images: Tensor
     labels: Tensor
+    captions: Tensor | None = None
 
 
 class PictureSource(Protocol):
-    """Pictures to train on and fixed pictures to measure with.
+    """Pictures to train on, and fixed pictures to measure with.
 
-    A source has no state of its own: what it returns depends on its arguments alone. The trainers
-    seed the generator by (seed, step, process), so a run that goes on sees the same pictures.
+    A source has no state: its results depend on the arguments alone. The trainers seed the
+    generator by seed, step and process, so a resumed run gets the same pictures.
     """
 
     @property
@@ -47,11 +50,11 @@ class PictureSource(Protocol):
         ...
 
     def fixed(self, split: str, limit: int) -> PictureBatch:
-        """The first choice of pictures of a split, the same in every call; images on the CPU.
+        """Pictures of a split, the same in every call; images on the CPU.
 
         Args:
-            split: "train", "validation" or "held_out"; nothing is augmented in any of them.
-            limit: largest number of pictures; a split that a source does not have is empty.
+            split: "train", "validation" or "held_out"; a split that is missing is empty.
+            limit: largest number of pictures; none of them is augmented.
         """
         ...
 
@@ -65,6 +68,6 @@ def check_side(pictures: PictureSource, tokenizer: MultiScaleVQVAE) -> None:
     if pictures.side != tokenizer.image_size:
         raise ValueError(
             f"the pictures have {pictures.side} pixels a side, the tokenizer takes "
-            f"{tokenizer.image_size}: its finest map of {tokenizer.schedule.final_side} times "
-            f"{tokenizer.stride} pixels"
+            f"{tokenizer.image_size}: its finest map has {tokenizer.schedule.final_side} codes a "
+            f"side of {tokenizer.stride} pixels each"
         )

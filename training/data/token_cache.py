@@ -1,4 +1,4 @@
-"""Token maps of all training pictures, computed once: the tokenizer is frozen from here on."""
+"""Tokens of all pictures of a prepared set, encoded once by a frozen tokenizer and kept on disk."""
 
 import hashlib
 import json
@@ -30,11 +30,11 @@ STAMP_FILE = "tokens.json"
 
 @dataclass(frozen=True)
 class Views:
-    """Which views of a picture are encoded.
+    """The views of a picture that are encoded.
 
     Attributes:
-        count: at least 1; view 0 is the picture as it is, the others are crops: zoomed and
-            shifted a little on white.
+        count: number of views, at least 1. View 0 is the picture itself; the others are zoomed
+            and shifted a little on white.
         flip: whether half of the pictures of the other views are mirrored.
         all_latents: whether latents of all views are kept, not only those of view 0.
     """
@@ -61,9 +61,9 @@ class CachedTokens:
     """The tokens of a prepared set, as a source for a transformer run.
 
     Args:
-        pictures: the set; row i of the cache is its picture i.
-        tokenizer: frozen; its device is that of the run.
-        cache: tokens of all pictures.
+        pictures: prepared set; row i of the cache belongs to its picture i.
+        tokenizer: frozen tokenizer, on the device of the run.
+        cache: tokens of all pictures of the set.
         plain_share: part of a training batch that is shown without zoom and shift.
         with_features: whether training batches have the features before quantization.
     """
@@ -110,9 +110,11 @@ class CachedTokens:
 
 
 def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
-    """A short name for the weights of a tokenizer."""
+    """A short hash of the weights that make tokens: encoder and codes, not the decoder."""
     digest = hashlib.sha256()
     for name, value in sorted(tokenizer.state_dict().items()):
+        if name.startswith(("decoder.", "post_quant.", "sketch.")):
+            continue
         digest.update(name.encode())
         digest.update(value.float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
@@ -122,14 +124,14 @@ def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
 def encode_shard(
     tokenizer: MultiScaleVQVAE, images: np.ndarray, view: int, views: Views, first: int
 ) -> dict[str, Tensor]:
-    """Tokens, and latents where they are kept, of one view of some pictures.
+    """Encode one view of some pictures: tokens, and latents where they are kept.
 
     Args:
-        tokenizer: frozen.
+        tokenizer: frozen tokenizer.
         images: (N, H, W, 3) uint8.
-        view: which view.
-        views: how views are made.
-        first: number of the first picture, which decides on its crop.
+        view: number of the view.
+        views: all views.
+        first: number of the first picture in the set, which seeds its crop.
     """
     tokens, latents = [], []
     for start in range(0, len(images), BATCH_PICTURES):
@@ -150,16 +152,16 @@ def encode_shard(
 def load_or_build_token_cache(
     folder: Path, tokenizer: MultiScaleVQVAE, images: np.ndarray, views: Views
 ) -> TokenCache:
-    """The cache in `folder`, with what was not yet encoded by these weights encoded now.
+    """Read the cache in a folder; encode what is missing in it.
 
-    The cache is a safetensors file per view and 8,192 pictures, each there in whole or not at all;
-    an encoding that was cut off goes on with the first that is missing.
+    The cache has a safetensors file per view and 8,192 pictures. Each file is complete or missing,
+    so an interrupted encoding continues with the first missing file.
 
     Args:
-        folder: of the cache; files of another tokenizer or other pictures there are replaced.
-        tokenizer: frozen.
+        folder: folder of the cache; files of another tokenizer or other pictures are replaced.
+        tokenizer: frozen tokenizer.
         images: (N, H, W, 3) uint8.
-        views: how views are made.
+        views: views to encode.
 
     Raises:
         SaveError: if a file cannot be written.
@@ -173,7 +175,7 @@ def load_or_build_token_cache(
         _claim(folder, stamp)
         rows = [_encode_view(folder, tokenizer, images, view, views) for view in range(views.count)]
     except OSError as error:
-        raise SaveError(f"tokens cannot be kept in {folder}: {error}") from error
+        raise SaveError(f"tokens cannot be saved in {folder}: {error}") from error
     tokens = torch.stack([torch.cat([shard["tokens"] for shard in shards]) for shards in rows])
     latents = [
         torch.cat([shard["latents"] for shard in shards])
@@ -183,7 +185,7 @@ def load_or_build_token_cache(
 
 
 def _claim(folder: Path, stamp: dict) -> None:
-    """Empty the cache if it belongs to something else."""
+    """Empty the cache if it belongs to another tokenizer, other pictures or other views."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / STAMP_FILE
     if path.exists() and json.loads(path.read_text()) == stamp:

@@ -1,4 +1,4 @@
-"""Where the tokens of a transformer run come from: cached, or encoded as they are needed."""
+"""Sources of tokens for a transformer run: cached, or encoded when they are needed."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,20 +19,28 @@ class TokenBatch:
 
     Attributes:
         tokens: (B, L) int64, all scales, coarse to fine; on the run's device.
-        features: (B, D, H, W) float32 before quantization, on the run's device; None where they
-            were not asked for.
+        features: (B, D, H, W) float32 before quantization, on the run's device; None where the
+            run needs none.
         labels: (B, A) int64, an index per attribute; on the CPU.
+        captions: (B, P) int64, ids of phrases, -1 in empty slots, on the CPU; or None.
     """
 
     tokens: Tensor
     features: Tensor | None
     labels: Tensor
+    captions: Tensor | None = None
+
+    def rows(self, index: slice) -> "TokenBatch":
+        """Some of the pictures."""
+        features = None if self.features is None else self.features[index]
+        captions = None if self.captions is None else self.captions[index]
+        return TokenBatch(self.tokens[index], features, self.labels[index], captions)
 
 
 class TokenSource(Protocol):
-    """Tokens to train on and fixed tokens to measure with.
+    """Tokens to train on, and fixed tokens to measure with.
 
-    What it returns depends on its arguments alone, as in `PictureSource`.
+    Its results depend on the arguments alone, as those of `PictureSource`.
     """
 
     def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
@@ -45,12 +53,12 @@ class TokenSource(Protocol):
 
 
 class EncodedPictures:
-    """Tokens of pictures that are encoded when they are needed, and never kept.
+    """Tokens of pictures that are encoded in every step and never kept.
 
     Args:
         pictures: source of the pictures.
-        tokenizer: frozen; its device is that of the run.
-        with_features: whether training batches keep the features before quantization.
+        tokenizer: frozen tokenizer, on the device of the run.
+        with_features: whether training batches have the features before quantization.
     """
 
     def __init__(
@@ -64,19 +72,20 @@ class EncodedPictures:
         """Tokens of random training pictures."""
         batch = self.pictures.train_batch(generator, size, self.tokenizer.device)
         tokens, features = encode_pictures(self.tokenizer, batch.images)
-        return TokenBatch(tokens, features if self.with_features else None, batch.labels)
+        kept = features if self.with_features else None
+        return TokenBatch(tokens, kept, batch.labels, batch.captions)
 
     def fixed(self, split: str, limit: int) -> TokenBatch:
         """Tokens of the fixed pictures of a split."""
         batch = self.pictures.fixed(split, limit)
         if not len(batch.labels):
             no_tokens = torch.empty(0, self.tokenizer.schedule.num_tokens, dtype=torch.int64)
-            return TokenBatch(no_tokens, None, batch.labels)
+            return TokenBatch(no_tokens, None, batch.labels, batch.captions)
         parts = [
             encode_pictures(self.tokenizer, images.to(self.tokenizer.device))[0]
             for images in batch.images.split(ENCODED_AT_ONCE)
         ]
-        return TokenBatch(torch.cat(parts), None, batch.labels)
+        return TokenBatch(torch.cat(parts), None, batch.labels, batch.captions)
 
 
 @torch.no_grad()

@@ -1,6 +1,6 @@
-"""What every maker of a prepared picture set does: read the pictures, split them, write the files.
+"""Makes a prepared picture set: reads pictures, splits them, writes the files.
 
-`picture_data` reads what `save_set` writes.
+`prepared_set.py` reads the result.
 """
 
 import hashlib
@@ -42,9 +42,9 @@ class LabelColumn:
     """One attribute of a set.
 
     Attributes:
-        name: for example "class".
-        values: the names of its classes; the position of a name is its index.
-        labels: the class of each picture, by name.
+        name: name of the attribute, for example "class".
+        values: names of its classes; the position of a name is its index.
+        labels: class of each picture, by name.
     """
 
     name: str
@@ -68,19 +68,19 @@ def read_squares(
     read: Callable[[Source], Image.Image],
     size: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The central squares of pictures, and whose picture each of them is.
+    """Read the central squares of pictures.
 
-    In the place of a damaged picture stands the next sound one, after the last one the first, so
-    that a set is the same whenever it is made. The labels to give it are those of that one.
+    A damaged picture is replaced by the next sound one (after the last one, by the first), whose
+    labels it must get. So a set is the same whenever it is made.
 
     Args:
-        sources: where the pictures are, n of them.
-        names: what to call each in a message.
-        read: opens one; its ValueError tells that the picture is damaged.
+        sources: files or other places of the n pictures.
+        names: name of each picture in messages.
+        read: function that opens one; it raises ValueError if the picture is damaged.
         size: side of the squares in pixels.
 
     Returns:
-        (n, size, size, 3) uint8, and the position of the picture that each shows, (n,) int64.
+        Squares (n, size, size, 3) uint8, and the position of the picture in each, (n,) int64.
 
     Raises:
         ValueError: if there are no pictures, or more than one in a hundred is damaged.
@@ -96,7 +96,7 @@ def read_squares(
         try:
             images[index] = np.asarray(fit_square(read(source), size))
         except ValueError as error:
-            logger.warning("%s is left out: %s", name, error)
+            logger.warning("%s was skipped: %s", name, error)
             bad[index] = name
     if len(bad) > MAX_BAD_SHARE * len(sources):
         raise ValueError(
@@ -111,14 +111,14 @@ def read_squares(
 
 
 def pick_validation(identities: Iterable[bytes], share: float) -> list[int]:
-    """Rows to keep for validation, each decided by its own identity: more pictures change none.
+    """Choose rows for validation, each by a hash of its identity, whatever the others are.
 
     Args:
-        identities: what tells each picture from the others.
-        share: part of the pictures to keep, above 0 and below 1.
+        identities: bytes that differ for every picture.
+        share: part of the pictures to choose, above 0 and below 1.
 
     Raises:
-        ValueError: if all or none would be kept.
+        ValueError: if all or none would be chosen.
     """
     digests = (hashlib.sha256(identity).digest() for identity in identities)
     is_kept = [int.from_bytes(digest[:8], "big") < share * 2**64 for digest in digests]
@@ -133,14 +133,14 @@ def save_set(
     """Write images.npy, rows.json, splits.json and labels.json.
 
     Args:
-        out: folder to write; made where it is missing.
+        out: folder to write; created if missing.
         images: (n, S, S, 3) uint8.
-        columns: the attributes, at least one.
-        validation: the rows for validation; the others are for training.
+        columns: attributes, at least one.
+        validation: rows for validation; the others are for training.
 
     Raises:
-        ValueError: if the labels cannot be used; nothing has been written then.
-        OSError: if there is no space.
+        ValueError: if the labels cannot be used; then nothing was written.
+        OSError: if the folder cannot be written.
     """
     keys = [ROW_KEYS.get(column.name, column.name) for column in columns]
     if not keys or len(set(keys)) < len(keys):
@@ -149,7 +149,7 @@ def save_set(
         "attributes": [{"name": column.name, "values": list(column.values)} for column in columns],
         "implies": {},
     }
-    LabelSpace.from_json(label_names)  # what no model could load must not become a set
+    LabelSpace.from_json(label_names)  # refuses labels that no model could load
     labels = zip(*(column.labels for column in columns), strict=True)
     rows = [dict(zip(keys, row, strict=True)) for row in labels]
     kept = set(validation)

@@ -1,1 +1,1 @@
-"""Measures of a trained model: judge, features, Frechet distance, samples."""
+"""Measures a trained model: judge, features, Frechet distance, check of classes, samples."""

@@ -84,7 +84,7 @@ def classify(net: nn.Module, images: Tensor) -> Tensor:
 
 
 def draw_classes(pipeline: VARPipeline, per_class: int) -> tuple[Tensor, Tensor]:
-    """Drawings of every class, seeds counting up, and their classes."""
+    """Drawings of each class, with seeds counting up, and their classes."""
     num_classes = len(pipeline.labels.attributes[0].values)
     rest = (None,) * (len(pipeline.labels.attributes) - 1)
     pictures, wanted = [], []

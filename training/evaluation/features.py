@@ -1,4 +1,4 @@
-"""Pooled EfficientNet-Lite0 features of pictures: what the Frechet distance and the judge look at.
+"""Pooled EfficientNet-Lite0 features of pictures, used by the Frechet distance and the judge.
 
 The net (arXiv 1905.11946, the Lite variant without squeeze-excitation and with ReLU6) was trained
 on ImageNet at 224 px. Our pictures are 64 px, so they are enlarged to 128 px first: that keeps a
@@ -20,7 +20,7 @@ NUM_FEATURES = 1280
 INPUT_SIDE = 128
 
 STEM_CHANNELS = 32
-# One row a stage: output channels, repeats, kernel, stride of the first block, widening inside.
+# One row per stage: output channels, repeats, kernel, stride of the first block, widening inside.
 STAGES = (
     (16, 1, 3, 1, 1),
     (24, 2, 3, 2, 6),
@@ -83,7 +83,7 @@ class FeatureNet(nn.Module):
     """EfficientNet-Lite0 without its classifier; random until `load_features` fills it.
 
     Args:
-        side: pictures are resized to this many pixels before the net sees them.
+        side: side in pixels that pictures are resized to first.
     """
 
     def __init__(self, side: int = INPUT_SIDE) -> None:
@@ -103,7 +103,8 @@ class FeatureNet(nn.Module):
                 channels_in = channels_out
         self.blocks = nn.ModuleList(blocks)
         self.head = SameConv(channels_in, NUM_FEATURES, 1)
-        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # an overload that torch does not declare
+        # torch declares no overload for memory formats
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def prepare(self, images: Tensor) -> Tensor:
         """Resize and scale pictures as the net expects: [-1, 1] -> (B, 3, side, side)."""
@@ -125,13 +126,13 @@ class FeatureNet(nn.Module):
         return maps
 
     def late_maps(self, maps: Tensor) -> Tensor:
-        """Run the part that names things: `early_maps` -> (B, 1280, side/32, side/32)."""
+        """Run the part that tells things apart: `early_maps` -> (B, 1280, side/32, side/32)."""
         for block in self.blocks[NUM_EARLY_BLOCKS:]:
             maps = block(maps)
         return F.relu6(self.head(maps))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Describe each picture by 1280 numbers: [-1, 1] (B, 3, H, W) -> (B, 1280), float32."""
+        """Features of each picture: [-1, 1] (B, 3, H, W) -> (B, 1280), float32."""
         return self.late_maps(self.early_maps(images)).float().mean(dim=(2, 3))
 
 

@@ -61,10 +61,10 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
 @torch.no_grad()
 def collect_features(net: FeatureNet, batches: Iterable[Tensor]) -> Tensor:
-    """Describe pictures batch by batch: (B, 3, H, W) in [-1, 1] each -> (n, 1280), on the CPU."""
+    """Features of batches of pictures (B, 3, H, W) in [-1, 1]: -> (n, 1280), on the CPU."""
     return torch.cat([net(images).cpu() for images in batches])
 
 
 def features_of(net: FeatureNet, pictures: np.ndarray) -> Tensor:
-    """Describe pictures (N, H, W, 3) uint8: -> (N, 1280), on the CPU."""
+    """Features of pictures (N, H, W, 3) uint8: -> (N, 1280), on the CPU."""
     return collect_features(net, uint8_to_tensor(pictures).split(PICTURES_AT_ONCE))

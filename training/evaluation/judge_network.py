@@ -1,4 +1,4 @@
-"""The judge: a pretrained net with a head that names what a picture shows."""
+"""The judge: a pretrained net with a head that classifies pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NUM_INPUTS = NUM_FEATURES + EARLY_CHANNELS * GRID * GRID
 
 
 class Judge(nn.Module):
-    """Pretrained net with a head that names one of `num_classes` categories."""
+    """Pretrained net with a head for `num_classes` classes."""
 
     offset: Tensor
     scale: Tensor
@@ -52,28 +52,28 @@ class Judge(nn.Module):
         return torch.cat([early, late], dim=1)
 
     def name(self, features: Tensor) -> Tensor:
-        """Name what `describe` saw: (B, 1728) -> logits (B, num_classes)."""
+        """Classify the result of `describe`: (B, 1728) -> logits (B, num_classes)."""
         return self.head((features - self.offset) * self.scale)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Name pictures: (B, 3, H, W) in [-1, 1] -> logits (B, num_classes)."""
+        """Classify pictures: (B, 3, H, W) in [-1, 1] -> logits (B, num_classes)."""
         return self.name(self.describe(self.net.early_maps(images)))
 
 
 def fast_autocast() -> torch.autocast:
-    """bf16 where the processor multiplies it fast; elsewhere it would be far slower than fp32."""
+    """Autocast to bf16 where the processor multiplies it fast; elsewhere float32 is faster."""
     dtype = pick_dtype(torch.device("cpu"))
     return torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16)
 
 
 @torch.no_grad()
 def classify(judge: Judge, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
-    """Name pictures, looking at each and at its mirror image.
+    """Classify pictures by the mean over each picture and its mirror image.
 
     Args:
-        judge: a trained judge.
+        judge: trained judge.
         images: (N, H, W, 3) uint8.
-        batch_size: pictures looked at together.
+        batch_size: pictures per batch.
 
     Returns:
         (N,) int64 labels.
@@ -91,12 +91,12 @@ def classify(judge: Judge, images: np.ndarray, batch_size: int = 64) -> np.ndarr
 
 
 def measure_accuracy(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:
-    """Return the part of (N, H, W, 3) uint8 pictures whose (N,) labels the judge finds, 0..1."""
+    """Part of the pictures (N, H, W, 3) uint8 that the judge gives their labels (N,), 0 to 1."""
     return float((classify(judge, images) == labels).mean())
 
 
 def save_judge(judge: Judge, path: Path | str) -> None:
-    """Write a judge as one safetensors file, complete or not at all."""
+    """Write a judge as one safetensors file, atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous() for name, tensor in judge.state_dict().items()}

@@ -56,10 +56,10 @@ def train_judge(
     Args:
         images: (N, H, W, 3) uint8.
         labels: (N,) int64, below `num_classes`.
-        num_classes: number of categories.
+        num_classes: number of classes.
         seed: seed of the random changes, the order and the head's first weights.
-        net: pretrained; copied, never changed.
-        options: how to train; the defaults if None.
+        net: pretrained net, which is copied and not changed.
+        options: settings; None takes the defaults.
 
     Raises:
         ValueError: if pictures and labels do not fit together.
@@ -81,7 +81,11 @@ def train_judge(
 
 
 def check_training_set(images: np.ndarray, labels: np.ndarray, num_classes: int) -> None:
-    """Raise ValueError unless there is one valid label for every picture."""
+    """Check that there is one valid label for each picture.
+
+    Raises:
+        ValueError: if there is not.
+    """
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
         raise ValueError(f"pictures must be (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
     if labels.shape != (len(images),):
@@ -106,7 +110,7 @@ def change_at_random(images: Tensor, generator: torch.Generator) -> Tensor:
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * draw(0.5, 1.4)  # saturation
     images = images * draw(0.75, 1.25) * draw(0.9, 1.1, channels=3) + draw(-0.15, 0.15)
-    # what a picture shows does not depend on its finest texture, which a tokenizer changes
+    # the label does not depend on the finest texture, which a tokenizer changes
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     halved = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
     choice = draw(0.0, 1.0)
@@ -188,7 +192,7 @@ def fit(
     options: JudgeOptions,
     generator: torch.Generator,
 ) -> None:
-    """Minimise the cross-entropy; every epoch meets each picture once, in any of its copies."""
+    """Minimise the cross-entropy; an epoch has each picture once, in a random copy."""
     num_copies, num_rows = inputs.shape[:2]
     num_steps = num_epochs * -(-num_rows // options.batch_size)
     if num_steps == 0:
@@ -217,7 +221,7 @@ def fit(
 
 
 def rate_factor(progress: float) -> float:
-    """Return the part of the learning rate in use: up to 1 in a fifth of the way, then to 0."""
+    """Learning rate over the highest: up to 1 in a fifth of the run, then down to 0."""
     if progress < 0.2:
         return progress / 0.2
     return 0.5 + 0.5 * math.cos(math.pi * (progress - 0.2) / 0.8)

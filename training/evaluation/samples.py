@@ -2,7 +2,7 @@
 
 Run: python -m training.evaluation.samples --model assets/models/emoji64 --out assets/samples
 
-Nothing is picked by hand: labels are fixed by a rule, seeds count up from 0, options are the
+Nothing is chosen by hand: labels follow a fixed rule, seeds count up from 0, options are the
 defaults.
 """
 
@@ -38,7 +38,7 @@ class SamplesSettings(Settings):
 
 
 def draw(pipeline: VARPipeline, labels: list[Label]) -> Tensor:
-    """Pictures with seeds 0, 1, 2, ...: (N, 3, H, W) in [-1, 1]."""
+    """Drawings with seeds 0, 1, 2, ...: (N, 3, H, W) in [-1, 1]."""
     generators = generators_from_seeds(range(len(labels)))
     drawn = pipeline(labels, generator=generators, output_type="pt").images
     return torch.as_tensor(drawn) * 2 - 1
@@ -100,7 +100,7 @@ def first_image(output: VARPipelineOutput) -> Image.Image:
 
 
 def save_edit_sheet(path: Path, rows: list[list[Image.Image]]) -> None:
-    """Write the rows with the names of the columns above them, pixels enlarged."""
+    """Write the rows, enlarged, with the names of the columns above them."""
     zoom, gap, head = 2, 8, 22
     widths = [zoom * image.width for image in rows[0]]
     height = zoom * rows[0][0].height

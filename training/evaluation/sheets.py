@@ -13,7 +13,7 @@ def sheet_pixels(rows: Sequence[Tensor]) -> np.ndarray:
     """Pictures as a grid.
 
     Args:
-        rows: each (N, 3, H, W) in [-1, 1], all of one shape; a row of the sheet each.
+        rows: rows of the sheet, each (N, 3, H, W) in [-1, 1], all of one shape.
 
     Returns:
         (R*H, N*W, 3) uint8.

@@ -1,1 +1,1 @@
-"""The training loop: command line, steps, checkpoints, optimiser, sharding."""
+"""The training loop: command line, steps, checkpoints, optimizer, sharding."""

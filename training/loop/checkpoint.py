@@ -1,4 +1,4 @@
-"""Checkpoints that are complete or not there at all, and exact resume from the newest one."""
+"""Checkpoints that are complete or missing, and exact resume from the newest one."""
 
 import hashlib
 import json
@@ -27,11 +27,11 @@ KEEP = 2
 
 
 class SaveError(OSError):
-    """Something could not be written; what was there before still is."""
+    """Something could not be written; the files from before are still there."""
 
 
 def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
-    """The randomness of one optimiser step, a function of run seed, step and rank alone.
+    """The randomness of one optimizer step, a function of run seed, step and process alone.
 
     Seeding every step makes resume exact without storing any generator.
     """
@@ -40,7 +40,7 @@ def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The state of an AdamW-like optimiser as named tensors."""
+    """The state of an AdamW-like optimizer as named tensors."""
     state = optimizer.state_dict()["state"]
     return {
         f"{index}.{name}": value if isinstance(value, Tensor) else torch.tensor(value)
@@ -50,7 +50,7 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` returned, or its tensors made whole."""
+    """Put back what `optimizer_tensors` returned; tensors of sharded weights are given whole."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
@@ -63,22 +63,22 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
 def save_run(
     folder: Path, step: int, parts: Mapping[str, Mapping[str, Tensor]], meta: dict
 ) -> Path:
-    """Write a checkpoint beside the others and drop old ones.
+    """Write a checkpoint and delete all but the newest two.
 
     Files go to a temporary folder, are flushed, and appear under their final name by one rename;
     the manifest with all sizes and SHA-256 digests is written last.
 
     Args:
-        folder: the run's folder.
+        folder: folder of the run.
         step: steps done.
         parts: tensors of each part, one safetensors file per part.
-        meta: JSON-ready values to keep.
+        meta: other values to keep, ready for JSON.
 
     Returns:
         The checkpoint's folder.
 
     Raises:
-        SaveError: if the disk is full or refuses; the checkpoints before it are untouched.
+        SaveError: if the disk is full or refuses; older checkpoints are untouched.
     """
     target = folder / f"{PREFIX}{step:08d}"
     if target in complete_checkpoints(folder):
@@ -98,7 +98,7 @@ def save_run(
         path.write_text(json.dumps({"step": step, "files": files, **meta}))
         _flush(path)
         _flush(temporary)
-        shutil.rmtree(target, ignore_errors=True)  # an incomplete one of this name
+        shutil.rmtree(target, ignore_errors=True)  # an incomplete checkpoint of this name
         temporary.rename(target)
         _flush(folder)
     except (OSError, SafetensorError) as error:
@@ -110,7 +110,7 @@ def save_run(
 
 
 def save_model(network: ModelMixin, folder: Path) -> None:
-    """Write a network as a model folder that is the old one or the new one, never half of one.
+    """Write a network as a model folder, which holds the old or the new network at any time.
 
     Raises:
         SaveError: if the disk is full or refuses.
@@ -130,17 +130,17 @@ def save_model(network: ModelMixin, folder: Path) -> None:
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:
-    """Checkpoints whose files all have the size they were saved with, oldest first."""
+    """Checkpoints whose files all have the sizes they were saved with, oldest first."""
     return [path for path in sorted(folder.glob(f"{PREFIX}*")) if _is_complete(path)]
 
 
 def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | None:
-    """Parts and meta values of the newest checkpoint that is whole to the last bit, or None."""
+    """Parts and meta values of the newest checkpoint with the right hashes; None without one."""
     for checkpoint in reversed(complete_checkpoints(folder)):
         files = json.loads((checkpoint / META_FILE).read_text())["files"]
         if all(sha256_of(checkpoint / name) == file["sha256"] for name, file in files.items()):
             return load_run(checkpoint)
-        logger.warning("%s is damaged: going on from an older checkpoint", checkpoint)
+        logger.warning("%s is damaged: resuming from an older checkpoint", checkpoint)
     return None
 
 
@@ -160,7 +160,7 @@ def _is_complete(path: Path) -> bool:
 
 
 def _flush(path: Path) -> None:
-    """Bring a file or the names in a folder to the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

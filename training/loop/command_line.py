@@ -10,9 +10,10 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
-from var_core.exit_codes import EXIT_BAD_INPUT
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
 
 Value = TypeVar("Value")
 AnySettings = TypeVar("AnySettings", bound="Settings")
@@ -107,10 +108,23 @@ def parse_settings(
         ValueError: if a value is out of range.
         SystemExit: with exit code 2, if there is no such flag, or one is missing or malformed.
     """
-    parser = argparse.ArgumentParser(description=about)
+    required = [entry.name for entry in fields(settings_type) if has_no_default(entry)]
+    usage = "".join(f" --{name.replace('_', '-')} TEXT" for name in required)
+    parser = argparse.ArgumentParser(description=about, usage=f"{command_name()}{usage} [options]")
     groups: dict[str, argparse._ArgumentGroup] = {}
     add_flags(parser, groups, settings_type)
     return build(settings_type, vars(parser.parse_args(argv)))
+
+
+def command_name() -> str:
+    """The command that runs, as one types it."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {spec.name}" if spec is not None else Path(sys.argv[0]).name
+
+
+def has_no_default(entry: "Field[Any]") -> bool:
+    """Whether a field must be given."""
+    return entry.default is MISSING and entry.default_factory is MISSING
 
 
 def add_flags(
@@ -139,7 +153,7 @@ def flag_options(entry: "Field[Any]", kind: object) -> dict[str, Any]:
     if low is not None or high is not None:
         notes.append(limits(low, high))
     options: dict[str, Any] = {}
-    if entry.default is MISSING:
+    if has_no_default(entry):
         options["required"] = True
         notes.append("required")
     else:
@@ -200,7 +214,7 @@ def run_command(
         argv: command-line arguments; None takes those of the process.
 
     Returns:
-        0, or 2 for settings or data that cannot be used and folders that cannot be written.
+        0; 2 for settings or data that cannot be used; 3 for output that cannot be written.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
@@ -209,7 +223,7 @@ def run_command(
         return fail(str(error), EXIT_BAD_INPUT)
     except OSError as error:
         place = f"{error.filename} " if error.filename else ""
-        return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_BAD_INPUT)
+        return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_NO_OUTPUT)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How large a run is, told before it starts: parameters exactly, memory as an estimate."""
+"""Size of a run before it starts: parameters exactly, memory as an estimate."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,8 +14,8 @@ class Footprint:
     """Size of a run.
 
     Attributes:
-        parameters: how many each part of the network has.
-        memory: bytes by what they are for, per process.
+        parameters: number of parameters of each part of the network.
+        memory: bytes per process, by purpose.
     """
 
     parameters: Mapping[str, int]
@@ -34,23 +34,23 @@ class Footprint:
 
 
 def count_parameters(network: nn.Module, trained: bool = False) -> int:
-    """How many numbers a network holds, or of these how many are trained."""
+    """Number of parameters of a network, all or only the trained ones."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad or not trained)
 
 
 def saved_bytes(forward: Callable[[], Tensor], network: nn.Module) -> int:
-    """Bytes that a forward pass keeps for its gradient, without what a compiler would spare.
+    """Bytes that a forward pass keeps for its gradient; a compiler may need less.
 
     Args:
-        forward: runs the network on the meta device, so that nothing is computed.
-        network: its weights are not counted.
+        forward: function that runs the network on the meta device, where nothing is computed.
+        network: network whose weights are not counted.
     """
     weights = {value.untyped_storage()._cdata for value in network.state_dict().values()}
     kept: dict[int, Tensor] = {}
 
     def keep(value: Tensor) -> Tensor:
         if value.untyped_storage()._cdata not in weights:
-            kept[value.untyped_storage()._cdata] = value  # held, so that no address comes twice
+            kept[value.untyped_storage()._cdata] = value  # so that no address is used twice
         return value
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):

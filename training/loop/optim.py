@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 SCHEDULES = ("cosine", "linear")
-FLAT = 0.05  # part of the run at the peak, before a linear schedule falls
+FLAT = 0.05  # part of the run at the peak before a linear schedule falls
 
 
 def learning_rate_at(
@@ -18,13 +18,13 @@ def learning_rate_at(
     final_ratio: float,
     schedule: str = "cosine",
 ) -> float:
-    """Linear warm-up, then a half cosine, or a flat part and a straight line, down to the end.
+    """Learning rate of a step: linear warm-up, then a half cosine, or a flat part and a line.
 
     Args:
         step: steps done.
-        total_steps: of the run.
-        peak: the highest rate.
-        warmup_steps: until the peak is reached.
+        total_steps: steps of the run.
+        peak: highest rate.
+        warmup_steps: steps until the peak.
         final_ratio: rate at the end over the peak.
         schedule: "cosine" or "linear".
     """
@@ -39,7 +39,7 @@ def learning_rate_at(
 
 
 def weight_decay_at(step: int, total_steps: int, start: float, final: float) -> float:
-    """A half cosine from the decay at the start to the final one, negative for the same."""
+    """Weight decay of a step: a half cosine from start to final; constant if final is negative."""
     if final < 0:
         return start
     left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, total_steps))))
@@ -63,10 +63,10 @@ def parameter_groups(
 
 
 class MasterWeights:
-    """Float32 copies of low-precision weights, which the optimiser steps on.
+    """Float32 copies of low-precision weights, which the optimizer updates.
 
     Args:
-        model: its trainable parameters are mirrored; they may be of any floating dtype.
+        model: network whose trainable parameters, of any floating dtype, are copied.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Tensors that may be spread over processes: whole for checkpoints, spread again on resume."""
+"""Tensors that may be sharded over processes: whole in checkpoints, sharded again on resume."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 
 def gather(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Whole tensors of what may be spread over processes; all of them call it."""
+    """Whole tensors from sharded or whole ones; all processes call it."""
     return {
         name: value.full_tensor() if isinstance(value, DTensor) else value
         for name, value in tensors.items()
@@ -16,13 +16,13 @@ def gather(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def spread_like(value: Tensor, like: Tensor) -> Tensor:
-    """A whole tensor laid out as another one of its shape is; unchanged where that is whole."""
+    """Shard a whole tensor like another one of its shape; unchanged if that one is whole."""
     if not isinstance(like, DTensor) or value.shape != like.shape:
         return value
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
 
 
 def whole_norm(parameters: list[nn.Parameter], limit: float) -> Tensor:
-    """Clip gradients to a norm, that of all processes together; returns it before clipping."""
+    """Clip gradients to a norm over all processes; returns the norm before clipping."""
     norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
     return norm.full_tensor() if isinstance(norm, DTensor) else norm

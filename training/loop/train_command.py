@@ -9,13 +9,14 @@ from accelerate import PartialState
 from filelock import FileLock, Timeout
 
 from training.loop.checkpoint import SaveError
-from training.loop.command_line import EXIT_BAD_INPUT, fail, parse_settings
+from training.loop.command_line import fail, parse_settings
 from training.loop.footprint import Footprint
 from training.loop.run import Run
 from training.loop.run_settings import RunSettings
 from training.loop.stop_signals import stop_signals
 from training.loop.train_loop import train
 from var_core.devices import pick_device
+from var_core.exit_codes import EXIT_BAD_INPUT
 
 EXIT_NOT_FINITE = 4
 EXIT_SAVE = 5

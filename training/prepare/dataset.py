@@ -35,7 +35,7 @@ from var_core.images import MAX_PIXELS, read_image, upright_rgb
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SAVED_FILES = ("state.json", "dataset_dict.json")  # of save_to_disk, without and with splits
+SAVED_FILES = ("state.json", "dataset_dict.json")  # written by save_to_disk without and with splits
 TIFF_STARTS = (b"II*\0", b"MM\0*")
 
 
@@ -78,10 +78,10 @@ def import_datasets() -> ModuleType:
 
 
 def open_parts(settings: DatasetSettings) -> "dict[str, Dataset]":
-    """The training split and, where one is named, that for validation.
+    """Open the training split and, if one is named, the validation split.
 
     Raises:
-        ValueError: if they cannot be had.
+        ValueError: if they cannot be opened.
     """
     datasets = import_datasets()
     try:
@@ -103,7 +103,7 @@ def open_parts(settings: DatasetSettings) -> "dict[str, Dataset]":
 
 
 def read_cell(cell: Mapping | None) -> Image.Image:
-    """Read a picture the way a data set keeps it: the content of a file, or where one is.
+    """Read a picture from a cell of a data set, which holds the content or the path of a file.
 
     Raises:
         ValueError: if there is none, or it is damaged.
@@ -117,7 +117,7 @@ def read_cell(cell: Mapping | None) -> Image.Image:
 
 
 def read_tiff(content: bytes) -> Image.Image:
-    """As `read_image`: `datasets` keeps as TIFF what PNG cannot hold, such as CMYK.
+    """Read a TIFF, in which `datasets` keeps what PNG cannot hold, such as CMYK.
 
     Raises:
         ValueError: if it is damaged or too large.
@@ -126,7 +126,7 @@ def read_tiff(content: bytes) -> Image.Image:
         with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
             num_pixels = image.width * image.height
             upright = upright_rgb(image) if num_pixels <= MAX_PIXELS else None
-    except Exception as error:  # Pillow has many words for bad files, all of them foreign
+    except Exception as error:  # Pillow raises many kinds of errors for bad files
         raise ValueError("the picture is not a readable TIFF") from error
     if upright is None:
         raise ValueError(f"the picture has {num_pixels} pixels, the limit is {MAX_PIXELS}")
@@ -136,7 +136,7 @@ def read_tiff(content: bytes) -> Image.Image:
 def read_part(
     part: "Dataset", name: str, settings: DatasetSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The squares of one split and whose picture each is, as `read_squares` gives them.
+    """Read one split: squares and their positions, as returned by `read_squares`.
 
     Raises:
         ValueError: if the column holds no pictures, or too many are damaged.
@@ -158,7 +158,7 @@ def read_part(
 
 
 def class_names(part: "Dataset", column: str) -> list[str]:
-    """The class of every row by name: as the data set calls it, or its string or whole number.
+    """The class of each row: its name in the data set, or its string or whole number.
 
     Raises:
         ValueError: if there is no such column, or a row has no class.
@@ -167,7 +167,7 @@ def class_names(part: "Dataset", column: str) -> list[str]:
         raise ValueError(
             f"there is no column {column!r} for labels, only {', '.join(part.features)}"
         )
-    known = getattr(part.features[column], "names", None)  # of a ClassLabel
+    known = getattr(part.features[column], "names", None)  # a ClassLabel has some
     found = []
     for row, value in enumerate(part.with_format(None)[column]):
         if known and isinstance(value, int) and 0 <= value < len(known):
@@ -181,7 +181,7 @@ def class_names(part: "Dataset", column: str) -> list[str]:
 
 
 def class_order(parts: "dict[str, Dataset]", column: str, labels: Iterable[str]) -> list[str]:
-    """The classes of a column, each once: as the data set has them, else by number or by name."""
+    """The classes of a column: in the order of the data set, else sorted by number or name."""
     known = [getattr(part.features[column], "names", ()) for part in parts.values()]
     if any(known):
         return list(dict.fromkeys(chain(*known)))
@@ -191,10 +191,10 @@ def class_order(parts: "dict[str, Dataset]", column: str, labels: Iterable[str])
 
 
 def read_labels(parts: "dict[str, Dataset]", column: str) -> LabelColumn:
-    """One attribute, with the labels of all rows.
+    """Read one attribute, with the labels of all rows.
 
     Raises:
-        ValueError: if a part has no such column, or a row no class.
+        ValueError: if a split has no such column, or a row has no class.
     """
     labels = [label for part in parts.values() for label in class_names(part, column)]
     return LabelColumn(column, class_order(parts, column, labels), labels)

@@ -1,8 +1,8 @@
 """Build the multi-style emoji set: `python -m training.prepare.emoji --out data/emoji64`.
 
-Fetches pinned packages with npm, draws every emoji at 64 x 64 on white, drops flags, skin tones
-and exact duplicates, and checks the result against known counts and hashes. A run that was
-interrupted goes on where it stopped.
+Downloads pinned packages with npm, draws each emoji at 64 x 64 on white, drops flags, skin tones
+and exact duplicates, and compares the result with known counts and hashes. Run it again to resume
+an interrupted run.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def read_metadata(archive: Path) -> dict[str, Emoji]:
 
 
 def keys_to_draw(matched: MatchedPack, table: Mapping[str, Emoji]) -> list[str]:
-    """Return the sorted keys of a pack without flags, components and skin tones."""
+    """The sorted keys of a pack without flags, components and skin tones."""
     return sorted(
         key
         for key in matched.pictures
@@ -138,14 +138,14 @@ def check_images(images: np.ndarray, rows: Sequence[Row]) -> None:
     for name, (found, expected) in checks.items():
         if found != expected:
             raise PackageError(
-                f"The {name} differs: expected {expected}, found {found} (resvg-py "
+                f"the {name} differs: expected {expected}, found {found} (resvg-py "
                 f"{version('resvg-py')} and Pillow {version('pillow')} are installed, "
-                f"{PINNED_RESVG} and {PINNED_PILLOW} were checked)."
+                f"{PINNED_RESVG} and {PINNED_PILLOW} were checked)"
             )
 
 
 def array_sha256(array: np.ndarray) -> str:
-    """Return the hex sha256 of an array's bytes in C order."""
+    """The hex sha256 of the bytes of an array in C order."""
     return hashlib.sha256(array.tobytes()).hexdigest()
 
 

@@ -63,7 +63,7 @@ def read_idx(path: Path, magic: int) -> np.ndarray:
     rank = magic & 0xFF
     head = np.frombuffer(content[: 4 * (rank + 1)], ">u4")
     if len(head) != rank + 1 or head[0] != magic:
-        raise ValueError(f"{path.name} is no IDX file of {rank} dimensions")
+        raise ValueError(f"{path.name} is not an IDX file of {rank} dimensions")
     values = np.frombuffer(content[4 * (rank + 1) :], np.uint8)
     if len(values) != np.prod(head[1:]):
         raise ValueError(f"{path.name} is cut off")
@@ -71,7 +71,7 @@ def read_idx(path: Path, magic: int) -> np.ndarray:
 
 
 def write_set(place: Path, out: Path) -> int:
-    """Write the set; the test pictures are its validation. Returns the number of pictures."""
+    """Write the set, with the test pictures for validation; returns the number of pictures."""
     pictures, labels, counts = [], [], []
     for part in ("train", "t10k"):
         images = read_idx(place / f"{part}-images-idx3-ubyte.gz", IMAGES_MAGIC)

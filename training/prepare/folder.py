@@ -1,4 +1,4 @@
-"""Makes a picture set of anybody's pictures, sorted into one folder per class.
+"""Makes a picture set of your own pictures, sorted into one folder per class.
 
 `python -m training.prepare.folder --images photos --out data/mine --size 64`
 """
@@ -39,7 +39,7 @@ class FolderSettings(Settings):
 
 
 def find_pictures(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of each class, both sorted by name.
+    """Find the pictures of each class; classes and files sorted by name.
 
     Raises:
         ValueError: if there are no classes, or one has no pictures.
@@ -59,7 +59,7 @@ def find_pictures(folder: Path) -> dict[str, list[Path]]:
 
 
 def identity(path: Path) -> bytes:
-    """What decides over the split of a picture: the names of its folder and file."""
+    """The names of folder and file of a picture, which decide its split."""
     return f"{path.parent.name}/{path.name}".encode()
 
 

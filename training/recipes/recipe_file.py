@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 
 SECTIONS = ("tokenizer", "transformer")
+COARSE = "coarse"  # section of a transformer run before, which learns the first scales alone
+CLASS_CHECK = "class_check"  # false where labels are no classes
 
 
 def read_recipe(path: Path, changes: list[str]) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def read_recipe(path: Path, changes: list[str]) -> dict[str, Any]:
     for change in changes:
         name, equals, text = change.partition("=")
         section, _, key = name.rpartition(".")
-        if not equals or section not in ("", *SECTIONS):
+        if not equals or section not in ("", *SECTIONS, COARSE):
             raise ValueError(
                 f"a change is like transformer.steps=100 or out=runs/b, not {change!r}"
             )
@@ -34,7 +36,7 @@ def read_recipe(path: Path, changes: list[str]) -> dict[str, Any]:
     for name in ("data", "out"):
         if not isinstance(recipe.get(name), str):
             raise ValueError(f"{path} has no entry {name}")
-    if surplus := set(recipe) - {"data", "out", *SECTIONS}:
+    if surplus := set(recipe) - {"data", "out", *SECTIONS, COARSE, CLASS_CHECK}:
         raise ValueError(f"{path} has {sorted(surplus)[0]!r}, which is no entry of a recipe")
     return recipe
 
@@ -56,23 +58,31 @@ def flags(settings: Mapping[str, object]) -> list[str]:
 def commands(recipe: Mapping[str, Any]) -> list[list[str]]:
     """The modules to run, in order, each with its flags."""
     data, out = recipe["data"], Path(recipe["out"])
-    tokenizer, transformer = out / "tokenizer", out / "transformer"
+    tokenizer, transformer, coarse = out / "tokenizer", out / "transformer", out / COARSE
     parts = {"tokenizer": tokenizer / "tokenizer", "data": data}
-    return [
+    plan = [
         [
             "training.train_tokenizer",
             *flags({"data": data, "out": tokenizer} | recipe["tokenizer"]),
-        ],
+        ]
+    ]
+    first: dict[str, object] = {}
+    if COARSE in recipe:
+        plan.append(
+            ["training.train_transformer", *flags(parts | {"out": coarse} | recipe[COARSE])]
+        )
+        first = {"initial": coarse / "transformer"}
+    plan += [
         [
             "training.train_transformer",
-            *flags(parts | {"out": transformer} | recipe["transformer"]),
+            *flags(parts | {"out": transformer} | first | recipe["transformer"]),
         ],
         [
             "training.export",
             *flags(parts | {"transformer": transformer / "transformer", "out": out / "model"}),
         ],
-        [
-            "training.evaluation.class_check",
-            *flags({"data": data, "model": out / "model", "out": out}),
-        ],
     ]
+    if recipe.get(CLASS_CHECK, True):
+        model = {"data": data, "model": out / "model", "out": out}
+        plan.append(["training.evaluation.class_check", *flags(model)])
+    return plan

@@ -6,6 +6,8 @@
 
 import sys
 
+from var_core.exit_codes import EXIT_BAD_INPUT
+
 NEW_NAMES = {
     "class_check": "training.evaluation.class_check",
     "classifier": "training.evaluation.judge",
@@ -17,10 +19,9 @@ NEW_NAMES = {
     "prepare_nets": "training.prepare.nets",
     "samples": "training.evaluation.samples",
 }
-EXIT_RENAMED = 2
 
 
 def print_new_name(old_name: str) -> int:
     """Print the new name of a command, for example of "samples"; returns 2."""
     print(f"error: this command is now `python -m {NEW_NAMES[old_name]}`", file=sys.stderr)
-    return EXIT_RENAMED
+    return EXIT_BAD_INPUT

@@ -1,4 +1,4 @@
-"""Keeps the codes of a tokenizer in use: where they start, when they restart, how many are used."""
+"""Keeps the codes of a tokenizer in use: first values, restarts of unused codes, counts."""
 
 import math
 from typing import cast
@@ -18,12 +18,12 @@ from var_core.tokenizer import (
 )
 
 DEAD_BELOW = 0.02  # running count of a code's uses per step
-FRESH = 0.1  # the count given to a code that was just moved
+FRESH = 0.1  # running count of a code that was just moved
 
 
 @torch.no_grad()
 def residual_vectors(tokenizer: MultiScaleVQVAE, features: Tensor) -> Tensor:
-    """What codes have to explain at each scale, if coarser scales were exact: (M, D)."""
+    """Vectors that the codes of each scale approximate if coarser scales are exact: (M, D)."""
     quantizer = tokenizer.quantizer
     latent = torch.zeros_like(features)
     residuals = []
@@ -43,7 +43,7 @@ def start_codes(tokenizer: MultiScaleVQVAE, images: Tensor, generator: Generator
     one, so each refine convolution takes the least-squares factor of the first scale it serves.
 
     Args:
-        tokenizer: its quantizer is changed in place.
+        tokenizer: tokenizer whose quantizer is changed in place.
         images: (B, 3, H, W) in [-1, 1].
         generator: source of randomness, the same in all processes.
     """
@@ -69,7 +69,7 @@ def start_codes(tokenizer: MultiScaleVQVAE, images: Tensor, generator: Generator
 
 @torch.no_grad()
 def scale_refine(quantizer: MultiScaleQuantizer, choice: int, gain: float) -> None:
-    """Make a refine step `gain` times as strong, its convolution being the identity."""
+    """Set a refine convolution to a multiple of the identity, so that its step has a gain."""
     ratio = quantizer.refine_ratio
     weight = cast(nn.Conv2d, quantizer.refine[choice]).weight
     nn.init.dirac_(weight)
@@ -80,7 +80,7 @@ class CodebookCare:
     """Counts how often each code is used and moves unused codes to where pictures are.
 
     Args:
-        tokenizer: network whose codebook is cared for; changed in place.
+        tokenizer: tokenizer whose codebook is changed in place.
         settings: settings of the run.
         accelerator: the run's processes.
 
@@ -101,7 +101,7 @@ class CodebookCare:
     def after_step(
         self, quantization: Quantization, features: Tensor, step: int
     ) -> dict[str, float | list[float]]:
-        """Count the codes of a batch and restart unused ones where it is time; returns figures.
+        """Count the codes of a batch, restart unused codes if it is time; returns figures.
 
         Args:
             quantization: codes of the batch.
@@ -165,14 +165,14 @@ def count_codes(quantization: Quantization, vocab_size: int) -> Tensor:
 
 
 def usage_figures(counts: Tensor) -> dict[str, float | list[float]]:
-    """How much of a vocabulary is in use.
+    """Figures of how much of a vocabulary is used.
 
     Args:
         counts: (K, V), occurrences of each code at each scale.
 
     Returns:
         `codes_used`: part of the codes that occur at all; `codes_used_per_scale`;
-        `entropy_bits_per_scale`: of the codes of each scale, at most log2 V.
+        `entropy_bits_per_scale`: entropy of the codes of each scale, at most log2 V.
     """
     shares = counts / counts.sum(dim=1, keepdim=True).clamp(min=1e-12)
     entropy = -torch.xlogy(shares, shares).sum(dim=1) / math.log(2)

@@ -1,4 +1,4 @@
-"""The adversary of tokenizer training, its losses and the changes both sides see."""
+"""The discriminator of the adversary, its losses, and the augmentation before it."""
 
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ class PatchDiscriminator(nn.Module):
 
 @torch.no_grad()
 def init_discriminator(discriminator: PatchDiscriminator, generator: Generator) -> None:
-    """Initialise in place: normal weights of deviation 0.02, as DCGAN has them."""
+    """Initialise in place: normal weights with deviation 0.02, as in DCGAN."""
     for module in discriminator.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, 0.0, 0.02, generator=generator)
@@ -45,12 +45,12 @@ def init_discriminator(discriminator: PatchDiscriminator, generator: Generator) 
 
 
 def hinge_loss(real: Tensor, rebuilt: Tensor) -> Tensor:
-    """What the adversary minimises, from its scores of real and rebuilt patches."""
+    """Loss of the adversary, from its scores of real and rebuilt patches."""
     return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + rebuilt).mean())
 
 
 def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_weight: Tensor) -> Tensor:
-    """How far the adversary's gradient at the last layer is scaled to that of the other losses.
+    """Factor that makes the adversary's gradient at the last layer as long as that of the rest.
 
     Args:
         reconstruction: scalar with graph.
@@ -66,14 +66,14 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_weight: Te
 
 
 def augment_alike(images: Tensor, generator: Generator) -> Tensor:
-    """Changes that keep gradients: colour, shift and cutout (DiffAug, arXiv 2006.10738).
+    """Augment with gradients: colour, shift and cutout (DiffAug, arXiv 2006.10738).
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
         generator: source of randomness, on the CPU; the same state gives the same changes.
 
     Returns:
-        (B, 3, H, W); what comes in from outside and what is cut out is zero.
+        (B, 3, H, W); pixels from outside and pixels cut out are zero.
     """
     size, side = len(images), images.shape[-1]
     draws = torch.rand(3, size, 1, 1, 1, generator=generator).to(images)

@@ -1,4 +1,4 @@
-"""What a tokenizer step optimises: reconstruction, perceptual, adversarial and code losses."""
+"""The losses of a tokenizer step: reconstruction, perceptual, adversarial and of the codes."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from var_core.tokenizer.vqvae import straight_through
 
 
 class Rebuilt(NamedTuple):
-    """What a forward pass made of a batch.
+    """The result of a forward pass.
 
     Attributes:
         losses: scalars by name; "loss" is their weighted sum, which is minimised.
@@ -157,7 +157,7 @@ def view_alike(
 def add_noise(latent: Tensor, amount: float, generator: Generator) -> Tensor:
     """Add Gaussian noise of 0 to `amount` times the latent's spread, a strength per picture.
 
-    A decoder that has seen it forgives the transformer's mistakes (after arXiv 2503.08354).
+    A decoder trained with it tolerates mistakes of the transformer (after arXiv 2503.08354).
     """
     if not amount:
         return latent

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 PERCEPTUAL_FILE = "squeezenet.safetensors"
 
-# One row a fire module: input channels, squeezed channels, channels of each of the two expansions.
+# One row per fire module: input channels, squeezed channels, channels of each expansion.
 FIRES = (
     (64, 16, 64),  # fire 2
     (128, 16, 64),  # fire 3
@@ -34,7 +34,7 @@ FIRES = (
 POOL_BEFORE = (0, 2, 4)  # positions in FIRES that halve the map first
 TAP_AFTER = (1, 3, 4, 5, 6, 7)  # positions in FIRES whose output is compared; the stem is too
 TAP_CHANNELS = (64, 128, 256, 384, 384, 512, 512)
-MEANS_BGR = (103.939, 116.779, 123.68)  # of 0..255 pictures
+MEANS_BGR = (103.939, 116.779, 123.68)  # of pictures from 0 to 255
 MIN_SIDE = 17  # the smallest side that leaves a pixel at the last tap without a vanishing window
 NORM_FLOOR = 1e-4  # added to the squared norm, which is in the thousands: bounds the gradient at 0
 
@@ -70,7 +70,8 @@ class PerceptualDistance(nn.Module):
         means = torch.tensor(MEANS_BGR).view(1, 3, 1, 1)
         self.register_buffer("means", means, persistent=False)
         self.requires_grad_(False)
-        nn.Module.to(self, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in the overloads of torch
+        # torch declares no overload for memory formats
+        self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def taps(self, images: Tensor) -> list[Tensor]:
         """Compute the features that are compared.
@@ -105,7 +106,7 @@ class PerceptualDistance(nn.Module):
         return taps
 
     def compare(self, taps: Sequence[Tensor], reference_taps: Sequence[Tensor]) -> Tensor:
-        """Weigh the differences between two results of `taps`: -> (B,), float32, 0 = equal."""
+        """Weighted difference between two results of `taps`: -> (B,), float32, 0 = equal."""
         parts = [
             CompareDirections.apply(ours, theirs, head.float())
             for ours, theirs, head in zip(taps, reference_taps, self.heads, strict=True)
@@ -134,7 +135,7 @@ class CompareDirections(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, references: Tensor, head: Tensor) -> Tensor:
-        """Compare two maps, in float32; `head` holds one weight a channel, (C,)."""
+        """Compare two maps, in float32; `head` has one weight per channel, (C,)."""
         ours, scales = scale_to_unit(maps)
         theirs, reference_scales = scale_to_unit(references)
         difference = ours - theirs
@@ -149,7 +150,7 @@ class CompareDirections(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *gradients: Tensor
     ) -> tuple[Tensor | None, Tensor | None, None]:
-        """Spread one number a picture, (B,), over the maps that need a gradient."""
+        """Gradients of the maps that need one, from one number per picture, (B,)."""
         ours, scales, theirs, reference_scales, weighted = ctx.saved_tensors
         num_pixels = ours.shape[-2] * ours.shape[-1]
         factors = gradients[0].float().view(-1, 1, 1, 1) * (2.0 / num_pixels)

@@ -2,9 +2,12 @@
 
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
+from training.data.scenes.pictures import ScenePictures
 from training.transformer.conditioning import Conditioning, LabelConditioning
 from training.transformer.label_maps.conditioning import LabelMapConditioning, has_label_maps
+from training.transformer.prompt_conditioning import PromptConditioning
 from training.transformer.settings import TransformerSettings
+from var_core.transformer.model import MAX_PHRASES
 
 
 def choose_conditioning(pictures: PictureSource, settings: TransformerSettings) -> Conditioning:
@@ -12,4 +15,8 @@ def choose_conditioning(pictures: PictureSource, settings: TransformerSettings) 
     if isinstance(pictures, PreparedPictures) and has_label_maps(pictures):
         return LabelMapConditioning(pictures, settings.label_maps, settings.drop_all)
     counts = [len(entry["values"]) for entry in pictures.label_names["attributes"]]
+    if isinstance(pictures, ScenePictures):
+        return PromptConditioning(
+            pictures.vectors, counts, MAX_PHRASES, settings.drop_all, settings.drop_each
+        )
     return LabelConditioning(counts, settings.drop_all, settings.drop_each)

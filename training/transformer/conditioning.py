@@ -63,6 +63,15 @@ class Conditioning(Protocol):
         """What the network is told about a batch; some of it is left open at random."""
         ...
 
+    def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
+        """Everything that is known about some pictures; on the CPU.
+
+        Args:
+            labels: (B, A) int64.
+            captions: (B, P) int64 ids of phrases; None for pictures with labels alone.
+        """
+        ...
+
 
 class LabelConditioning:
     """Any labels: each attribute is left open at random, alone and together with all others.
@@ -99,6 +108,10 @@ class LabelConditioning:
             batch.labels, self.null_labels, self.drop_all, self.drop_each, generator
         )
         return TrainCondition(Condition.of_labels(labels))
+
+    def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
+        """All labels."""
+        return Condition.of_labels(labels)
 
 
 def drop_labels(

@@ -1,4 +1,4 @@
-"""Self-correction: inputs with mistakes in them, and targets that put them right."""
+"""Self-correction: inputs with wrong codes, and targets that correct them."""
 
 import torch
 from torch import Generator, Tensor
@@ -10,7 +10,7 @@ CODES_AT_ONCE = 1024
 
 @torch.no_grad()
 def nearest_codes(code_vectors: Tensor, count: int) -> Tensor:
-    """The codes most like each code, itself excluded: (V, D) -> (V, min(count, V - 1)) int64."""
+    """The nearest other codes of each code: (V, D) -> (V, min(count, V - 1)) int64."""
     count = min(count, len(code_vectors) - 1)
     rows = []
     for start in range(0, len(code_vectors), CODES_AT_ONCE):
@@ -30,17 +30,17 @@ def corrupt(
     strength: float,
     generator: Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Teacher inputs with mistakes, and tokens re-quantised from the running latent with them.
+    """Teacher inputs with wrong codes, and tokens re-quantized from the latent that they lead to.
 
-    Each picture has a chance of mistakes of its own, uniform from 0 to `strength`; a mistake is a
-    code near the right one. What a mistake spoils, finer scales are taught to mend (the idea of
-    arXiv 2412.04431, section 3.3, for any codebook).
+    Each picture has its own chance of mistakes, uniform from 0 to `strength`. A mistake is a code
+    near the right one; finer scales learn to correct it (arXiv 2412.04431, section 3.3, for any
+    codebook).
 
     Args:
-        quantizer: of the tokenizer.
-        token_maps: of the pictures, K tensors (B, S, S) int64.
-        features: of the same pictures before quantization, (B, D, H, W).
-        neighbours: (V, N) int64, codes that may stand in for each (see `nearest_codes`).
+        quantizer: quantizer of the tokenizer.
+        token_maps: tokens of the pictures, K tensors (B, S, S) int64, or of their first scales.
+        features: features of the pictures before quantization, (B, D, H, W).
+        neighbours: (V, N) int64, codes that may replace each code (see `nearest_codes`).
         strength: largest chance of a mistake, in [0, 1].
         generator: source of randomness, on the CPU.
 
@@ -54,7 +54,7 @@ def corrupt(
     latent = quantizer.empty_latent(size)
     is_clean = torch.ones(size, 1, 1, dtype=torch.bool, device=device)
     inputs, targets = [], []
-    last = quantizer.schedule.num_scales - 1
+    last = len(token_maps) - 1
     for scale_index, own in enumerate(token_maps):
         residual = quantizer.pool(features.float() - latent, scale_index)
         target = torch.where(is_clean, own, quantizer.nearest_tokens(residual))

@@ -61,11 +61,11 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
 def saved_activations(objective: TransformerObjective, size: int) -> int:
     """Bytes that a forward pass of `size` pictures keeps for its gradient; on the meta device."""
     transformer = objective.transformer
-    schedule, dtype = transformer.schedule, transformer.dtype
-    length = schedule.num_tokens - schedule.sides[0] ** 2
+    dtype, num_tokens = transformer.dtype, len(objective.weights)
+    length = num_tokens - transformer.schedule.sides[0] ** 2
     with torch.device("meta"):
         inputs = torch.empty(size, length, transformer.config["code_dim"], dtype=dtype)
         condition = transformer.null_condition(size)
-        tokens = torch.zeros(size, schedule.num_tokens, dtype=torch.int64)
+        tokens = torch.zeros(size, num_tokens, dtype=torch.int64)
         factors = torch.ones(transformer.config["depth"], 2, size, 1, 1, dtype=dtype)
     return saved_bytes(lambda: objective(inputs, condition, None, tokens, factors)[0], objective)

@@ -26,7 +26,8 @@ class TransformerObjective(nn.Module):
         super().__init__()
         self.transformer = transformer
         schedule = transformer.schedule
-        self.attention = transformer.block_causal(backend=settings.attention)
+        schedule = schedule.first(settings.num_scales or schedule.num_scales)
+        self.attention = transformer.block_causal(schedule.num_scales, settings.attention)
         weights = token_weights(schedule, settings.scale_weight_power)
         self.register_buffer("weights", weights, persistent=False)
 
@@ -38,7 +39,10 @@ class TransformerObjective(nn.Module):
         tokens: Tensor,
         branch_factors: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Weighted loss, and the cross-entropy of every token (B, L), in nats."""
+        """Weighted loss, and the cross-entropy of every token (B, M), in nats.
+
+        M tokens are those of the scales that are learned.
+        """
         transformer = self.transformer
         hidden = transformer.hidden_states(
             inputs,

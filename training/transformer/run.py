@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
+from training.data.scenes.pictures import ScenePictures
+from training.data.scenes.streamed_tokens import StreamedTokens
 from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
+from training.data.token_pool import TokenPool
 from training.data.token_source import EncodedPictures, TokenSource, token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
@@ -29,9 +32,10 @@ from training.transformer.new_transformer import new_transformer
 from training.transformer.objective import TransformerObjective, branch_factors
 from training.transformer.settings import TransformerSettings
 from training.transformer.sharded_weights import ShardedWeights
-from training.transformer.validation import draw_sheet, entropy_figures
+from training.transformer.validation import Drawer, draw_sheet, entropy_figures
 from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
+from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -43,9 +47,9 @@ class TeacherBatch:
     """Training data of one step, on the run's device.
 
     Attributes:
-        inputs: next-scale inputs of scales 2 to K, (B, L - N_1, D) float32.
+        inputs: next-scale inputs of the scales that are learned, (B, M - N_1, D) float32.
         condition: what the network is told about the pictures.
-        targets: tokens to predict, (B, L) int64.
+        targets: tokens to predict, (B, M) int64.
     """
 
     inputs: Tensor
@@ -69,16 +73,18 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         super().__init__(settings, Accelerator(cpu=pick_device().type == "cpu"))
         device = self.accelerator.device
         self.pictures = pictures or open_pictures(settings.data)
-        self.tokenizer = load_tokenizer(settings.tokenizer).requires_grad_(False).to(device)
+        precision = resolve_precision(settings.mixed_precision, device)
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        tokenizer = load_tokenizer(settings.tokenizer, self.encode_dtype())
+        self.tokenizer = tokenizer.requires_grad_(False).to(device)
         check_side(self.pictures, self.tokenizer)
+        self.num_scales = check_num_scales(settings.num_scales, self.tokenizer.schedule)
         with self.accelerator.main_process_first():
-            self.tokens = open_tokens(self.pictures, self.tokenizer, settings)
+            self.tokens = open_tokens(self.pictures, self.tokenizer, settings, self.accelerator)
         self.neighbours = None
         if settings.self_correction:
             codes = self.tokenizer.quantizer.code_vectors()
             self.neighbours = nearest_codes(codes, settings.correction_reach)
-        precision = resolve_precision(settings.mixed_precision, device)
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.conditioning = choose_conditioning(self.pictures, settings)
         transformer = new_transformer(
             settings, self.pictures, self.tokenizer, self.tokens, self.conditioning
@@ -88,6 +94,16 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if settings.checkpoint_activations:
             self.transformer.enable_gradient_checkpointing()
         self._wrap()
+
+    def resume(self) -> None:
+        """Continue from the newest whole checkpoint, with the pictures that come after it."""
+        super().resume()
+        if isinstance(self.tokens, StreamedTokens):
+            self.tokens.start_at(self.step)
+
+    def encode_dtype(self) -> torch.dtype:
+        """The run's dtype where the tokenizer encodes pictures in every step, else float32."""
+        return torch.float32 if isinstance(self.pictures, PreparedPictures) else self.dtype
 
     def _wrap(self) -> None:
         """Build master weights, average, optimizer and objective around the network."""
@@ -154,9 +170,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         batch = self.tokens.train_batch(generator, self.settings.batch_size)
         condition = self.conditioning.condition(batch, generator)
         quantizer = self.tokenizer.quantizer
-        maps = token_maps(self.tokenizer.schedule, batch.tokens)
+        maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
         if self.neighbours is None:
-            inputs, targets = quantizer.teacher_inputs(maps), batch.tokens
+            inputs = quantizer.teacher_inputs(maps)
+            targets = torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
         else:
             assert batch.features is not None  # `open_tokens` asked for them
             strength = self.settings.self_correction
@@ -238,20 +255,40 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         """Cross-entropy on validation and held-out pictures, and a sheet of drawings."""
         transformer = self.averaged()
         nn.Module.to(transformer, self.dtype)  # in place; as pictures are drawn, and faster
-        figures = entropy_figures(transformer, self.tokenizer, self.tokens)
-        column = self.conditioning.open_column
-        return figures, draw_sheet(transformer, self.tokenizer, self.pictures, column)
+        drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
+        return entropy_figures(drawer, self.tokens), draw_sheet(drawer, self.pictures)
+
+
+def check_num_scales(num_scales: int, schedule: ScaleSchedule) -> int:
+    """How many scales are learned, 0 standing for all.
+
+    Raises:
+        ValueError: if there are not so many.
+    """
+    if not 0 <= num_scales <= schedule.num_scales:
+        raise ValueError(f"num_scales is 0 to {schedule.num_scales}, got {num_scales}")
+    return num_scales or schedule.num_scales
 
 
 def open_tokens(
-    pictures: PictureSource, tokenizer: MultiScaleVQVAE, settings: TransformerSettings
+    pictures: PictureSource,
+    tokenizer: MultiScaleVQVAE,
+    settings: TransformerSettings,
+    accelerator: Accelerator,
 ) -> TokenSource:
-    """The tokens to train on: cached for a prepared set, encoded in every step for other sources.
+    """The tokens to train on: kept for a prepared set or a pool, else encoded in every step.
 
     Raises:
         SaveError: if the cache cannot be written.
     """
     with_features = settings.self_correction > 0
+    if isinstance(pictures, ScenePictures) and settings.describers:
+        size, workers = settings.batch_size, settings.describers
+        place = accelerator.process_index, accelerator.num_processes
+        return StreamedTokens(pictures, tokenizer, with_features, size, workers, *place)
+    if isinstance(pictures, ScenePictures) and settings.pool:
+        folder = Path(settings.pool_folder or f"{settings.out}/pool")
+        return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)
     if not isinstance(pictures, PreparedPictures):
         return EncodedPictures(pictures, tokenizer, with_features)
     views = Views(settings.num_views, settings.flip, all_latents=with_features)

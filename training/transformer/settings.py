@@ -24,6 +24,7 @@ class TransformerSettings(RunSettings):
     """Settings of a transformer run; the defaults made the embedded model."""
 
     tokenizer: str = field(metadata=about("folder of the trained tokenizer", FILES))
+    pool_folder: str = setting("", "folder of the pool; as a rule, in that of the run", FILES)
     initial: str = setting(
         "", "transformer or model folder to start from, with its width and heads", FILES
     )
@@ -35,6 +36,10 @@ class TransformerSettings(RunSettings):
     width: int = setting(384, "channels, a multiple of --num-heads", NETWORK, low=1)
     num_heads: int = setting(6, "attention heads", NETWORK, low=1)
     mlp_ratio: float = setting(3.0, "hidden width of the MLPs over the width", NETWORK, low=0)
+
+    num_scales: int = setting(
+        0, "scales to learn, from the coarsest on; 0: all. Finer ones can be learned later", NETWORK
+    )
 
     steps: int = setting(8000, "optimizer steps", STEPS, low=1)
     accumulate: int = setting(
@@ -56,6 +61,13 @@ class TransformerSettings(RunSettings):
         0.5, "a scale of N tokens weighs N to this power in the loss", LOSSES
     )
 
+    pool: int = setting(
+        0,
+        "scenes of the pool that pictures are taken from, whose tokens are kept; 0: no picture "
+        "comes twice, all are encoded anew",
+        AUGMENTATION,
+        low=0,
+    )
     num_views: int = setting(
         4, "cached views of each picture: the picture and crops of it", AUGMENTATION, low=1
     )
@@ -79,10 +91,17 @@ class TransformerSettings(RunSettings):
 
     drop_all: float = setting(0.1, "chance of no label at all", LABELS, low=0, high=1)
     drop_each: float = setting(
-        0.05, "chance of no label for one attribute, where there are several", LABELS, low=0, high=1
+        0.05,
+        "chance of no label for one attribute, where there are several labels or phrases",
+        LABELS,
+        low=0,
+        high=1,
     )
     label_maps: LabelMapSettings = field(default_factory=LabelMapSettings)
 
+    describers: int = setting(
+        0, "processes that describe scenes in advance, for a GPU; 0: none", MACHINE, low=0
+    )
     compile: bool = setting(True, "compile the network", MACHINE)
     shard: bool = setting(False, "FSDP2: every process keeps only a part of the weights", MACHINE)
     checkpoint_activations: bool = setting(

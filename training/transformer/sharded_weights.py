@@ -13,14 +13,14 @@ from training.transformer.objective import TransformerObjective
 
 
 class ShardedWeights:
-    """Float32 weights of which every process keeps and steps a part.
+    """Float32 weights of which every process keeps and updates a part.
 
-    The counterpart of `MasterWeights`: where networks are too large for a whole copy per process.
+    The counterpart of `MasterWeights` for networks too large for a whole copy per process.
 
     Args:
-        objective: its transformer's blocks, and the rest, are sharded in place.
-        processes: how many share the weights.
-        dtype: what blocks compute in; other than float32 on CUDA only.
+        objective: objective whose transformer is sharded in place, block by block.
+        processes: number of processes that share the weights.
+        dtype: dtype that blocks compute in; only float32 on a CPU.
     """
 
     def __init__(self, objective: TransformerObjective, processes: int, dtype: torch.dtype) -> None:
@@ -37,10 +37,10 @@ class ShardedWeights:
         self.masters = [p for p in transformer.parameters() if p.requires_grad]
 
     def take_gradients(self) -> None:
-        """Nothing to do: gradients arrive at the weights that the optimiser steps on."""
+        """Do nothing: gradients arrive at the weights that the optimizer updates."""
 
     def give_weights(self) -> None:
-        """Nothing to do: the weights are those that compute."""
+        """Do nothing: the network computes with the same weights."""
 
     def named(self) -> dict[str, Tensor]:
         """The weights under the model's names."""

@@ -1,19 +1,21 @@
 """Figures and drawings of a transformer while it is trained."""
 
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from training.data.picture_source import PictureSource
-from training.data.token_source import TokenSource, token_maps
+from training.data.token_source import TokenBatch, TokenSource, token_maps
 from training.evaluation.sheets import sheet_pixels
 from training.loop.run import MAX_EVALUATED
+from training.transformer.conditioning import Conditioning
 from var_core.condition import Condition
-from var_core.labels import LabelSpace
-from var_core.pipeline import VARPipeline
-from var_core.sampling import generators_from_seeds
+from var_core.sampling import SamplingOptions, generators_from_seeds, sample_scales
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -22,76 +24,99 @@ PICTURES_AT_ONCE = 64
 SHEET_WIDTH = 16
 
 
+@dataclass(frozen=True)
+class Drawer:
+    """A network in training and what it needs to be measured and to draw.
+
+    Attributes:
+        transformer: averaged weights, in the dtype that it draws with.
+        tokenizer: tokenizer of its tokens.
+        conditioning: how labels and phrases reach the network.
+        num_scales: scales that it learns, from the coarsest on.
+    """
+
+    transformer: VARTransformer
+    tokenizer: MultiScaleVQVAE
+    conditioning: Conditioning
+    num_scales: int
+
+    def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
+        """Everything that is known about some pictures, on the device of the network."""
+        return self.conditioning.asked(labels, captions).to(self.transformer.device)
+
+    def entropy(self, batch: TokenBatch) -> Tensor:
+        """Cross-entropy of every token that is learned, (B, M), in nats."""
+        maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
+        inputs = self.tokenizer.quantizer.teacher_inputs(maps)
+        targets = torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
+        condition = self.transformer.embed(self.asked(batch.labels, batch.captions))
+        attention = self.transformer.block_causal(self.num_scales)
+        logits = self.transformer.logits(
+            self.transformer.hidden_states(inputs, condition, attention)
+        )
+        return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
+
+    def draw(self, labels: Tensor, captions: Tensor | None) -> Tensor:
+        """Drawings with the scales that are learned, seeds from 0 on: (B, 3, H, W) in [-1, 1]."""
+        steps = sample_scales(
+            self.transformer,
+            self.tokenizer.quantizer,
+            self.asked(labels, captions),
+            SamplingOptions(),
+            generators_from_seeds(range(len(labels))),
+        )
+        *_, last = islice(steps, self.num_scales)
+        return self.tokenizer.decode_latent(last.latent).cpu()
+
+
 @torch.inference_mode()
-def entropy_figures(
-    transformer: VARTransformer, tokenizer: MultiScaleVQVAE, source: TokenSource
-) -> dict[str, Any]:
-    """Cross-entropy on fixed pictures with all their labels, over all tokens and per scale.
+def entropy_figures(drawer: Drawer, source: TokenSource) -> dict[str, Any]:
+    """Cross-entropy on fixed pictures with everything said of them, over all tokens and per scale.
 
     Returns:
         `validation_entropy` and `validation_entropy_per_scale`, nats per token; the same for
         held-out pictures where there are some.
     """
-    schedule, device = transformer.schedule, transformer.device
+    schedule = drawer.tokenizer.schedule
     figures: dict[str, Any] = {}
     for split in SPLITS:
         batch = source.fixed(split, MAX_EVALUATED)
         if not len(batch.labels):
             continue
-        parts = []
-        for tokens, labels in zip(
-            batch.tokens.split(PICTURES_AT_ONCE),
-            batch.labels.split(PICTURES_AT_ONCE),
-            strict=True,
-        ):
-            inputs = tokenizer.quantizer.teacher_inputs(token_maps(schedule, tokens))
-            logits = transformer(inputs, Condition.of_labels(labels.to(device)))
-            parts.append(F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none"))
-        entropy = torch.cat(parts)
+        starts = range(0, len(batch.labels), PICTURES_AT_ONCE)
+        parts = [batch.rows(slice(start, start + PICTURES_AT_ONCE)) for start in starts]
+        entropy = torch.cat([drawer.entropy(part) for part in parts])
         figures[f"{split}_entropy"] = entropy.mean().item()
         figures[f"{split}_entropy_per_scale"] = [
             round(entropy[:, schedule.token_range(index)].mean().item(), 4)
-            for index in range(schedule.num_scales)
+            for index in range(drawer.num_scales)
         ]
     return figures
 
 
 @torch.inference_mode()
-def draw_sheet(
-    transformer: VARTransformer,
-    tokenizer: MultiScaleVQVAE,
-    pictures: PictureSource,
-    open_column: int,
-) -> np.ndarray:
+def draw_sheet(drawer: Drawer, pictures: PictureSource) -> np.ndarray:
     """A sheet of real and drawn pictures, (H, W, 3) uint8.
 
-    Its rows: trained pictures, drawings with their labels, unseen pictures, drawings with their
-    labels, drawings with the labels of the first row but one attribute left open.
-
-    Args:
-        transformer: network that draws.
-        tokenizer: tokenizer of its tokens.
-        pictures: source of the real pictures and of the names of the labels.
-        open_column: attribute that is left open.
+    Its rows: trained pictures, drawings of what is said of them, unseen pictures, drawings of what
+    is said of them, drawings of what is said of the first row but for one attribute.
     """
     trained, unseen = (pictures.fixed(split, SHEET_WIDTH) for split in ("train", "held_out"))
     if not len(unseen.labels):
         unseen = pictures.fixed("validation", SHEET_WIDTH)
     width = min(len(trained.labels), len(unseen.labels))
     opened = trained.labels.clone()
-    opened[:, open_column] = transformer.null_labels[open_column]
-    pipeline = VARPipeline(tokenizer, transformer, LabelSpace.from_json(pictures.label_names))
-    pipeline.packs = False
+    if opened.shape[1]:
+        column = drawer.conditioning.open_column
+        opened[:, column] = drawer.transformer.null_labels[column]
     rows = []
-    for labels, real in (
-        (trained.labels, trained.images),
-        (unseen.labels, unseen.images),
-        (opened, None),
+    for labels, batch, is_shown in (
+        (trained.labels, trained, True),
+        (unseen.labels, unseen, True),
+        (opened, trained, False),
     ):
-        if real is not None:
-            rows.append(real[:width])
-        generators = generators_from_seeds(range(width))
-        chosen = labels[:width].tolist()
-        drawn = pipeline(chosen, generator=generators, output_type="pt").images
-        rows.append(torch.as_tensor(drawn).cpu() * 2 - 1)
+        if is_shown:
+            rows.append(batch.images[:width])
+        captions = None if batch.captions is None else batch.captions[:width]
+        rows.append(drawer.draw(labels[:width], captions))
     return sheet_pixels(rows)

@@ -19,19 +19,19 @@ def label_values(label_names: Mapping) -> dict[str, list[str]]:
 
 
 def transformer_folder(folder: str) -> Path:
-    """Where the transformer is: in a model folder, or the folder itself."""
+    """The folder of the transformer: inside a model folder, or the folder itself."""
     inside = Path(folder) / "transformer"
     return inside if inside.is_dir() else Path(folder)
 
 
 def load_trained(folder: str) -> tuple[VARTransformer, dict[str, list[str]] | None]:
-    """A trained transformer, and the names of its labels where its model folder tells them.
+    """Load a trained transformer, and the names of its labels if its model folder has them.
 
     Args:
-        folder: of a transformer, or of a whole model with its transformer and labels.json.
+        folder: folder of a transformer, or of a model with a transformer and labels.json.
 
     Raises:
-        ValueError: if it is neither, or damaged.
+        ValueError: if it is neither, or is damaged.
     """
     path = transformer_folder(folder)
     names = path.parent / LABELS_FILE
@@ -52,22 +52,22 @@ def continue_from(
     names: Mapping[str, Sequence[str]],
     trained_names: Mapping[str, Sequence[str]] | None,
 ) -> None:
-    """Take over trained weights; label maps of another make stay at their start.
+    """Copy trained weights into a network; label maps of another size keep their start.
 
     A shallower network takes evenly spaced blocks of the trained one. Labels are matched by
-    attribute and name: a new label starts as the mean of the trained ones of its attribute; what
-    an attribute that is gone said when left open goes to the first attribute.
+    attribute and name. A new label starts as the mean of the trained labels of its attribute. The
+    null row of an attribute that no longer exists is added to the first attribute.
 
     Args:
-        transformer: changed in place.
-        trained: of the same width, and at least as deep.
+        transformer: network to change in place.
+        trained: network of the same width, at least as deep.
         names: values of each attribute of `transformer`, in order.
-        trained_names: the same of `trained`; None if it is not known, which is taken for the same
-            names where the counts are the same, for others else.
+        trained_names: the same for `trained`; None if unknown: then the names are taken to be the
+            same if the counts are.
 
     Raises:
-        ValueError: if it differs in anything else than depth, labels and label maps, or in labels
-            where it has label maps for them.
+        ValueError: if the networks differ in more than depth, labels and label maps, or in labels
+            although there are label maps.
     """
     ours, theirs = dict(transformer.config), dict(trained.config)
     free = {"depth", "label_map_rank", "label_pairs", "label_counts"}
@@ -81,8 +81,8 @@ def continue_from(
     }
     if ours["label_map_rank"] and not same_labels:
         raise ValueError(
-            "label maps belong to the pictures of their labels: a run with other labels than the "
-            "trained transformer's needs label_map_rank 0"
+            "label maps belong to the pictures of their labels: a run with labels that differ from "
+            "those of the trained transformer needs label_map_rank 0"
         )
     _take_weights(transformer, trained, not set(differs) & {"label_map_rank", "label_pairs"})
     learned = dict(zip(trained_names, label_tables(trained), strict=True))
@@ -117,7 +117,7 @@ def _take_weights(transformer: VARTransformer, trained: VARTransformer, same_map
 def _assumed_names(
     names: Mapping[str, Sequence[str]], counts: Sequence[int]
 ) -> dict[str, Sequence[str]]:
-    """Names of unnamed labels: ours where the counts are the same, else names that match none."""
+    """Names for unnamed labels: ours if the counts are the same, else names that match none."""
     if [len(values) for values in names.values()] == list(counts):
         return dict(names)
     attributes = list(names) if len(names) == len(counts) else map(str, range(len(counts)))

@@ -1,6 +1,5 @@
 """What is asked of an engine, and what has been drawn of it so far."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
@@ -130,36 +129,6 @@ class JobProgress:
     def recipes(self, labels: LabelSpace, model_name: str) -> Sequence[dict[str, Any] | None]:
         """What draws each picture again, as `Request.recipes`."""
         return self.request.recipes(labels, model_name, self.dtype)
-
-
-class Paced:
-    """Progress as it comes, with a pause after every scale but the last.
-
-    Args:
-        steps: progress of one job, from an engine.
-        pause: length of a pause in seconds.
-
-    Attributes:
-        seconds: time that drawing took, without waiting for others and without pauses; set once
-            the pictures are finished.
-    """
-
-    def __init__(self, steps: Iterator[JobProgress], pause: float) -> None:
-        self._steps = steps
-        self._pause = pause
-        self.seconds = 0.0
-
-    def __iter__(self) -> Iterator[JobProgress]:
-        started, paused = time.monotonic(), 0.0
-        for progress in self._steps:
-            if progress.is_drawn:
-                self.seconds = time.monotonic() - started - paused
-            yield progress
-            if progress.ahead:
-                started = time.monotonic()
-            elif not progress.is_drawn:
-                time.sleep(self._pause)
-                paused += self._pause
 
 
 def begin(request: Request, pipeline: VARPipeline) -> JobProgress:

@@ -1,51 +1,218 @@
-"""All drawing of a process in one thread, whoever asks.
+"""Where the work on the networks runs: in one thread of this process, or on a lent GPU.
 
 OpenMP gives every thread that multiplies a team of its own. As soon as all teams together have more
 threads than the machine has cores, those of GNU's OpenMP no longer spin while they wait, but sleep,
 and each product pays for waking them: a small model then takes twice as long to draw. A server's
-handlers run in many threads.
+handlers run in many threads; so all drawing of a process goes through one `DrawingThread`.
 """
 
-import functools
-import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
+import numpy as np
+import torch
+from PIL import Image
+
+from var_core.jobs.progress import JobProgress, Request
+from var_core.jobs.reconstruction import Reconstruction
+
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-END = object()
+LENT_SECONDS = 15  # time asked for per call on a lent GPU; short requests are served first
 
 
-class OneThread:
-    """Runs what it is given in a thread of its own, in the order of asking."""
+class Worker(Protocol):
+    """The work that has to happen where the networks are; see `ModelWorker`."""
+
+    def prepare(self) -> None:
+        """Load what the precision "auto" draws with."""
+        ...
+
+    def draw(self, request: Request) -> Generator[JobProgress, None, None]:
+        """Draw or edit."""
+        ...
+
+    def sharpen(self, progress: JobProgress, scale: int | None) -> JobProgress:
+        """Replace one sketch by the true decode."""
+        ...
+
+    def tokenize(self, image: Image.Image) -> Reconstruction:
+        """Encode a picture, and decode every prefix of its token maps."""
+        ...
+
+    def code_colours(self) -> np.ndarray:
+        """A colour for every code."""
+        ...
+
+
+class Executor(Protocol):
+    """Decides where workers work.
+
+    Attributes:
+        is_lent: whether the device is there only during a call, for models that were loaded at the
+            start of the process.
+    """
+
+    is_lent: bool
+
+    def host(self, worker: Worker) -> Worker:
+        """The same worker, working in the executor's place."""
+        ...
+
+    def is_ready(self, device: torch.device) -> bool:
+        """Whether the device still works."""
+        ...
+
+
+class DrawingThread:
+    """A thread of its own for all workers, which take turns between the steps of a drawing."""
+
+    is_lent = False
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, "draw", initializer=self._begin)
+        self._pool = ThreadPoolExecutor(1, "draw", initializer=self._begin)
         self._ident: int | None = None
 
     def _begin(self) -> None:
         self._ident = threading.get_ident()
 
-    def run(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """The result of a call; an exception is raised here as it was there."""
-        if threading.get_ident() == self._ident:  # who waits for itself waits forever
-            return work(*arguments)
-        return self._executor.submit(work, *arguments).result()
+    def host(self, worker: Worker) -> Worker:
+        """As `Executor.host`."""
+        return _ThreadWorker(self, worker)
 
-    def brings(self, work: Callable) -> Callable:
-        """A function or generator function that runs there; between yields others have a turn."""
-        if inspect.isgeneratorfunction(work):
-            return functools.partial(self._iterate, work)
-        return functools.partial(self.run, work)
-
-    def _iterate(self, work: Callable[..., Iterator], *arguments: object) -> Iterator:
-        steps = work(*arguments)
+    def is_ready(self, device: torch.device) -> bool:
+        """As `Executor.is_ready`; a GPU that failed an assertion never works again."""
+        if device.type != "cuda":
+            return True
         try:
-            while (step := self.run(next, steps, END)) is not END:
-                yield step
+            torch.cuda.synchronize(device)
+        except RuntimeError:
+            return False
+        return True
+
+    def run(
+        self,
+        work: Callable[Parameters, Result],
+        *arguments: Parameters.args,
+        **named: Parameters.kwargs,
+    ) -> Result:
+        """The result of a call in the thread; an exception is raised here as it was there."""
+        if threading.get_ident() == self._ident:  # waiting for oneself would never end
+            return work(*arguments, **named)
+        return self._pool.submit(work, *arguments, **named).result()
+
+    def iterate(self, steps: Generator[Result, None, None]) -> Generator[Result, None, None]:
+        """A generator whose steps run in the thread, and which is closed there."""
+        end = object()
+        try:
+            while (step := self.run(next, steps, end)) is not end:
+                yield step  # pyright: ignore[reportReturnType]  # it is not the end
         finally:
             self.run(steps.close)
 
 
-ONE_THREAD = OneThread()
+class _ThreadWorker:
+    """A worker in a `DrawingThread`."""
+
+    def __init__(self, thread: DrawingThread, worker: Worker) -> None:
+        self._thread = thread
+        self._worker = worker
+
+    def prepare(self) -> None:
+        """As `Worker.prepare`."""
+        self._thread.run(self._worker.prepare)
+
+    def draw(self, request: Request) -> Generator[JobProgress, None, None]:
+        """As `Worker.draw`."""
+        return self._thread.iterate(self._worker.draw(request))
+
+    def sharpen(self, progress: JobProgress, scale: int | None) -> JobProgress:
+        """As `Worker.sharpen`."""
+        return self._thread.run(self._worker.sharpen, progress, scale)
+
+    def tokenize(self, image: Image.Image) -> Reconstruction:
+        """As `Worker.tokenize`."""
+        return self._thread.run(self._worker.tokenize, image)
+
+    def code_colours(self) -> np.ndarray:
+        """As `Worker.code_colours`."""
+        return self._thread.run(self._worker.code_colours)
+
+
+class LentGpu:
+    """A GPU for the seconds of one call, as on Hugging Face ZeroGPU.
+
+    The host runs each call in a forked process: arguments, yields and results are pickled, so they
+    must be plain or CPU data, and what a call changes outside is lost.
+
+    Args:
+        lend: wraps a function or generator function, so that it runs where the GPU is.
+    """
+
+    is_lent = True
+
+    def __init__(self, lend: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        self._lend = lend
+
+    def host(self, worker: Worker) -> Worker:
+        """As `Executor.host`; to be called before the server starts."""
+        return _LentWorker(self._lend, worker)
+
+    def is_ready(self, device: torch.device) -> bool:
+        """As `Executor.is_ready`; a lent GPU must not be touched here."""
+        return True
+
+
+class _LentWorker:
+    """A worker on a `LentGpu`."""
+
+    def __init__(
+        self, lend: Callable[[Callable[..., Any]], Callable[..., Any]], worker: Worker
+    ) -> None:
+        def draw_sharply(request: Request) -> Generator[JobProgress, None, None]:
+            """Draw, and sharpen all sketches while the GPU is there."""
+            for progress in worker.draw(request):
+                while progress.is_drawn and progress.num_sketches:
+                    progress = worker.sharpen(progress, None)
+                yield progress
+
+        self._worker = worker
+        self._draw = lend(draw_sharply)
+        self._sharpen = lend(worker.sharpen)
+        self._tokenize = lend(worker.tokenize)
+        self._code_colours = lend(worker.code_colours)
+
+    def prepare(self) -> None:
+        """As `Worker.prepare`, in the main thread: only there weights are moved to a lent GPU."""
+        self._worker.prepare()
+
+    def draw(self, request: Request) -> Generator[JobProgress, None, None]:
+        """As `Worker.draw`; the last progress has no sketches."""
+        return self._draw(request)
+
+    def sharpen(self, progress: JobProgress, scale: int | None) -> JobProgress:
+        """As `Worker.sharpen`."""
+        return self._sharpen(progress, scale)
+
+    def tokenize(self, image: Image.Image) -> Reconstruction:
+        """As `Worker.tokenize`."""
+        return self._tokenize(image)
+
+    def code_colours(self) -> np.ndarray:
+        """As `Worker.code_colours`."""
+        return self._code_colours()
+
+
+def pick_executor() -> Executor:
+    """The lent GPU of a ZeroGPU Space, else a thread.
+
+    To be called before CUDA is used: the package `spaces` replaces parts of torch.
+    """
+    try:
+        import spaces
+        from spaces.config import Config
+    except ImportError:  # not on a Space, or on one with hardware of its own
+        return DrawingThread()
+    return LentGpu(spaces.GPU(duration=LENT_SECONDS)) if Config.zero_gpu else DrawingThread()

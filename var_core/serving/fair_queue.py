@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 
 class BusyError(ValueError):
-    """There is no room now; later there will be."""
+    """There is no room at the moment."""
 
 
 class LateError(ValueError):
-    """A job ran longer than it may."""
+    """A job took too long."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Bounds of an engine.
+class QueueLimits:
+    """QueueLimits of the queue and of the jobs in it.
 
     Attributes:
-        running: jobs at once.
-        waiting: jobs that wait.
-        per_client: jobs of one client, running and waiting.
+        running: number of jobs that run at once.
+        waiting: number of jobs that wait.
+        per_client: number of jobs of one client, running and waiting.
         seconds: time that one job may run.
         sharpen_seconds: time after a drawing for true decodes that nobody has asked for.
     """
@@ -39,23 +39,23 @@ class Turn:
     """The place of one job.
 
     Attributes:
-        client: whose it is.
-        since: when it began to run; None while it waits.
+        client: address of the person who asked.
+        since: time when it began to run; None while it waits.
     """
 
     client: str
     since: float | None = None
 
 
-class Turns:
-    """Gives turns to clients round robin, so that nobody's flood delays another one's job.
+class FairQueue:
+    """Serves clients round robin, so that many jobs of one client do not delay those of another.
 
     Args:
-        limits: bounds.
-        clock: seconds that never go back.
+        limits: limits of the queue.
+        clock: returns seconds that never go back.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: QueueLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self._clock = clock
         self._changed = threading.Condition()
@@ -70,7 +70,7 @@ class Turns:
             return len(self._running), len(self._waiting)
 
     def join(self, client: str) -> Turn:
-        """Take a place.
+        """Take a place in the queue.
 
         Raises:
             BusyError: if all places are taken, or too many by this client.
@@ -90,10 +90,10 @@ class Turns:
             return turn
 
     def wait(self, turn: Turn, seconds: float) -> int:
-        """Wait for a turn, but not longer than some seconds.
+        """Wait for a turn, for at most some seconds.
 
         Returns:
-            How many jobs go first; 0 if it is this one's turn.
+            Number of jobs that go first; 0 if it is this one's turn.
         """
         with self._changed:
             self._changed.wait_for(lambda: turn.since is not None, seconds)
@@ -106,7 +106,7 @@ class Turns:
             return len(self._running) + self._order().index(turn)
 
     def check(self, turn: Turn) -> None:
-        """Go on with a job that runs.
+        """Check that a running job still has time.
 
         Raises:
             LateError: if its time is over.
@@ -119,7 +119,7 @@ class Turns:
                 )
 
     def leave(self, turn: Turn) -> None:
-        """Give the place back; harmless when done twice."""
+        """Give the place back; a second time does nothing."""
         with self._changed:
             for places in (self._running, self._waiting):
                 if turn in places:
@@ -141,7 +141,7 @@ class Turns:
             self._changed.notify_all()
 
     def _order(self) -> list[Turn]:
-        """Who waits, next ones first: always one of the client that was served longest ago."""
+        """The waiting jobs, the next one first: always one of the client served longest ago."""
         served, left, order = dict(self._served), list(self._waiting), []
         number = max(served.values(), default=0)
         while left:

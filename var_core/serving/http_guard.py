@@ -1,18 +1,19 @@
-"""What stands before the server: only known doors, bounded bodies, no foreign addresses."""
+"""Stands before the server: only known paths, bounded bodies, no foreign addresses."""
 
 import json
 import math
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
 
-Message = MutableMapping[str, object]
+Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, object], Receive, Send], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and its wrapping
+MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
 MAX_JSON_DEPTH = 64
-DOORS = {
+PATHS = {
     "GET": re.compile(
         r"/|/(assets|static|svelte)/.+|/(theme\.css|favicon\.ico|manifest\.json|robots\.txt)"
         r"|/pwa_icon(/\d+)?|/config/?"
@@ -24,7 +25,7 @@ DOORS = {
         r"/gradio_api/(queue/join|upload|cancel|reset)/?|/gradio_api/(run|call|component_server)/.+"
     ),
 }
-DOORS["HEAD"] = DOORS["GET"]
+PATHS["HEAD"] = PATHS["GET"]
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -32,8 +33,8 @@ HEADERS = (
 )
 
 
-class Guard:
-    """ASGI middleware.
+class HttpGuard:
+    """ASGI middleware between the network and the application.
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
     the page and its endpoints do not need (404), bodies above the cap (413), and requests that
@@ -42,10 +43,10 @@ class Guard:
     Args:
         app: the next application.
         is_ready: whether the engine can draw.
-        refused: hears of every request that goes no further.
-        fault: hears of every error that nobody foresaw, and gives a reference for it.
-        pages: further pages of the site.
-        max_body: bytes.
+        refused: called for every request that is refused.
+        fault: called with every unforeseen error; returns a reference for the visitor.
+        pages: names of the further pages of the site.
+        max_body: size of the largest body in bytes.
     """
 
     def __init__(
@@ -64,12 +65,10 @@ class Guard:
         self.is_ready = is_ready
         self.max_body = max_body
 
-    async def __call__(
-        self, scope: MutableMapping[str, object], receive: Receive, send: Send
-    ) -> None:
-        """One request."""
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
         if scope["type"] != "http":
-            if scope["type"] != "websocket":  # nothing here speaks it
+            if scope["type"] != "websocket":  # websockets are not used
                 await self.app(scope, receive, send)
             return
         path, method = str(scope["path"]), str(scope["method"])
@@ -80,20 +79,23 @@ class Guard:
             await _answer(send, 200 if ready else 503, "ready" if ready else "not ready")
         elif method in ("GET", "HEAD") and path in self.pages:
             await self._pass(scope, receive, send)
-        elif method not in DOORS or not DOORS[method].fullmatch(path):
+        elif method not in PATHS or not PATHS[method].fullmatch(path):
             await self._refuse(send, 404, "not found")
         elif method == "POST":
             await self._post(scope, receive, send)
         else:
             await self._pass(scope, receive, send)
 
-    async def _pass(self, scope: MutableMapping[str, object], receive: Receive, send: Send) -> None:
-        """Let the application answer; if it fails before it has begun to, answer in its place."""
+    async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Let the application answer; answer in its place if it fails before it began to."""
         begun = False
+        is_call = str(scope["path"]).startswith("/gradio_api/run/")
 
         async def watched(message: Message) -> None:
             nonlocal begun
             begun = True
+            if is_call and message.get("status") == 500:  # gradio's status of a refused value
+                message = {**message, "status": 400}
             await send(message)
 
         try:
@@ -104,7 +106,7 @@ class Guard:
                 words = f"this server has nothing like that. Reference: {reference}"
                 await _answer(send, 400, words)
 
-    async def _post(self, scope: MutableMapping[str, object], receive: Receive, send: Send) -> None:
+    async def _post(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
         fits = declared.isdigit() and int(declared) <= self.max_body
@@ -143,7 +145,7 @@ class Guard:
 
 
 def _refusal(body: bytes) -> str | None:
-    """Why JSON goes no further, or None; what is no JSON is left to the server's own words."""
+    """Why a JSON body is refused, or None; what is no JSON is left to the server."""
     too_deep = f"JSON is nested at most {MAX_JSON_DEPTH} deep"
     try:
         content = json.loads(body)

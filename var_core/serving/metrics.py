@@ -44,22 +44,22 @@ def log_to_stderr() -> None:
     LOGGER.propagate = False
 
 
-class Job:
-    """A job under way, of which the journal wants to know a little."""
+class JobTimer:
+    """What is measured of a job while it runs."""
 
     def __init__(self) -> None:
         self.preview_seconds: float | None = None
 
     def first_preview(self, seconds: float) -> None:
-        """When its first preview was there, in seconds after it was asked for."""
+        """Note the time from the request to the first preview."""
         self.preview_seconds = seconds
 
 
-class Journal:
-    """Hears how jobs end.
+class JobMetrics:
+    """Counts and logs how jobs end.
 
     Attributes:
-        registry: its counters, for Prometheus.
+        registry: all counters, for Prometheus.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Journal:
             "var_studio_jobs", "Jobs by how they ended", ("job", "outcome"), registry=registry
         )
         self._refused = Counter(
-            "var_studio_refused", "Requests that no job came of", ("where",), registry=registry
+            "var_studio_refused", "Requests that were refused", ("where",), registry=registry
         )
         self._pictures = Counter("var_studio_pictures", "Finished pictures", registry=registry)
         self._preview = Histogram(
@@ -87,14 +87,14 @@ class Journal:
         )
 
     @contextlib.contextmanager
-    def job(self, name: str, pictures: int) -> Iterator[Job]:
-        """Count and log one job; a ValueError is left to whoever refuses the request.
+    def job(self, name: str, pictures: int) -> Iterator[JobTimer]:
+        """Count and log one job; a ValueError is counted by the handler that refuses the request.
 
         Args:
-            name: what kind of job.
-            pictures: how many it makes.
+            name: kind of the job.
+            pictures: number of pictures that it makes.
         """
-        started, outcome, job = time.monotonic(), "ok", Job()
+        started, outcome, job = time.monotonic(), "ok", JobTimer()
         try:
             yield job
         except GeneratorExit:
@@ -125,29 +125,29 @@ class Journal:
                 LOGGER.info("job", extra={"fields": {**fields, "ms": round(seconds * 1000)}})
 
     def refuse(self, where: str) -> None:
-        """A request was malformed: refused at the "door" or in a "handler"."""
+        """Count a malformed request, refused at the "door" or in a "handler"."""
         self._refused.labels(where).inc()
 
     def fault(self, error: BaseException) -> str:
-        """Log an error that nobody foresaw: its kind and place, not its words.
+        """Log an unforeseen error: its kind and place, not its words.
 
         Returns:
-            A reference to tell the visitor.
+            A reference for the visitor.
         """
         reference = secrets.token_hex(4)
-        place = traceback.extract_tb(error.__traceback__)[-1:]
-        where = [f"{frame.name}:{frame.lineno}" for frame in place]
+        frames = traceback.extract_tb(error.__traceback__)[-1:]
+        where = [f"{frame.name}:{frame.lineno}" for frame in frames]
         fields = {"reference": reference, "kind": type(error).__name__, "where": where}
         LOGGER.error("fault", extra={"fields": fields})
         self.refuse("fault")
         return reference
 
     def watch(self, name: str, words: str, value: Callable[[], float]) -> None:
-        """Show a value that is asked for at every scrape."""
+        """Add a gauge whose value is read at every scrape."""
         Gauge(f"var_studio_{name}", words, registry=self.registry).set_function(value)
 
     def serve(self, port: int) -> None:
-        """Show the counters to this machine alone, on a port of their own.
+        """Serve the counters to this machine only, on a port of their own.
 
         Raises:
             OSError: if the port is taken.

@@ -18,15 +18,15 @@ MAX_AGE_SECONDS = 6 * 3600
 ROUND_SECONDS = 60
 
 
-class Cache:
+class TempFolder:
     """A folder of this process alone.
 
-    It is removed at the end; what a killed process has left is removed by the next one.
+    It is removed at the end; folders that killed processes left behind are removed at the start.
 
     Args:
-        parent: where to make it; the system's folder for temporary files by default.
-        max_bytes: of all files together; the oldest ones go first.
-        max_age: of a file, in seconds.
+        parent: folder to make it in; None takes the system's folder for temporary files.
+        max_bytes: size of all files together; the oldest files are deleted first.
+        max_age: age of the oldest file in seconds.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Cache:
         self._lock.acquire()
         self._ended = threading.Event()
 
-    def __enter__(self) -> "Cache":
+    def __enter__(self) -> "TempFolder":
         threading.Thread(target=self._rounds, daemon=True).start()
         return self
 
@@ -55,11 +55,11 @@ class Cache:
         self._lock.release()
 
     def size(self) -> int:
-        """Bytes of all files."""
+        """Size of all files in bytes."""
         return sum(size for _, size, _ in self._files())
 
     def sweep(self) -> None:
-        """Delete what is too old, the oldest files above the cap, and empty folders."""
+        """Delete old files, the oldest files above the limit, and empty folders."""
         files = sorted(self._files(), key=lambda file: file[0])
         total = sum(size for _, size, _ in files)
         for changed, size, path in files:
@@ -68,9 +68,9 @@ class Cache:
             path.unlink(missing_ok=True)
             total -= size
         for folder, _, _ in os.walk(self.folder, topdown=False):
-            place = Path(folder)
-            if place.parent not in (self.folder, self.folder.parent):  # not pictures/, not itself
-                _remove_if_empty(place, self.max_age)
+            path = Path(folder)
+            if path.parent not in (self.folder, self.folder.parent):  # not pictures/, not itself
+                _remove_if_empty(path, self.max_age)
 
     def _rounds(self) -> None:
         while not self._ended.wait(ROUND_SECONDS):
@@ -80,14 +80,14 @@ class Cache:
                 LOGGER.warning("sweep", extra={"fields": {"kind": type(error).__name__}})
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        """(time of the last change, bytes, path) of every file but the lock."""
+        """Time of the last change, size in bytes, and path of every file but the lock."""
         found = []
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 path = Path(folder) / name
                 try:
                     state = path.lstat()
-                except FileNotFoundError:  # gone in the meantime
+                except FileNotFoundError:  # deleted in the meantime
                     continue
                 if name != LOCK:
                     found.append((state.st_mtime, state.st_size, path))
@@ -95,7 +95,7 @@ class Cache:
 
 
 def _remove_if_empty(folder: Path, max_age: float) -> None:
-    """Remove an empty folder, unless somebody may be about to write into it."""
+    """Remove an empty folder, unless it is new: somebody may be about to write into it."""
     try:
         if time.time() - folder.stat().st_mtime > min(max_age, ROUND_SECONDS):
             folder.rmdir()

@@ -1,11 +1,11 @@
-"""What a visitor has drawn: restored by drawing it again, downloaded as one archive."""
+"""What a visitor has drawn: entries to draw again, and one archive of all pictures."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from var_core.jobs.requests import DrawRequest
+from var_core.jobs.progress import Request
 from var_core.ranges import check_int
 
 MAX_ENTRIES = 24
@@ -16,15 +16,15 @@ class Entry:
     """One finished run.
 
     Attributes:
-        request: draws the same pictures again.
-        values: of the controls that made it.
-        words: say what was drawn.
-        thumbnail: data URL.
-        files: its PNG files.
+        request: request that draws the same pictures again.
+        values: values of the controls at that time.
+        words: what was drawn.
+        thumbnail: data URL of a small picture.
+        files: paths of its PNG files.
     """
 
-    request: DrawRequest
-    values: tuple[object, ...]
+    request: Request
+    values: Mapping[str, object]
     words: str
     thumbnail: str
     files: tuple[str, ...]
@@ -34,22 +34,22 @@ History = tuple[Entry, ...]
 
 
 def remember(history: History, entry: Entry) -> History:
-    """With a new entry at the end; beyond 24 the oldest ones go."""
+    """The history with a new entry at the end; it keeps the newest 24."""
     return (*history, entry)[-MAX_ENTRIES:]
 
 
-def forget(history: History, place: int) -> History:
-    """Without the entry at a place.
+def forget(history: History, place: object) -> History:
+    """The history without the entry at a place.
 
     Raises:
         ValueError: if there is none.
     """
-    check_place(history, place)
-    return history[:place] + history[place + 1 :]
+    index = check_place(history, place)
+    return history[:index] + history[index + 1 :]
 
 
 def check_place(history: History, place: object) -> int:
-    """The place of an entry, from 0.
+    """The place of an entry, counted from 0.
 
     Raises:
         ValueError: if there is no such entry.
@@ -63,7 +63,7 @@ def write_archive(path: Path, history: Sequence[Entry]) -> None:
     """Write all pictures of a history into a zip file, numbered in the order they were drawn.
 
     Raises:
-        ValueError: if there are none, or all are too old to be still there.
+        ValueError: if there are none, or all of their files have been deleted.
         OSError: if there is no space.
     """
     files = [Path(file) for entry in history for file in entry.files if Path(file).is_file()]

@@ -7,12 +7,12 @@ from var_core.official.catalogue import ModelCard, how_to_get
 
 
 def strip_html(thumbnails: Sequence[str], sides: Sequence[int], num_sketches: int = 0) -> str:
-    """The row of all scales; those not drawn yet are empty frames, so nothing jumps.
+    """The row of all scales; scales that are not drawn yet are empty frames of the same size.
 
     Args:
         thumbnails: URLs of the pictures so far; each becomes a button with `data-scale`.
-        sides: of the token maps of all scales.
-        num_sketches: how many of the pictures, from the first one, are sketches.
+        sides: sides of the token maps of all scales.
+        num_sketches: number of pictures, from the first one, that are sketches.
     """
     cells = []
     for number, side in enumerate(sides, start=1):
@@ -29,11 +29,11 @@ def strip_html(thumbnails: Sequence[str], sides: Sequence[int], num_sketches: in
 
 
 def history_html(entries: Sequence[tuple[str, str]]) -> str:
-    """Earlier pictures, the latest first.
+    """Earlier pictures, the newest first.
 
     Args:
-        entries: (thumbnail URL, words) of each, the oldest first; each becomes two buttons with
-            `data-restore` and `data-delete`, its place in the sequence.
+        entries: (thumbnail URL, words) of each picture, the oldest first. Each becomes two buttons
+            whose `data-restore` and `data-delete` hold its place in the sequence.
     """
     if not entries:
         return "<p>What you draw is kept here, until you close or reload the page.</p>"
@@ -56,9 +56,9 @@ def tokens_html(
 
     Args:
         maps: URLs of the pictures of the K token maps.
-        sides: of the token maps.
-        bits: of the tokens up to each scale.
-        psnr: of the reconstruction after each scale, in dB.
+        sides: sides of the token maps.
+        bits: bits of all tokens up to each scale.
+        psnr: quality of the reconstruction after each scale, in dB.
     """
     cells = [
         f'<figure><img src="{url}" alt="Token map {side} by {side}">'
@@ -69,12 +69,12 @@ def tokens_html(
 
 
 def models_html(names: Sequence[str], here: str, missing: Sequence[ModelCard]) -> str:
-    """The models that are there as links, the others with how to get them.
+    """Installed models as links, the others with the command that installs them.
 
     Args:
-        names: of installed models, that of the front page first.
-        here: the one whose page this is.
-        missing: what could be installed.
+        names: names of the installed models; the model of the front page comes first.
+        here: name of the model of this page.
+        missing: models that are not installed.
     """
     lines = []
     for number, name in enumerate(names):

@@ -79,7 +79,9 @@ def test_help_of_the_trainers_explains_every_flag_and_speaks_of_no_data_set(
     assert "settings:" not in text  # every flag has a group of its own
 
 
-def test_a_command_ends_with_2_for_bad_input(capsys: pytest.CaptureFixture) -> None:
+def test_bad_input_ends_with_2_and_unwritten_output_with_3(
+    capsys: pytest.CaptureFixture,
+) -> None:
     def refuse(settings: Sample) -> None:
         raise ValueError(f"{settings.out} is no good")
 
@@ -87,12 +89,12 @@ def test_a_command_ends_with_2_for_bad_input(capsys: pytest.CaptureFixture) -> N
         raise PermissionError(13, "not allowed", settings.out)
 
     assert run_command(lambda settings: None, Sample, "", ["--out", "x"]) == 0
-    for work, words, message in (
-        (refuse, ["--out", "x"], "error: x is no good\n"),
-        (refuse, ["--out", "x", "--share", "2"], "error: share must be from 0 to 1, got 2.0\n"),
-        (fail_to_write, ["--out", "x"], "error: x cannot be written: not allowed\n"),
+    for work, words, code, message in (
+        (refuse, ["--out", "x"], 2, "error: x is no good\n"),
+        (refuse, ["--out", "x", "--share", "2"], 2, "error: share must be from 0 to 1, got 2.0\n"),
+        (fail_to_write, ["--out", "x"], 3, "error: x cannot be written: not allowed\n"),
     ):
-        assert run_command(work, Sample, "", words) == 2
+        assert run_command(work, Sample, "", words) == code
         assert capsys.readouterr().err == message
     with pytest.raises(SystemExit, match="2"):
         run_command(refuse, Sample, "", [])

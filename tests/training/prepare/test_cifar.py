@@ -152,5 +152,5 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["--out", str(tmp_path / "file" / "set")]) == 2
+    assert main(["--out", str(tmp_path / "file" / "set")]) == 3
     assert "cannot be written" in capsys.readouterr().err

@@ -41,7 +41,7 @@ def test_what_is_no_fashion_mnist_is_refused(
     fashion: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     images = fashion / "train-images-idx3-ubyte.gz"
-    with pytest.raises(ValueError, match="no IDX file of 1 dimensions"):
+    with pytest.raises(ValueError, match="is not an IDX file of 1 dimensions"):
         read_idx(images, 0x801)
     images.write_bytes(gzip.compress(gzip.decompress(images.read_bytes())[:-5]))
     with pytest.raises(ValueError, match="is cut off"):

@@ -52,3 +52,24 @@ def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
         assert last < first
     start = json.loads((tmp_path / "var" / "log.jsonl").read_text().splitlines()[0])
     assert start["entropy"] < np.log(16) * 1.05
+
+
+def test_coarse_scales_are_learned_alone_and_finer_ones_later(
+    data: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    coarse = tmp_path / "coarse"
+    plain = ("--label-map-rank", "0", "--no-label-pairs")
+    assert run_transformer(data, tokenizer, coarse, 4, *plain, "--num-scales", "2") == 0
+    last = json.loads((coarse / "log.jsonl").read_text().splitlines()[-1])
+    assert len(last["validation_entropy_per_scale"]) == 2
+    more = (*plain, "--initial", str(coarse / "transformer"))
+    assert run_transformer(data, tokenizer, tmp_path / "all", 4, *more) == 0
+    last = json.loads((tmp_path / "all" / "log.jsonl").read_text().splitlines()[-1])
+    assert len(last["validation_entropy_per_scale"]) == 3
+
+
+def test_more_scales_than_there_are_cannot_be_learned(
+    data: Path, tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run_transformer(data, tokenizer, tmp_path / "a", 4, "--num-scales", "4") == 2
+    assert "num_scales is 0 to 3, got 4" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Conditioning of networks with label maps: a coarse label, a fine one that implies it, a style.
 
-Nothing outside this folder knows these labels, but for `choose_conditioning` and the settings.
+Nothing outside this folder knows these labels, except `choose_conditioning` and the settings.
 """
 
 import torch
@@ -88,6 +88,10 @@ class LabelMapConditioning:
             return TrainCondition(Condition.of_labels(labels))
         rows = borrow_rows(self.own_rows, labels, self.settings.borrow, generator)
         return TrainCondition(Condition.of_labels(labels), rows)
+
+    def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
+        """All labels."""
+        return Condition.of_labels(labels)
 
 
 def drop_implied_labels(

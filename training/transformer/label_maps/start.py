@@ -1,4 +1,4 @@
-"""Where labels and label maps start: at what the pictures of a label have in common."""
+"""Starting values of label tables and label maps, from what pictures of a label have in common."""
 
 from typing import cast
 
@@ -9,9 +9,9 @@ from training.transformer.label_tables import label_tables
 from var_core.transformer import VARTransformer
 from var_core.transformer.label_maps import TRUST, LabelMaps
 
-CODE_STD = 0.25  # of the entries of a label map's codes
+CODE_STD = 0.25  # standard deviation of the entries of the codes
 HEAD_SHARPNESS = 12.0  # 1 / variance of the latents around the map of a pair's own code
-TRUST_START = (1.0, 0.08, 0.08)  # the same variance over that of other codes
+TRUST_START = (1.0, 0.08, 0.08)  # that variance over the variance for other codes
 
 
 @torch.no_grad()
@@ -23,15 +23,15 @@ def init_label_embeddings(
     child: int,
     std: float,
 ) -> None:
-    """Set two label tables from pictures, so that like labels start alike.
+    """Set two label tables from pictures, so that similar labels start with similar rows.
 
-    A child label (an emoji) starts as the mean of its pictures' latents, cleared of what their
-    other attributes (the style) have in common and projected on the principal components over all
-    children; the parent (its category) takes the mean over its children, the child keeps the rest.
-    Null rows start at zero. The tables stay trainable.
+    A child label starts as the mean latent of its pictures, after the means of the other attributes
+    were subtracted, projected on the principal components over all children. The parent takes the
+    mean of its children, and each child keeps the difference. Null rows start at zero. The tables
+    stay trainable.
 
     Args:
-        transformer: its tables are changed in place.
+        transformer: network whose tables are changed in place.
         latents: (N, F) encoder features of the training pictures.
         labels: (N, A) int64.
         parent: column of the coarser attribute.
@@ -60,7 +60,7 @@ def init_label_embeddings(
 
 
 def unique_pairs(labels: Tensor) -> Tensor:
-    """Different values of the last two attributes: (N, A) -> (P, 2) int64, sorted."""
+    """The pairs of the last two labels that occur: (N, A) -> (P, 2) int64, sorted."""
     return torch.unique(labels[:, -2:], dim=0)
 
 
@@ -75,14 +75,14 @@ def init_label_maps(
 ) -> None:
     """Set the label maps to mean latents, so that labels start from what their pictures look like.
 
-    The basis holds the leading principal components of the pictures. A child, or with pairs each of
-    its pairs, has the mean of its pictures cleared of their other attributes, as the rest over its
-    parent; other attributes have the mean of theirs. Null rows are zero. The head starts by
-    favouring codes close to what is still open of the map.
+    The basis holds the leading principal components of the pictures. A child, or each of its pairs,
+    has the mean of its pictures after the means of the other attributes were subtracted, less that
+    of its parent. Other attributes have the mean of their pictures. Null rows are zero. The head
+    starts by favouring codes close to the part of the map that is not drawn yet.
 
     Args:
-        transformer: its label maps and head are changed in place.
-        codebook: (V, D), what the tokens stand for.
+        transformer: network whose label maps and head are changed in place.
+        codebook: (V, D), code vectors of the tokens.
         latents: (N, D * H * W) encoder features of the training pictures.
         labels: (N, A) int64.
         parent: column of the coarser attribute.
@@ -140,10 +140,10 @@ def _own_rows(pairs: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def _nearest_rows(pairs: Tensor, latents: Tensor, labels: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Row of every combination of the last two attributes, borrowed where there is none.
+    """Row of every pair of the last two labels, borrowed where the pair has none of its own.
 
-    A style that an emoji lacks borrows from the style whose pictures of other emojis are nearest;
-    an open style takes the picture nearest to the mean of its emoji.
+    A missing style borrows from the style whose pictures of other things are nearest to it; an open
+    style takes the picture nearest to the mean of its thing.
     """
     table = _own_rows(pairs, shape)
     own = table[:, :-1].clone()  # (children + 1, styles)
@@ -173,7 +173,7 @@ def _nearest_rows(pairs: Tensor, latents: Tensor, labels: Tensor, shape: tuple[i
 def _label_means(
     latents: Tensor, labels: Tensor, parent: int, child: int
 ) -> tuple[dict[int, Tensor], Tensor]:
-    """What the pictures of a label have in common, the other attributes cleared one by one.
+    """Means of the pictures of each label, subtracted attribute by attribute.
 
     Returns:
         Mean latents, (values, F), of every column but `parent`, and the parent of each child.

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.conftest import EMBEDDED_MODEL
 from tests.patience import LIMIT_SECONDS
 from var_core import EditOptions, Margins, VARPipeline, generators_from_seeds
-from var_core.__main__ import main
+from var_core.command_line.main import main
 from var_core.jobs.png_recipe import read_recipe
 
 

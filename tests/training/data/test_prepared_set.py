@@ -1,0 +1,57 @@
+"""A prepared set is read only if its tables fit together."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from tests.training.data.emoji_rows import make_rows, make_table
+from training.data.emoji_tables import Row, build_label_names, split_rows
+from training.data.prepared_set import load_prepared_set
+
+
+def write_set(folder, rows: list[Row], num_images: int) -> None:
+    splits = split_rows(rows, np.random.default_rng(0), num_validation=20, num_held_out=30)
+    np.save(folder / "images.npy", np.zeros((num_images, 64, 64, 3), np.uint8))
+    for name, value in {
+        "rows": [asdict(row) for row in rows],
+        "splits": splits,
+        "labels": build_label_names(rows, make_table(rows)),
+    }.items():
+        (folder / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
+
+
+def test_loaded_labels_point_at_the_names_of_each_row(tmp_path) -> None:
+    rows = make_rows()
+    write_set(tmp_path, rows, len(rows))
+    data = load_prepared_set(tmp_path)
+    values = [part["values"] for part in data.label_names["attributes"]]
+    assert data.labels.shape == (len(rows), 3)
+    for row, indices in zip(rows, data.labels, strict=True):
+        names = [column[index] for column, index in zip(values, indices, strict=True)]
+        assert names == [row.subgroup, row.label, row.style]
+    assert isinstance(data.images, np.memmap)
+    assert not data.images.flags.writeable
+    assert sum(len(indices) for indices in data.splits.values()) == len(rows)
+
+
+def test_loading_a_missing_folder_names_the_command(tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"images\.npy is missing.*prepare\.folder --out"):
+        load_prepared_set(tmp_path / "nothing")
+
+
+def test_loading_refuses_tables_that_do_not_fit_together(tmp_path) -> None:
+    rows = make_rows()
+    write_set(tmp_path, rows, len(rows) - 1)
+    with pytest.raises(ValueError, match="images have"):
+        load_prepared_set(tmp_path)
+    write_set(tmp_path, rows, len(rows))
+    splits = json.loads((tmp_path / "splits.json").read_text())
+    splits["train"].append(splits["validation"][0])
+    (tmp_path / "splits.json").write_text(json.dumps(splits))
+    with pytest.raises(ValueError, match="overlap"):
+        load_prepared_set(tmp_path)
+    (tmp_path / "splits.json").write_text("{")
+    with pytest.raises(ValueError, match=r"training\.prepare"):
+        load_prepared_set(tmp_path)

@@ -1,0 +1,67 @@
+"""Scenes as a source of pictures: numbered, described, streamed."""
+
+import pytest
+import torch
+
+from training.data.scenes import NO_PHRASE, Phrases, SpriteTable
+from training.data.scenes.pictures import ScenePictures
+from training.data.scenes.streamed_tokens import StreamedTokens
+from training.loop.checkpoint import step_generator
+from var_core.labels import LabelSpace
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.tokenizer.init import init_tokenizer
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures(table: SpriteTable) -> ScenePictures:
+    phrases = Phrases(table)
+    vectors = torch.randn(len(phrases.texts), 6, generator=step_generator(0, 0))
+    return ScenePictures(table, phrases, vectors, side=32)
+
+
+def test_a_batch_depends_on_its_generator_alone(pictures: ScenePictures) -> None:
+    ours, same, other = (
+        pictures.train_batch(step_generator(0, step), 3, CPU) for step in (1, 1, 2)
+    )
+    assert torch.equal(ours.images, same.images) and torch.equal(ours.captions, same.captions)
+    assert not torch.equal(ours.images, other.images)
+    assert ours.images.shape == (3, 3, pictures.side, pictures.side)
+    assert ours.labels.shape == (3, 1) and (ours.captions != NO_PHRASE).any(dim=1).all()
+
+
+def test_a_numbered_scene_keeps_its_picture_and_changes_its_words(pictures: ScenePictures) -> None:
+    numbers = torch.arange(40)
+    labels, captions = pictures.described(numbers, step_generator(0, 1))
+    again, others = pictures.described(numbers, step_generator(0, 2))
+    assert torch.equal(labels, again) and not torch.equal(captions, others)
+    first = pictures.numbered([7], CPU)
+    torch.testing.assert_close(pictures.numbered([3, 7], CPU)[1:], first, atol=0.01, rtol=0)
+
+
+def test_fixed_scenes_differ_between_splits(pictures: ScenePictures) -> None:
+    batches = [pictures.fixed(split, 3) for split in ("train", "validation", "held_out")]
+    assert [len(batch.labels) for batch in batches] == [3, 3, 3]
+    assert not torch.equal(batches[0].images, batches[1].images)
+
+
+def test_every_choice_of_a_menu_has_a_phrase_with_a_vector(pictures: ScenePictures) -> None:
+    labels, table = LabelSpace.from_json(pictures.label_names), pictures.menu_phrases()
+    assert [menu.name for menu in labels.menus] == ["thing", "place", "time", "weather"]
+    asked = labels.phrases({"thing": "fox", "time": "night", "weather": "stars"})
+    assert asked[0] == "a fox" and all(table.find(phrase) is not None for phrase in asked)
+
+
+def test_a_stream_goes_on_where_a_run_resumes(pictures: ScenePictures) -> None:
+    tokenizer = MultiScaleVQVAE((1, 2, 4), 16, 8, (32,), num_blocks=1, stem_patch=8)
+    init_tokenizer(tokenizer, step_generator(0, 0))
+    whole, rest = (StreamedTokens(pictures, tokenizer, False, 2, workers=0) for _ in range(2))
+    batches = [whole.train_batch(step_generator(0, step), 2) for step in range(3)]
+    rest.start_at(2)
+    resumed = rest.train_batch(step_generator(9, 9), 2)
+    assert torch.equal(resumed.tokens, batches[2].tokens)
+    assert torch.equal(resumed.captions, batches[2].captions)
+    assert not torch.equal(batches[0].tokens, batches[1].tokens)
+    with pytest.raises(ValueError, match="hold 2 scenes, not 3"):
+        whole.train_batch(step_generator(0, 0), 3)

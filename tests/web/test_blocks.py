@@ -1,0 +1,77 @@
+"""What callers see of errors, and whose address a handler finds."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+
+from var_core.serving.metrics import JobMetrics
+from var_core.web.blocks import ClientAddress, GuardedBlocks
+
+
+def refuse() -> None:
+    raise ValueError("seed must be a whole number")
+
+
+def lose() -> None:
+    raise KeyError("/secret/path")
+
+
+def fill_disk() -> Iterator[int]:
+    yield 1
+    raise OSError(28, "No space left on device")
+
+
+def call(handler: Callable, steps: int = 1, values: tuple = ()) -> None:
+    """Call a handler as the queue does."""
+    with GuardedBlocks(JobMetrics(), ClientAddress(), "title") as blocks:
+        number, button = gr.Number(), gr.Button()
+        button.click(handler, None, number)
+    iterator = None
+    for _ in range(steps):
+        result = asyncio.run(blocks.process_api(0, list(values), iterator=iterator))
+        iterator = result["iterator"]
+
+
+def test_what_is_refused_becomes_one_sentence_and_what_fails_a_reference() -> None:
+    with pytest.raises(gr.Error, match="seed must be a whole number"):
+        call(refuse)
+    with pytest.raises(gr.Error, match=r"No space left on device\. Free some space"):
+        call(fill_disk, steps=2)
+    with pytest.raises(gr.Error, match="takes 0 values, not 2"):
+        call(refuse, values=(1, 2))
+    with pytest.raises(gr.Error, match=r"Reference: [0-9a-f]{8}'?$") as caught:
+        call(lose)
+    assert "secret" not in caught.value.message and caught.value.print_exception is False
+
+
+def request_of(*forwarded: str) -> gr.Request:
+    """A request over a connection from 10.0.0.1."""
+    headers = {"x-forwarded-for": ", ".join(forwarded)} if forwarded else {}
+    client = SimpleNamespace(host="10.0.0.1")
+    return gr.Request(SimpleNamespace(headers=headers, client=client))
+
+
+def test_the_address_is_the_one_that_the_outermost_trusted_proxy_has_seen() -> None:
+    request = request_of("1.1.1.1", "2.2.2.2", "3.3.3.3")
+    found = [ClientAddress(num_proxies).find(request) for num_proxies in range(5)]
+    assert found == ["10.0.0.1", "3.3.3.3", "2.2.2.2", "1.1.1.1", "10.0.0.1"]
+    assert ClientAddress(1).find(request_of()) == "10.0.0.1"
+    assert ClientAddress(1).find(None) == ""
+
+
+def test_an_address_holds_for_the_handler_that_answers_its_request() -> None:
+    address = ClientAddress()
+
+    async def visit(request: gr.Request) -> str:
+        address.remember(request)
+        await asyncio.sleep(0)
+        return address()
+
+    async def visits() -> list[str]:
+        return await asyncio.gather(visit(request_of()), asyncio.to_thread(address))
+
+    assert asyncio.run(visits()) == ["10.0.0.1", ""]
+    assert address() == ""

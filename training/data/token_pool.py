@@ -1,0 +1,147 @@
+"""Tokens of the first pictures of an endless source, encoded once and kept.
+
+Made on the fly, a picture costs as much time as a step of a small network spends on it. So a run on
+a CPU takes its pictures from a pool that is large, and grows between runs; what is said of a
+picture is worded anew each time.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor
+
+from training.data.picture_source import PictureSource
+from training.data.token_cache import weights_digest
+from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, token_maps
+from training.loop.checkpoint import SaveError
+from var_core.tokenizer import MultiScaleVQVAE
+
+logger = logging.getLogger(__name__)
+
+SHARD_PICTURES = 4096
+PICTURES_AT_ONCE = 32
+STAMP_FILE = "pool.json"
+
+
+class NumberedPictures(PictureSource, Protocol):
+    """An endless source whose training pictures have numbers."""
+
+    @property
+    def stamp(self) -> Mapping[str, str]:
+        """What the numbered pictures depend on, as JSON: other pictures have another stamp."""
+        ...
+
+    def numbered(self, numbers: Sequence[int], device: torch.device) -> Tensor:
+        """Training pictures by number, (B, 3, H, W) in [-1, 1]."""
+        ...
+
+    def described(self, numbers: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Labels (B, A) of pictures by number, and captions (B, P) worded at random."""
+        ...
+
+
+class TokenPool:
+    """The first pictures of an endless source, as tokens for a transformer run.
+
+    Args:
+        pictures: the source.
+        tokenizer: frozen; its device is that of the run.
+        folder: of the pool, see `fill_pool`.
+        size: pictures to take from it, a multiple of 4,096; those that are missing are encoded.
+        with_features: whether training batches have features; they are sums of all scales here,
+            which are what is kept of a picture.
+
+    Raises:
+        ValueError: if the size is no multiple of 4,096.
+        SaveError: if the pool cannot be written.
+    """
+
+    def __init__(
+        self,
+        pictures: NumberedPictures,
+        tokenizer: MultiScaleVQVAE,
+        folder: Path,
+        size: int,
+        with_features: bool,
+    ) -> None:
+        self.pictures = pictures
+        self.tokenizer = tokenizer
+        self.with_features = with_features
+        self.tokens = fill_pool(folder, pictures, tokenizer, size)
+        self.encoded = EncodedPictures(pictures, tokenizer, with_features)
+
+    def train_batch(self, generator: Generator, size: int) -> TokenBatch:
+        """Tokens of random pictures of the pool."""
+        numbers = torch.randint(len(self.tokens), (size,), generator=generator)
+        labels, captions = self.pictures.described(numbers, generator)
+        tokens = self.tokens[numbers].long().to(self.tokenizer.device)
+        features = None
+        if self.with_features:
+            maps = token_maps(self.tokenizer.schedule, tokens)
+            features = self.tokenizer.quantizer.sum_scales(maps)[-1]
+        return TokenBatch(tokens, features, labels, captions)
+
+    def fixed(self, split: str, limit: int) -> TokenBatch:
+        """Tokens of the fixed pictures of a split."""
+        return self.encoded.fixed(split, limit)
+
+
+def fill_pool(
+    folder: Path, pictures: NumberedPictures, tokenizer: MultiScaleVQVAE, size: int
+) -> Tensor:
+    """Tokens of the first `size` pictures, (size, L) int32; what is missing is encoded now.
+
+    The pool is a safetensors file per 4,096 pictures, each there in whole or not at all. It may be
+    filled further while a run takes what it needs of it.
+
+    Raises:
+        ValueError: if the size is no multiple of 4,096, or the pool belongs to other weights or
+            other pictures.
+        SaveError: if a file cannot be written.
+    """
+    if size <= 0 or size % SHARD_PICTURES:
+        raise ValueError(f"a pool holds a multiple of {SHARD_PICTURES} pictures, not {size}")
+    shards = []
+    try:
+        _claim(folder, {"tokenizer": weights_digest(tokenizer), **pictures.stamp})
+        for first in range(0, size, SHARD_PICTURES):
+            path = folder / f"tokens-{first:08d}.safetensors"
+            if not path.exists():
+                logger.info("encoding pictures %d to %d", first, first + SHARD_PICTURES - 1)
+                tokens = _encode(pictures, tokenizer, range(first, first + SHARD_PICTURES))
+                temporary = path.with_suffix(".part")
+                save_file({"tokens": tokens.to(torch.uint16)}, temporary)
+                temporary.rename(path)
+            shards.append(load_file(path)["tokens"].to(torch.int32))
+    except OSError as error:
+        raise SaveError(f"tokens cannot be kept in {folder}: {error}") from error
+    return torch.cat(shards)
+
+
+@torch.inference_mode()
+def _encode(pictures: NumberedPictures, tokenizer: MultiScaleVQVAE, numbers: range) -> Tensor:
+    """Tokens of some pictures, (N, L) int64 on the CPU."""
+    parts = []
+    for start in range(0, len(numbers), PICTURES_AT_ONCE):
+        images = pictures.numbered(numbers[start : start + PICTURES_AT_ONCE], tokenizer.device)
+        parts.append(encode_pictures(tokenizer, images)[0].cpu())
+    return torch.cat(parts)
+
+
+def _claim(folder: Path, stamp: Mapping[str, str]) -> None:
+    """Note whose tokens a new pool keeps.
+
+    Raises:
+        ValueError: if it keeps those of others.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / STAMP_FILE
+    if not path.exists():
+        path.write_text(json.dumps(stamp), "utf-8")
+    elif json.loads(path.read_text("utf-8")) != stamp:
+        raise ValueError(f"{folder} keeps tokens of other pictures or of another tokenizer")

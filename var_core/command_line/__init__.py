@@ -1,0 +1,1 @@
+"""The command line, `python -m var_core`: one function a command."""

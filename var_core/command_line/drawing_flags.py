@@ -1,0 +1,124 @@
+"""The flags that all drawing commands share, and the settings that they stand for."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from var_core.devices import pick_device, pick_dtype
+from var_core.jobs.parsing import SAMPLING_OPTIONS, read_settings
+from var_core.jobs.requests import Settings
+from var_core.model_info import ModelInfo, read_model_info
+from var_core.option_fields import OptionField, option_fields
+from var_core.pipeline import VARPipeline
+from var_core.ranges import check_int
+from var_core.sampling import MAX_SEED, SamplingOptions, random_seed
+
+MAX_PICTURES = 64
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What the flags of a drawing command say.
+
+    Attributes:
+        info: the model.
+        settings: label, first seed, options and precision.
+        count: number of pictures, with seeds counting up.
+        out: PNG file; several files are numbered.
+        scales_dir: folder for the preview of every scale; None keeps none.
+    """
+
+    info: ModelInfo
+    settings: Settings
+    count: int
+    out: Path
+    scales_dir: Path | None = None
+
+
+def drawing_flags(
+    shared: argparse.ArgumentParser, attributes: Sequence[str]
+) -> argparse.ArgumentParser:
+    """A parent parser with the flags of all drawing commands.
+
+    Args:
+        shared: parent parser with model and precision.
+        attributes: names of the model's label attributes.
+    """
+    flags = argparse.ArgumentParser(add_help=False, parents=[shared])
+    labels = flags.add_argument_group("labels (default: left open)")
+    for name in attributes:
+        labels.add_argument(f"--{name}", dest=f"label_{name}", metavar="NAME")
+    pictures = flags.add_argument_group("pictures")
+    pictures.add_argument(
+        "--seed", type=int, metavar="N", help=f"from 0 to {MAX_SEED} (default: random)"
+    )
+    pictures.add_argument(
+        "--count",
+        type=int,
+        metavar="N",
+        default=1,
+        help=f"number of pictures, with seeds counting up (from 1 to {MAX_PICTURES}; default: 1)",
+    )
+    pictures.add_argument(
+        "--out",
+        type=Path,
+        default=Path("picture.png"),
+        metavar="FILE",
+        help="PNG file (default: %(default)s)",
+    )
+    sampling = flags.add_argument_group("sampling options")
+    for option in option_fields(SamplingOptions):
+        _add_option(sampling, option)
+    return flags
+
+
+def _add_option(group: "argparse._ArgumentGroup", option: OptionField) -> None:
+    """Add the flag of one sampling option."""
+    if option.is_switch:
+        group.add_argument(option.flag, dest=option.name, action="store_true", help=option.help)
+        return
+    limits = f"from {option.low:g} to {option.high:g}; default: {option.default:g}"
+    group.add_argument(
+        option.flag,
+        dest=option.name,
+        type=option.kind,
+        metavar="N" if option.kind is int else "X",
+        help=f"{option.help} ({limits})",
+    )
+
+
+def read_drawing(arguments: argparse.Namespace) -> Drawing:
+    """Check what all drawing commands have in common, without loading weights.
+
+    Raises:
+        ValueError: if the model cannot be read, or a value is out of range.
+    """
+    count = check_int("count", arguments.count, 1, MAX_PICTURES)
+    seed = random_seed() // 2 if arguments.seed is None else arguments.seed
+    check_int("seed", seed, 0, MAX_SEED - count + 1)
+    info = read_model_info(arguments.model)
+    names = [attribute.name for attribute in info.labels.attributes]
+    words: dict[str, str | None] = {name: getattr(arguments, f"label_{name}") for name in names}
+    labels = {name: int(word) if _is_index(word) else word for name, word in words.items() if word}
+    chosen = {name: getattr(arguments, name) for name in SAMPLING_OPTIONS}
+    options = {name: value for name, value in chosen.items() if value is not None}
+    options["precision"] = arguments.precision
+    settings = read_settings(info, labels, seed, options)
+    scales_dir = getattr(arguments, "scales_dir", None)
+    return Drawing(info, settings, count, arguments.out, scales_dir)
+
+
+def load_pipeline(model: Path, precision: str) -> VARPipeline:
+    """Load a model on the device of this machine.
+
+    Raises:
+        ValueError: if the folder is missing or damaged.
+    """
+    device = pick_device()
+    dtype = pick_dtype(device, precision)
+    return VARPipeline.from_pretrained(model, torch_dtype=dtype).to(device)
+
+
+def _is_index(word: str) -> bool:
+    return word.isascii() and word.isdigit()

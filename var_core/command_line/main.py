@@ -1,0 +1,83 @@
+"""The entry of the command line: the list of commands, and what their errors look like."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from var_core.command_line.model_commands import add_model_commands
+from var_core.command_line.picture_commands import add_picture_commands
+from var_core.command_line.space_command import add_space_command
+from var_core.devices import PRECISIONS
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
+from var_core.labels import LABELS_FILE, LabelSpace
+from var_core.official.catalogue import EMBEDDED_FOLDER
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: words of the command line; None takes those of the process.
+
+    Returns:
+        The exit code: 0, 2 for bad input, 3 for output that cannot be written.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        parsed = _parser(_model_folder(arguments)).parse_args(arguments)
+        parsed.run(parsed)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except OSError as error:
+        path = f"{error.filename}: " if error.filename else ""
+        print(f"error: cannot write {path}{error.strerror or error}", file=sys.stderr)
+        return EXIT_NO_OUTPUT
+    return 0
+
+
+def _parser(model: Path) -> argparse.ArgumentParser:
+    """The parser of all commands.
+
+    Args:
+        model: model folder; each attribute of its labels becomes a flag.
+    """
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--model",
+        type=Path,
+        default=EMBEDDED_FOLDER,
+        metavar="FOLDER",
+        help=f"model folder (default: {EMBEDDED_FOLDER.name}, which comes with VAR Studio)",
+    )
+    shared.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
+        help="numbers that the networks compute with (default: %(default)s)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m var_core", description="Draw and edit pictures, manage models."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    add_picture_commands(commands, shared, _attribute_names(model))
+    add_model_commands(commands, shared)
+    add_space_command(commands)
+    return parser
+
+
+def _model_folder(arguments: Sequence[str]) -> Path:
+    """The model folder, which is needed before parsing: its labels become flags."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--model", type=Path, default=EMBEDDED_FOLDER)
+    return early.parse_known_args(arguments)[0].model
+
+
+def _attribute_names(model: Path) -> list[str]:
+    path = model / LABELS_FILE
+    if not path.is_file():
+        return ["class"]
+    labels = LabelSpace.from_json(json.loads(path.read_text("utf-8")))
+    return [attribute.name for attribute in labels.attributes]

@@ -1,0 +1,210 @@
+"""The commands that make pictures: generate, edit, outpaint, vary, reconstruct."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from var_core.command_line.drawing_flags import (
+    Drawing,
+    drawing_flags,
+    load_pipeline,
+    read_drawing,
+)
+from var_core.editing import MAX_BEST_OF, RULES, Margins, read_mask
+from var_core.images import read_image
+from var_core.jobs.parsing import MAX_COUNT, count_up, edit, outpaint, vary
+from var_core.jobs.png_recipe import write_png
+from var_core.jobs.progress import JobProgress, Request, sharpen
+from var_core.jobs.requests import Settings
+
+SIDES = ("left", "top", "right", "bottom")
+Commands = argparse._SubParsersAction  # of the parsers of all commands
+MakeRequest = Callable[[Settings, int], Request]
+
+
+def add_picture_commands(
+    commands: "Commands[argparse.ArgumentParser]",
+    shared: argparse.ArgumentParser,
+    attributes: Sequence[str],
+) -> None:
+    """Add the commands of this file.
+
+    Args:
+        commands: list of all commands.
+        shared: parent parser with model and precision.
+        attributes: names of the model's label attributes.
+    """
+    drawing = drawing_flags(shared, attributes)
+    generate = commands.add_parser("generate", parents=[drawing], help="draw pictures")
+    _add_scales_dir(generate)
+    generate.set_defaults(run=_generate)
+
+    redraw = commands.add_parser("edit", parents=[drawing], help="redraw what is under a mask")
+    group = _editing_group(redraw)
+    group.add_argument(
+        "--mask", type=Path, required=True, metavar="FILE", help="picture; white is redrawn"
+    )
+    _add_rule(group)
+    redraw.set_defaults(run=_edit)
+
+    widen = commands.add_parser("outpaint", parents=[drawing], help="add to the sides of a picture")
+    group = _editing_group(widen)
+    for side in SIDES:
+        group.add_argument(
+            f"--{side}", type=int, default=0, metavar="N", help="pixels to add (default: 0)"
+        )
+    _add_rule(group)
+    widen.set_defaults(run=_outpaint)
+
+    alter = commands.add_parser("vary", parents=[drawing], help="keep the coarse scales only")
+    _editing_group(alter).add_argument(
+        "--keep-scales", type=int, required=True, metavar="N", help="number of scales to keep"
+    )
+    alter.set_defaults(run=_vary)
+    _add_reconstruct(commands, shared)
+
+
+def _editing_group(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """The heading for the flags of one editing command, with the picture to edit."""
+    group = parser.add_argument_group("editing")
+    group.add_argument(
+        "--image", type=Path, required=True, metavar="FILE", help="PNG, JPEG or WebP file"
+    )
+    return group
+
+
+def _add_rule(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--rule",
+        choices=RULES,
+        default=RULES[0],
+        help="how the kept area is kept (default: %(default)s)",
+    )
+    group.add_argument(
+        "--best-of",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"candidates of the coarse scales (from 1 to {MAX_BEST_OF}; default: 1)",
+    )
+
+
+def _add_reconstruct(
+    commands: "Commands[argparse.ArgumentParser]", shared: argparse.ArgumentParser
+) -> None:
+    reconstruct = commands.add_parser(
+        "reconstruct", parents=[shared], help="show a picture after each scale of the tokenizer"
+    )
+    reconstruct.add_argument("image", type=Path, help="PNG, JPEG or WebP file")
+    reconstruct.add_argument(
+        "--out",
+        type=Path,
+        default=Path("reconstruction.png"),
+        metavar="FILE",
+        help="PNG file (default: %(default)s)",
+    )
+    _add_scales_dir(reconstruct)
+    reconstruct.set_defaults(run=_reconstruct)
+
+
+def _add_scales_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scales-dir", type=Path, metavar="FOLDER", help="folder for the picture of every scale"
+    )
+
+
+def _generate(arguments: argparse.Namespace) -> None:
+    _draw(arguments.model, read_drawing(arguments), count_up)
+
+
+def _edit(arguments: argparse.Namespace) -> None:
+    image, mask = read_image(arguments.image), read_mask(arguments.mask)
+
+    def make_request(settings: Settings, count: int) -> Request:
+        return edit(settings, image, mask, count, arguments.rule, arguments.best_of)
+
+    _draw(arguments.model, read_drawing(arguments), make_request)
+
+
+def _outpaint(arguments: argparse.Namespace) -> None:
+    image = read_image(arguments.image)
+    margins = Margins(arguments.left, arguments.top, arguments.right, arguments.bottom)
+
+    def make_request(settings: Settings, count: int) -> Request:
+        return outpaint(settings, image, margins, count, arguments.rule, arguments.best_of)
+
+    _draw(arguments.model, read_drawing(arguments), make_request)
+
+
+def _vary(arguments: argparse.Namespace) -> None:
+    image = read_image(arguments.image)
+    drawing = read_drawing(arguments)
+    num_scales = drawing.info.schedule.num_scales
+
+    def make_request(settings: Settings, count: int) -> Request:
+        return vary(settings, image, arguments.keep_scales, count, num_scales)
+
+    _draw(arguments.model, drawing, make_request)
+
+
+def _draw(model: Path, drawing: Drawing, make_request: MakeRequest) -> None:
+    """Draw a few pictures at a time, and write the files.
+
+    Args:
+        model: model folder.
+        drawing: what the flags say.
+        make_request: makes the request for a number of pictures.
+    """
+    firsts = range(0, drawing.count, MAX_COUNT)
+    requests = [
+        make_request(
+            replace(drawing.settings, seed=drawing.settings.seed + first),
+            min(MAX_COUNT, drawing.count - first),
+        )
+        for first in firsts
+    ]
+    pipeline = load_pipeline(model, drawing.settings.precision)
+    for first, request in zip(firsts, requests, strict=True):
+        progress = JobProgress(request)
+        for progress in tqdm(request.start(pipeline), unit="scale", desc="drawing"):  # noqa: B007
+            pass
+        if drawing.scales_dir is not None:
+            while progress.num_sketches:
+                progress = sharpen(pipeline, progress)
+            _write_scales(drawing, progress, first)
+        recipes = progress.recipes(drawing.info.labels, drawing.info.name)
+        for index, image in enumerate(progress.frames[-1]):
+            path = _numbered(drawing.out, first + index, drawing.count)
+            write_png(path, image, recipes[index])
+            print(path)
+
+
+def _write_scales(drawing: Drawing, progress: JobProgress, first: int) -> None:
+    """Write the pictures of every scale; `first` is the number of the first picture."""
+    assert drawing.scales_dir is not None
+    for index in range(len(progress.frames[-1])):
+        name = _numbered(Path(drawing.out.name), first + index, drawing.count)
+        frames = [frames[index] for frames in progress.frames]
+        _write_frames(drawing.scales_dir, name.stem, frames)
+
+
+def _write_frames(folder: Path, stem: str, frames: Sequence[Image.Image]) -> None:
+    for number, frame in enumerate(frames, start=1):
+        write_png(folder / f"{stem}-scale{number:02d}.png", frame, None)
+
+
+def _numbered(path: Path, index: int, count: int) -> Path:
+    return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
+
+
+def _reconstruct(arguments: argparse.Namespace) -> None:
+    image = read_image(arguments.image)
+    frames = load_pipeline(arguments.model, arguments.precision).reconstruct(image)
+    if arguments.scales_dir is not None:
+        _write_frames(arguments.scales_dir, arguments.out.stem, frames)
+    write_png(arguments.out, frames[-1], None)
+    print(arguments.out)

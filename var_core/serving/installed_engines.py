@@ -1,0 +1,68 @@
+"""The engines of all installed models, which share one queue, one cache and one executor."""
+
+from functools import partial
+from pathlib import Path
+
+import psutil
+import torch
+
+from var_core.devices import pick_device, pick_dtype
+from var_core.model_info import read_model_info
+from var_core.official.catalogue import MODELS, models_folder
+from var_core.pipeline import VARPipeline
+from var_core.serving.executors import Executor
+from var_core.serving.fair_queue import FairQueue
+from var_core.serving.local_engine import LocalEngine
+from var_core.serving.metrics import JobMetrics
+from var_core.serving.model_cache import ModelCache
+
+MEMORY_SHARE = 0.5  # share of the machine's memory for the weights of all models together
+
+
+def make_engines(
+    first: Path, precision: str, executor: Executor, metrics: JobMetrics, queue: FairQueue
+) -> list[LocalEngine]:
+    """One engine for each model: the given one, then the other installed ones.
+
+    Args:
+        first: model folder of the first engine.
+        precision: what the precision "auto" of a request means, one of PRECISIONS.
+        executor: decides where the networks run.
+        metrics: counts how jobs end.
+        queue: decides who draws next.
+
+    Raises:
+        ValueError: if a model folder is missing or damaged.
+    """
+    device = pick_device()
+    dtype = pick_dtype(device, precision)
+    cache = ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
+    engines: dict[str, LocalEngine] = {}
+    for folder in _model_folders(first, executor):
+        info = read_model_info(folder)
+        if info.name not in engines:
+            engines[info.name] = LocalEngine(
+                info,
+                partial(_load_model, folder, device),
+                queue=queue,
+                metrics=metrics,
+                cache=cache,
+                executor=executor,
+                device=device,
+                dtype=dtype,
+            )
+    return list(engines.values())
+
+
+def _model_folders(first: Path, executor: Executor) -> list[Path]:
+    if executor.is_lent:  # a GPU is lent only to models that are loaded at the start
+        return [first]
+    models = models_folder()
+    return [first, *(card.folder(models) for card in MODELS if card.is_installed(models))]
+
+
+def _load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPipeline:
+    """A model with its weights, laid out for drawing."""
+    pipeline = VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+    pipeline.pack()
+    return pipeline

@@ -1,0 +1,129 @@
+"""The command line of the page, and the environment variables that set its defaults."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from var_core.devices import PRECISIONS
+from var_core.official.catalogue import EMBEDDED_FOLDER
+from var_core.ranges import check_float, check_int
+from var_core.serving.fair_queue import QueueLimits
+from var_core.web.page import MAX_THREADS
+
+MAX_JOBS = MAX_THREADS // 2
+MAX_PROXIES = 8
+MAX_PORT = 65535
+MAX_SHARPEN_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the command line says.
+
+    Attributes:
+        model: folder of the model on the front page.
+        host: address to listen on; None takes 127.0.0.1.
+        port: port to listen on; None takes 7860 or the next free one.
+        precision: one of PRECISIONS.
+        limits: limits of the queue.
+        num_proxies: number of trusted proxies in front of the server.
+        metrics_port: port for Prometheus; None serves no metrics.
+    """
+
+    model: Path
+    host: str | None
+    port: int | None
+    precision: str
+    limits: QueueLimits
+    num_proxies: int
+    metrics_port: int | None
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
+    """Read the command line.
+
+    Args:
+        argv: words of the command line; None takes those of the process.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    given = _parser().parse_args(argv)
+    if given.precision not in PRECISIONS:  # argparse does not check defaults
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
+    limits = QueueLimits(
+        waiting=check_int("queue", given.queue, 1, MAX_JOBS),
+        per_client=check_int("per-client", given.per_client, 1, MAX_JOBS),
+        sharpen_seconds=check_float(
+            "sharpen-seconds", given.sharpen_seconds, 0, MAX_SHARPEN_SECONDS
+        ),
+    )
+    if given.metrics_port is not None:
+        check_int("metrics-port", given.metrics_port, 1, MAX_PORT)
+    return Arguments(
+        model=given.model,
+        host=given.host,
+        port=given.port,
+        precision=given.precision,
+        limits=limits,
+        num_proxies=check_int("proxies", given.proxies, 0, MAX_PROXIES),
+        metrics_port=given.metrics_port,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    limits = QueueLimits()
+    parser = argparse.ArgumentParser(description="Serve VAR Studio.")
+    parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
+    parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")
+    parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=_setting("PRECISION", PRECISIONS[0]),
+        help="numbers that the networks compute with; default: %(default)s",
+    )
+    parser.add_argument(
+        "--queue",
+        type=int,
+        metavar="N",
+        default=_setting("QUEUE", limits.waiting),
+        help="number of jobs that may wait; default: %(default)s",
+    )
+    parser.add_argument(
+        "--per-client",
+        type=int,
+        metavar="N",
+        default=_setting("PER_CLIENT", limits.per_client),
+        help="jobs of one address, drawing and waiting; default: %(default)s",
+    )
+    parser.add_argument(
+        "--proxies",
+        type=int,
+        metavar="N",
+        default=_setting("PROXIES", int("SPACE_ID" in os.environ)),
+        help="trusted proxies in front, which report the client's address; default: %(default)s",
+    )
+    parser.add_argument(
+        "--sharpen-seconds",
+        type=float,
+        metavar="S",
+        default=_setting("SHARPEN_SECONDS", limits.sharpen_seconds),
+        help="time after a drawing that turns the sketches of its scales into true decodes; "
+        "default: %(default)s",
+    )
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        metavar="N",
+        default=_setting("METRICS_PORT"),
+        help="serve Prometheus metrics on this port, to this machine only; default: off",
+    )
+    return parser
+
+
+def _setting(name: str, default: object = None) -> object:
+    """The value of an environment variable, which a Space sets, or a default."""
+    return os.environ.get(f"VAR_STUDIO_{name}", default)

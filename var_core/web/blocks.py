@@ -1,0 +1,103 @@
+"""Gradio's inner workings: who calls a handler, and which errors its callers see."""
+
+import contextvars
+from typing import Any
+
+import gradio as gr
+from gradio.block_function import BlockFunction
+
+from var_core.serving.fair_queue import BusyError, LateError
+from var_core.serving.metrics import JobMetrics
+
+BAD_VALUE = "A value does not fit the page. Reload the page and try again."
+
+
+class ClientAddress:
+    """The address of the client whose handler is running; call it to read it.
+
+    Args:
+        num_proxies: number of trusted proxies in front of the server. With proxies, the address is
+            the one that the outermost of them has seen; with 0, the address of the connection.
+    """
+
+    def __init__(self, num_proxies: int = 0) -> None:
+        self.num_proxies = num_proxies
+        self._current = contextvars.ContextVar("client_address", default="")
+
+    def __call__(self) -> str:
+        """The address, or "" outside of a handler."""
+        return self._current.get()
+
+    def remember(self, request: object) -> None:
+        """Take the address of a gradio request, for the handler that answers it."""
+        self._current.set(self.find(request))
+
+    def find(self, request: object) -> str:
+        """The address in a gradio request, or "" if it has none.
+
+        Each trusted proxy appends the address that it has seen to the header X-Forwarded-For.
+        What stands before these addresses may be made up by the client.
+        """
+        if not isinstance(request, gr.Request) or request.client is None:
+            return ""
+        if self.num_proxies:
+            seen = str(request.headers.get("x-forwarded-for", "")).split(",")
+            if len(seen) >= self.num_proxies and seen[-self.num_proxies].strip():
+                return seen[-self.num_proxies].strip()
+        return str(request.client.host)
+
+
+class GuardedBlocks(gr.Blocks):
+    """Blocks that count the values of a call, note its client, and hide internal errors.
+
+    Args:
+        metrics: counts refused calls and logs errors.
+        client: receives the address of the client of each call.
+        title: title of the browser's tab.
+    """
+
+    def __init__(self, metrics: JobMetrics, client: ClientAddress, title: str) -> None:
+        super().__init__(analytics_enabled=False, title=title)
+        self.metrics = metrics
+        self.client = client
+
+    async def preprocess_data(self, *values: Any, **named: Any) -> list[Any]:
+        """As in `gr.Blocks`; a value that a component refuses becomes one sentence."""
+        try:
+            return await super().preprocess_data(*values, **named)
+        except Exception as error:
+            self.metrics.refuse("handler")
+            raise gr.Error(BAD_VALUE, print_exception=False) from error
+
+    async def call_function(self, *values: Any, **named: Any) -> dict[str, Any]:
+        """As in `gr.Blocks`; a ValueError and an error of the disk become one sentence."""
+        try:
+            return await super().call_function(*values, **named)
+        except ValueError as error:
+            if not isinstance(error, BusyError | LateError):
+                self.metrics.refuse("handler")
+            raise gr.Error(str(error), print_exception=False) from error
+        except OSError as error:
+            self.metrics.fault(error)
+            words = f"The picture could not be saved: {error.strerror}. Free some space, try again."
+            raise gr.Error(words, print_exception=False) from error
+
+    async def process_api(
+        self, block_fn: BlockFunction | int, inputs: list[Any], *rest: Any, **named: Any
+    ) -> dict[str, Any]:
+        """As in `gr.Blocks`; an unexpected error becomes a reference to a line of the log."""
+        function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        is_first_call = named.get("iterator") is None  # later calls of a generator have no values
+        if is_first_call and len(inputs) != len(function.inputs):
+            self.metrics.refuse("handler")
+            words = f"This call takes {len(function.inputs)} values, not {len(inputs)}."
+            raise gr.Error(words, print_exception=False)
+        self.client.remember(named.get("request"))
+        try:
+            return await super().process_api(block_fn, inputs, *rest, **named)
+        except gr.Error:
+            raise
+        except Exception as error:
+            reference = self.metrics.fault(error)
+            words = f"Something went wrong here. Reference: {reference}"
+            raise gr.Error(words, print_exception=False) from error

@@ -1,0 +1,106 @@
+"""The site: one page for each model, all with the same tabs."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gradio as gr
+from gradio.events import api as add_endpoint
+
+from var_core.official.catalogue import ModelCard
+from var_core.serving.api import Api
+from var_core.serving.engine import Engine
+from var_core.serving.metrics import JobMetrics
+from var_core.web.blocks import ClientAddress, GuardedBlocks
+from var_core.web.html import models_html
+
+MAX_THREADS = 64  # every job that draws or waits holds one
+
+
+class Page:
+    """The page of one model, inside the blocks of a site.
+
+    Args:
+        site: the site that it belongs to.
+        engine: draws.
+        add_tabs: builds the tabs of a page.
+
+    Attributes:
+        blocks: gradio's blocks.
+        folder: folder for finished pictures.
+        client: returns the address of the client who asks.
+        tabs: all tabs.
+    """
+
+    def __init__(self, site: "Site", engine: Engine, add_tabs: Callable[["Page"], None]) -> None:
+        self.engine = engine
+        self.blocks, self.folder, self.client = site.blocks, site.folder, site.blocks.client
+        info = engine.info
+        gr.Markdown(
+            f"# VAR Studio\nPictures drawn coarse to fine, in {info.schedule.num_scales} scales. "
+            f"Model `{info.name}`, {info.image_size} px, on {engine.device.type}."
+        )
+        if site.missing or len(site.names) > 1:
+            with gr.Accordion("Models", open=False, elem_id="models"):
+                gr.HTML(models_html(site.names, info.name, site.missing))
+        with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
+            add_tabs(self)  # and nothing else: gradio counts the children of this block
+
+
+class Site:
+    """One page for each model, at its own address, and the endpoints for programs.
+
+    Args:
+        engines: one engine for each model; the page of the first one is the front page.
+        add_tabs: builds the tabs of a page.
+        folder: folder for finished pictures.
+        metrics: counts refused calls and logs errors.
+        num_proxies: number of trusted proxies in front of the server.
+        missing: models that are not installed.
+
+    Attributes:
+        blocks: gradio's blocks of all pages.
+        names: names of the models.
+        pages: the pages.
+    """
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        add_tabs: Callable[[Page], None],
+        folder: Path,
+        metrics: JobMetrics,
+        num_proxies: int = 0,
+        missing: Sequence[ModelCard] = (),
+    ) -> None:
+        self.engines, self.folder, self.missing = engines, folder, missing
+        self.names = [engine.info.name for engine in engines]
+        self.blocks = GuardedBlocks(metrics, ClientAddress(num_proxies), "VAR Studio")
+        self.pages: list[Page] = []
+        for name, engine in zip(self.names, engines, strict=True):
+            is_first = not self.pages
+            if not is_first:
+                self.blocks.route(name, f"/{name}")
+            with self.blocks:
+                self.pages.append(Page(self, engine, add_tabs))
+                prefix = "" if is_first else f"{name.replace('-', '_')}_"
+                add_endpoints(Api(engine, name, self.blocks.client), prefix)
+        self.blocks.queue(max_size=MAX_THREADS, api_open=False, default_concurrency_limit=1)
+
+
+def add_endpoints(endpoints: Api, prefix: str) -> None:
+    """Offer functions to programs, under their names behind a prefix."""
+    drawing = (
+        endpoints.generate,
+        endpoints.stream,
+        endpoints.styles,
+        endpoints.sweep,
+        endpoints.redraw,
+        endpoints.edit,
+        endpoints.outpaint,
+        endpoints.vary,
+        endpoints.tokenize,
+    )
+    for endpoint in drawing:  # the engine has its own queue, so gradio sets no limit
+        add_endpoint(endpoint, api_name=prefix + endpoint.__name__, concurrency_limit=None)
+    for endpoint in (endpoints.recipe, endpoints.about):
+        add_endpoint(endpoint, api_name=prefix + endpoint.__name__, queue=False)

@@ -1,0 +1,144 @@
+"""A drawing as the page shows it: one moment after each scale."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from var_core.jobs.contact_sheet import PREVIEW_SIDE, enlarge
+from var_core.jobs.data_url import png_url, thumbnail_url
+from var_core.jobs.progress import JobProgress, Request
+from var_core.serving.engine import Engine, sharpen_while_idle
+from var_core.web.canvas import Canvas
+from var_core.web.history import History
+from var_core.web.html import strip_html
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a tab shows after a scale; parts that are None stay as they are.
+
+    Attributes:
+        picture: a preview, or at the end the path of the PNG file.
+        strip: HTML of all scales.
+        status: a sentence.
+        seed: seed of the first picture.
+        scale: position of the scale slider.
+        progress: what has been drawn so far.
+        files: at the end, the PNG files of several pictures; empty for a single picture.
+        history: at the end, the history with this drawing.
+        comparison: at the end of an edit, the PNG files before and after.
+        result: at the end of an edit, the finished picture.
+    """
+
+    picture: Image.Image | str | None = None
+    strip: str | None = None
+    status: str | None = None
+    seed: int | None = None
+    scale: int | None = None
+    progress: JobProgress | None = None
+    files: tuple[str, ...] | None = None
+    history: History | None = None
+    comparison: tuple[str, str] | None = None
+    result: Canvas | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A drawing to come, and how it is shown.
+
+    Attributes:
+        request: what to draw.
+        pause: seconds between two scales, at least.
+        finish: saves the finished pictures, which took the given seconds; returns the moment to
+            show, without its strip.
+    """
+
+    request: Request
+    pause: float
+    finish: Callable[[JobProgress, float], Moment]
+
+
+def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
+    """Draw, and show every scale.
+
+    Args:
+        engine: draws.
+        plan: what to draw.
+        client: address of the client who asks.
+
+    Raises:
+        ValueError: if the engine refuses the request.
+        OSError: if the pictures cannot be saved.
+    """
+    sides, thumbnails, progress = engine.info.schedule.sides, [], None
+    for progress, seconds in paced(engine.generate(plan.request, client), plan.pause):
+        if progress.ahead:
+            yield Moment(status=progress.status)
+            continue
+        newest = progress.sheet(len(progress.frames))
+        if len(thumbnails) == len(sides):  # an edit begins with its next window
+            thumbnails = []
+        thumbnails.append(thumbnail_url(newest))
+        strip = strip_html(thumbnails, sides, progress.num_sketches)
+        if progress.is_drawn:
+            holds_all = len(progress.frames) == len(sides)
+            strip = full_strip(progress, sides) if holds_all else strip
+            yield replace(plan.finish(progress, seconds), strip=strip)
+        else:
+            preview = enlarge(newest, PREVIEW_SIDE)
+            yield Moment(
+                preview, strip, progress.status, plan.request.seeds[0], progress.number, progress
+            )
+    if progress is not None and progress.num_sketches:
+        sharper = sharpen_while_idle(engine, progress, client)
+        if sharper is not progress:  # the strip alone changes: by now people look at other scales
+            yield Moment(strip=full_strip(sharper, sides), progress=sharper)
+
+
+def paced(steps: Iterator[JobProgress], pause: float) -> Iterator[tuple[JobProgress, float]]:
+    """Spread the scales of a drawing over time, so that people can follow them.
+
+    The engine never waits for the pause: what it draws in the meantime is held back and shown
+    later, in the same order.
+
+    Args:
+        steps: the drawing after each scale, as the engine yields it.
+        pause: seconds between two scales, at least.
+
+    Yields:
+        Each step, and how many seconds of drawing it took, without waiting for other clients.
+    """
+    held: deque[tuple[JobProgress, float]] = deque()
+    started, shown = time.monotonic(), -math.inf
+    for progress in steps:
+        if progress.ahead:
+            yield progress, 0.0
+            started = time.monotonic()
+            continue
+        held.append((progress, time.monotonic() - started))
+        if time.monotonic() - shown >= pause:
+            yield held.popleft()
+            shown = time.monotonic()
+    while held:
+        time.sleep(max(0.0, shown + pause - time.monotonic()))
+        yield held.popleft()
+        shown = time.monotonic()
+
+
+def full_strip(progress: JobProgress, sides: Sequence[int]) -> str:
+    """HTML of all scales so far: one picture pixel for pixel, several pictures as thumbnails.
+
+    Args:
+        progress: a drawing that holds the frames of all its scales.
+        sides: sides of the token maps of all scales.
+    """
+    if len(progress.labels) == 1:
+        urls = [png_url(frame) for (frame,) in progress.frames]
+    else:
+        numbers = range(1, len(progress.frames) + 1)
+        urls = [thumbnail_url(progress.sheet(number)) for number in numbers]
+    return strip_html(urls, sides, progress.num_sketches)

@@ -1,0 +1,58 @@
+"""Starts the server of a site, with nothing open that the page does not need."""
+
+from functools import partial
+
+from starlette.middleware import Middleware
+
+from var_core.serving.http_guard import HttpGuard
+from var_core.web.assets import asset_path, read_asset
+from var_core.web.page import MAX_THREADS, Site
+from var_core.web.theme import page_theme
+
+MAX_SESSIONS = 500  # visitors whose values are kept
+MAX_UPLOAD = "10mb"
+
+
+def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
+    """Serve a site.
+
+    Args:
+        site: the site.
+        host: address to listen on; None takes 127.0.0.1.
+        port: port to listen on; None takes 7860 or the next free one.
+        block: whether to return only when the server has ended.
+
+    Raises:
+        OSError: if the port is taken.
+    """
+    metrics = site.blocks.metrics
+    guard = Middleware(
+        HttpGuard,
+        is_ready=site.engines[0].is_ready,
+        refused=partial(metrics.refuse, "door"),
+        fault=metrics.fault,
+        pages=site.names[1:],
+    )
+    site.blocks.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=not block,
+        theme=page_theme(),
+        css_paths=asset_path("style.css"),
+        js=f"() => {{{read_asset('page.js')}}}",
+        footer_links=[],
+        max_file_size=MAX_UPLOAD,
+        max_threads=MAX_THREADS,
+        run_history=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        state_session_capacity=MAX_SESSIONS,
+        show_error=False,
+        strict_cors=True,
+        app_kwargs={
+            "middleware": [guard],
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
+    )
