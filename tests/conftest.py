@@ -99,5 +99,3 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_app(log) as address:
         yield address
     assert "Traceback" not in log.read_text()
-
-

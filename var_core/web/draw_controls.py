@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from var_core.jobs.parsing import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.web.controls import BALANCED, PRESETS, Controls, new_seed
-from var_core.web.events import QUICK, SPOKEN, Updates, Values
+from var_core.web.events import LATEST, QUICK, SPOKEN, Updates, Values
 from var_core.web.label_choices import LabelChoices
 from var_core.web.option_widgets import option_widgets
 from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker
@@ -124,7 +124,7 @@ class DrawControls:
             chosen = self.controls.preset(values[preset])
             return {self.inputs[name]: value for name, value in chosen.items()}
 
-        preset.input(apply_preset, {preset}, sampling, **QUICK)
+        preset.input(apply_preset, {preset}, sampling, **LATEST)
 
     def _build_grid(self) -> None:
         self.guidances = gr.Textbox(

@@ -108,7 +108,8 @@ def test_the_log_has_every_step_once_after_a_resume(data: Path, tmp_path: Path) 
         checkpoint.joinpath("meta.json").unlink()  # only step 30 is left
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-00000030"]
     run_tokenizer(data, tmp_path, 60, "--save-every", "10", "--evaluate-every", "20")
-    steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").open()]
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
     assert steps == [20, 40, 60]
 
 
