@@ -9,7 +9,7 @@ from tests.test_labels import MENUS
 from tests.text.fake_encoder import FakeEncoder
 from var_core.labels import Attribute, LabelSpace
 from var_core.text import PhraseTable, PhraseVectors
-from var_core.wishes import Wish, WishReader
+from var_core.wishes import Wish, WishEncoder, WishReader
 
 CPU = torch.device("cpu")
 STYLE = Attribute("style", ("noto", "flat", "3d"))
@@ -20,29 +20,27 @@ def refuse() -> FakeEncoder:
     raise AssertionError("the encoder was opened")
 
 
-def make_reader(opens: bool = True) -> WishReader:
-    table = PhraseTable.encode(FakeEncoder(), MENU_PHRASES)
-    vectors = PhraseVectors(table, FakeEncoder if opens else refuse)
-    return WishReader(LabelSpace((STYLE,), menus=MENUS), SLOTS, TEXT_DIM, vectors, refuse)
-
-
-READER = make_reader()
+SPACE = LabelSpace((STYLE,), menus=MENUS)
+TABLE = PhraseTable.encode(FakeEncoder(), MENU_PHRASES)
+READER = WishReader(SPACE, SLOTS, refuse)
+ENCODER = WishEncoder(SPACE, SLOTS, TEXT_DIM, PhraseVectors(TABLE, FakeEncoder))
 
 
 def test_choosing_is_the_same_as_typing_and_both_can_be_mixed() -> None:
-    reader = make_reader(opens=False)
-    chosen = reader.read({"thing": "fox", "place": "snow", "style": "noto"})
-    typed = reader.read({"style": "noto"}, "in the snow, a fox")
-    mixed = reader.read({"place": "snow", "style": "noto"}, "A fox, in the snow")
+    chosen = READER.read({"thing": "fox", "place": "snow", "style": "noto"})
+    typed = READER.read({"style": "noto"}, "in the snow, a fox")
+    mixed = READER.read({"place": "snow", "style": "noto"}, "A fox, in the snow")
     assert chosen == Wish((0,), ("a fox", "in the snow"))
-    conditions = reader.condition([chosen, typed, mixed], CPU)
+    assert READER.read(chosen, "at night") == Wish((0,), ("a fox", "in the snow", "at night"))
+    encoder = WishEncoder(SPACE, SLOTS, TEXT_DIM, PhraseVectors(TABLE, refuse))
+    conditions = encoder.condition([chosen, typed, mixed], CPU)
     first = conditions.rows(slice(0, 1))
     assert conditions.is_same(first.expand(3)).all()
     assert torch.equal(conditions.phrases[0], conditions.phrases[1])
 
 
 def test_free_words_are_encoded() -> None:
-    condition = READER.condition([READER.read(None, "a puppy"), READER.read()], CPU)
+    condition = ENCODER.condition([READER.read(None, "a puppy"), READER.read()], CPU)
     assert torch.equal(condition.phrases[0, 0], FakeEncoder().encode(["a puppy"])[0])
     assert condition.is_given.tolist() == [[True, False, False, False], [False] * SLOTS]
     assert condition.labels.tolist() == [[STYLES], [STYLES]]
@@ -50,10 +48,10 @@ def test_free_words_are_encoded() -> None:
 
 def test_a_negative_prompt_is_a_condition_without_labels() -> None:
     wishes = READER.read_all([{"style": "flat"}, None], None, [None, "a fox"])
-    against = READER.against(wishes, CPU)
+    against = ENCODER.against(wishes, CPU)
     assert against is not None and against.labels.tolist() == [[STYLES], [STYLES]]
     assert against.is_given.sum(dim=1).tolist() == [0, 1]
-    assert READER.against(wishes[:1], CPU) is None
+    assert ENCODER.against(wishes[:1], CPU) is None
 
 
 @pytest.mark.parametrize(
@@ -94,11 +92,11 @@ def test_what_cannot_be_wished_for_is_one_sentence(call: tuple, message: str) ->
 
 
 def test_a_model_without_text_takes_the_nearest_names_and_says_so() -> None:
-    reader = WishReader(make_labels(), 0, 0, None, FakeEncoder)
+    reader = WishReader(make_labels(), 0, FakeEncoder)
     wish = reader.read({"style": "3d"}, "an apple")
     assert wish.label == (1, 2, 2) and wish.phrases == ()
     assert wish.notes == ("'an apple' was understood as emoji 'apple'",)
-    condition = reader.condition([wish], CPU)
+    condition = WishEncoder(make_labels(), 0, 0, None).condition([wish], CPU)
     assert condition.labels.tolist() == [[1, 2, 2]] and condition.phrases.shape == (1, 0, 0)
     assert reader.read(None, "a dog, round").label == (0, 1, 1)
     for prompt, message in (
@@ -112,20 +110,32 @@ def test_a_model_without_text_takes_the_nearest_names_and_says_so() -> None:
 
 
 def test_a_model_without_text_and_names_refuses_words() -> None:
-    reader = WishReader(LabelSpace.single("class", 10), 0, 0, None, refuse)
+    reader = WishReader(LabelSpace.single("class", 10), 0, refuse)
     with pytest.raises(ValueError, match="takes no text"):
         reader.read(None, "a fox")
 
 
 def test_without_stored_vectors_words_are_refused_and_labels_still_work() -> None:
-    reader = WishReader(LabelSpace((STYLE,)), SLOTS, TEXT_DIM, None, refuse)
-    assert reader.condition([reader.read(1)], CPU).phrases.shape == (1, SLOTS, TEXT_DIM)
+    encoder = WishEncoder(SPACE, SLOTS, TEXT_DIM, None)
+    assert encoder.condition([READER.read(1)], CPU).phrases.shape == (1, SLOTS, TEXT_DIM)
     with pytest.raises(ValueError, match="without the vectors of its words"):
-        reader.condition([reader.read(None, "a fox")], CPU)
+        encoder.condition([READER.read(None, "a fox")], CPU)
+
+
+def test_vectors_must_fit_the_network_and_hold_the_menus() -> None:
+    vectors = PhraseVectors(TABLE, FakeEncoder)
+    with pytest.raises(ValueError, match="have width 6, the transformer takes 7"):
+        WishEncoder(SPACE, SLOTS, 7, vectors)
+    with pytest.raises(ValueError, match="have width 6, the transformer takes no text"):
+        WishEncoder(SPACE, 0, 0, vectors)
+    few = PhraseVectors(PhraseTable.encode(FakeEncoder(), MENU_PHRASES[:2]), FakeEncoder)
+    with pytest.raises(ValueError, match="no vector of place 'snow'"):
+        WishEncoder(SPACE, SLOTS, TEXT_DIM, few)
 
 
 def test_a_model_without_labels_takes_words_alone() -> None:
-    table = PhraseTable("fake", (), torch.zeros(0, TEXT_DIM))
-    reader = WishReader(LabelSpace(()), SLOTS, TEXT_DIM, PhraseVectors(table, FakeEncoder), refuse)
-    condition = reader.condition(reader.read_all(None, ["a fox", None]), CPU)
+    vectors = PhraseVectors(PhraseTable("fake", (), torch.zeros(0, TEXT_DIM)), FakeEncoder)
+    encoder = WishEncoder(LabelSpace(()), SLOTS, TEXT_DIM, vectors)
+    wishes = WishReader(LabelSpace(()), SLOTS, refuse).read_all(None, ["a fox", None])
+    condition = encoder.condition(wishes, CPU)
     assert condition.labels.shape == (2, 0) and condition.is_given[:, 0].tolist() == [True, False]

@@ -1,6 +1,7 @@
 """What is known of a model without its weights: labels, scales, limits, size."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -10,8 +11,10 @@ from var_core.labels import LABELS_FILE, LabelSpace
 from var_core.option_fields import OptionField, option_fields
 from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.scales import ScaleSchedule
+from var_core.text import PhraseTable
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
+from var_core.wishes import WishReader
 
 INDEX_FILE = "model_index.json"
 PIPELINE_CLASS = "VARPipeline"
@@ -28,6 +31,7 @@ class ModelInfo:
         schedule: scales of the token maps.
         vocab_size: number of codes in the codebook.
         image_size: side of the pictures in pixels.
+        max_phrases: number of phrases that a prompt may have; 0 for a model without text.
         tokenizer_parameters: number of parameters of the tokenizer.
         transformer_parameters: number of parameters of the transformer.
     """
@@ -37,8 +41,14 @@ class ModelInfo:
     schedule: ScaleSchedule
     vocab_size: int
     image_size: int
+    max_phrases: int
     tokenizer_parameters: int
     transformer_parameters: int
+
+    @cached_property
+    def reader(self) -> WishReader:
+        """Reads what is asked of the model, in labels and words."""
+        return WishReader(self.labels, self.max_phrases)
 
     @property
     def options(self) -> SamplingOptions:
@@ -71,8 +81,8 @@ def describe_networks(
     """Describe two networks that belong together; the name of the model stays empty.
 
     Args:
-        tokenizer: may lie on the meta device.
-        transformer: may lie on the meta device.
+        tokenizer: tokenizer, perhaps on the meta device.
+        transformer: transformer, perhaps on the meta device.
         labels: names of the transformer's labels; None numbers the values of one attribute
             `class`.
 
@@ -100,6 +110,7 @@ def describe_networks(
         tokenizer.schedule,
         tokenizer.quantizer.vocab_size,
         tokenizer.image_size,
+        transformer.num_prefix,
         sum(parameter.numel() for parameter in tokenizer.parameters()),
         sum(parameter.numel() for parameter in transformer.parameters()),
     )
@@ -136,6 +147,18 @@ def read_labels(folder: Path) -> LabelSpace | None:
         raise
     except ValueError as error:
         raise CheckpointError(f"{folder}: {error}") from error
+
+
+def read_phrases(folder: Path) -> PhraseTable:
+    """The phrase vectors of a model folder.
+
+    Raises:
+        CheckpointError: if they are missing or damaged.
+    """
+    try:
+        return PhraseTable.load(folder)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def read_model_info(path: str | Path) -> ModelInfo:

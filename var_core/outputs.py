@@ -1,10 +1,12 @@
-"""What the pipeline gives back."""
+"""The results of the pipeline: finished pictures and previews."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
+
+from var_core.wishes import Wish
 
 Pictures = list[Image.Image] | np.ndarray | Tensor
 
@@ -14,14 +16,20 @@ class VARPipelineOutput:
     """Finished pictures.
 
     Attributes:
-        images: list of PIL pictures, array (B, H, W, 3) or tensor (B, 3, H, W); numbers in [0, 1].
+        images: list of PIL pictures, or numbers in [0, 1]: array (B, H, W, 3) or tensor
+            (B, 3, H, W).
         token_maps: K tensors (B, S, S) int64, coarse to fine.
-        labels: indices of each picture's labels, with what was drawn for open ones.
+        wishes: what each picture was asked to show, with what was drawn for open labels.
     """
 
     images: Pictures
     token_maps: list[Tensor]
-    labels: list[tuple[int, ...]]
+    wishes: list[Wish]
+
+    @property
+    def labels(self) -> list[tuple[int, ...]]:
+        """Indices of each picture's labels."""
+        return [wish.label for wish in self.wishes]
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,12 @@ class Preview:
     """The pictures after one scale.
 
     Attributes:
-        images: as in `VARPipelineOutput`, drawn from the scales so far; the last ones are true
-            decodes, those before are sketches where the tokenizer has a sketch decoder.
-        token_maps: of the scales so far.
-        number: how many scales are done, from 1.
-        total: K, the number of scales.
-        labels: as in `VARPipelineOutput`.
+        images: pictures of the scales so far, as in `VARPipelineOutput`; the last ones are true
+            decodes, earlier ones are sketches where the tokenizer has a sketch decoder.
+        token_maps: token maps of the scales so far.
+        number: number of scales that are done, from 1.
+        total: number of scales, K.
+        wishes: what each picture was asked to show, as in `VARPipelineOutput`.
         latent: sum of the scales so far, (B, D, H, W) float32; None for edits.
     """
 
@@ -42,8 +50,13 @@ class Preview:
     token_maps: list[Tensor]
     number: int
     total: int
-    labels: list[tuple[int, ...]]
+    wishes: list[Wish]
     latent: Tensor | None = None
+
+    @property
+    def labels(self) -> list[tuple[int, ...]]:
+        """Indices of each picture's labels."""
+        return [wish.label for wish in self.wishes]
 
 
 def pil_images(preview: Preview) -> list[Image.Image]:

@@ -16,7 +16,7 @@ def fill_shared_labels(
     """Draw open attributes once for all pictures, apart from the last attribute.
 
     Args:
-        pipeline: knows which labels occur together.
+        pipeline: pipeline whose model knows which labels occur together.
         labels: one label per picture; all but the last attribute are those of the first one.
         seed: seed of the draw.
     """
@@ -27,58 +27,36 @@ def fill_shared_labels(
     return tuple((*filled, label[-1]) for label in labels)
 
 
-def draw_mixed(
-    pipeline: VARPipeline,
-    labels: Sequence[tuple[int, ...]],
-    seeds: Sequence[int],
-    options: Sequence[SamplingOptions],
-    keep: Sequence[Tensor],
-) -> Iterator[Preview]:
-    """Draw pictures whose options may differ; yields all of them after every scale.
-
-    The pipeline draws with one set of options at a time, so pictures are grouped by their options,
-    and the groups advance together.
-
-    Args:
-        pipeline: draws.
-        labels: label of each picture, indices.
-        seeds: seed of each picture.
-        options: options of each picture.
-        keep: token maps of the first scales to keep, (B, S, S) each.
-
-    Raises:
-        ValueError: here, not at the first scale, if something does not fit the model.
-    """
+def group_options(options: Sequence[SamplingOptions]) -> dict[SamplingOptions, list[int]]:
+    """Indices of the pictures that share their options: a pipeline draws with one set at a time."""
     groups: dict[SamplingOptions, list[int]] = {}
     for index, one in enumerate(options):
         groups.setdefault(one, []).append(index)
-    streams = [
-        pipeline.stream(
-            [labels[index] for index in members],
-            one,
-            generators_from_seeds([seeds[index] for index in members], pipeline.device),
-            keep=[tokens[members].to(pipeline.device) for tokens in keep],
-        )
-        for one, members in groups.items()
-    ]
-    drawn = [index for members in groups.values() for index in members]
+    return groups
+
+
+def join_groups(
+    streams: Sequence[Iterator[Preview]], groups: Sequence[Sequence[int]]
+) -> Iterator[Preview]:
+    """Previews of groups that advance together, with the pictures in the order of their indices.
+
+    Args:
+        streams: previews of each group.
+        groups: indices of the pictures of each group.
+    """
+    drawn = [index for group in groups for index in group]
     order = [drawn.index(index) for index in range(len(drawn))]
-    return _join(streams, order)
-
-
-def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterator[Preview]:
-    """Previews of all groups as one, with the pictures in the order that was asked for."""
     token_maps: list[Tensor] = []
     for parts in zip(*streams, strict=True):
         images = [image for part in parts for image in pil_images(part)]
-        labels = [label for part in parts for label in part.labels]
-        token_maps.append(torch.cat([part.token_maps[-1] for part in parts])[list(order)])
+        wishes = [wish for part in parts for wish in part.wishes]
+        token_maps.append(torch.cat([part.token_maps[-1] for part in parts])[order])
         latents = [part.latent for part in parts if part.latent is not None]
         yield Preview(
             [images[index] for index in order],
             list(token_maps),
             parts[0].number,
             parts[0].total,
-            [labels[index] for index in order],
-            torch.cat(latents)[list(order)] if latents else None,
+            [wishes[index] for index in order],
+            torch.cat(latents)[order] if latents else None,
         )

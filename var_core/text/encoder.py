@@ -25,6 +25,17 @@ class TextEncoder(Protocol):
         ...
 
 
+def open_embedded_encoder() -> TextEncoder:
+    """Load the embedded encoder.
+
+    Raises:
+        ValueError: if its package is missing or another version.
+    """
+    from var_core.text.universal_sentence_encoder import UniversalSentenceEncoder
+
+    return UniversalSentenceEncoder()
+
+
 def open_text_encoder(name: str, folder: str | Path | None = None) -> TextEncoder:
     """Load the text encoder of a name.
 

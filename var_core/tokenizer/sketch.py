@@ -25,7 +25,7 @@ def with_sketch(
     pictures: Tensor,
     generator: torch.Generator,
     steps: int = STEPS,
-    report: Callable[[int, float], None] = lambda step, loss: None,
+    report: Callable[[int, float], object] = lambda step, loss: None,
 ) -> MultiScaleVQVAE:
     """The same tokenizer with a sketch decoder for its previews.
 
@@ -81,7 +81,7 @@ def _teach(
     targets: Tensor,
     generator: torch.Generator,
     steps: int,
-    report: Callable[[int, float], None],
+    report: Callable[[int, float], object],
 ) -> None:
     optimizer = torch.optim.Adam(sketch.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)

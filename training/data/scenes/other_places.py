@@ -1,7 +1,7 @@
 """Backdrops off the land: under water, space, the moon, plain colours."""
 
 from training.data.scenes.description import PLAIN
-from training.data.scenes.layers import Band, Dots, Gradient
+from training.data.scenes.layers import Band, Blobs, Dots, Gradient
 from training.data.scenes.lighting import Tone, darken, lighten, mix, solid, tone, turn_hue
 from training.data.scenes.outlines import peaks, ray, waves
 from training.data.scenes.sky import Painter, paint_stars
@@ -60,14 +60,15 @@ def _rays(painter: Painter, colour: Tone, strength: float) -> None:
 def _weeds(painter: Painter, colour: Tone) -> None:
     """Add a few tufts of water weed: leaning, tapering stalks."""
     rng, y = painter.rng, painter.horizon
+    stalks = []
     for _ in range(rng.randint(2, 4)):
         x, height = rng.uniform(0.03, 0.97), rng.uniform(0.1, 0.2)
         for stalk in (-1, 0, 1):
             lean, tall = 0.014 * stalk + rng.uniform(-0.008, 0.008), height * rng.uniform(0.7, 1.0)
             for part in range(4):
-                centre_x, centre_y = x + lean * (1 + 1.6 * part), y + 0.02 - tall * part / 4
-                size = (0.011 - 0.0016 * part, tall * 0.2)
-                painter.ellipse((centre_x, centre_y, *size), lighten(colour, 0.05 * part), colour)
+                place = (x + lean * (1 + 1.6 * part), y + 0.02 - tall * part / 4)
+                stalks.append((*place, 0.011 - 0.0016 * part, tall * 0.2))
+    painter.layers.append(Blobs(stalks, solid(lighten(colour, 0.2)), solid(colour)))
 
 
 def _bubbles(painter: Painter, colour: Tone) -> None:

@@ -1,0 +1,55 @@
+"""Files and folders appear whole or not at all."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from var_core.files import making_folder, replacing, sha256_of, write_atomically
+
+
+def test_a_file_is_replaced_in_one_step_and_its_folders_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "deep" / "file.txt"
+    write_atomically(path, b"first")
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"second")
+        assert path.read_bytes() == b"first"
+    assert path.read_bytes() == b"second"
+    assert [one.name for one in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_after_an_error_the_old_file_stays_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    write_atomically(path, b"first")
+    with pytest.raises(RuntimeError, match="injected"), replacing(path) as temporary:
+        temporary.write_bytes(b"half of the sec")
+        raise RuntimeError("injected")
+    assert path.read_bytes() == b"first"
+    assert [one.name for one in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_folder_appears_at_the_end_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "models" / "new"
+    with making_folder(path) as temporary:
+        (temporary / "weights").write_bytes(b"1")
+        assert not path.exists()
+    assert [one.name for one in path.iterdir()] == ["weights"]
+    with pytest.raises(RuntimeError), making_folder(tmp_path / "models" / "other") as temporary:
+        (temporary / "weights").write_bytes(b"1")
+        raise RuntimeError("injected")
+    assert [one.name for one in path.parent.iterdir()] == ["new"]
+
+
+def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "keep").write_bytes(b"1")
+    with pytest.raises(OSError), making_folder(tmp_path / "mine") as temporary:
+        (temporary / "keep").write_bytes(b"2")
+    assert (tmp_path / "mine" / "keep").read_bytes() == b"1"
+    assert [one.name for one in tmp_path.iterdir()] == ["mine"]
+
+
+def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
+    path = tmp_path / "file.bin"
+    path.write_bytes(bytes(range(256)) * 5000)
+    assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()

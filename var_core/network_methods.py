@@ -1,0 +1,146 @@
+"""What the pipeline does with its networks: sampling in batches, decoding, encoding."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from var_core.condition import Condition
+from var_core.images import fit_square, image_to_tensor, tensor_to_images
+from var_core.packing import can_pack, pack_weights
+from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
+from var_core.sampling.graphs import GraphRecorder
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+
+GRAPHS_VARIABLE = "VAR_CUDA_GRAPHS"
+
+
+class NetworkMethods:
+    """Running the two networks: part of `VARPipeline`.
+
+    Attributes:
+        tokenizer: turns token maps into pictures and back.
+        transformer: predicts token maps.
+        packs: whether drawing may lay the networks' weights out (see `pack`); to be switched off
+            for networks whose weights go on changing.
+        recorder: records drawings as CUDA graphs.
+    """
+
+    tokenizer: MultiScaleVQVAE
+    transformer: VARTransformer
+    packs: bool
+    recorder: GraphRecorder
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures in pixels."""
+        return self.tokenizer.image_size
+
+    def pack(self) -> None:
+        """Lay the weights out for drawing on this processor, where it has kernels for that.
+
+        The first drawing does it, unless `packs` is off. Moved, copied or saved, the weights are
+        plain again.
+        """
+        transformer, tokenizer = self.transformer, self.tokenizer
+        if not self.packs or transformer.head.weight.is_mkldnn:
+            return
+        trained = any(weight.requires_grad for weight in transformer.parameters())
+        if transformer.device.type == "cpu" and not trained and can_pack(transformer.dtype):
+            for part in (transformer, tokenizer.decoder, tokenizer.sketch):
+                if part is not None:
+                    pack_weights(part)
+
+    def sample(
+        self,
+        condition: Condition,
+        options: SamplingOptions,
+        generators: Sequence[torch.Generator],
+        make_rule: Callable[[slice], ScaleRule | None],
+        together: int = 1,
+        against: Condition | None = None,
+    ) -> Iterator[ScaleStep]:
+        """Run the sampling loop on a condition.
+
+        A seed must give the same picture alone and in any batch. On a CPU that holds for packed
+        weights and codes that are drawn, not mixed or matched; else pictures go one by one.
+
+        Args:
+            condition: what each of B pictures is to show.
+            options: how tokens are drawn.
+            generators: one per picture.
+            make_rule: returns the rule for some rows of the batch.
+            together: pictures at once on a CPU, where they may be.
+            against: what guidance pushes away from, B rows; None is the null condition.
+        """
+        self.pack()
+        is_cpu = self.transformer.device.type == "cpu"
+        if not is_cpu:
+            together = len(condition)
+        elif options.smooth or not self.transformer.head.weight.is_mkldnn:
+            together = 1
+        starts = range(0, len(condition), together)
+        recorder = self.recorder if records() and not is_cpu else None
+        runs = [
+            sample_scales(
+                self.transformer,
+                self.tokenizer.quantizer,
+                condition.rows(rows),
+                options,
+                generators[rows],
+                make_rule(rows),
+                recorder=recorder,
+                against=None if against is None else against.rows(rows),
+            )
+            for rows in (slice(start, start + together) for start in starts)
+        ]
+        return runs[0] if len(runs) == 1 else _side_by_side(runs)
+
+    def decode_latent(self, latent: Tensor) -> Tensor:
+        """Latents (B, D, H, W) to pictures (B, 3, H, W) in [-1, 1].
+
+        On the CPU pictures go one by one: kernels round differently for different batch sizes.
+        """
+        self.pack()
+        with torch.inference_mode():
+            chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
+            return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
+
+    def tokenize(self, image: Image.Image) -> tuple[list[Tensor], list[Image.Image]]:
+        """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
+
+        Args:
+            image: any size; its central square is used.
+
+        Returns:
+            K tensors (1, S, S) int64 and K pictures of the model's size, coarse to fine.
+        """
+        with torch.inference_mode():
+            pixels = image_to_tensor(fit_square(image, self.image_size))
+            quantization = self.tokenizer.encode(pixels.to(self.tokenizer.device))
+            decoded = self.decode_latent(torch.cat(quantization.latents))
+        return quantization.token_maps, tensor_to_images(decoded)
+
+    def reconstruct(self, image: Image.Image) -> list[Image.Image]:
+        """A picture after 1, 2, ... K of the tokenizer's scales, as `tokenize` returns it."""
+        return self.tokenize(image)[1]
+
+
+def records() -> bool:
+    """Whether drawings on a GPU are recorded as CUDA graphs: VAR_CUDA_GRAPHS is 1."""
+    return os.environ.get(GRAPHS_VARIABLE) == "1"
+
+
+def _side_by_side(runs: Sequence[Iterator[ScaleStep]]) -> Iterator[ScaleStep]:
+    """Advance single-picture runs together and join their steps to batches."""
+    for steps in zip(*runs, strict=True):
+        logits = [step.logits for step in steps if step.logits is not None]
+        yield ScaleStep(
+            steps[0].scale_index,
+            torch.cat([step.token_map for step in steps]),
+            torch.cat([step.latent for step in steps]),
+            torch.cat(logits) if logits else None,
+        )
