@@ -71,8 +71,8 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
                 return open_text_encoder(encoder_name, text_encoder)
 
             vectors = PhraseVectors(phrases, open_encoder)
-        text_dim = transformer.config["text_dim"]
-        self.wish_encoder = WishEncoder(info.labels, transformer.num_prefix, text_dim, vectors)
+        slots = transformer.num_prefix, transformer.text_dim
+        self.wish_encoder = WishEncoder(info.labels, *slots, vectors)
 
     @classmethod
     def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
