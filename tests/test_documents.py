@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.server import ROOT
 from var_core.command_line.main import main
+from var_core.web.arguments import parse_arguments
 
 README = ROOT / "README.md"
 IGNORED = {"data", "runs", "models", "node_modules", "venv", ".venv"}
@@ -51,6 +52,16 @@ def test_links_lead_somewhere(document: Path) -> None:
         target = (document.parent / name).resolve() if name else document
         assert target.exists(), f"{document.name} links to {link}"
         assert not anchor or anchor in anchors(target), f"{document.name} links to {link}"
+
+
+def test_every_option_of_the_page_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    assert len(options) > 7
+    text = (ROOT / "var_core" / "serving" / "README.md").read_text("utf-8")
+    rows = [line for line in text.split("\n") if line.startswith("| `--")]
+    assert options == set(re.findall(r"--[a-z-]+", "\n".join(rows)))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

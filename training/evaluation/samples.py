@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from var_core.sampling import generators_from_seeds
 
 SHEET_SEED = 0
 NUM_ROWS = 8
+COLUMNS = 120  # characters in a line of README.md
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,22 +153,28 @@ def first_names(values: Sequence[str], count: int) -> list[str]:
 
 def describe_samples(names: Sequence[str], groups: Sequence[str], styles: Sequence[str]) -> str:
     """Text of the README.md beside the sheets."""
-    lines = [
-        "# Samples",
-        "",
-        "Made by `python -m training.evaluation.samples --model assets/models/emoji64 "
-        "--out assets/samples`:",
-        "default options, seeds counting up from 0, labels drawn by a fixed rule.",
-        "",
-        f"- `scales.png`: {', '.join(names[:4])} in {styles[0]}, after each scale.",
-        "- `editing.png`: the same labels, edited: the box redrawn with any label, with its own,",
-        "  as the next one (class edit); 32 pixels added; scales 1 to 3 kept, the rest as it.",
-        f"- `emoji_by_style.png`: a row for each of {', '.join(names)};",
-        f"  a column for each of {', '.join(styles)}.",
-        "- `category_by_style.png`: the emoji left open; a row for each of "
+    command = "python -m training.evaluation.samples --model assets/models/emoji64"
+    sheets = (
+        f"`scales.png`: {', '.join(names[:4])} in {styles[0]}, after each scale.",
+        "`editing.png`: the same labels, edited. Columns: the picture; its mask; the box redrawn "
+        "with any label, with its own, with the next one (class edit); 32 pixels added; scales 1 "
+        "to 3 kept and the rest drawn with the next label.",
+        f"`emoji_by_style.png`: a row for each of {', '.join(names)}; "
+        f"a column for each of {', '.join(styles)}.",
+        "`category_by_style.png`: the emoji left open; a row for each of "
         f"{', '.join(groups)}; columns as above.",
-    ]
-    return "\n".join(lines) + "\n"
+    )
+    made = (
+        f"Made by `{command} --out assets/samples` with default options. Seeds count up from 0, "
+        "labels are drawn by a fixed rule."
+    )
+    items = [_wrapped(f"- {sheet}") for sheet in sheets]
+    return "\n".join(["# Samples", "", _wrapped(made), "", *items]) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    indent = "  " if text.startswith("- ") else ""
+    return fill(text, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def main(argv: list[str] | None = None) -> int:
