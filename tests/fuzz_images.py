@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["PIL", "var_core.images", "var_core.job
     from PIL import Image
 
     from var_core.images import read_image
-    from var_core.jobs.png_recipe import png_bytes, read_recipe
+    from var_core.jobs.png_recipe import png_bytes, read_png_recipe
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F", "YCbCr")
 
@@ -50,7 +50,7 @@ def seeds() -> list[bytes]:
 
 def read_both(content: bytes) -> None:
     """Read a picture and its recipe; only refusals in our own words are allowed."""
-    for read in (read_image, read_recipe):
+    for read in (read_image, read_png_recipe):
         try:
             read(content)
         except ValueError as error:

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from tests.server import ROOT
 from var_core.images import MAX_FILE_BYTES, read_image
-from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.png_recipe import read_png_recipe
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5) * 13
 COLOURS = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
@@ -238,7 +238,7 @@ def test_a_bomb_is_refused_without_being_unpacked(bomb: str) -> None:
     with pytest.raises(ValueError, match=r"^the picture (is|has)"):
         read_image(content)
     with contextlib.suppress(ValueError):  # some have a sound header, and hold no recipe
-        assert read_recipe(content) is None
+        assert read_png_recipe(content) is None
     assert memory("VmHWM") - before <= 64_000_000
 
 

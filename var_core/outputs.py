@@ -1,4 +1,4 @@
-"""What the pipeline gives back."""
+"""The results of the pipeline: finished pictures and previews."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,8 @@ class VARPipelineOutput:
     """Finished pictures.
 
     Attributes:
-        images: list of PIL pictures, array (B, H, W, 3) or tensor (B, 3, H, W); numbers in [0, 1].
+        images: list of PIL pictures, or numbers in [0, 1]: array (B, H, W, 3) or tensor
+            (B, 3, H, W).
         token_maps: K tensors (B, S, S) int64, coarse to fine.
         wishes: what each picture was asked to show, with what was drawn for open labels.
     """
@@ -36,12 +37,12 @@ class Preview:
     """The pictures after one scale.
 
     Attributes:
-        images: as in `VARPipelineOutput`, drawn from the scales so far; the last ones are true
-            decodes, those before are sketches where the tokenizer has a sketch decoder.
-        token_maps: tokens of the scales so far.
-        number: how many scales are done, from 1.
-        total: K, the number of scales.
-        wishes: as in `VARPipelineOutput`.
+        images: pictures of the scales so far, as in `VARPipelineOutput`; the last ones are true
+            decodes, earlier ones are sketches where the tokenizer has a sketch decoder.
+        token_maps: token maps of the scales so far.
+        number: number of scales that are done, from 1.
+        total: number of scales, K.
+        wishes: what each picture was asked to show, as in `VARPipelineOutput`.
         latent: sum of the scales so far, (B, D, H, W) float32; None for edits.
     """
 

@@ -1,4 +1,4 @@
-"""Gives a model folder the sketch decoder that makes its previews cheap."""
+"""Teaches a model to sketch: adds the small decoder that makes previews cheap."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ from var_core.images import image_to_tensor
 from var_core.tokenizer.sketch import STEPS, with_sketch
 
 NUM_PICTURES = 16
-LEAVES = 80  # shapes in a practice picture
+LEAVES = 80  # shapes in a training picture
 SEED = 0
 
 
@@ -29,27 +29,27 @@ def add_sketch(
     """Teach a model's tokenizer to sketch; its other weights stay as they are, bit for bit.
 
     Args:
-        folder: folder of the model.
-        pictures: pictures to practise on, (N, 3, image_size, image_size) in [-1, 1]; by default
-            some are made, so that no data is needed.
+        folder: model folder.
+        pictures: training pictures, (N, 3, image_size, image_size) in [-1, 1]; None makes some,
+            so that no data is needed.
         steps: number of training steps.
         report: called with the step and the mean absolute error of pixels in [-1, 1].
 
     Returns:
-        False if it had a sketch decoder already.
+        False if the model had a sketch decoder already.
 
     Raises:
         CheckpointError: if the tokenizer is missing or damaged.
-        OSError: if it cannot be written; it then is as it was.
+        OSError: if it cannot be written; the model is unchanged then.
     """
-    place = folder / "tokenizer"
-    tokenizer = load_tokenizer(place)
+    tokenizer_folder = folder / "tokenizer"
+    tokenizer = load_tokenizer(tokenizer_folder)
     if tokenizer.sketch is not None:
         return False
     if pictures is None:
-        pictures = practice_pictures(NUM_PICTURES, tokenizer.image_size)
+        pictures = training_pictures(NUM_PICTURES, tokenizer.image_size)
     taught = with_sketch(tokenizer, pictures, torch.Generator().manual_seed(SEED), steps, report)
-    state = load_file(place / WEIGHTS_FILE)
+    state = load_file(tokenizer_folder / WEIGHTS_FILE)
     dtype = state["post_quant.weight"].dtype
     for key, value in taught.state_dict().items():
         if key.startswith("sketch."):
@@ -58,14 +58,14 @@ def add_sketch(
         taught.save_config(made)
         save_file(state, Path(made) / WEIGHTS_FILE)
         for path in Path(made).iterdir():
-            os.replace(path, place / path.name)
+            os.replace(path, tokenizer_folder / path.name)
     return True
 
 
-def practice_pictures(count: int, size: int) -> Tensor:
+def training_pictures(count: int, size: int) -> Tensor:
     """Pictures of many overlapping shapes, "dead leaves": (count, 3, size, size) in [-1, 1].
 
-    Their edges and areas are distributed much as those of photographs are.
+    The distribution of their edges and areas is close to that of photographs.
     """
     random = np.random.default_rng(SEED)
     return torch.cat([image_to_tensor(_leaves(random, size)) for _ in range(count)])

@@ -26,7 +26,7 @@ from tests.browser.conftest import (
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline
 from var_core.devices import pick_device, pick_dtype
-from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.reconstruction import error_map, reconstruct
 
 pytestmark = pytest.mark.browser
@@ -93,7 +93,7 @@ def test_every_option_that_is_set_by_hand_stands_in_the_picture(page: Page, tmp_
     page.locator("#precision").get_by_text("fp32").click()
     draw(page)
     (tmp_path / "mine.png").write_bytes(picture_bytes(page))
-    recipe = read_recipe(tmp_path / "mine.png")
+    recipe = read_png_recipe(tmp_path / "mine.png")
     names = ("guidance_scale", "temperature", "top_k", "top_p", "smooth", "dtype")
     assert [recipe[name] for name in names] == [2.5, 0.8, 300, 0.7, True, "float32"]
     set_number(page, "scale", "3")

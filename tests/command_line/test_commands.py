@@ -10,7 +10,7 @@ from PIL import Image
 from tests.conftest import EMBEDDED_MODEL
 from var_core import EditOptions, Margins, VARPipeline, generators_from_seeds
 from var_core.command_line.main import main
-from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.png_recipe import read_png_recipe
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_generate_writes_a_picture_with_its_recipe(
     command = ["generate", "--model", str(model), "--emoji", "cat", "--seed", "7"]
     assert main([*command, "--out", str(out)]) == 0
     assert capsys.readouterr().out.strip() == str(out)
-    recipe = read_recipe(out)
+    recipe = read_png_recipe(out)
     assert recipe["seed"] == 7
     assert recipe["labels"] == {"category": "animal", "emoji": "cat", "style": None}
     first = out.read_bytes()
@@ -37,7 +37,7 @@ def test_generate_writes_a_picture_with_its_recipe(
 def test_count_numbers_files_and_seeds(model: Path, tmp_path: Path) -> None:
     command = ["generate", "--model", str(model), "--seed", "5", "--precision", "fp32"]
     assert main([*command, "--count", "2", "--out", str(tmp_path / "many.png")]) == 0
-    assert read_recipe(tmp_path / "many-1.png")["seed"] == 6
+    assert read_png_recipe(tmp_path / "many-1.png")["seed"] == 6
     main([*command[:-3], "6", "--precision", "fp32", "--out", str(tmp_path / "one.png")])
     pictures = [np.asarray(Image.open(tmp_path / n)) for n in ("many-1.png", "one.png")]
     assert np.array_equal(*pictures)
@@ -147,7 +147,7 @@ def test_edit_outpaint_and_vary_write_what_the_pipeline_draws(model: Path, tmp_p
         Image.open(image), Image.open(mask), **seeded(), edit_options=EditOptions("replay")
     )
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(expected.images[0]))
-    assert read_recipe(out) is None
+    assert read_png_recipe(out) is None
 
     assert main(["outpaint", *shared, "--right", "8", "--top", "2"]) == 0
     expected = pipeline.outpaint(Image.open(image), Margins(right=8, top=2), **seeded())
@@ -157,7 +157,7 @@ def test_edit_outpaint_and_vary_write_what_the_pipeline_draws(model: Path, tmp_p
     expected = pipeline.vary(Image.open(image), 2, **seeded())
     first = np.asarray(Image.open(tmp_path / "out-0.png"))
     assert np.array_equal(first, np.asarray(expected.images[0]))
-    assert len(read_recipe(tmp_path / "out-1.png")["kept"]) == 2
+    assert len(read_png_recipe(tmp_path / "out-1.png")["kept"]) == 2
 
 
 def test_edits_that_cannot_be_are_one_sentence(

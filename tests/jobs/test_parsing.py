@@ -21,7 +21,7 @@ from var_core.web.controls import Controls
 
 EXAMPLES = [60, pytest.param(1000, marks=pytest.mark.slow)]
 PIPELINE = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
-API = Api(LocalEngine(PIPELINE.info, lambda dtype: PIPELINE), "tiny")
+API = Api(LocalEngine(PIPELINE.info, lambda dtype: PIPELINE))
 CONTROLS = Controls(PIPELINE.info)
 CODES = PIPELINE.transformer.config.vocab_size
 WHOLE = {"seed": (0, MAX_SEED), "count": (1, MAX_COUNT), "top_k": (0, CODES)}

@@ -18,7 +18,7 @@ from tests.conftest import EMBEDDED_MODEL
 from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
-from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.png_recipe import read_png_recipe
 
 pytestmark = pytest.mark.timeout(180)
 APPLE = {"emoji": "red apple", "style": "noto"}
@@ -51,7 +51,7 @@ def test_generate_gives_what_the_engine_draws(drawn: dict, tmp_path: Path) -> No
     assert drawn["token_maps"] == [tokens.tolist() for tokens in result.token_maps]
     assert drawn["labels"] == [{"category": "food-fruit", **APPLE}]
     (tmp_path / "apple.png").write_bytes(content(drawn["pictures"][0]))
-    assert read_recipe(tmp_path / "apple.png")["seed"] == drawn["seeds"][0] == 12
+    assert read_png_recipe(tmp_path / "apple.png")["seed"] == drawn["seeds"][0] == 12
 
 
 def test_stream_yields_every_scale(client: Client, drawn: dict) -> None:

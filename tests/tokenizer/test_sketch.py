@@ -23,7 +23,7 @@ from var_core.serving.engine import sharpen_while_idle
 from var_core.serving.executors import LentGpu
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
-from var_core.sketches import add_sketch, practice_pictures
+from var_core.sketches import add_sketch, training_pictures
 from var_core.tokenizer import sketch as sketch_module
 from var_core.tokenizer.sketch import with_sketch
 from var_core.web.draw_handlers import DrawHandlers
@@ -38,7 +38,7 @@ def taught(steps: int = 60) -> tuple[MultiScaleVQVAE, list[float]]:
     errors: list[float] = []
     generator = torch.Generator().manual_seed(0)
     tokenizer = make_tokenizer()
-    pictures = practice_pictures(6, tokenizer.image_size)
+    pictures = training_pictures(6, tokenizer.image_size)
     result = with_sketch(
         tokenizer, pictures, generator, steps, lambda step, error: errors.append(error)
     )
@@ -72,10 +72,10 @@ def test_a_sketch_learns_what_the_decoder_draws() -> None:
     assert {key.split(".")[0] for key in after.keys() - before.keys()} == {"sketch"}
 
 
-def test_practice_pictures_are_the_same_everywhere_and_all_different() -> None:
-    pictures = practice_pictures(3, 32)
+def test_training_pictures_are_the_same_everywhere_and_all_different() -> None:
+    pictures = training_pictures(3, 32)
     assert pictures.shape == (3, 3, 32, 32) and pictures.min() >= -1 and pictures.max() <= 1
-    assert torch.equal(pictures, practice_pictures(3, 32))
+    assert torch.equal(pictures, training_pictures(3, 32))
     assert not torch.equal(pictures[0], pictures[1])
 
 
@@ -239,7 +239,7 @@ def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
 def test_a_client_without_a_strip_does_not_wait_for_it(
     sketching: VARPipeline, decodes: list[int]
 ) -> None:
-    list(Api(patient(sketching), "tiny").generate({"emoji": "cat"}, 1))
+    list(Api(patient(sketching)).generate({"emoji": "cat"}, 1))
     assert decodes == [1]
 
 
@@ -249,7 +249,7 @@ def test_a_model_folder_is_given_a_sketch_once(
     monkeypatch.setattr(sketch_module, "WIDTH", 8)
     pipeline.save_pretrained(tmp_path)
     before = load_file(tmp_path / "tokenizer" / WEIGHTS)
-    assert add_sketch(tmp_path, practice_pictures(2, pipeline.image_size), steps=2)
+    assert add_sketch(tmp_path, training_pictures(2, pipeline.image_size), steps=2)
     after = load_file(tmp_path / "tokenizer" / WEIGHTS)
     assert all(torch.equal(after[key], value) for key, value in before.items())
     loaded = VARPipeline.from_pretrained(tmp_path)

@@ -50,7 +50,7 @@ def test_a_png_gives_its_settings_back(
 ) -> None:
     settings = Settings((0, 0, 0), 5, OPTIONS)
     *_, last = count_up(settings, 1).start(pipeline)
-    (path,) = save_pictures(pipeline.labels, "tiny", last, tmp_path, with_recipe=True)
+    (path,) = save_pictures(controls.info, last, tmp_path, with_recipe=True)
     found, kept = controls.from_recipe(path)
     assert kept == ()
     expected = {

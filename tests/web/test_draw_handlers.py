@@ -11,7 +11,7 @@ from PIL import Image
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.parsing import read_settings, style_sheet
-from var_core.jobs.png_recipe import read_recipe, write_png
+from var_core.jobs.png_recipe import read_png_recipe, write_png
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.history import MAX_ENTRIES
@@ -44,7 +44,7 @@ def pixels(picture: object) -> np.ndarray:
 def test_drawing_streams_every_scale_and_ends_with_a_file(handlers: DrawHandlers) -> None:
     moments = ask(handlers, emoji="cat", style="flat")
     assert [moment.status for moment in moments[:-1]] == [f"Scale {n} of 4" for n in (1, 2, 3)]
-    assert read_recipe(moments[-1].picture)["labels"] == {
+    assert read_png_recipe(moments[-1].picture)["labels"] == {
         "category": "animal",
         "emoji": "cat",
         "style": "flat",
@@ -55,7 +55,7 @@ def test_drawing_streams_every_scale_and_ends_with_a_file(handlers: DrawHandlers
 
 def test_the_recipe_of_a_file_is_enough_to_draw_it_again(handlers: DrawHandlers) -> None:
     path = ask(handlers, emoji="cat", guidance_scale=2.0)[-1].picture
-    recipe = read_recipe(path)
+    recipe = read_png_recipe(path)
     names = ("guidance_scale", "top_k", "top_p", "temperature", "smooth")
     again = handlers.engine.pipeline("auto")(
         [recipe["labels"]],
@@ -71,12 +71,12 @@ def test_a_kept_seed_gives_the_same_file_and_another_one_else(handlers: DrawHand
     assert first.read_bytes() == second.read_bytes()
     fresh = [ask(handlers, seed=3, keep_seed=False)[-1] for _ in range(2)]
     assert len({3, *(moment.seed for moment in fresh)}) == 3
-    assert read_recipe(fresh[0].picture)["seed"] == fresh[0].seed
+    assert read_png_recipe(fresh[0].picture)["seed"] == fresh[0].seed
 
 
 def test_a_file_without_recipe_has_no_text_chunk(handlers: DrawHandlers) -> None:
     path = ask(handlers, with_recipe=False)[-1].picture
-    assert read_recipe(path) is None
+    assert read_png_recipe(path) is None
     assert Image.open(path).info == {}
 
 
@@ -180,7 +180,7 @@ def test_redrawing_keeps_the_scales_up_to_the_scrubber(handlers: DrawHandlers) -
     assert all(map(torch.equal, progress.token_maps[:2], last.progress.token_maps[:2]))
     assert not torch.equal(progress.token_maps[3], last.progress.token_maps[3])
     kept = [tokens.flatten().tolist() for tokens in progress.token_maps[:2]]
-    assert read_recipe(last.picture)["kept"] == kept
+    assert read_png_recipe(last.picture)["kept"] == kept
     smooth = ask(handlers, smooth=True)[-1].progress
     for state, scale, message in (
         (None, 2, "press Generate first"),
@@ -226,7 +226,7 @@ def test_a_png_of_a_branch_brings_its_kept_scales_back(
     assert Path(again.picture).read_bytes() == Path(path).read_bytes()
     whole, moment = handlers.restore(ask(handlers, emoji="cat")[-1].picture)
     assert moment.progress is None and whole["emoji"] == "cat"
-    recipe = read_recipe(path)
+    recipe = read_png_recipe(path)
     for kept in ([[99]], [[1], [1, 2]], "ab", [[1.5]], [[0]] * 9, [[2**70]], 7):
         write_png(tmp_path / "bad.png", Image.new("RGB", (8, 8)), {**recipe, "kept": kept})
         with pytest.raises(ValueError, match=r"the recipe of bad\.png is damaged"):
@@ -302,4 +302,4 @@ def test_another_precision_is_loaded_once(tmp_path: Path) -> None:
     for precision in ("auto", "fp32", "bf16", "bf16"):
         path = ask(handlers, precision=precision)[-1].picture
     assert asked == [torch.float32, torch.bfloat16]
-    assert read_recipe(path)["dtype"] == "bfloat16"
+    assert read_png_recipe(path)["dtype"] == "bfloat16"

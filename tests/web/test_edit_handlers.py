@@ -9,7 +9,7 @@ from PIL import Image
 
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.mask_codec import read_runs, write_runs
-from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.png_recipe import read_png_recipe
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.canvas import SHOWN_SIDE, Canvas
 from var_core.web.edit_handlers import EditHandlers, EditInputs
@@ -81,7 +81,7 @@ def test_a_redrawn_area_streams_and_ends_with_files_to_compare(
     )
     assert np.array_equal(pixels(last.picture), np.asarray(expected.images[0]))
     assert np.array_equal(pixels(last.comparison[0]), pixels(path))
-    assert read_recipe(last.picture) is None
+    assert read_png_recipe(last.picture) is None
     assert last.result.size == (40, 30) and last.seed == 5
 
 

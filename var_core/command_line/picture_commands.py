@@ -176,7 +176,7 @@ def _draw(model: Path, drawing: Drawing, make_request: MakeRequest) -> None:
             while progress.num_sketches:
                 progress = sharpen(pipeline, progress)
             _write_scales(drawing, progress, first)
-        recipes = progress.recipes(drawing.info.labels, drawing.info.name)
+        recipes = progress.recipes(drawing.info)
         for index, image in enumerate(progress.frames[-1]):
             path = _numbered(drawing.out, first + index, drawing.count)
             write_png(path, image, recipes[index])

@@ -1,4 +1,4 @@
-"""Pictures side by side, and the moving picture of how one formed."""
+"""Pictures side by side, and the animation of how one formed."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ GAP = 4  # pixels between the pictures of a sheet
 COLUMNS = 4
 CAPTION_SIZE = 11  # pixels
 LINE_HEIGHT = 15  # pixels
-CAPTIONED_SIDE = 128  # pixels; smaller pictures are enlarged, so that words fit under them
+CAPTIONED_SIDE = 128  # pixels; smaller pictures are enlarged, so that captions fit under them
 MOVING_SIDE = 256  # pixels; smaller frames are enlarged
 FRAME_MILLISECONDS = 450
 LAST_MILLISECONDS = 1800
@@ -33,9 +33,9 @@ def contact_sheet(
     """Pictures of one size in rows on white; a single one without a caption stays as it is.
 
     Args:
-        images: RGB, all of one size.
+        images: RGB pictures of one size.
         columns: pictures in a row; 0 takes 2 for four pictures, else at most 4.
-        captions: words under each picture, one or more lines for each; or none.
+        captions: text under each picture, one or more lines; empty for no captions.
     """
     if len(images) == 1 and not captions:
         return images[0]
@@ -44,8 +44,8 @@ def contact_sheet(
     columns = columns or (2 if len(images) == 4 else min(COLUMNS, len(images)))
     rows = math.ceil(len(images) / columns)
     width, height = images[0].size
-    words = LINE_HEIGHT * max((len(caption.splitlines()) for caption in captions), default=0)
-    step = width + GAP, height + GAP + words
+    caption_height = LINE_HEIGHT * max((len(one.splitlines()) for one in captions), default=0)
+    step = width + GAP, height + GAP + caption_height
     sheet = Image.new("RGB", (columns * step[0] - GAP, rows * step[1] - GAP), "white")
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
@@ -53,7 +53,7 @@ def contact_sheet(
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION_SIZE)
     for index, caption in enumerate(captions):
         row, column = divmod(index, columns)
-        middle = column * step[0] + width / 2, row * step[1] + height + words / 2
+        middle = column * step[0] + width / 2, row * step[1] + height + caption_height / 2
         draw.text(middle, caption, fill="black", font=font, anchor="mm", align="center")
     return sheet
 
@@ -62,8 +62,8 @@ def write_animation(path: Path, frames: Sequence[Image.Image]) -> None:
     """Write the forming of a picture as an endless WebP animation.
 
     Args:
-        path: of the file.
-        frames: coarse to fine, all of one size; small ones are enlarged.
+        path: WebP file to write.
+        frames: pictures of one size, coarse to fine; small ones are enlarged.
 
     Raises:
         OSError: if there is no space or no permission.

@@ -2,23 +2,22 @@
 
 import base64
 import io
-from collections.abc import Mapping
 
 from PIL import Image
 
-from var_core.jobs.png_recipe import png_bytes
+from var_core.jobs.png_recipe import Recipe, png_bytes
 
-THUMBNAIL_SIDE = 128  # pixels, the longer side at most
+THUMBNAIL_SIDE = 128  # pixels of the longer side
 JPEG_QUALITY = 85
 
 
-def png_url(image: Image.Image, recipe: Mapping[str, object] | None = None) -> str:
-    """A picture as a PNG data URL, pixel for pixel, with its recipe or with none."""
+def png_url(image: Image.Image, recipe: Recipe | None = None) -> str:
+    """A picture as a PNG data URL, pixel for pixel, with or without its recipe."""
     return _data_url(png_bytes(image, recipe), "png")
 
 
 def thumbnail_url(image: Image.Image) -> str:
-    """A picture as a small JPEG data URL, for looks only."""
+    """A picture as the data URL of a small JPEG."""
     small = image.convert("RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()

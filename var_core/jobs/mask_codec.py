@@ -1,4 +1,4 @@
-"""Painted masks as they travel between page, endpoints and server: JSON of run lengths."""
+"""Painted masks as JSON of run lengths, the form in which the page sends them."""
 
 import json
 
@@ -32,7 +32,7 @@ def read_runs(text: object) -> np.ndarray:
     """A mask from its JSON.
 
     Args:
-        text: as `write_runs` makes it; "" is refused as an empty mask.
+        text: JSON as `write_runs` makes it.
 
     Returns:
         (H, W) bool.
@@ -63,14 +63,14 @@ def read_runs(text: object) -> np.ndarray:
 
 
 def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A mask of the same picture at another size, by the nearest pixel.
+    """Resize a mask to the size of its picture, by the nearest pixel.
 
     Args:
         mask: (H, W) bool.
         size: width and height.
 
     Raises:
-        ValueError: if the two do not have the same shape, to a pixel of the smaller one.
+        ValueError: if the aspect ratios differ by more than a pixel of the smaller one.
     """
     if mask.shape[::-1] == size:
         return mask

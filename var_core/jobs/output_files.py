@@ -5,30 +5,33 @@ from pathlib import Path
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress
 from var_core.labels import LabelSpace
+from var_core.model_info import ModelInfo
 
 MAX_NAME = 80  # characters
 
 
 def save_pictures(
-    labels: LabelSpace, model_name: str, progress: JobProgress, folder: Path, with_recipe: bool
+    info: ModelInfo, progress: JobProgress, folder: Path, with_recipe: bool
 ) -> list[Path]:
-    """Write every picture of a job as PNG, and of several the sheet; the sheet comes last.
+    """Write every picture of a job as PNG, and for several pictures a contact sheet.
 
     Args:
-        labels: label names of the model that drew them.
-        model_name: name of the model, for the recipes.
+        info: model that drew them.
         progress: a finished job.
-        folder: folder of this job alone.
-        with_recipe: whether the files carry their recipes, where there are any.
+        folder: folder for this job alone.
+        with_recipe: whether to write recipes into the files.
+
+    Returns:
+        The paths; that of the contact sheet comes last.
 
     Raises:
         OSError: if there is no space or no permission.
     """
     paths: list[Path] = []
-    recipes = progress.recipes(labels, model_name)
+    recipes = progress.recipes(info)
     for index, image in enumerate(progress.frames[-1]):
         seed, recipe = progress.request.seeds[index], recipes[index]
-        words = "edited" if recipe is None else _words_of(labels, progress.labels[index])
+        words = "edited" if recipe is None else _words_of(info.labels, progress.labels[index])
         path = folder / f"{words[:MAX_NAME]}-seed{seed}.png"
         if path in paths and recipe is not None:  # a sweep draws a label and a seed more than once
             path = path.with_stem(f"{path.stem}-guidance{recipe['guidance_scale']:g}")

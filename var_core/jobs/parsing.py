@@ -1,6 +1,6 @@
-"""Checks what strangers ask for: values of any type in, checked requests out.
+"""Turns what people send, values of any type, into checked requests.
 
-Everything is checked here, in plain words and with the limits, before any network runs.
+Everything is checked here, before any network runs; an error names the value and the limits.
 """
 
 import base64
@@ -25,7 +25,7 @@ from var_core.sampling import MAX_SEED, SamplingOptions
 
 DEFAULT_SEED = 7
 MAX_COUNT = 8
-MAX_SWEEP = 4  # values a side
+MAX_SWEEP = 4  # values along each side of a grid
 SAMPLING_OPTIONS = tuple(one.name for one in option_fields(SamplingOptions))
 
 
@@ -34,10 +34,10 @@ def read_settings(info: ModelInfo, labels: object, seed: object, options: object
 
     Args:
         info: model whose labels and limits hold.
-        labels: an object of attribute names to value names, indices or null.
-        seed: a whole number.
-        options: null, or an object of `SAMPLING_OPTIONS` and "precision"; what is missing takes
-            its default.
+        labels: mapping from attribute names to value names, indices or None.
+        seed: whole number.
+        options: None, or a mapping from the names of `SAMPLING_OPTIONS` and "precision" to values;
+            what is missing takes its default.
 
     Raises:
         ValueError: if anything is malformed, unknown or out of range.
@@ -85,7 +85,7 @@ def style_sheet(info: ModelInfo, settings: Settings) -> DrawRequest:
 
     Args:
         info: model whose last attribute is taken.
-        settings: the other attributes are taken from its label; open ones are drawn once for the
+        settings: settings of every picture; open attributes of its label are drawn once for the
             whole sheet.
 
     Raises:
@@ -109,9 +109,9 @@ def sweep(settings: Settings, guidances: object, num_seeds: object) -> DrawReque
     """A grid: a row for every guidance, a column for every seed.
 
     Args:
-        settings: of every picture but for the guidance; its seed is the first one.
+        settings: settings of every picture, apart from the guidance; its seed is the first one.
         guidances: 1 to 4 different values from 0 to 20.
-        num_seeds: 1 to 4.
+        num_seeds: number of seeds, 1 to 4.
 
     Raises:
         ValueError: if a value is out of range.
@@ -191,12 +191,12 @@ def edit(
     """Redraw what is under a mask, several times with seeds counting up.
 
     Args:
-        settings: of all results.
-        image: upright RGB.
-        mask: as `check_mask` takes it.
-        count: results, 1 to MAX_COUNT.
+        settings: settings of all results.
+        image: upright RGB picture.
+        mask: mask as for `check_mask`.
+        count: number of results, 1 to MAX_COUNT.
         rule: one of RULES.
-        best_of: candidates of the coarse scales.
+        best_of: number of candidates of the coarse scales.
 
     Raises:
         ValueError: if a value is out of range, or the mask is empty or does not fit.

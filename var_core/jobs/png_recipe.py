@@ -1,10 +1,11 @@
-"""The text chunk that lets a picture be made again."""
+"""The recipe of a picture, in a text chunk of its PNG file: what draws it again."""
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -12,36 +13,36 @@ from torch import Tensor
 
 from var_core.files import write_atomically
 from var_core.images import open_source
-from var_core.labels import LabelSpace
+from var_core.model_info import ModelInfo
 from var_core.sampling import SamplingOptions
 
 CHUNK = "var-studio"
 
+Recipe = dict[str, Any]  # JSON-ready values
 
-def recipe_of(
-    labels: LabelSpace,
-    model_name: str,
+
+def make_recipe(
+    info: ModelInfo,
     label: tuple[int, ...],
     seed: int,
     options: SamplingOptions,
     dtype: str,
     kept: Sequence[Tensor] = (),
-) -> dict:
-    """Everything that decides a picture, JSON-ready.
+) -> Recipe:
+    """Everything that decides what a picture looks like.
 
     Args:
-        labels: of its model.
-        model_name: of its model, as people know it.
+        info: model that draws it.
         label: one index per attribute.
-        seed: of its generator.
-        options: as they were used, every one of them.
-        dtype: of the networks, "float32" or "bfloat16".
-        kept: token maps (S, S) of the first scales, where they came from an earlier picture.
+        seed: seed of the generator.
+        options: all sampling options as they were used.
+        dtype: dtype of the networks, "float32" or "bfloat16".
+        kept: token maps (S, S) of the first scales that came from an earlier picture.
     """
     extra = {"kept": [tokens.flatten().tolist() for tokens in kept]} if kept else {}
     return {
-        "model": model_name,
-        "labels": labels.names(label),
+        "model": info.name,
+        "labels": info.labels.names(label),
         "seed": seed,
         **asdict(options),
         "dtype": dtype,
@@ -49,13 +50,13 @@ def recipe_of(
     }
 
 
-def write_png(path: Path, image: Image.Image, recipe: Mapping[str, object] | None) -> None:
-    """Write a picture with its recipe in a text chunk; the file appears whole or not at all.
+def write_png(path: Path, image: Image.Image, recipe: Recipe | None) -> None:
+    """Write a picture with its recipe; the file appears whole or not at all.
 
     Args:
-        path: of the PNG file; missing folders are made.
-        image: its pixels alone are written, never its metadata.
-        recipe: JSON-ready values, or None for no chunk.
+        path: PNG file to write; missing folders are made.
+        image: picture; only its pixels are written, never its metadata.
+        recipe: recipe, or None for no text chunk.
 
     Raises:
         OSError: if there is no space or no permission.
@@ -63,8 +64,8 @@ def write_png(path: Path, image: Image.Image, recipe: Mapping[str, object] | Non
     write_atomically(path, png_bytes(image, recipe))
 
 
-def png_bytes(image: Image.Image, recipe: Mapping[str, object] | None) -> bytes:
-    """A PNG file of the pixels alone, with the recipe in a text chunk, or with none."""
+def png_bytes(image: Image.Image, recipe: Recipe | None) -> bytes:
+    """The bytes of a PNG file with pixels, a recipe if there is one, and nothing else."""
     info = PngInfo()
     if recipe is not None:
         info.add_text(CHUNK, json.dumps(recipe, ensure_ascii=True))
@@ -74,7 +75,7 @@ def png_bytes(image: Image.Image, recipe: Mapping[str, object] | None) -> bytes:
     return buffer.getvalue()
 
 
-def read_recipe(source: str | Path | bytes) -> dict | None:
+def read_png_recipe(source: str | Path | bytes) -> Recipe | None:
     """The recipe of a PNG file, or None if it has none.
 
     Args:
@@ -86,8 +87,8 @@ def read_recipe(source: str | Path | bytes) -> dict | None:
     file, name = open_source(source)
     try:
         with Image.open(file, formats=("PNG",)) as image:
-            text = image.info.get(CHUNK)  # stands before the pixels, which stay undecoded
-    except Exception as error:  # Pillow has many words for bad files, all of them foreign
+            text = image.info.get(CHUNK)  # comes before the pixels, which are not decoded
+    except Exception as error:  # Pillow raises errors of many types for bad files
         raise ValueError(f"{name} is not a readable PNG picture") from error
     if text is None:
         return None

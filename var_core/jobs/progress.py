@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from PIL import Image
 from torch import Tensor
 
 from var_core.images import tensor_to_images
 from var_core.jobs.contact_sheet import contact_sheet
-from var_core.labels import LabelSpace
+from var_core.jobs.png_recipe import Recipe
+from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, pil_images
 from var_core.pipeline import VARPipeline
 from var_core.ranges import check_int
@@ -54,14 +55,11 @@ class Request(Protocol):
         """Whether codes are mixed, so that token maps do not tell the whole picture."""
         ...
 
-    def recipes(
-        self, labels: LabelSpace, model_name: str, dtype: str
-    ) -> Sequence[dict[str, Any] | None]:
+    def recipes(self, info: ModelInfo, dtype: str) -> Sequence[Recipe | None]:
         """What draws each picture again; None where a recipe would not be enough.
 
         Args:
-            labels: label names of the model.
-            model_name: name of the model.
+            info: model that drew the pictures.
             dtype: dtype of the networks that drew, as "float32".
         """
         ...
@@ -126,9 +124,9 @@ class JobProgress:
         frames = self.frames[check_int("scale", scale, 1, len(self.frames)) - 1]
         return contact_sheet(frames, self.request.columns, self.request.captions)
 
-    def recipes(self, labels: LabelSpace, model_name: str) -> Sequence[dict[str, Any] | None]:
+    def recipes(self, info: ModelInfo) -> Sequence[Recipe | None]:
         """What draws each picture again, as `Request.recipes`."""
-        return self.request.recipes(labels, model_name, self.dtype)
+        return self.request.recipes(info, self.dtype)
 
 
 def begin(request: Request, pipeline: VARPipeline) -> JobProgress:

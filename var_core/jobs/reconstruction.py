@@ -13,7 +13,7 @@ from var_core.jobs.contact_sheet import enlarge
 from var_core.pipeline import VARPipeline
 
 IDENTICAL_PSNR = 99.0  # dB, shown for a picture without any error
-ERROR_GAIN = 4  # the error map shows differences so many times enlarged
+ERROR_GAIN = 4  # factor by which the error map enlarges differences
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Reconstruction:
         source: the square that was encoded, at the model's size.
         frames: K reconstructions, coarse to fine.
         token_maps: K tensors (1, S, S) int64.
-        psnr: of each frame against the source, in dB.
-        bits: of the tokens up to each scale.
+        psnr: peak signal-to-noise ratio of each frame against the source, in dB.
+        bits: size of the tokens up to each scale.
     """
 
     source: Image.Image
@@ -39,8 +39,8 @@ def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
     """Encode the central square of a picture, and decode every prefix of its token maps.
 
     Args:
-        pipeline: its tokenizer is used.
-        image: RGB, any size.
+        pipeline: pipeline whose tokenizer is used.
+        image: RGB picture of any size.
     """
     source = fit_square(image, pipeline.image_size)
     token_maps, frames = pipeline.tokenize(source)

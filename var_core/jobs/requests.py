@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -11,9 +11,9 @@ from torch import Tensor
 from var_core.devices import PRECISIONS
 from var_core.editing import EditOptions, Margins
 from var_core.jobs.drawing import draw_mixed, fill_shared_labels
-from var_core.jobs.png_recipe import recipe_of
+from var_core.jobs.png_recipe import Recipe, make_recipe
 from var_core.jobs.progress import JobProgress, begin, follow_drawing, follow_edit
-from var_core.labels import LabelSpace
+from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
 from var_core.sampling import SamplingOptions, generators_from_seeds
 
@@ -66,12 +66,11 @@ class DrawRequest:
         """As `Request.is_smooth`."""
         return any(one.smooth for one in self.options)
 
-    def recipes(self, labels: LabelSpace, model_name: str, dtype: str) -> list[dict[str, Any]]:
+    def recipes(self, info: ModelInfo, dtype: str) -> list[Recipe]:
         """As `Request.recipes`; each recipe alone is enough to draw its picture again."""
         return [
-            recipe_of(
-                labels,
-                model_name,
+            make_recipe(
+                info,
                 label,
                 self.seeds[index],
                 self.options[index],
@@ -132,7 +131,7 @@ class EditRequest:
         """As `Request.is_smooth`."""
         return self.options.smooth
 
-    def recipes(self, labels: LabelSpace, model_name: str, dtype: str) -> list[None]:
+    def recipes(self, info: ModelInfo, dtype: str) -> list[None]:
         """As `Request.recipes`: none, since they would need the picture too."""
         return [None] * len(self.labels)
 
@@ -200,7 +199,7 @@ class VaryRequest:
         """As `Request.is_smooth`."""
         return self.drawing.is_smooth
 
-    def recipes(self, labels: LabelSpace, model_name: str, dtype: str) -> list[None]:
+    def recipes(self, info: ModelInfo, dtype: str) -> list[None]:
         """As `Request.recipes`: none yet; the drawing that `start` begins has them."""
         return [None] * len(self.labels)
 

@@ -1,4 +1,4 @@
-"""The models that can be had by name: a fixed list, what is installed, how to get the rest."""
+"""The models that have a name: a fixed list, what is installed, how to get the rest."""
 
 import os
 import re
@@ -19,7 +19,7 @@ EMBEDDED_FOLDER = assets_folder() / "models" / EMBEDDED
 REPOSITORY = "FoundationVision/var"
 TOKENIZER_FILE = "vae_ch160v4096z32.pth"
 DOWNLOADS = ".downloads"
-TRIES = 5  # of a download that is cut; each goes on where the last one was
+TRIES = 5  # attempts at a download; each goes on where the last one stopped
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,13 @@ class ModelCard:
     """A model of the list.
 
     Attributes:
-        name: how it is asked for.
+        name: name on the command line and in links.
         pixels: side of its pictures.
-        parameters: of the transformer, in millions.
-        licence: of its weights.
-        file: of the transformer in the repository; None ships with VAR Studio.
-        sides: scales of an official model.
+        parameters: number of parameters of the transformer, in millions.
+        licence: licence of its weights.
+        file: file of the transformer in the official repository; None for the model that ships
+            with VAR Studio.
+        sides: sides of the token maps of an official model.
     """
 
     name: str
@@ -43,7 +44,7 @@ class ModelCard:
     sides: tuple[int, ...] = SIDES_256
 
     def folder(self, models: Path) -> Path:
-        """Where it is or will be."""
+        """The model folder, which may not exist yet."""
         return EMBEDDED_FOLDER if self.file is None else models / self.name
 
     def is_installed(self, models: Path) -> bool:
@@ -51,7 +52,7 @@ class ModelCard:
         return (self.folder(models) / INDEX_FILE).is_file()
 
     def size(self, models: Path) -> int:
-        """Bytes on disk; 0 if it is not installed."""
+        """Size on disk in bytes; 0 if it is not installed."""
         files = self.folder(models).rglob("*") if self.is_installed(models) else ()
         return sum(path.stat().st_size for path in files if path.is_file())
 
@@ -72,10 +73,10 @@ def models_folder() -> Path:
 
 
 def find_model(name: str) -> ModelCard:
-    """A model by name.
+    """Find a model by its name.
 
     Raises:
-        ValueError: if the list has none of that name.
+        ValueError: if there is no model of that name.
     """
     for card in MODELS:
         if card.name == name:
@@ -86,23 +87,23 @@ def find_model(name: str) -> ModelCard:
 
 
 def how_to_get(card: ModelCard) -> str:
-    """What to do to install a model."""
+    """The command that installs a model."""
     return f"python -m var_core download {card.name}"
 
 
 def download(card: ModelCard, models: Path, endpoint: str | None = None) -> Path:
-    """Fetch, check and convert an official model; going on where an earlier try was cut off.
+    """Fetch, check and convert an official model; an interrupted download goes on.
 
     Args:
-        card: of the list.
+        card: the model.
         models: folder of installed models.
-        endpoint: of the hub; None takes the public one.
+        endpoint: address of the hub; None takes the public one.
 
     Returns:
-        The model folder; at once if it is there already.
+        The model folder; at once if it exists already.
 
     Raises:
-        ValueError: if the hub cannot be reached, or gives something else than it promised.
+        ValueError: if the hub cannot be reached, or a file has another hash than announced.
         OSError: if there is no space; what was fetched is kept for the next try.
     """
     folder = card.folder(models)
@@ -118,7 +119,7 @@ def download(card: ModelCard, models: Path, endpoint: str | None = None) -> Path
 
 
 def _fetch(name: str, downloads: Path, card: ModelCard, endpoint: str | None) -> Path:
-    """One file of the repository, or the one that somebody has put there by hand."""
+    """One file of the repository; a file that was put into the folder by hand is taken as it is."""
     path = downloads / name
     if path.is_file():
         return path
@@ -129,10 +130,10 @@ def _fetch(name: str, downloads: Path, card: ModelCard, endpoint: str | None) ->
                 hf_hub_download(REPOSITORY, name, local_dir=downloads, endpoint=endpoint)
                 break
             except Exception as error:
-                if _is_of_the_disk(error) or not tries_left:
+                if _is_disk_error(error) or not tries_left:
                     raise
-    except Exception as error:  # of the hub, of its client, or of the client's own client
-        if _is_of_the_disk(error):
+    except Exception as error:  # the hub's client raises errors of many types
+        if _is_disk_error(error):
             raise
         raise ValueError(
             f"{name} of {REPOSITORY} on Hugging Face cannot be fetched ({type(error).__name__}): "
@@ -144,5 +145,5 @@ def _fetch(name: str, downloads: Path, card: ModelCard, endpoint: str | None) ->
     return path
 
 
-def _is_of_the_disk(error: Exception) -> bool:
+def _is_disk_error(error: Exception) -> bool:
     return isinstance(error, OSError) and bool(error.errno)

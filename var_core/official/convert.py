@@ -22,25 +22,25 @@ from var_core.scales import SIDES_256, SIDES_512
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
-HEAD_WIDTH = 64  # of the published models, where the keys do not tell
+HEAD_WIDTH = 64  # channels of a head in the published models, where the keys do not tell
 NORM_EPS = 1e-6
 WRAPPED = {"tokenizer": ("vae_wo_ddp", "vae_local"), "transformer": ("var_wo_ddp",)}
-MASK = "attn_bias_for_masking"  # the one buffer that is made of minus infinity
+MASK = "attn_bias_for_masking"  # the one buffer that holds minus infinity
 
 State = Mapping[str, Tensor]
 
 
 def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str, Tensor]:
-    """The weights of an official file; no code in it is run.
+    """The weights of an official file; code in the file is not run.
 
     Args:
-        path: a `.pth` file of weights, or one of training that holds them.
+        path: `.pth` file of weights, or training checkpoint that holds them.
         part: "tokenizer" or "transformer".
         sha256: expected SHA-256 of the file; None does not check it.
 
     Raises:
-        CheckpointError: if it is missing, damaged, no such file, has another hash, or holds a value
-            that is not finite.
+        CheckpointError: if it is missing or damaged, is no official file, has another hash, or
+            holds a value that is not finite.
     """
     if not path.is_file():
         raise CheckpointError(f"there is no file {path}")
@@ -74,7 +74,7 @@ def _unwrapped(path: Path, trainer: object, part: str) -> object:
 
 
 def tokenizer_settings(state: State, sides: Sequence[int]) -> dict[str, Any]:
-    """Settings of an official tokenizer from its shapes.
+    """The settings of an official tokenizer, from the shapes of its weights.
 
     Raises:
         CheckpointError: if it is no official tokenizer.
@@ -100,12 +100,12 @@ def tokenizer_settings(state: State, sides: Sequence[int]) -> dict[str, Any]:
 def transformer_settings(
     state: State, sides: Sequence[int] | None, num_heads: int | None
 ) -> dict[str, Any]:
-    """Settings of an official transformer from its keys and shapes.
+    """The settings of an official transformer, from the keys and shapes of its weights.
 
     Args:
-        state: official keys.
-        sides: None takes the published list of as many tokens.
-        num_heads: None takes what the keys tell, else heads of 64 channels.
+        state: weights under their official keys.
+        sides: sides of the token maps; None takes the published list with as many tokens.
+        num_heads: number of heads; None takes what the keys tell, else heads of 64 channels.
 
     Raises:
         CheckpointError: if it is no official transformer, or the sides do not fit it.
@@ -143,13 +143,13 @@ def transformer_settings(
 
 
 def _count(state: Iterable[str], pattern: str) -> int:
-    """One more than the highest number that a key has at the place of the group."""
+    """One more than the highest number that the group of a pattern matches in any key."""
     found = [int(match[1]) for key in state if (match := re.fullmatch(pattern, key))]
     return max(found, default=-1) + 1
 
 
 def class_names(count: int) -> LabelSpace:
-    """Names of classes: those of ImageNet for 1,000 of them, else numbers."""
+    """Label names of classes: those of ImageNet for 1,000 classes, else numbers."""
     names = assets_folder() / "imagenet" / "classes.json"
     rows = json.loads(names.read_text("utf-8"))
     if count != len(rows):
@@ -172,7 +172,7 @@ def convert(
     Args:
         tokenizer: official file, such as `vae_ch160v4096z32.pth`.
         transformer: official file, such as `var_d16.pth`.
-        out: folder to make; must not exist.
+        out: model folder to make; must not exist.
         sides: sides of the token maps; None takes those that the transformer tells.
         num_heads: number of attention heads; None takes what the transformer tells.
         tokenizer_sha256: expected SHA-256 of the tokenizer's file; None does not check it.

@@ -69,7 +69,7 @@ def convert_tokenizer_state(official: Mapping[str, Tensor]) -> dict[str, Tensor]
     """Weights of an official tokenizer under our names.
 
     Raises:
-        ValueError: if a key is foreign.
+        ValueError: if a key is not one of the official model's.
     """
     return {renamed: value for key, value in official.items() if (renamed := tokenizer_key(key))}
 
@@ -78,7 +78,7 @@ def convert_transformer_state(official: Mapping[str, Tensor]) -> dict[str, Tenso
     """Weights of an official transformer under our names and shapes.
 
     Raises:
-        ValueError: if a key is foreign.
+        ValueError: if a key is not one of the official model's.
     """
     state = {renamed: value for key, value in official.items() if (renamed := transformer_key(key))}
     for key, value in state.items():

@@ -1,4 +1,4 @@
-"""A Hugging Face Space of this repository: what its build needs, and the folder to push."""
+"""Checks what a Hugging Face Space needs, and writes the folder to push."""
 
 import re
 import shutil
@@ -6,17 +6,18 @@ from pathlib import Path
 
 import yaml
 
-from var_core.checkpoints import CheckpointError, read_json, refuse_pickles
+from var_core.checkpoints import CheckpointError
 from var_core.locations import checkout_folder
+from var_core.model_info import INDEX_FILE, read_model_info
 
 MANIFEST = "Spacefile"
-HARDWARE = {"cpu": "cpu-basic", "zero": "zero-a10g"}  # variants and how the Hub calls them
-TORCH = "torch==2.10.0"  # ZeroGPU takes it, and xformers 0.0.35 is built for it
+HARDWARE = {"cpu": "cpu-basic", "zero": "zero-a10g"}  # variants and their names on the Hub
+TORCH = "torch==2.10.0"  # ZeroGPU accepts it, and xformers 0.0.35 is built for it
 SPACES = "spaces==0.51.3"
-PYTHON = {"cpu": "3.12", "zero": "3.12.12"}  # ZeroGPU has but this one
+PYTHON = {"cpu": "3.12", "zero": "3.12.12"}  # ZeroGPU has only this one
 PARTS = ("app.py", "var_core", "assets", "README.md", "LICENSE", MANIFEST)
 LEFT_OUT = ("__pycache__", "*.pyc", ".*")
-HEAD = ("v", "app_name", "icon", "micros")  # of a Deta Spacefile
+HEAD = ("v", "app_name", "icon", "micros")  # keys of a Deta Spacefile
 NEEDED = ("title", "emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "app_file", "license")
 COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 MAX_SHORT_DESCRIPTION = 60  # characters
@@ -24,7 +25,7 @@ MAX_BYTES = 1_000_000_000
 
 
 def front_matter(readme: str) -> dict:
-    """The YAML at the top of a README, which is all that the Hub reads.
+    """The YAML at the top of a README, which the Hub reads.
 
     Raises:
         ValueError: if there is none.
@@ -37,7 +38,7 @@ def front_matter(readme: str) -> dict:
 
 
 def problems(root: Path | None = None) -> list[str]:
-    """What would keep a Space from being built, one sentence each.
+    """What would stop a Space from being built, one sentence each.
 
     Args:
         root: a checkout, or a folder that `write_space` has written; None is this checkout.
@@ -60,10 +61,15 @@ def problems(root: Path | None = None) -> list[str]:
     space = manifest.get("space")
     if space != head:
         found.append(f"the space block of {MANIFEST} differs from the front matter of README.md")
-    return found + _of_front_matter(root, head) + _of_pins(root, head) + _of_models(root)
+    return (
+        found
+        + _front_matter_problems(root, head)
+        + _pin_problems(root, head)
+        + _model_problems(root)
+    )
 
 
-def _of_front_matter(root: Path, head: dict) -> list[str]:
+def _front_matter_problems(root: Path, head: dict) -> list[str]:
     found = [f"the front matter lacks {name}" for name in NEEDED if not head.get(name)]
     if head.get("sdk") != "gradio":
         found.append(f"sdk must be gradio, not {head.get('sdk')!r}")
@@ -86,7 +92,7 @@ def _of_front_matter(root: Path, head: dict) -> list[str]:
     return found
 
 
-def _of_pins(root: Path, head: dict) -> list[str]:
+def _pin_problems(root: Path, head: dict) -> list[str]:
     lines = (root / "requirements.txt").read_text("utf-8").split("\n")
     wanted = [line.split(";")[0].strip() for line in lines if line.strip()]
     found = [f"{line} is not pinned" for line in wanted if "==" not in line]
@@ -96,15 +102,14 @@ def _of_pins(root: Path, head: dict) -> list[str]:
     return found
 
 
-def _of_models(root: Path) -> list[str]:
+def _model_problems(root: Path) -> list[str]:
     found, files = [], [path for path in root.glob("assets/**/*") if path.is_file()]
-    folders = [path.parent for path in files if path.name == "model_index.json"]
+    folders = [path.parent for path in files if path.name == INDEX_FILE]
     if not folders:
         found.append("there is no model in assets")
     for folder in folders:
         try:
-            refuse_pickles(folder)
-            read_json(folder / "model_index.json")
+            read_model_info(folder)
         except CheckpointError as error:
             found.append(str(error))
     size = sum(path.stat().st_size for path in files)
@@ -117,13 +122,13 @@ def write_space(out: Path, variant: str, root: Path | None = None) -> None:
     """Write a folder that is ready to be pushed to a Space.
 
     Args:
-        out: must not exist, or be empty.
+        out: folder to write; must not exist, or be empty.
         variant: "cpu" or "zero" (ZeroGPU).
         root: a checkout; None is this one.
 
     Raises:
-        ValueError: if the folder holds something, if something that a build needs is missing, or
-            if `root` is None and the package is installed.
+        ValueError: if the folder is not empty, if something that a build needs is missing, or if
+            `root` is None and the package is installed.
         OSError: if it cannot be written.
     """
     if variant not in HARDWARE:
@@ -158,7 +163,7 @@ def _for_variant(text: str, variant: str) -> str:
 
 
 def _pins(lines: list[str], variant: str) -> list[str]:
-    """Without gradio, which comes with the Space, and with the torch that ZeroGPU takes."""
+    """Requirements without gradio, which comes with the Space, and with ZeroGPU's torch."""
     left_out = ("gradio",) if variant == "zero" else ("gradio", "xformers")
     kept = [line for line in lines if line and line.split("==")[0] not in left_out]
     pins = [TORCH if line.startswith("torch==") else line for line in kept]

@@ -14,7 +14,7 @@ from var_core.jobs.parsing import (
     read_settings,
     read_tokens,
 )
-from var_core.jobs.png_recipe import read_recipe
+from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.requests import Settings
 from var_core.model_info import ModelInfo
 from var_core.ranges import check_bool, check_float, check_int
@@ -137,7 +137,7 @@ class Controls:
         Raises:
             ValueError: if there is no recipe, or it is damaged or of another model.
         """
-        name, recipe = Path(path).name, read_recipe(path)
+        name, recipe = Path(path).name, read_png_recipe(path)
         if recipe is None:
             raise ValueError(f"{name} holds no recipe of VAR Studio")
         if recipe.get("model") != self.info.name:

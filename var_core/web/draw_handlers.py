@@ -135,7 +135,7 @@ class DrawHandlers:
     ) -> Moment:
         """Save finished pictures; a history of None does not get an entry."""
         info, folder = self.engine.info, self.files.new_folder()
-        paths = save_pictures(info.labels, info.name, progress, folder, choice.with_recipe)
+        paths = save_pictures(info, progress, folder, choice.with_recipe)
         words, seed = self._words(progress), progress.request.seeds[0]
         pictures = tuple(str(path) for path in (paths[:-1] or paths))
         if history is not None:

@@ -146,7 +146,7 @@ class EditHandlers:
         """Save the result, and the picture before it at the same size."""
         info, folder, seed = self.info, self.files.new_folder(), request.seeds[0]
         result = progress.frames[-1][0]
-        path = save_pictures(info.labels, info.name, progress, folder, choice.with_recipe)[0]
+        path = save_pictures(info, progress, folder, choice.with_recipe)[0]
         before = folder / "before.png"
         write_png(before, request.original(result.size), None)
         return Moment(

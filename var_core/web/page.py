@@ -83,24 +83,13 @@ class Site:
             with self.blocks:
                 self.pages.append(Page(self, engine, add_tabs))
                 prefix = "" if is_first else f"{name.replace('-', '_')}_"
-                add_endpoints(Api(engine, name, self.blocks.client), prefix)
+                add_endpoints(Api(engine, self.blocks.client), prefix)
         self.blocks.queue(max_size=MAX_THREADS, api_open=False, default_concurrency_limit=1)
 
 
 def add_endpoints(endpoints: Api, prefix: str) -> None:
     """Offer functions to programs, under their names behind a prefix."""
-    drawing = (
-        endpoints.generate,
-        endpoints.stream,
-        endpoints.styles,
-        endpoints.sweep,
-        endpoints.redraw,
-        endpoints.edit,
-        endpoints.outpaint,
-        endpoints.vary,
-        endpoints.tokenize,
-    )
-    for endpoint in drawing:  # the engine has its own queue, so gradio sets no limit
+    for endpoint in endpoints.queued():  # the engine has its own queue, so gradio sets no limit
         add_endpoint(endpoint, api_name=prefix + endpoint.__name__, concurrency_limit=None)
-    for endpoint in (endpoints.recipe, endpoints.about):
+    for endpoint in endpoints.immediate():
         add_endpoint(endpoint, api_name=prefix + endpoint.__name__, queue=False)

@@ -1,0 +1,143 @@
+"""The endpoints that draw: generate, stream, styles, sweep, redraw."""
+
+from collections.abc import Iterator
+from typing import TypedDict
+
+from torch import Tensor
+
+from var_core.jobs.data_url import png_url
+from var_core.jobs.parsing import (
+    DEFAULT_SEED,
+    branch,
+    count_up,
+    progress_from_tokens,
+    read_tokens,
+    style_sheet,
+    sweep,
+)
+from var_core.serving.endpoints import DrawnPictures, Endpoints, Options
+
+
+class ScalePictures(TypedDict):
+    """The pictures after one scale; scale 0 while others go first."""
+
+    scale: int
+    total: int
+    pictures: list[str]
+
+
+class DrawEndpoints(Endpoints):
+    """The endpoints that draw."""
+
+    def generate(
+        self,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+    ) -> Iterator[DrawnPictures]:
+        """Draw pictures of one label, with seeds counting up.
+
+        Args:
+            labels: attribute names to values; attributes left out are drawn at random.
+            seed: seed of the first picture.
+            count: number of pictures, 1 to 8.
+            options: sampling options by name, as in `about`, and precision.
+        """
+        yield from self.draw(count_up(self.read_settings(labels, seed, options), count))
+
+    def stream(
+        self,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+    ) -> Iterator[ScalePictures]:
+        """As generate, but yields the pictures after every scale; those before the last are rough.
+
+        Args:
+            labels: attribute names to values; attributes left out are drawn at random.
+            seed: seed of the first picture.
+            count: number of pictures, 1 to 8.
+            options: sampling options by name, as in `about`, and precision.
+        """
+        request = count_up(self.read_settings(labels, seed, options), count)
+        for progress in self.engine.generate(request, self.client()):
+            frames = progress.frames[-1] if progress.frames else ()
+            yield ScalePictures(
+                scale=len(progress.frames),
+                total=self.engine.info.schedule.num_scales,
+                pictures=[png_url(frame) for frame in frames],
+            )
+
+    def styles(
+        self, labels: dict[str, str], seed: int = DEFAULT_SEED, options: Options | None = None
+    ) -> Iterator[DrawnPictures]:
+        """Draw one label with every value of the last attribute, from the same seed.
+
+        Args:
+            labels: attribute names to values, without the last attribute.
+            seed: seed of every picture.
+            options: sampling options by name, as in `about`, and precision.
+        """
+        settings = self.read_settings(labels, seed, options)
+        yield from self.draw(style_sheet(self.engine.info, settings))
+
+    def sweep(
+        self,
+        labels: dict[str, str],
+        guidances: list[float],
+        seed: int = DEFAULT_SEED,
+        num_seeds: int = 4,
+        options: Options | None = None,
+    ) -> Iterator[DrawnPictures]:
+        """Draw one label with every pair of a guidance and a seed, guidance by guidance.
+
+        Args:
+            labels: attribute names to values; attributes left out are drawn at random.
+            guidances: 1 to 4 values from 0 to 20.
+            seed: first seed; the others count up.
+            num_seeds: number of seeds, 1 to 4.
+            options: sampling options by name, as in `about`, and precision.
+        """
+        settings = self.read_settings(labels, seed, options)
+        yield from self.draw(sweep(settings, guidances, num_seeds))
+
+    def redraw(
+        self,
+        token_maps: list[list[list[list[int]]]],
+        scale: int,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        options: Options | None = None,
+    ) -> Iterator[DrawnPictures]:
+        """Keep the first scales of an earlier result or of a tokenized picture, draw the rest.
+
+        Args:
+            token_maps: token maps of one picture, as in a result.
+            scale: number of scales to keep.
+            labels: attribute names to values of what is drawn on top.
+            seed: seed of what is drawn on top.
+            options: sampling options by name, as in `about`, and precision.
+        """
+        settings = self.read_settings(labels, seed, options)
+        earlier = progress_from_tokens(self.engine.info, self._tokens(token_maps))
+        num_scales = self.engine.info.schedule.num_scales
+        yield from self.draw(branch(settings, earlier, scale, num_scales))
+
+    def _tokens(self, token_maps: object) -> tuple[Tensor, ...]:
+        """Token maps of one picture, checked against the schedule and the codebook."""
+        sides = self.engine.info.schedule.sides
+        if not isinstance(token_maps, list) or len(token_maps) != len(sides):
+            raise ValueError(f"token_maps must be a list of {len(sides)} scales")
+        pairs = zip(sides, token_maps, strict=True)
+        return read_tokens(self.engine.info, (_flat(one, (1, side, side)) for side, one in pairs))
+
+
+def _flat(values: object, shape: tuple[int, ...]) -> list[object]:
+    """The entries of nested lists of exactly this shape."""
+    if not shape:
+        return [values]
+    if not isinstance(values, list) or len(values) != shape[0]:
+        raise ValueError(f"token_maps must hold scales of one picture, rows of {shape[-1]} tokens")
+    return [cell for value in values for cell in _flat(value, shape[1:])]

@@ -1,0 +1,110 @@
+"""The endpoints that edit: edit, outpaint, vary."""
+
+from collections.abc import Iterator
+from typing import TypedDict
+
+from var_core.editing import RULES, Margins, read_mask
+from var_core.jobs.parsing import DEFAULT_SEED, edit, outpaint, read_base64, vary
+from var_core.jobs.requests import EditRequest
+from var_core.serving.endpoints import DrawnPictures, Endpoints, Options
+
+
+class EditedPictures(TypedDict):
+    """Finished edits; empty while they are drawn."""
+
+    pictures: list[str]
+    labels: list[dict[str, str | None]]
+    seeds: list[int]
+
+
+class EditEndpoints(Endpoints):
+    """The endpoints that edit."""
+
+    def edit(
+        self,
+        picture: str,
+        mask: str,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+        rule: str = RULES[0],
+        best_of: int = 1,
+    ) -> Iterator[EditedPictures]:
+        """Redraw what is under a mask; elsewhere the picture stays as it is.
+
+        Args:
+            picture: PNG, JPEG or WebP as base64, with or without the head of a data URL.
+            mask: picture of the same size as base64; what is lighter than half grey is redrawn.
+            labels: attribute names to values; {} leaves it to the kept area.
+            seed: seed of the first result.
+            count: number of results, 1 to 8.
+            options: sampling options by name, as in `about`, and precision.
+            rule: closed_loop, or replay, the rule of the official notebook.
+            best_of: 1 to 8 candidates of the coarse scales.
+        """
+        image, holes = self.read_picture(picture), read_mask(read_base64(mask))
+        settings = self.read_settings(labels, seed, options)
+        yield from self._edit(edit(settings, image, holes, count, rule, best_of))
+
+    def outpaint(
+        self,
+        picture: str,
+        labels: dict[str, str],
+        left: int = 0,
+        top: int = 0,
+        right: int = 0,
+        bottom: int = 0,
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+        rule: str = RULES[0],
+        best_of: int = 1,
+    ) -> Iterator[EditedPictures]:
+        """Add to the sides of a picture.
+
+        Args:
+            picture: PNG, JPEG or WebP as base64, with or without the head of a data URL.
+            labels: attribute names to values; {} leaves it to the picture.
+            left: pixels to add at the left.
+            top: pixels to add at the top.
+            right: pixels to add at the right.
+            bottom: pixels to add at the bottom.
+            seed: seed of the first result.
+            count: number of results, 1 to 8.
+            options: sampling options by name, as in `about`, and precision.
+            rule: closed_loop or replay.
+            best_of: 1 to 8 candidates of the coarse scales.
+        """
+        image, margins = self.read_picture(picture), Margins(left, top, right, bottom)
+        settings = self.read_settings(labels, seed, options)
+        yield from self._edit(outpaint(settings, image, margins, count, rule, best_of))
+
+    def vary(
+        self,
+        picture: str,
+        keep_scales: int,
+        labels: dict[str, str],
+        seed: int = DEFAULT_SEED,
+        count: int = 1,
+        options: Options | None = None,
+    ) -> Iterator[DrawnPictures]:
+        """Keep the coarse scales of a picture, draw the rest.
+
+        Args:
+            picture: PNG, JPEG or WebP as base64; its central square is used.
+            keep_scales: number of scales to keep; few keep colours and places only.
+            labels: attribute names to values; attributes left out are drawn at random.
+            seed: seed of the first result.
+            count: number of results, 1 to 8.
+            options: sampling options by name, as in `about`, and precision.
+        """
+        settings, image = self.read_settings(labels, seed, options), self.read_picture(picture)
+        num_scales = self.engine.info.schedule.num_scales
+        yield from self.draw(vary(settings, image, keep_scales, count, num_scales))
+
+    def _edit(self, request: EditRequest) -> Iterator[EditedPictures]:
+        for drawn in self.draw(request):
+            yield EditedPictures(
+                pictures=drawn["pictures"], labels=drawn["labels"], seeds=drawn["seeds"]
+            )

@@ -1,0 +1,75 @@
+"""What all endpoints for programs share: their results, and the way to the engine.
+
+Pictures travel as PNG data URLs ("data:image/png;base64,..."), labels as {attribute: value name}.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TypedDict
+
+from PIL import Image
+
+from var_core.images import read_image
+from var_core.jobs.data_url import png_url
+from var_core.jobs.parsing import read_base64, read_settings
+from var_core.jobs.progress import JobProgress, Request
+from var_core.jobs.requests import Settings
+from var_core.serving.engine import Engine
+
+# names and values of `SamplingOptions`, and "precision"; what is missing takes the default
+Options = dict[str, float | int | bool | str]
+
+
+class DrawnPictures(TypedDict):
+    """Finished pictures, with what is needed to draw them again; empty while they are drawn."""
+
+    pictures: list[str]
+    labels: list[dict[str, str | None]]
+    seeds: list[int]
+    token_maps: list[list[list[list[int]]]]  # K scales, B pictures, S rows of S tokens
+
+
+class Endpoints:
+    """A group of endpoints of one model.
+
+    Args:
+        engine: draws.
+        client: returns the address of the client who asks.
+    """
+
+    def __init__(self, engine: Engine, client: Callable[[], str] = str) -> None:
+        self.engine = engine
+        self.client = client
+
+    def read_settings(self, labels: object, seed: object, options: object) -> Settings:
+        """Check what every drawing needs.
+
+        Raises:
+            ValueError: if anything is malformed, unknown or out of range.
+        """
+        return read_settings(self.engine.info, labels, seed, options)
+
+    def read_picture(self, picture: object) -> Image.Image:
+        """Read a picture that came as base64.
+
+        Raises:
+            ValueError: if it is no PNG, JPEG or WebP picture, or too large.
+        """
+        return read_image(read_base64(picture))
+
+    def draw(self, request: Request) -> Iterator[DrawnPictures]:
+        """Draw; only the last result holds pictures.
+
+        It is a stream, so that the work stops when the client goes.
+        """
+        seeds = list(request.seeds)
+        progress = JobProgress(request)
+        for progress in self.engine.generate(request, self.client()):  # noqa: B007
+            yield DrawnPictures(pictures=[], labels=[], seeds=seeds, token_maps=[])
+        info = self.engine.info
+        pairs = zip(progress.frames[-1], progress.recipes(info), strict=True)
+        yield DrawnPictures(
+            pictures=[png_url(image, recipe) for image, recipe in pairs],
+            labels=[info.labels.names(label) for label in progress.labels],
+            seeds=seeds,
+            token_maps=[tokens.tolist() for tokens in progress.token_maps],
+        )
