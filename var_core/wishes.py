@@ -93,9 +93,14 @@ class WishReader:
         return [self.read(*one) for one in zip(labels, prompts, negatives, strict=True)]
 
     def read(
-        self, label: Label | Wish = None, prompt: Prompt = None, negative: Prompt = None
+        self, label: Label | Wish = None, prompt: object = None, negative: object = None
     ) -> Wish:
         """One wish: a label, and words that join those of the label.
+
+        Args:
+            label: label or wish; None leaves all attributes open.
+            prompt: a text, a list of phrases, or None.
+            negative: what is not wanted: a text, a list of phrases, or None.
 
         Raises:
             ValueError: if a value is unknown, or words are malformed or too many.
@@ -117,7 +122,7 @@ class WishReader:
     def _limit(self) -> int:
         return self.max_phrases or len(self.labels.attributes)
 
-    def _split(self, prompt: Prompt) -> tuple[str, ...]:
+    def _split(self, prompt: object) -> tuple[str, ...]:
         if prompt is None:
             return ()
         if isinstance(prompt, list | tuple):

@@ -1,6 +1,7 @@
 """Several pictures in one go, each with its own label, seed and options."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -8,28 +9,28 @@ from torch import Tensor
 from var_core.outputs import Preview, pil_images
 from var_core.pipeline import VARPipeline
 from var_core.sampling import SamplingOptions, generators_from_seeds
+from var_core.wishes import Wish
 
 
 def fill_shared_labels(
-    pipeline: VARPipeline, labels: Sequence[tuple[int, ...]], seed: int
-) -> tuple[tuple[int, ...], ...]:
+    pipeline: VARPipeline, wishes: Sequence[Wish], seed: int
+) -> tuple[Wish, ...]:
     """Draw open attributes once for all pictures, apart from the last attribute.
 
     Args:
         pipeline: knows which labels occur together.
-        labels: one label per picture; all but the last attribute are those of the first one.
+        wishes: one per picture; all but the last attribute are those of the first one.
         seed: seed of the draw.
     """
-    open_last = (*labels[0][:-1], pipeline.labels.null[-1])
-    given = torch.tensor([open_last], device=pipeline.device)
+    open_last = (*wishes[0].label[:-1], pipeline.labels.null[-1])
     generators = generators_from_seeds([seed], pipeline.device)
-    filled = pipeline.fill_open_labels(given, generators)[0, :-1].tolist()
-    return tuple((*filled, label[-1]) for label in labels)
+    (filled,) = pipeline.fill_open([replace(wishes[0], label=open_last)], generators)
+    return tuple(replace(wish, label=(*filled.label[:-1], wish.label[-1])) for wish in wishes)
 
 
 def draw_mixed(
     pipeline: VARPipeline,
-    labels: Sequence[tuple[int, ...]],
+    wishes: Sequence[Wish],
     seeds: Sequence[int],
     options: Sequence[SamplingOptions],
     keep: Sequence[Tensor],
@@ -41,7 +42,7 @@ def draw_mixed(
 
     Args:
         pipeline: draws.
-        labels: label of each picture, indices.
+        wishes: what each picture is to show.
         seeds: seed of each picture.
         options: options of each picture.
         keep: token maps of the first scales to keep, (B, S, S) each.
@@ -54,7 +55,7 @@ def draw_mixed(
         groups.setdefault(one, []).append(index)
     streams = [
         pipeline.stream(
-            [labels[index] for index in members],
+            [wishes[index] for index in members],
             one,
             generators_from_seeds([seeds[index] for index in members], pipeline.device),
             keep=[tokens[members].to(pipeline.device) for tokens in keep],
@@ -71,7 +72,7 @@ def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterato
     token_maps: list[Tensor] = []
     for parts in zip(*streams, strict=True):
         images = [image for part in parts for image in pil_images(part)]
-        wishes = [wish for part in parts for wish in part.wishes]
+        drawn = [wish for part in parts for wish in part.wishes]
         token_maps.append(torch.cat([part.token_maps[-1] for part in parts])[list(order)])
         latents = [part.latent for part in parts if part.latent is not None]
         yield Preview(
@@ -79,6 +80,6 @@ def _join(streams: Sequence[Iterator[Preview]], order: Sequence[int]) -> Iterato
             list(token_maps),
             parts[0].number,
             parts[0].total,
-            [wishes[index] for index in order],
+            [drawn[index] for index in order],
             torch.cat(latents)[list(order)] if latents else None,
         )

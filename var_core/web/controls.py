@@ -125,7 +125,7 @@ class Controls:
         Raises:
             ValueError: if one is missing or out of range, or the model does not know it.
         """
-        names = self.labels.names(self.read(values).settings.label)
+        names = self.labels.names(self.read(values).settings.wish.label)
         return {**values, **{name: label or ANY for name, label in names.items()}}
 
     def from_recipe(self, path: str | Path) -> tuple[dict[str, object], tuple[Tensor, ...]]:
