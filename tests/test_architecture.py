@@ -38,6 +38,7 @@ ORDER = [
     ("var_core.checkpoints", "var_core.editing", "var_core.outputs", "var_core.wishes"),
     (
         "var_core.edit_methods",
+        "var_core.edit_previews",
         "var_core.model_info",
         "var_core.network_methods",
         "var_core.sketches",

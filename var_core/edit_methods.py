@@ -1,95 +1,28 @@
 """The editing methods of the pipeline."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from var_core.condition import Condition
-from var_core.editing import (
-    EditOptions,
-    Margins,
-    Window,
-    check_mask,
-    edit_steps,
-    outpaint_canvas,
-    window_around,
+from var_core.edit_previews import (
+    EditablePipeline,
+    Generators,
+    Labels,
+    Prompts,
+    edit_previews,
+    outpaint_previews,
+    upright,
 )
-from var_core.images import fit_square, image_to_tensor, upright_rgb
-from var_core.labels import Label
-from var_core.model_info import ModelInfo
+from var_core.editing import EditOptions, Margins
+from var_core.images import fit_square, image_to_tensor
 from var_core.outputs import Preview, VARPipelineOutput
 from var_core.ranges import check_int
-from var_core.sampling import DEFAULTS, SamplingOptions, ScaleRule, ScaleStep
-from var_core.tokenizer import MultiScaleVQVAE
-from var_core.wishes import Prompt, Wish, WishEncoder
+from var_core.sampling import DEFAULTS, SamplingOptions
+from var_core.wishes import Wish
 
 EDIT_DEFAULTS = EditOptions()
-Generators = Sequence[torch.Generator]
-Labels = Sequence[Label | Wish] | None
-Prompts = str | Sequence[Prompt] | None
-
-
-class EditablePipeline(Protocol):
-    """What editing needs of a pipeline; `VARPipeline` has it all."""
-
-    info: ModelInfo
-    tokenizer: MultiScaleVQVAE
-    wish_encoder: WishEncoder
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the networks."""
-        ...
-
-    def check_generators(self, generator: Generators | None, count: int) -> Generators:
-        """A generator for each picture."""
-        ...
-
-    def fill_open(self, wishes: Sequence[Wish], generators: Generators) -> list[Wish]:
-        """Draw open attributes where it is known which labels occur together."""
-        ...
-
-    def sample(
-        self,
-        condition: Condition,
-        options: SamplingOptions,
-        generators: Generators,
-        make_rule: Callable[[slice], ScaleRule | None],
-        *,
-        against: Condition | None,
-    ) -> Iterator[ScaleStep]:
-        """Run the sampling loop."""
-        ...
-
-    def draw(
-        self,
-        class_labels: Labels,
-        options: SamplingOptions,
-        generator: Generators | None,
-        *,
-        keep: Sequence[Tensor],
-    ) -> VARPipelineOutput:
-        """Draw pictures, keeping some scales."""
-        ...
-
-    def stream(
-        self,
-        class_labels: Labels,
-        options: SamplingOptions,
-        generator: Generators | None,
-        *,
-        keep: Sequence[Tensor],
-    ) -> Iterator[Preview]:
-        """Draw pictures, keeping some scales, with a preview after every scale."""
-        ...
-
-    def coarse_tokens(self, image: Image.Image, keep_scales: object, count: int) -> list[Tensor]:
-        """Token maps of the first scales of a picture."""
-        ...
 
 
 class EditMethods:
@@ -121,7 +54,7 @@ class EditMethods:
 
         Args:
             image: any size and mode; alpha becomes white.
-            mask: as large as the picture: a PIL picture (half grey or lighter is redrawn) or a
+            mask: mask of the same size: a PIL picture (half grey or lighter is redrawn) or a
                 (H, W) array (0.5 or more is redrawn).
             class_labels: labels as for drawing; None lets the model go by what is kept.
             options: how tokens are drawn.
@@ -137,7 +70,7 @@ class EditMethods:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
-        previews = _edit(self, image, mask, wishes, options, edit_options, generator)
+        previews = edit_previews(self, image, mask, wishes, options, edit_options, generator)
         return _finished(previews)
 
     def edit_stream(
@@ -154,7 +87,7 @@ class EditMethods:
     ) -> Iterator[Preview]:
         """As `edit`, with a preview after every scale."""
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
-        return _edit(self, image, mask, wishes, options, edit_options, generator)
+        return edit_previews(self, image, mask, wishes, options, edit_options, generator)
 
     def outpaint(
         self: EditablePipeline,
@@ -190,7 +123,7 @@ class EditMethods:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
-        previews = _outpaint(self, image, margins, wishes, options, edit_options, generator)
+        previews = outpaint_previews(self, image, margins, wishes, options, edit_options, generator)
         return _finished(previews)
 
     def outpaint_stream(
@@ -207,7 +140,7 @@ class EditMethods:
     ) -> Iterator[Preview]:
         """As `outpaint`, with a preview after every scale of every window."""
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
-        return _outpaint(self, image, margins, wishes, options, edit_options, generator)
+        return outpaint_previews(self, image, margins, wishes, options, edit_options, generator)
 
     def vary(
         self: EditablePipeline,
@@ -266,49 +199,10 @@ class EditMethods:
             ValueError: if there are not as many scales, or all of them are asked for.
         """
         number = check_int("keep_scales", keep_scales, 1, self.info.schedule.num_scales - 1)
-        square = fit_square(_upright(image), self.info.image_size)
+        square = fit_square(upright(image), self.info.image_size)
         with torch.inference_mode():
             encoded = self.tokenizer.encode(image_to_tensor(square).to(self.device))
         return [tokens.expand(count, -1, -1) for tokens in encoded.token_maps[:number]]
-
-
-def _edit(
-    pipeline: EditablePipeline,
-    image: Image.Image,
-    mask: object,
-    wishes: Sequence[Wish],
-    options: SamplingOptions,
-    edit_options: EditOptions,
-    generator: Generators | None,
-) -> Iterator[Preview]:
-    """Check the arguments of `edit`, and start."""
-    options = options.fitted(pipeline.info.vocab_size)
-    picture = np.array(_upright(image))
-    height, width = picture.shape[:2]
-    holes = check_mask(mask, (width, height))
-    windows = [window_around(holes, pipeline.info.image_size)]
-    wishes, generators = _fill_given(pipeline, wishes, generator)
-    return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
-
-
-def _outpaint(
-    pipeline: EditablePipeline,
-    image: Image.Image,
-    margins: Margins,
-    wishes: Sequence[Wish],
-    options: SamplingOptions,
-    edit_options: EditOptions,
-    generator: Generators | None,
-) -> Iterator[Preview]:
-    """Check the arguments of `outpaint`, and start."""
-    options = options.fitted(pipeline.info.vocab_size)
-    picture = np.array(_upright(image))
-    height, width = picture.shape[:2]
-    size = margins.canvas(width, height)
-    canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
-    windows = list(margins.windows(width, height))
-    wishes, generators = _fill_given(pipeline, wishes, generator)
-    return _previews(pipeline, canvas, holes, windows, wishes, options, edit_options, generators)
 
 
 def _wishes(
@@ -318,58 +212,6 @@ def _wishes(
     if class_labels is None and prompt is None:
         class_labels = [None]
     return pipeline.info.reader.read_all(class_labels, prompt, negative_prompt)
-
-
-def _fill_given(
-    pipeline: EditablePipeline, wishes: Sequence[Wish], generator: Generators | None
-) -> tuple[list[Wish], Generators]:
-    """Wishes with their open labels drawn; wholly open labels stay null."""
-    generators = pipeline.check_generators(generator, len(wishes))
-    null = pipeline.info.labels.null
-    given = [index for index, wish in enumerate(wishes) if wish.label != null]
-    filled = list(wishes)
-    if given:
-        asked = [wishes[index] for index in given]
-        drawn = pipeline.fill_open(asked, [generators[index] for index in given])
-        for index, wish in zip(given, drawn, strict=True):
-            filled[index] = wish
-    return filled, generators
-
-
-def _previews(
-    pipeline: EditablePipeline,
-    picture: np.ndarray,
-    holes: np.ndarray,
-    windows: Sequence[Window],
-    wishes: list[Wish],
-    options: SamplingOptions,
-    edit_options: EditOptions,
-    generators: Generators,
-) -> Iterator[Preview]:
-    condition = pipeline.wish_encoder.condition(wishes, pipeline.device)
-    against = pipeline.wish_encoder.against(wishes, pipeline.device)
-
-    def sample(
-        options: SamplingOptions, generators: Generators, make_rule: Callable[[slice], ScaleRule]
-    ) -> Iterator[ScaleStep]:
-        return pipeline.sample(condition, options, generators, make_rule, against=against)
-
-    token_maps: list[Tensor] = []
-    num_scales = pipeline.info.schedule.num_scales
-    for step in edit_steps(
-        pipeline.tokenizer, sample, picture, holes, windows, options, edit_options, generators
-    ):
-        if step.number % num_scales == 1 % num_scales:  # a new window begins
-            token_maps = []
-        token_maps.append(step.token_map)
-        images = [Image.fromarray(one) for one in step.pictures]
-        yield Preview(images, list(token_maps), step.number, step.total, wishes)
-
-
-def _upright(image: object) -> Image.Image:
-    if not isinstance(image, Image.Image):
-        raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
-    return upright_rgb(image.copy())
 
 
 def _finished(previews: Iterator[Preview]) -> VARPipelineOutput:

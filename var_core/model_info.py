@@ -81,8 +81,8 @@ def describe_networks(
     """Describe two networks that belong together; the name of the model stays empty.
 
     Args:
-        tokenizer: may lie on the meta device.
-        transformer: may lie on the meta device.
+        tokenizer: tokenizer, perhaps on the meta device.
+        transformer: transformer, perhaps on the meta device.
         labels: names of the transformer's labels; None numbers the values of one attribute
             `class`.
 

@@ -119,6 +119,11 @@ class WishReader:
         return self._find_names(wish, typed)
 
     @property
+    def has_names(self) -> bool:
+        """Whether there are names of labels that words can be taken for."""
+        return self._names.has_names
+
+    @property
     def _limit(self) -> int:
         return self.max_phrases or len(self.labels.attributes)
 

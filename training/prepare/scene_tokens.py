@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from training.data.scenes.pictures import ScenePictures
 from training.data.token_pool import fill_pool
@@ -42,7 +43,8 @@ def encode_scenes(settings: SceneTokenSettings) -> None:
     device = pick_device()
     precision = resolve_precision(settings.mixed_precision, device)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    tokenizer = load_tokenizer(settings.tokenizer, dtype).to(device)
+    tokenizer = load_tokenizer(settings.tokenizer, dtype)
+    nn.Module.to(tokenizer, device)  # in place
     pictures = ScenePictures.open(settings.data)
     tokens = fill_pool(Path(settings.out), pictures, tokenizer, settings.count)
     print(f"{settings.out}: {len(tokens):,} scenes of {tokens.shape[1]} tokens")

@@ -23,8 +23,8 @@ class PromptConditioning:
         drop_each: chance of each phrase and of each label alone.
     """
 
-    tables = ("label_embeds",)
-    open_column = -1
+    tables: tuple[str, ...] = ("label_embeds",)
+    open_column: int = -1
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ def fill_shared_labels(
     """Draw open attributes once for all pictures, apart from the last attribute.
 
     Args:
-        pipeline: knows which labels occur together.
+        pipeline: pipeline whose model knows which labels occur together.
         wishes: one per picture; all but the last attribute are those of the first one.
         seed: seed of the draw.
     """
@@ -41,7 +41,7 @@ def draw_mixed(
     and the groups advance together.
 
     Args:
-        pipeline: draws.
+        pipeline: pipeline that draws.
         wishes: what each picture is to show.
         seeds: seed of each picture.
         options: options of each picture.

@@ -36,7 +36,7 @@ class Endpoints:
     """A group of endpoints of one model.
 
     Args:
-        engine: draws.
+        engine: engine that draws.
         client: returns the address of the client who asks.
     """
 

@@ -20,7 +20,7 @@ class Engine(Protocol):
 
     Attributes:
         info: labels, scales and limits of the model.
-        device: where it draws.
+        device: device of the networks.
         sharpen_seconds: time after a drawing for true decodes that nobody has asked for.
     """
 

@@ -7,9 +7,9 @@ handlers run in many threads; so all drawing of a process goes through one `Draw
 """
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from PIL import Image
 from var_core.jobs.progress import JobProgress, Request
 from var_core.jobs.reconstruction import Reconstruction
 
-Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 LENT_SECONDS = 15  # time asked for per call on a lent GPU; short requests are served first
 
@@ -92,25 +91,26 @@ class DrawingThread:
             return False
         return True
 
-    def run(
-        self,
-        work: Callable[Parameters, Result],
-        *arguments: Parameters.args,
-        **named: Parameters.kwargs,
-    ) -> Result:
+    def run(self, work: Callable[[], Result]) -> Result:
         """The result of a call in the thread; an exception is raised here as it was there."""
         if threading.get_ident() == self._ident:  # waiting for oneself would never end
-            return work(*arguments, **named)
-        return self._pool.submit(work, *arguments, **named).result()
+            return work()
+        return self._pool.submit(work).result()
 
     def iterate(self, steps: Generator[Result, None, None]) -> Generator[Result, None, None]:
         """A generator whose steps run in the thread, and which is closed there."""
-        end = object()
         try:
-            while (step := self.run(next, steps, end)) is not end:
-                yield step  # pyright: ignore[reportReturnType]  # it is not the end
+            while step := self.run(lambda: _next(steps)):
+                yield step[0]
         finally:
             self.run(steps.close)
+
+
+def _next(steps: Iterator[Result]) -> tuple[Result] | None:
+    """The next step in a tuple; None at the end."""
+    for step in steps:
+        return (step,)
+    return None
 
 
 class _ThreadWorker:
@@ -130,11 +130,11 @@ class _ThreadWorker:
 
     def sharpen(self, progress: JobProgress, scale: int | None) -> JobProgress:
         """As `Worker.sharpen`."""
-        return self._thread.run(self._worker.sharpen, progress, scale)
+        return self._thread.run(lambda: self._worker.sharpen(progress, scale))
 
     def tokenize(self, image: Image.Image) -> Reconstruction:
         """As `Worker.tokenize`."""
-        return self._thread.run(self._worker.tokenize, image)
+        return self._thread.run(lambda: self._worker.tokenize(image))
 
     def code_colours(self) -> np.ndarray:
         """As `Worker.code_colours`."""

@@ -13,6 +13,7 @@ from var_core.web.controls import BALANCED, PRESETS, Controls, new_seed
 from var_core.web.events import QUICK, SPOKEN, Updates, Values
 from var_core.web.label_choices import LabelChoices
 from var_core.web.option_widgets import option_widgets
+from var_core.web.prompt_widgets import prompt_widgets
 from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker
 
 
@@ -39,6 +40,7 @@ class DrawControls:
         self.controls = controls
         self.defaults: dict[str, Any] = controls.defaults()
         self.inputs: dict[str, Component] = {}
+        self.inputs.update(prompt_widgets(controls))
         self._build_labels()
         self._build_seed()
         self._build_buttons()

@@ -1,0 +1,186 @@
+"""Starts an edit: checks its arguments, then yields the pictures after every scale."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from var_core.condition import Condition
+from var_core.editing import (
+    EditOptions,
+    Margins,
+    Window,
+    check_mask,
+    edit_steps,
+    outpaint_canvas,
+    window_around,
+)
+from var_core.images import upright_rgb
+from var_core.labels import Label
+from var_core.model_info import ModelInfo
+from var_core.outputs import Preview, VARPipelineOutput
+from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.wishes import Prompt, Wish, WishEncoder
+
+Generators = Sequence[torch.Generator]
+Labels = Sequence[Label | Wish] | None
+Prompts = str | Sequence[Prompt] | None
+
+
+class EditablePipeline(Protocol):
+    """What editing needs of a pipeline; `VARPipeline` has it all."""
+
+    info: ModelInfo
+    tokenizer: MultiScaleVQVAE
+    wish_encoder: WishEncoder
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the networks."""
+        ...
+
+    def check_generators(self, generator: Generators | None, count: int) -> Generators:
+        """A generator for each picture."""
+        ...
+
+    def fill_open(self, wishes: Sequence[Wish], generators: Generators) -> list[Wish]:
+        """Draw open attributes where it is known which labels occur together."""
+        ...
+
+    def sample(
+        self,
+        condition: Condition,
+        options: SamplingOptions,
+        generators: Generators,
+        make_rule: Callable[[slice], ScaleRule | None],
+        *,
+        against: Condition | None,
+    ) -> Iterator[ScaleStep]:
+        """Run the sampling loop."""
+        ...
+
+    def draw(
+        self,
+        class_labels: Labels,
+        options: SamplingOptions,
+        generator: Generators | None,
+        *,
+        keep: Sequence[Tensor],
+    ) -> VARPipelineOutput:
+        """Draw pictures, keeping some scales."""
+        ...
+
+    def stream(
+        self,
+        class_labels: Labels,
+        options: SamplingOptions,
+        generator: Generators | None,
+        *,
+        keep: Sequence[Tensor],
+    ) -> Iterator[Preview]:
+        """Draw pictures, keeping some scales, with a preview after every scale."""
+        ...
+
+    def coarse_tokens(self, image: Image.Image, keep_scales: object, count: int) -> list[Tensor]:
+        """Token maps of the first scales of a picture."""
+        ...
+
+
+def edit_previews(
+    pipeline: EditablePipeline,
+    image: Image.Image,
+    mask: object,
+    wishes: Sequence[Wish],
+    options: SamplingOptions,
+    edit_options: EditOptions,
+    generator: Generators | None,
+) -> Iterator[Preview]:
+    """Check the arguments of `edit`, and start."""
+    options = options.fitted(pipeline.info.vocab_size)
+    picture = np.array(upright(image))
+    height, width = picture.shape[:2]
+    holes = check_mask(mask, (width, height))
+    windows = [window_around(holes, pipeline.info.image_size)]
+    wishes, generators = _fill_given(pipeline, wishes, generator)
+    return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
+
+
+def outpaint_previews(
+    pipeline: EditablePipeline,
+    image: Image.Image,
+    margins: Margins,
+    wishes: Sequence[Wish],
+    options: SamplingOptions,
+    edit_options: EditOptions,
+    generator: Generators | None,
+) -> Iterator[Preview]:
+    """Check the arguments of `outpaint`, and start."""
+    options = options.fitted(pipeline.info.vocab_size)
+    picture = np.array(upright(image))
+    height, width = picture.shape[:2]
+    size = margins.canvas(width, height)
+    canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
+    windows = list(margins.windows(width, height))
+    wishes, generators = _fill_given(pipeline, wishes, generator)
+    return _previews(pipeline, canvas, holes, windows, wishes, options, edit_options, generators)
+
+
+def _fill_given(
+    pipeline: EditablePipeline, wishes: Sequence[Wish], generator: Generators | None
+) -> tuple[list[Wish], Generators]:
+    """Wishes with their open labels drawn; wholly open labels stay null."""
+    generators = pipeline.check_generators(generator, len(wishes))
+    null = pipeline.info.labels.null
+    given = [index for index, wish in enumerate(wishes) if wish.label != null]
+    filled = list(wishes)
+    if given:
+        asked = [wishes[index] for index in given]
+        drawn = pipeline.fill_open(asked, [generators[index] for index in given])
+        for index, wish in zip(given, drawn, strict=True):
+            filled[index] = wish
+    return filled, generators
+
+
+def _previews(
+    pipeline: EditablePipeline,
+    picture: np.ndarray,
+    holes: np.ndarray,
+    windows: Sequence[Window],
+    wishes: list[Wish],
+    options: SamplingOptions,
+    edit_options: EditOptions,
+    generators: Generators,
+) -> Iterator[Preview]:
+    condition = pipeline.wish_encoder.condition(wishes, pipeline.device)
+    against = pipeline.wish_encoder.against(wishes, pipeline.device)
+
+    def sample(
+        options: SamplingOptions, generators: Generators, make_rule: Callable[[slice], ScaleRule]
+    ) -> Iterator[ScaleStep]:
+        return pipeline.sample(condition, options, generators, make_rule, against=against)
+
+    token_maps: list[Tensor] = []
+    num_scales = pipeline.info.schedule.num_scales
+    for step in edit_steps(
+        pipeline.tokenizer, sample, picture, holes, windows, options, edit_options, generators
+    ):
+        if step.number % num_scales == 1 % num_scales:  # a new window begins
+            token_maps = []
+        token_maps.append(step.token_map)
+        images = [Image.fromarray(one) for one in step.pictures]
+        yield Preview(images, list(token_maps), step.number, step.total, wishes)
+
+
+def upright(image: object) -> Image.Image:
+    """An upright RGB copy of a picture.
+
+    Raises:
+        ValueError: if it is no PIL picture.
+    """
+    if not isinstance(image, Image.Image):
+        raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
+    return upright_rgb(image.copy())
