@@ -46,4 +46,4 @@ def save_pictures(
 
 def _words_of(labels: LabelSpace, wish: Wish) -> str:
     drawn = [*wish.phrases, *(name or "any" for name in labels.names(wish.label).values())]
-    return "-".join("".join(c if c.isalnum() else "-" for c in word) for word in drawn)
+    return "-".join("".join(c if c.isalnum() else "-" for c in word) for word in drawn) or "any"

@@ -98,8 +98,10 @@ def style_sheet(info: ModelInfo, settings: Settings) -> DrawRequest:
             whole sheet.
 
     Raises:
-        ValueError: if there are too many values for one sheet.
+        ValueError: if there are too many values for one sheet, or no attribute at all.
     """
+    if not info.labels.attributes:
+        raise ValueError("this model has no labels to draw a sheet of")
     names = info.labels.attributes[-1].values
     count = len(names)
     if count > MAX_COUNT:

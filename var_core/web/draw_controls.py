@@ -109,12 +109,14 @@ class DrawControls:
         self.inputs["count"] = gr.Slider(
             1, MAX_COUNT, self.defaults["count"], step=1, label="Pictures", elem_id="count"
         )
-        last = self.controls.labels.attributes[-1]
+        *_, last = (None, *self.controls.labels.attributes)
         with gr.Row(elem_id="actions"):
             self.generate = gr.Button("Generate", variant="primary", elem_id="generate")
             self.stop = gr.Button("Stop", variant="stop", elem_id="stop")
             self.styles = gr.Button(
-                f"Every {last.name}", elem_id="styles", visible=len(last.values) <= MAX_COUNT
+                f"Every {last.name}" if last else "",
+                elem_id="styles",
+                visible=last is not None and len(last.values) <= MAX_COUNT,
             )
 
     def _build_options(self) -> None:
