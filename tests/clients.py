@@ -12,6 +12,7 @@ from pathlib import Path
 import gradio as gr
 
 import app
+from tests.patience import LIMIT_SECONDS
 from tests.server import free_port
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.page import Site
@@ -77,7 +78,9 @@ class Client:
         self.source = (f"127.0.0.{number}", 0)
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.place, timeout=600, source_address=self.source)
+        return http.client.HTTPConnection(
+            self.place, timeout=LIMIT_SECONDS, source_address=self.source
+        )
 
     def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
         """One request: status and text of its reply."""

@@ -3,8 +3,12 @@
 import os
 from collections.abc import Iterator
 
+os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; torch and every server read it early
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from tests.server import ROOT, running_app
 from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
@@ -12,7 +16,15 @@ from var_core.labels import Attribute
 from var_core.tokenizer.init import init_tokenizer
 from var_core.transformer import init_weights
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+torch.set_num_threads(1)
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
 SIDES = (1, 2, 3, 4)
 EMBEDDED_MODEL = ROOT / "assets" / "models" / "emoji64"
 

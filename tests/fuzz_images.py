@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the picture reader: `python -m tests.fuzz_images --seconds 60`.
 
-A crash, a hang above one second, or an error in foreign words ends it; the file that did it is left
+A crash, a hang, or an error in foreign words ends it; the file that did it is left
 in the output folder.
 """
 
@@ -63,14 +63,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=0, help="stop after so long; 0: never")
     parser.add_argument("--runs", type=int, default=-1, help="stop after so many runs; -1: never")
+    parser.add_argument(
+        "--hang-seconds", type=int, default=1, help="a picture that takes longer hangs"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/fuzz"), help="seeds and findings")
     arguments = parser.parse_args()
     corpus = arguments.out / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, content in enumerate(seeds()):
         (corpus / f"seed-{number:02d}").write_bytes(content)
-    limits = [f"-max_total_time={arguments.seconds}", f"-runs={arguments.runs}", "-timeout=1"]
-    words = [*limits, "-rss_limit_mb=2048", "-max_len=20000", f"-artifact_prefix={arguments.out}/"]
+    limits = [f"-max_total_time={arguments.seconds}", f"-runs={arguments.runs}"]
+    limits += [f"-timeout={arguments.hang_seconds}", "-rss_limit_mb=2048"]
+    words = [*limits, "-max_len=20000", f"-artifact_prefix={arguments.out}/"]
     atheris.Setup([sys.argv[0], *words, str(corpus)], read_both)
     atheris.Fuzz()
 

@@ -2,29 +2,13 @@
 
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from tests.patience import LIMIT_SECONDS
 from var_core import VARPipeline
 from var_core.jobs.progress import JobProgress, Request
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
-
-LIMIT_SECONDS = 600.0  # for what a test waits for; only a failing test ever waits so long
-
-
-def until(what: Callable[[], bool]) -> bool:
-    """Wait for a state, however slow the machine is.
-
-    Raises:
-        TimeoutError: if it never comes.
-    """
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not what():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the state that was waited for never came")
-        time.sleep(0.01)
-    return True
 
 
 class Gate:

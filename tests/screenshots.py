@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.browser.conftest import (
     CHROMIUM,
     CHROMIUM_FLAGS,
+    PATIENCE,
     VIEWS,
     choose,
     draw,
@@ -99,6 +100,7 @@ def main() -> None:
         running_app(Path(folder) / "log") as url,
         sync_playwright() as playwright,
     ):
+        expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         for name, (view, theme, act) in SHOTS.items():
             context = browser.new_context(locale="en-US", device_scale_factor=SHARP, **VIEWS[view])

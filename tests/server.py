@@ -10,8 +10,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.patience import LIMIT_SECONDS
+
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 600
 PORTS = (20_000, 32_000)
 PATIENT = ("--sharpen-seconds", "3600")  # however slow the machine is, strips become true decodes
 
@@ -43,7 +44,7 @@ def running_app(
         program: app.py, or an installed script that does the same.
 
     Raises:
-        RuntimeError: if it ends, or does not answer within ten minutes.
+        RuntimeError: if it ends, or does not answer in time.
     """
     with app_process(log, *options, python=python, folder=folder, program=program) as (address, _):
         yield address
@@ -63,17 +64,17 @@ def app_process(
     with log.open("w") as file:
         server = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file)
     address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + LIMIT_SECONDS
     try:
         while True:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the app did not start: {log.read_text()}")
             try:
-                urllib.request.urlopen(address, timeout=60).close()
+                urllib.request.urlopen(address, timeout=LIMIT_SECONDS).close()
                 break
             except OSError:
                 time.sleep(0.3)
         yield address, server
     finally:
         server.terminate()
-        server.wait(120)
+        server.wait(LIMIT_SECONDS)

@@ -1,6 +1,7 @@
-"""The shape of the repository: what imports what, and what lies at the top."""
+"""The shape of the repository: what imports what, and what lies where."""
 
 import ast
+from itertools import permutations
 from pathlib import Path
 
 import var_core
@@ -93,10 +94,20 @@ def test_imports_in_the_engine_only_point_down() -> None:
             assert not imported.startswith(("training", "app"))
 
 
-def test_tokenizer_and_transformer_never_meet() -> None:
-    for name, other in (("tokenizer", "transformer"), ("transformer", "tokenizer")):
-        for path in (ROOT / "var_core" / name).glob("*.py"):
-            assert not any(i.startswith(f"var_core.{other}") for i in imports_of(path))
+def test_tokenizer_transformer_and_text_never_meet() -> None:
+    for name, other in permutations(("tokenizer", "transformer", "text"), 2):
+        for path in (ROOT / "var_core" / name).rglob("*.py"):
+            found = [one for one in imports_of(path) if one.startswith(f"var_core.{other}")]
+            assert found == [], f"{path} imports {found}"
+
+
+def test_tests_mirror_the_sources() -> None:
+    """Apart from the benchmarks and the browser, whose tests belong to no single room."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        room = path.parent.relative_to(ROOT / "tests")
+        if room.parts[:1] not in (("benchmarks",), ("browser",)):
+            places = [ROOT / "var_core" / room, ROOT / room]
+            assert any(place.is_dir() for place in places), f"there is no room for {room}"
 
 
 def test_third_party_packages_stay_where_they_belong() -> None:

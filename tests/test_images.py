@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT
 from var_core.images import MAX_FILE_BYTES, read_image
 from var_core.jobs.png_recipe import read_png_recipe
@@ -252,8 +253,9 @@ def test_the_largest_picture_is_read_in_bounded_memory() -> None:
 
 
 def test_the_fuzzer_finds_nothing_within_a_few_seconds(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.fuzz_images", "--runs", "3000", "--out", str(tmp_path)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    words = ["--runs", "3000", "--hang-seconds", str(LIMIT_SECONDS), "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.fuzz_images", *words]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS)
     if "there is no atheris" in found.stderr:
         pytest.skip("atheris is not installed")
     assert found.returncode == 0, found.stderr[-3000:]

@@ -14,6 +14,7 @@ from PIL import Image
 import app
 from tests.clients import Client
 from tests.conftest import EMBEDDED_MODEL
+from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT, running_app
 from var_core import locations, studio
 from var_core.official.catalogue import EMBEDDED_FOLDER, models_folder
@@ -24,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel of this checkout."""
     out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=LIMIT_SECONDS)
     (path,) = out.iterdir()
     return zipfile.ZipFile(path)
 
@@ -98,11 +99,10 @@ def test_the_page_command_runs_app_py_in_a_checkout(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.network
-@pytest.mark.timeout(1800)
 def test_installed_in_a_fresh_environment_both_commands_draw(tmp_path: Path, url: str) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     scripts = tmp_path / "venv" / "bin"
-    subprocess.run([scripts / "pip", "install", "-q", str(ROOT)], check=True, timeout=1500)
+    subprocess.run([scripts / "pip", "install", "-q", str(ROOT)], check=True, timeout=LIMIT_SECONDS)
     log, options = tmp_path / "log.txt", {"folder": Path("/"), "program": scripts / "var-studio"}
     with running_app(log, python=scripts / "python", **options) as address:
         assert Client(address).draw(3) == Client(url).draw(3)
@@ -112,6 +112,6 @@ def test_installed_in_a_fresh_environment_both_commands_draw(tmp_path: Path, url
         ([sys.executable, "-m", "var_core"], tmp_path / "checkout.png"),
     ):
         folder = Path("/") if out.stem == "installed" else ROOT
-        subprocess.run([*command, *words, str(out)], cwd=folder, check=True, timeout=300)
+        subprocess.run([*command, *words, str(out)], cwd=folder, check=True, timeout=LIMIT_SECONDS)
     pictures = [np.asarray(Image.open(tmp_path / f"{n}.png")) for n in ("installed", "checkout")]
     assert np.array_equal(*pictures)

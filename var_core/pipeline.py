@@ -24,6 +24,7 @@ from var_core.transformer import VARTransformer
 from var_core.wishes import Prompt, Wish, WishEncoder
 
 OUTPUT_TYPES = ("pil", "np", "pt")
+ENCODER_FOLDER = "text_encoder"
 TOGETHER = 4  # pictures at once on a CPU: more gain little, and each keeps its keys and values
 
 
@@ -72,8 +73,8 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
                 return open_text_encoder(encoder_name, text_encoder)
 
             vectors = PhraseVectors(phrases, open_encoder)
-        text_dim = transformer.config["text_dim"]
-        self.wish_encoder = WishEncoder(info.labels, transformer.num_prefix, text_dim, vectors)
+        slots = transformer.num_prefix, transformer.text_dim
+        self.wish_encoder = WishEncoder(info.labels, *slots, vectors)
 
     @classmethod
     def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
@@ -87,7 +88,8 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         Args:
             path: a folder written by `save_pretrained`.
             torch_dtype: dtype of both networks; the quantizer stays float32.
-            text_encoder: folder of a `transformers` text model; None takes the embedded encoder.
+            text_encoder: folder of a `transformers` text model; None takes the one inside the
+                model folder (`text_encoder`), or else the embedded encoder.
 
         Raises:
             CheckpointError: if anything is missing, surplus, misshapen, not finite or not
@@ -99,6 +101,8 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         transformer = load_transformer(folder / "transformer", torch_dtype)
         labels = read_labels(folder)
         phrases = read_phrases(folder) if transformer.num_prefix else None
+        if text_encoder is None and (folder / ENCODER_FOLDER).is_dir():
+            text_encoder = folder / ENCODER_FOLDER
         try:
             pipeline = cls(tokenizer, transformer, labels, phrases, text_encoder)
         except ValueError as error:

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.benchmarks.report import Row, compare, host, print_table, write_json
-from tests.server import ROOT, START_SECONDS, free_port
+from tests.patience import LIMIT_SECONDS
+from tests.server import ROOT, free_port
 from var_core.devices import pick_device
 
 APP = ("app.py", "--port")  # the port comes last
@@ -48,7 +49,7 @@ def served(command: Sequence[str] = APP) -> Iterator[tuple[str, float]]:
         command: arguments of Python; a free port is added.
 
     Raises:
-        RuntimeError: if it ends, or gives no page within two minutes.
+        RuntimeError: if it ends, or gives no page in time.
     """
     port = str(free_port())
     address = f"http://127.0.0.1:{port}"
@@ -59,14 +60,14 @@ def served(command: Sequence[str] = APP) -> Iterator[tuple[str, float]]:
         )
         try:
             while not _gives_page(address):
-                if server.poll() is not None or time.perf_counter() - started > START_SECONDS:
+                if server.poll() is not None or time.perf_counter() - started > LIMIT_SECONDS:
                     log.seek(0)
                     raise RuntimeError(f"the app did not start: {log.read()}")
                 time.sleep(POLL_SECONDS)
             yield address, milliseconds_since(started)
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(LIMIT_SECONDS)
 
 
 def _gives_page(address: str) -> bool:
@@ -87,10 +88,10 @@ def ask(address: str) -> tuple[float, float]:
     started = time.perf_counter()
     kind = {"content-type": "application/json"}
     question = urllib.request.Request(address + CALL, json.dumps(QUESTION).encode(), kind)
-    with urllib.request.urlopen(question, timeout=60) as reply:
+    with urllib.request.urlopen(question, timeout=LIMIT_SECONDS) as reply:
         event = json.load(reply)["event_id"]
     seen = []
-    with urllib.request.urlopen(f"{address}{CALL}/{event}", timeout=60) as reply:
+    with urllib.request.urlopen(f"{address}{CALL}/{event}", timeout=LIMIT_SECONDS) as reply:
         for line in reply:
             word, _, rest = line.decode().partition(": ")
             if word == "data" and '"data:image/png' in rest:

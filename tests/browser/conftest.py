@@ -7,7 +7,6 @@ import math
 import os
 import re
 import shutil
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
+from tests import patience
 from tests.clients import serving
-from tests.gated_engine import LIMIT_SECONDS, GatedEngine
+from tests.gated_engine import GatedEngine
 from var_core import VARPipeline
 from var_core.serving.fair_queue import QueueLimits
 
@@ -39,6 +39,7 @@ VIEWS = {
 }
 
 
+PATIENCE = 1000 * patience.LIMIT_SECONDS  # milliseconds
 in_both_views = pytest.mark.parametrize("visitor", VIEWS, indirect=True)
 FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OPENED = """name => {
@@ -61,10 +62,10 @@ def browser() -> Iterator[Browser]:
         missing = "no chromium found (Debian: apt-get install chromium)"
         assert os.environ.get("REQUIRE_BROWSER") != "1", f"REQUIRE_BROWSER=1, but {missing}"
         pytest.skip(f"BROWSER TESTS ARE NOT RUN: {missing}")
-    expect.set_options(timeout=1000 * LIMIT_SECONDS)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=CHROMIUM_FLAGS, timeout=1000 * LIMIT_SECONDS
+            executable_path=CHROMIUM, args=CHROMIUM_FLAGS, timeout=PATIENCE
         )
         yield browser
         browser.close()
@@ -73,7 +74,7 @@ def browser() -> Iterator[Browser]:
 def open_context(browser: Browser, view: str = "desktop") -> BrowserContext:
     """A visitor with an own clipboard, at the size of a view."""
     context = browser.new_context(locale="en-US", **VIEWS[view])
-    context.set_default_timeout(1000 * LIMIT_SECONDS)
+    context.set_default_timeout(PATIENCE)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     return context
 
@@ -84,11 +85,7 @@ def until(page: Page, what: Callable[[], object]) -> None:
     Raises:
         TimeoutError: if it never comes.
     """
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not what():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the state that was waited for never came")
-        page.wait_for_timeout(20)  # its events arrive meanwhile
+    patience.until(what, lambda seconds: page.wait_for_timeout(1000 * seconds))  # its events arrive
 
 
 @contextlib.contextmanager

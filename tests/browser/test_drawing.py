@@ -25,7 +25,8 @@ from tests.browser.conftest import (
 )
 from tests.clients import num_cancelling
 from tests.gated_engine import GatedEngine
-from tests.server import ROOT, START_SECONDS
+from tests.patience import LIMIT_SECONDS
+from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_uint8
 
@@ -195,7 +196,7 @@ def test_a_port_in_use_is_one_sentence(url: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=START_SECONDS,
+        timeout=LIMIT_SECONDS,
     )
     assert done.returncode == 4
     assert port in done.stderr and "Traceback" not in done.stderr

@@ -59,13 +59,7 @@ def generator(seed: int = 1) -> list[torch.Generator]:
 shapes = st.tuples(st.integers(1, 70), st.integers(1, 70))
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(shapes, st.sampled_from(MODES), st.data())
 def test_what_is_kept_stays_bit_for_bit(
     size: tuple[int, int], mode: str, data: st.DataObject
@@ -299,7 +293,7 @@ def test_windows_lie_around_the_mask(size: tuple, box: tuple, expected: Window) 
     assert window_around(box_mask(*size, box), SIZE) == expected
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200)
 @given(shapes, st.tuples(*[st.integers(0, 90)] * 4))
 def test_windows_grow_a_picture_until_nothing_is_unknown(size: tuple, sides: tuple) -> None:
     if not any(sides):

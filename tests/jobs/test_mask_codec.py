@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from var_core.jobs.mask_codec import read_runs, resize_mask, write_runs
 
-SETTINGS = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+SETTINGS = settings(max_examples=200)
 
 
 @SETTINGS

@@ -78,13 +78,7 @@ def is_allowed(name: str, value: object) -> bool:
 
 
 def examples(count: int) -> settings:
-    return settings(
-        max_examples=count,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize=True,
-        database=None,
-    )
+    return settings(max_examples=count, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture

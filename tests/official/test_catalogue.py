@@ -107,6 +107,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield hub
     server.shutdown()
+    server.server_close()
 
 
 def test_a_model_is_fetched_converted_and_not_fetched_again(hub: Hub, tmp_path: Path) -> None:

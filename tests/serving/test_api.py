@@ -15,12 +15,12 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from tests.conftest import EMBEDDED_MODEL
+from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.png_recipe import read_png_recipe
 
-pytestmark = pytest.mark.timeout(180)
 APPLE = {"emoji": "red apple", "style": "noto"}
 
 
@@ -133,14 +133,18 @@ def test_the_client_example_of_the_readme_works(url: str, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     code = readme_block("python", "gradio_client").replace("http://127.0.0.1:7860", url)
     exec(compile(code, "README.md", "exec"), {})
-    assert Image.open(tmp_path / "apple.png").size == (64, 64)
+    with Image.open(tmp_path / "apple.png") as apple:
+        assert apple.size == (64, 64)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 def test_the_curl_example_of_the_readme_works(url: str) -> None:
     code = readme_block("bash", "curl").replace("http://127.0.0.1:7860", url)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", code], capture_output=True, text=True, timeout=60
+        ["bash", "-euo", "pipefail", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
     )
     assert done.returncode == 0, done.stderr
     last = [line for line in done.stdout.splitlines() if line.startswith("data: ")][-1]

@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from tests.clients import API, Client, num_alive, served, serving
-from tests.gated_engine import GatedEngine, until
+from tests.gated_engine import GatedEngine
+from tests.patience import until
 from var_core import Preview, VARPipeline, generators_from_seeds
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import count_up, read_settings

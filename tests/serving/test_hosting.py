@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.clients import Client
+from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT, running_app
 from var_core.command_line.main import main
 from var_core.serving.fair_queue import QueueLimits
@@ -122,7 +123,7 @@ def run(code: str, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT_SECONDS,
     )
     assert found.returncode == 0, found.stderr[-3000:]
     return found.stdout.strip().split("\n")[-1]
@@ -195,7 +196,7 @@ def test_the_pins_of_a_space_resolve(variant: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "-q"]
     options = ["--python-version", "3.12", "--only-binary", ":all:", "--target", str(tmp_path)]
     wanted = ["-r", str(tmp_path / "space" / "requirements.txt"), f"gradio=={version}"]
-    subprocess.run([*command, *options, *wanted], check=True, timeout=600)
+    subprocess.run([*command, *options, *wanted], check=True, timeout=LIMIT_SECONDS)
 
 
 @pytest.mark.network
@@ -206,6 +207,6 @@ def test_the_folder_starts_in_a_fresh_environment_and_draws(tmp_path: Path, url:
     (tmp_path / "pins.txt").write_text(f"{pins}gradio=={front_matter(README)['sdk_version']}\n")
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     install = [str(python), "-m", "pip", "install", "-q", "-r", str(tmp_path / "pins.txt")]
-    subprocess.run(install, check=True, timeout=900)
+    subprocess.run(install, check=True, timeout=LIMIT_SECONDS)
     with running_app(tmp_path / "log.txt", python=python, folder=folder) as address:
         assert Client(address).draw(3) == Client(url).draw(3)

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from tests.patience import LIMIT_SECONDS
 from tests.server import running_app
 from var_core.serving.http_guard import MAX_BODY_BYTES
 
@@ -40,7 +41,9 @@ SECRET = "root:x:0:0"  # the first words of /etc/passwd
 
 
 def ask(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=20)
+    connection = http.client.HTTPConnection(
+        urllib.parse.urlsplit(url).netloc, timeout=LIMIT_SECONDS
+    )
     kind = {"content-type": "application/json"} if body else {}
     connection.request(method, path, body, {**kind, **headers})
     reply = connection.getresponse()
@@ -77,6 +80,7 @@ def canary() -> Iterator[tuple[int, list[str]]]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port, visits
     server.shutdown()
+    server.server_close()
 
 
 def test_health_and_readiness(url: str) -> None:
@@ -156,7 +160,9 @@ def test_bodies_are_bounded(url: str) -> None:
     )
     assert status == 413 and str(MAX_BODY_BYTES) in text
     place = urllib.parse.urlsplit(url)
-    with socket.create_connection((place.hostname, place.port), timeout=30) as connection:
+    with socket.create_connection(
+        (place.hostname, place.port), timeout=LIMIT_SECONDS
+    ) as connection:
         connection.sendall(
             b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: x\r\n"
             b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -1,12 +1,13 @@
 """What strangers throw at the really started app, and what it must survive."""
 
+import functools
 import http.client
 import io
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -46,31 +47,52 @@ def endless(client: Client, name: str, body: bytes) -> tuple[int, str]:
     return status, text
 
 
-def test_malformed_calls_leave_no_trace_and_no_path(tmp_path: Path) -> None:
-    log, replies = tmp_path / "log.txt", []
+@dataclass(frozen=True)
+class Running:
+    """A server that one test after the other attacks.
+
+    Attributes:
+        url: its address.
+        log: file with what it printed.
+        files: folder of its temporary files.
+    """
+
+    url: str
+    log: Path
+    files: Path
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The really started app."""
+    folder = tmp_path_factory.mktemp("hostile")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        with running_app(folder / "log.txt") as url:
+            yield Running(url, folder / "log.txt", folder)
+
+
+def test_malformed_calls_leave_no_trace_and_no_path(running: Running) -> None:
+    client, replies = Client(running.url), []
     secrets = ("Traceback", "site-packages", str(ROOT), str(Path.home()), "/tmp", 'File "')
-    with running_app(log) as url:
-        client = Client(url)
-        before = client.draw(1)
-        for name, count in ENDPOINTS.items():
-            for odd in ODD:
-                for number in {count, 0 if odd == "null" else count + 1}:
-                    body = b'{"data": [' + b", ".join([odd.encode()] * number) + b"]}"
-                    replies.append((name, odd, *endless(client, name, body)))
-        for function in ("-1", "999", "null", '"x"', "1.5", "[]", "true", *map(str, range(60))):
-            for door in ("queue/join", "run/predict", "call/nothing", "run/nothing", "cancel"):
-                body = f'{{"data": [null, 1], "fn_index": {function}, "session_hash": "s"}}'
-                replies.append(
-                    (door, function, *client.ask("POST", f"{API}/{door}", body.encode()))
-                )
-        assert len(replies) >= 200
-        for name, odd, status, text in replies:
-            assert 200 <= status < 500, (name, odd, status)
-            assert not any(word in text for word in secrets), (name, odd, text)
-        assert client.draw(1) == before
-        answered = [text for name, *_, status, text in replies if name in ENDPOINTS]
-        assert not any(text.startswith("complete") for text in answered)
-    assert "Traceback" not in log.read_text()
+    before = client.draw(1)
+    for name, count in ENDPOINTS.items():
+        for odd in ODD:
+            for number in {count, 0 if odd == "null" else count + 1}:
+                body = b'{"data": [' + b", ".join([odd.encode()] * number) + b"]}"
+                replies.append((name, odd, *endless(client, name, body)))
+    for function in ("-1", "999", "null", '"x"', "1.5", "[]", "true", *map(str, range(60))):
+        for door in ("queue/join", "run/predict", "call/nothing", "run/nothing", "cancel"):
+            body = f'{{"data": [null, 1], "fn_index": {function}, "session_hash": "s"}}'
+            replies.append((door, function, *client.ask("POST", f"{API}/{door}", body.encode())))
+    assert len(replies) >= 200
+    for name, odd, status, text in replies:
+        assert 200 <= status < 500, (name, odd, status)
+        assert not any(word in text for word in secrets), (name, odd, text)
+    assert client.draw(1) == before
+    answered = [text for name, *_, status, text in replies if name in ENDPOINTS]
+    assert not any(text.startswith("complete") for text in answered)
+    assert "Traceback" not in running.log.read_text()
 
 
 def planted_picture() -> bytes:
@@ -98,15 +120,6 @@ def is_planted(content: bytes) -> bool:
         return False
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a server that is started now keeps its files."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
-
-
 def upload(client: Client, content: bytes) -> str:
     """Send a picture as the page does; the path that it got."""
     mark = b"--x"
@@ -118,9 +131,15 @@ def upload(client: Client, content: bytes) -> str:
     return json.loads(text)[0]
 
 
+@functools.cache
+def config_of(place: str) -> dict:
+    """The widgets and events of the page at an address."""
+    return json.loads(Client(f"http://{place}").ask("GET", "/config")[1])
+
+
 def press(client: Client, target: str, event: str, values: list) -> list[dict]:
     """Set off the event of a widget as the page does; all messages until it ends."""
-    config = json.loads(client.ask("GET", "/config")[1])
+    config = config_of(client.place)
     ids = {one["id"]: one["props"].get("elem_id") for one in config["components"]}
     (function,) = [
         one
@@ -143,42 +162,50 @@ def press(client: Client, target: str, event: str, values: list) -> list[dict]:
     return found
 
 
-def test_what_is_planted_in_a_picture_is_found_nowhere(temporary: Path, tmp_path: Path) -> None:
-    log, content = tmp_path / "log.txt", planted_picture()
+def test_what_is_planted_in_a_picture_is_found_nowhere(running: Running) -> None:
+    client, content = Client(running.url), planted_picture()
     assert is_planted(content)
-    with running_app(log) as url:
-        client = Client(url)
-        path = upload(client, content)
-        named = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        said = press(client, "source", "change", [named])
-        assert said[-1]["success"] is True, said
-        for target in ("drop", "open"):
-            named["path"] = upload(client, content)
-            said.append(press(client, target, "upload", [named]))
-        files = [file for file in temporary.rglob("*") if file.is_file()]
-        assert not any(is_planted(file.read_bytes()) for file in files)
-    assert MARKER not in log.read_text()
+    path = upload(client, content)
+    named = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    said = press(client, "source", "change", [named])
+    assert said[-1]["success"] is True, said
+    for target in ("drop", "open"):
+        named["path"] = upload(client, content)
+        said.append(press(client, target, "upload", [named]))
+    files = [file for file in running.files.rglob("*") if file.is_file()]
+    assert files and not any(is_planted(file.read_bytes()) for file in files)
+    assert MARKER not in running.log.read_text()
     assert MARKER not in json.dumps(said).replace(f"{MARKER}.png", "")  # the upload's own name
 
 
-def test_no_spelling_of_a_path_reaches_a_picture_of_the_server(tmp_path: Path) -> None:
+def test_no_spelling_of_a_path_reaches_a_picture_of_the_server(
+    running: Running, tmp_path: Path
+) -> None:
     canary = tmp_path / "canary.png"
     Image.new("RGB", (64, 64), "red").save(canary)
     paths = spellings(str(canary))
     assert len(set(paths)) >= 20
-    with running_app(tmp_path / "log.txt") as url:
-        client = Client(url)
-        for path in [*paths, *spellings("/etc/passwd")]:
-            named = {"path": path, "meta": {"_type": "gradio.FileData"}}
-            for target, event in (("source", "change"), ("drop", "upload")):
-                last = press(client, target, event, [named])[-1]
-                assert last["success"] is False, (target, path)
-            last = press(client, "open", "upload", [named])[-1]
-            assert last["success"] is False, path
-            for name in ("tokenize", "recipe", "edit"):
-                more = [path, {}, 1, 1, None, "closed_loop", 1] if name == "edit" else []
-                *_, (kind, said) = client.events(name, client.call(name, path, *more))
-                assert kind == "error" and "canary" not in said["error"], (name, path)
+    client = Client(running.url)
+    for path in [*paths, *spellings("/etc/passwd")]:
+        named = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        for target, event in (("source", "change"), ("drop", "upload")):
+            last = press(client, target, event, [named])[-1]
+            assert last["success"] is False, (target, path)
+        last = press(client, "open", "upload", [named])[-1]
+        assert last["success"] is False, path
+        for name in ("tokenize", "recipe", "edit"):
+            more = [path, {}, 1, 1, None, "closed_loop", 1] if name == "edit" else []
+            *_, (kind, said) = client.events(name, client.call(name, path, *more))
+            assert kind == "error" and "canary" not in said["error"], (name, path)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a server that is started now keeps its files."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
 
 
 def running_files(folder: Path) -> Iterator[Path]:
@@ -201,12 +228,10 @@ def test_a_killed_server_leaves_nothing_broken_and_comes_back(
         page = Client(url)
         press(page, "generate", "click", default_values(page))
         os.kill(process.pid, signal.SIGKILL)
-        started = time.monotonic()
-        for stream in streams:
+        for stream in streams:  # an error, not a hang
             with pytest.raises((http.client.HTTPException, ConnectionError, StopIteration)):
                 while True:
                     next(stream)
-        assert time.monotonic() - started < 20  # an error, not a hang
     left = list(running_files(temporary))
     assert left
     for path in left:
@@ -220,7 +245,7 @@ def test_a_killed_server_leaves_nothing_broken_and_comes_back(
 
 def default_values(client: Client) -> list:
     """What the page sends with Generate when nothing was changed."""
-    config = json.loads(client.ask("GET", "/config")[1])
+    config = config_of(client.place)
     values = {one["id"]: one["props"].get("value") for one in config["components"]}
     ids = {one["id"]: one["props"].get("elem_id") for one in config["components"]}
     for one in config["dependencies"]:

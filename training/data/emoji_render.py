@@ -121,7 +121,7 @@ def read_cache(cache: Path, fingerprint: str) -> np.ndarray | None:
     if not cache.exists():
         return None
     try:
-        with np.load(cache) as stored:
+        with cache.open("rb") as file, np.load(file) as stored:
             return stored["images"] if str(stored["fingerprint"]) == fingerprint else None
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # damaged: the style is drawn again

@@ -1,6 +1,7 @@
 """Gradio's inner workings: who calls a handler, and which errors its callers see."""
 
 import contextvars
+import sys
 from typing import Any
 
 import gradio as gr
@@ -60,6 +61,12 @@ class GuardedBlocks(gr.Blocks):
         super().__init__(analytics_enabled=False, title=title)
         self.metrics = metrics
         self.client = client
+
+    def queue(self, *values: Any, **named: Any) -> "GuardedBlocks":
+        """As in `gr.Blocks`, without the statistics that gradio makes of all calls after each."""
+        super().queue(*values, **named)
+        self._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
+        return self
 
     async def preprocess_data(self, *values: Any, **named: Any) -> list[Any]:
         """As in `gr.Blocks`; a value that a component refuses becomes one sentence."""

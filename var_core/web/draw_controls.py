@@ -10,9 +10,10 @@ from gradio.components import Component
 
 from var_core.jobs.parsing import MAX_COUNT, MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.web.controls import BALANCED, PRESETS, Controls, new_seed
-from var_core.web.events import QUICK, SPOKEN, Updates, Values
+from var_core.web.events import LATEST, QUICK, SPOKEN, Updates, Values
 from var_core.web.label_choices import LabelChoices
 from var_core.web.option_widgets import option_widgets
+from var_core.web.prompt_widgets import prompt_widgets
 from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker
 
 
@@ -39,6 +40,7 @@ class DrawControls:
         self.controls = controls
         self.defaults: dict[str, Any] = controls.defaults()
         self.inputs: dict[str, Component] = {}
+        self.inputs.update(prompt_widgets(controls))
         self._build_labels()
         self._build_seed()
         self._build_buttons()
@@ -107,12 +109,14 @@ class DrawControls:
         self.inputs["count"] = gr.Slider(
             1, MAX_COUNT, self.defaults["count"], step=1, label="Pictures", elem_id="count"
         )
-        last = self.controls.labels.attributes[-1]
+        *_, last = (None, *self.controls.labels.attributes)
         with gr.Row(elem_id="actions"):
             self.generate = gr.Button("Generate", variant="primary", elem_id="generate")
             self.stop = gr.Button("Stop", variant="stop", elem_id="stop")
             self.styles = gr.Button(
-                f"Every {last.name}", elem_id="styles", visible=len(last.values) <= MAX_COUNT
+                f"Every {last.name}" if last else "",
+                elem_id="styles",
+                visible=last is not None and len(last.values) <= MAX_COUNT,
             )
 
     def _build_options(self) -> None:
@@ -124,7 +128,7 @@ class DrawControls:
             chosen = self.controls.preset(values[preset])
             return {self.inputs[name]: value for name, value in chosen.items()}
 
-        preset.input(apply_preset, {preset}, sampling, **QUICK)
+        preset.input(apply_preset, {preset}, sampling, **LATEST)
 
     def _build_grid(self) -> None:
         self.guidances = gr.Textbox(

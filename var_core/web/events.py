@@ -35,6 +35,8 @@ DRAWING: EventOptions = {
 }
 # an event that only reads or changes widgets; it cannot show messages
 QUICK: EventOptions = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# a quick event that comes many times in a row, as from a slider: the last one is always answered
+LATEST: EventOptions = {**QUICK, "trigger_mode": "always_last"}
 # a quick event that may show a message, which gradio sends through its queue alone
 SPOKEN: EventOptions = {**QUICK, "queue": True, "concurrency_limit": None}
 

@@ -10,7 +10,7 @@ from var_core.jobs.png_recipe import write_png
 from var_core.jobs.reconstruction import Reconstruction
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_tab import DrawTab
-from var_core.web.events import QUICK, SPOKEN, Updates, Values
+from var_core.web.events import LATEST, QUICK, SPOKEN, Updates, Values
 from var_core.web.html import strip_html
 from var_core.web.look_inside_handlers import LookInsideHandlers
 from var_core.web.page import Page
@@ -77,8 +77,8 @@ class LookInsideTab:
         self.source.change(self.analyse, {self.source}, analysis, **SPOKEN).success(
             self.look, {*looked_at}, shown, **QUICK
         )
-        self.scale.input(self.look, {*looked_at}, shown, **QUICK)
-        self.strip.pick(picked_scale, None, self.scale, **QUICK).then(
+        self.scale.input(self.look, {*looked_at}, shown, **LATEST)
+        self.strip.pick(picked_scale, None, self.scale, **LATEST).then(
             self.look, {*looked_at}, shown, **QUICK
         )
         self.branch.click(

@@ -49,6 +49,7 @@ def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
         state_session_capacity=MAX_SESSIONS,
         show_error=False,
         strict_cors=True,
+        _frontend=False,  # else gradio gives up where its page takes longer than three seconds
         app_kwargs={
             "middleware": [guard],
             "docs_url": None,

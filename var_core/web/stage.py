@@ -6,7 +6,7 @@ from gradio.components import Component
 from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_handlers import DrawHandlers
-from var_core.web.events import QUICK, Updates, Values
+from var_core.web.events import LATEST, QUICK, Updates, Values
 from var_core.web.widgets import picked_scale, result_image, save_on_click, scale_strip
 
 
@@ -65,8 +65,8 @@ class Stage:
         }
         script = f"scale => varStudio.redraw(scale, {total})"
         self.scale.change(None, self.scale, self.redraw, js=script)
-        self.scale.input(self.scrub, {*self.looked_at}, [self.picture], **QUICK)
-        self.strip.pick(picked_scale, None, self.scale, **QUICK).then(
+        self.scale.input(self.scrub, {*self.looked_at}, [self.picture], **LATEST)
+        self.strip.pick(picked_scale, None, self.scale, **LATEST).then(
             self.scrub, {*self.looked_at}, [self.picture], **QUICK
         )
         save_on_click(animate, handlers.animate, self.progress, self.download)

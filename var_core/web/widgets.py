@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from var_core.labels import Attribute
 from var_core.web.assets import read_asset
-from var_core.web.events import QUICK, SPOKEN, Handler, Updates, Values
+from var_core.web.events import LATEST, SPOKEN, Handler, Updates, Values
 from var_core.web.html import strip_html
 from var_core.web.label_choices import ANY, Chosen, LabelChoices
 
@@ -45,7 +45,7 @@ def follow_labels(choices: LabelChoices, pickers: Pickers) -> None:
     every: list[Component] = [*pickers.values()]
     for name, picker in pickers.items():
         if change := choices.follower(name):
-            picker.input(changing_labels(pickers, change), {*every}, every, **QUICK)
+            picker.input(changing_labels(pickers, change), {*every}, every, **LATEST)
 
 
 def dice_button(name: str) -> gr.Button:

@@ -5,12 +5,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
 from tests.training.tiny import different, final_weights, tokenizer_arguments
 from training.loop.train_command import EXIT_LOCKED
@@ -23,7 +23,13 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
     """Stopped at every step of two epochs; NaN in one is skipped by both; shards are as whole."""
     command = [*TORCHRUN, "-m", "tests.training.loop.two_processes", data, tmp_path]
     done = subprocess.run(
-        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=280
+        command,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_SECONDS,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "tokenizer: 4/4 equal" in done.stdout
@@ -39,16 +45,15 @@ def test_a_killed_process_ends_the_job_and_a_new_launch_reaches_the_same_weights
     data: Path, tmp_path: Path
 ) -> None:
     def command(out: Path) -> list[str]:
-        return [*TORCHRUN, "-m", "training.train_tokenizer", *tokenizer_arguments(data, out, 40)]
+        return [*TORCHRUN, "-m", "training.train_tokenizer", *tokenizer_arguments(data, out, 200)]
 
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     subprocess.run(command(whole), cwd=ROOT, env=ENVIRONMENT, check=True)
     with subprocess.Popen(command(cut), cwd=ROOT, env=ENVIRONMENT) as launcher:
-        while not list(cut.glob("step-*")):
-            time.sleep(0.05)
+        until(lambda: list(cut.glob("step-*")) or launcher.poll() is not None)
         ranks = psutil.Process(launcher.pid).children()
         os.kill(ranks[-1].pid, signal.SIGKILL)
-        assert launcher.wait(60) != 0
+        assert launcher.wait(LIMIT_SECONDS) != 0
         assert not [rank for rank in ranks if rank.is_running()]
     subprocess.run(command(cut), cwd=ROOT, env=ENVIRONMENT, check=True)
     assert different(final_weights(cut), final_weights(whole)) == []
@@ -61,11 +66,10 @@ def test_a_terminated_job_saves_and_a_second_job_in_its_folder_is_refused(
     arguments = tokenizer_arguments(data, tmp_path / "run", 10_000)
     command = [*TORCHRUN, "-m", "training.train_tokenizer", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT) as launcher:
-        while not list((tmp_path / "run").glob("step-*")):
-            time.sleep(0.05)
+        until(lambda: list((tmp_path / "run").glob("step-*")) or launcher.poll() is not None)
         second = [sys.executable, "-m", "training.train_tokenizer", *arguments]
         refused = subprocess.run(second, cwd=ROOT, capture_output=True, check=False)
         assert refused.returncode == EXIT_LOCKED
         launcher.send_signal(signal.SIGTERM)
-        launcher.wait(60)
+        launcher.wait(LIMIT_SECONDS)
     assert final_weights(tmp_path / "run")

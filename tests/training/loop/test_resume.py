@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
 from tests.training.tiny import (
     different,
@@ -107,7 +108,8 @@ def test_the_log_has_every_step_once_after_a_resume(data: Path, tmp_path: Path) 
         checkpoint.joinpath("meta.json").unlink()  # only step 30 is left
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-00000030"]
     run_tokenizer(data, tmp_path, 60, "--save-every", "10", "--evaluate-every", "20")
-    steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").open()]
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    steps = [json.loads(line)["step"] for line in lines]
     assert steps == [20, 40, 60]
 
 
@@ -162,11 +164,10 @@ def test_a_trainer_terminated_at_random_times_saves_and_reaches_the_same_weights
             [*command, *tokenizer_arguments(data, out, steps)],
             cwd=ROOT, env=ONE_THREAD, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
-            while not (out / "log.jsonl").exists():
-                time.sleep(0.05)
+            until((out / "log.jsonl").exists)
             time.sleep(wait * 2)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(LIMIT_SECONDS) == 0
         assert load_newest(out) is not None
         assert run_tokenizer(data, out, steps) == 0
         assert different(final_weights(out), expected) == []
