@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import make_labels
+from tests.prompted_models import MENUS
 from var_core import LabelSpace
 from var_core.labels import LABELS_FILE, Attribute, Label
 from var_core.menus import Choice, Menu
@@ -80,12 +81,6 @@ def test_labels_survive_json() -> None:
 def test_damaged_label_tables_are_refused(content: dict) -> None:
     with pytest.raises(ValueError, match=r"damaged|different names|does not fit"):
         LabelSpace.from_json(content)
-
-
-MENUS = (
-    Menu("thing", (Choice("fox", "a fox", "animals", ("vixen",)), Choice("pizza", "a pizza"))),
-    Menu("place", (Choice("snow", "in the snow"),)),
-)
 
 
 def make_menu_space() -> LabelSpace:

@@ -9,9 +9,13 @@ import torch
 from PIL import Image
 
 from tests.conftest import make_tokenizer
-from tests.prompted_models import make_text_transformer
-from tests.test_wishes import SPACE, TABLE
-from tests.text.fake_encoder import FakeEncoder
+from tests.prompted_models import (
+    SPACE,
+    TABLE,
+    FakeEncoder,
+    make_prompted,
+    make_text_transformer,
+)
 from var_core import VARPipeline, generators_from_seeds
 from var_core import pipeline as pipeline_module
 from var_core.checkpoints import CheckpointError
@@ -24,11 +28,6 @@ from var_core.wishes import Wish
 
 OPTIONS = SamplingOptions(guidance_scale=2.0, top_k=12, top_p=0.9)
 LABEL = {"thing": "fox", "place": "snow", "style": "noto"}
-
-
-def make_prompted(dtype: torch.dtype = torch.float32) -> VARPipeline:
-    transformer = make_text_transformer().to(dtype)
-    return VARPipeline(make_tokenizer(), transformer, SPACE, TABLE)
 
 
 @pytest.fixture(autouse=True)

@@ -4,24 +4,18 @@ import pytest
 import torch
 
 from tests.conftest import make_labels
-from tests.prompted_models import SLOTS, STYLES, TEXT_DIM
-from tests.test_labels import MENUS
-from tests.text.fake_encoder import FakeEncoder
-from var_core.labels import Attribute, LabelSpace
+from tests.prompted_models import PHRASES, SLOTS, SPACE, STYLES, TABLE, TEXT_DIM, FakeEncoder
+from var_core.labels import LabelSpace
 from var_core.text import PhraseTable, PhraseVectors
 from var_core.wishes import Wish, WishEncoder, WishReader
 
 CPU = torch.device("cpu")
-STYLE = Attribute("style", ("noto", "flat", "3d"))
-MENU_PHRASES = [choice.phrase for menu in MENUS for choice in menu.choices]
 
 
 def refuse() -> FakeEncoder:
     raise AssertionError("the encoder was opened")
 
 
-SPACE = LabelSpace((STYLE,), menus=MENUS)
-TABLE = PhraseTable.encode(FakeEncoder(), MENU_PHRASES)
 READER = WishReader(SPACE, SLOTS, refuse)
 ENCODER = WishEncoder(SPACE, SLOTS, TEXT_DIM, PhraseVectors(TABLE, FakeEncoder))
 
@@ -128,7 +122,7 @@ def test_vectors_must_fit_the_network_and_hold_the_menus() -> None:
         WishEncoder(SPACE, SLOTS, 7, vectors)
     with pytest.raises(ValueError, match="have width 6, the transformer takes no text"):
         WishEncoder(SPACE, 0, 0, vectors)
-    few = PhraseVectors(PhraseTable.encode(FakeEncoder(), MENU_PHRASES[:2]), FakeEncoder)
+    few = PhraseVectors(PhraseTable.encode(FakeEncoder(), PHRASES[:2]), FakeEncoder)
     with pytest.raises(ValueError, match="no vector of place 'snow'"):
         WishEncoder(SPACE, SLOTS, TEXT_DIM, few)
 

@@ -20,14 +20,19 @@ def open_source(source: str | Path | bytes) -> tuple[Path | io.BytesIO, str]:
     Raises:
         ValueError: if it is larger than a picture may be, or not there.
     """
-    try:
-        size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-    except (OSError, ValueError) as error:  # not there, or a name that cannot be
-        raise ValueError(f"there is no file {Path(source).name}") from error
-    name = "the picture" if isinstance(source, bytes) else Path(source).name
+    if isinstance(source, bytes):
+        name, size = "the picture", len(source)
+        file = io.BytesIO(source)
+    else:
+        file = Path(source)
+        name = file.name
+        try:
+            size = file.stat().st_size
+        except (OSError, ValueError) as error:  # not there, or a name that cannot be
+            raise ValueError(f"there is no file {name}") from error
     if size > MAX_FILE_BYTES:
         raise ValueError(f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB")
-    return (io.BytesIO(source) if isinstance(source, bytes) else Path(source)), name
+    return file, name
 
 
 def read_image(source: str | Path | bytes) -> Image.Image:

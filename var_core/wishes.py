@@ -93,9 +93,14 @@ class WishReader:
         return [self.read(*one) for one in zip(labels, prompts, negatives, strict=True)]
 
     def read(
-        self, label: Label | Wish = None, prompt: Prompt = None, negative: Prompt = None
+        self, label: Label | Wish = None, prompt: object = None, negative: object = None
     ) -> Wish:
         """One wish: a label, and words that join those of the label.
+
+        Args:
+            label: label or wish; None leaves all attributes open.
+            prompt: a text, a list of phrases, or None.
+            negative: what is not wanted: a text, a list of phrases, or None.
 
         Raises:
             ValueError: if a value is unknown, or words are malformed or too many.
@@ -114,10 +119,15 @@ class WishReader:
         return self._find_names(wish, typed)
 
     @property
+    def has_names(self) -> bool:
+        """Whether there are names of labels that words can be taken for."""
+        return self._names.has_names
+
+    @property
     def _limit(self) -> int:
         return self.max_phrases or len(self.labels.attributes)
 
-    def _split(self, prompt: Prompt) -> tuple[str, ...]:
+    def _split(self, prompt: object) -> tuple[str, ...]:
         if prompt is None:
             return ()
         if isinstance(prompt, list | tuple):

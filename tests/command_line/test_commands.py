@@ -1,3 +1,4 @@
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from PIL import Image
 
 from tests.conftest import EMBEDDED_MODEL
 from tests.patience import LIMIT_SECONDS
+from tests.prompted_models import make_prompted
 from var_core import EditOptions, Margins, VARPipeline, generators_from_seeds
 from var_core.command_line.main import main
 from var_core.jobs.png_recipe import read_png_recipe
@@ -178,3 +180,35 @@ def test_edits_that_cannot_be_are_one_sentence(
         assert main([*words, "--out", str(tmp_path / "never.png")]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "never.png").exists()
+
+
+def test_words_and_menus_are_flags(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    model = tmp_path / "prompted"
+    make_prompted().save_pretrained(model)
+    out = tmp_path / "x.png"
+    command = ["generate", "--model", str(model), "--seed", "7", "--out", str(out)]
+    assert main([*command, "--prompt", "in the snow, a fox", "--style", "flat"]) == 0
+    typed, recipe = out.read_bytes(), read_png_recipe(out)
+    assert recipe["prompt"] == ["in the snow", "a fox"] and recipe["labels"] == {"style": "flat"}
+    assert main([*command, "--thing", "fox", "--place", "snow", "--style", "flat"]) == 0
+    assert np.array_equal(Image.open(out), Image.open(io.BytesIO(typed)))
+    words = ["--prompt", "a fox", "--negative-prompt", "a pizza"]
+    assert main([*command, *words]) == 0 and read_png_recipe(out)["negative_prompt"] == ["a pizza"]
+    capsys.readouterr()
+    for flags, message in (
+        (["--prompt", ""], "the prompt is empty"),
+        (["--thing", "wolf"], "there is no thing 'wolf'"),
+        (["--prompt", "1, 2, 3, 4, 5"], "at most 4 phrases"),
+    ):
+        assert main([*command, *flags]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_model_without_text_tells_how_it_understood_words(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "x.png"
+    command = ["generate", "--model", str(model), "--out", str(out)]
+    assert main([*command, "--prompt", "an apple"]) == 0
+    assert "'an apple' was understood as emoji 'apple'" in capsys.readouterr().err
+    assert read_png_recipe(out)["labels"]["emoji"] == "apple"

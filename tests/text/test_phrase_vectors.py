@@ -5,8 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.prompted_models import TEXT_DIM
-from tests.text.fake_encoder import FakeEncoder
+from tests.prompted_models import TEXT_DIM, FakeEncoder
 from var_core.text import PHRASES_FILE, PhraseTable, PhraseVectors
 
 TABLE = PhraseTable.encode(FakeEncoder(), ["a fox", "in the snow"])

@@ -13,6 +13,7 @@ from var_core.jobs.requests import Settings
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.controls import PRESETS, Controls, parse_numbers
 from var_core.web.label_choices import ANY
+from var_core.wishes import Wish
 
 OPTIONS = SamplingOptions(guidance_scale=1.5, top_k=5, top_p=0.0, temperature=0.7, smooth=True)
 
@@ -25,7 +26,7 @@ def controls(engine: LocalEngine) -> Controls:
 def test_the_defaults_are_those_of_the_engine(controls: Controls) -> None:
     choice = controls.read(controls.defaults())
     assert choice.settings.options == controls.info.options
-    assert choice.settings.label == controls.labels.null
+    assert choice.settings.wish == Wish(controls.labels.null)
     with pytest.raises(ValueError, match="the value of category is missing"):
         controls.read({"seed": 1})
 
@@ -48,7 +49,7 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
 def test_a_png_gives_its_settings_back(
     controls: Controls, pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    settings = Settings((0, 0, 0), 5, OPTIONS)
+    settings = Settings(Wish((0, 0, 0)), 5, OPTIONS)
     *_, last = count_up(settings, 1).start(pipeline)
     (path,) = save_pictures(controls.info, last, tmp_path, with_recipe=True)
     found, kept = controls.from_recipe(path)

@@ -104,7 +104,7 @@ def test_a_variation_carries_a_recipe_that_makes_it_again(
     values, kept = handlers.controls.from_recipe(last.picture)
     assert len(kept) == 2
     choice = handlers.controls.read(values)
-    again = pipeline([choice.settings.label], generator=generators_from_seeds([7]), keep=kept)
+    again = pipeline([choice.settings.wish], generator=generators_from_seeds([7]), keep=kept)
     assert np.array_equal(pixels(last.picture), np.asarray(again.images[0]))
 
 

@@ -12,15 +12,20 @@ from var_core.web.edit_tab import EditTab
 from var_core.web.page import Page, Site
 
 
-@pytest.fixture
-def tab(engine: LocalEngine, tmp_path: Path) -> EditTab:
+def edit_tab(engine: LocalEngine, folder: Path) -> EditTab:
+    """The tab, on a page of its own."""
     tabs = []
 
     def add_tabs(page: Page) -> None:
         tabs.append(EditTab(page, DrawTab(page)))
 
-    Site([engine], add_tabs, tmp_path, JobMetrics())
+    Site([engine], add_tabs, folder, JobMetrics())
     return tabs[0]
+
+
+@pytest.fixture
+def tab(engine: LocalEngine, tmp_path: Path) -> EditTab:
+    return edit_tab(engine, tmp_path)
 
 
 def test_its_labels_and_seed_are_its_own_and_the_options_those_of_draw(tab: EditTab) -> None:

@@ -1,13 +1,14 @@
 """The flags that all drawing commands share, and the settings that they stand for."""
 
 import argparse
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.parsing import SAMPLING_OPTIONS, read_settings
 from var_core.jobs.requests import Settings
+from var_core.labels import LabelSpace
 from var_core.model_info import ModelInfo, read_model_info
 from var_core.option_fields import OptionField, option_fields
 from var_core.pipeline import VARPipeline
@@ -36,19 +37,23 @@ class Drawing:
     scales_dir: Path | None = None
 
 
-def drawing_flags(
-    shared: argparse.ArgumentParser, attributes: Sequence[str]
-) -> argparse.ArgumentParser:
+def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argparse.ArgumentParser:
     """A parent parser with the flags of all drawing commands.
 
     Args:
         shared: parent parser with model and precision.
-        attributes: names of the model's label attributes.
+        labels: labels and menus of the model; each is a flag.
     """
     flags = argparse.ArgumentParser(add_help=False, parents=[shared])
-    labels = flags.add_argument_group("labels (default: left open)")
-    for name in attributes:
-        labels.add_argument(f"--{name}", dest=f"label_{name}", metavar="NAME")
+    subject = flags.add_argument_group("what to draw (default: anything)")
+    subject.add_argument(
+        "--prompt", metavar="TEXT", help='words with commas between them, as "a fox, in the snow"'
+    )
+    subject.add_argument("--negative-prompt", metavar="TEXT", help="what not to draw")
+    for attribute in labels.attributes:
+        subject.add_argument(f"--{attribute.name}", dest=f"label_{attribute.name}", metavar="NAME")
+    for menu in labels.menus:
+        subject.add_argument(f"--{menu.name}", dest=f"label_{menu.name}", metavar="NAME", nargs="+")
     pictures = flags.add_argument_group("pictures")
     pictures.add_argument(
         "--seed", type=int, metavar="N", help=f"from 0 to {MAX_SEED} (default: random)"
@@ -98,13 +103,20 @@ def read_drawing(arguments: argparse.Namespace) -> Drawing:
     seed = random_seed() // 2 if arguments.seed is None else arguments.seed
     check_int("seed", seed, 0, MAX_SEED - count + 1)
     info = read_model_info(arguments.model)
-    names = [attribute.name for attribute in info.labels.attributes]
-    words: dict[str, str | None] = {name: getattr(arguments, f"label_{name}") for name in names}
-    labels = {name: int(word) if _is_index(word) else word for name, word in words.items() if word}
+    labels: dict[str, object] = {}
+    for attribute in info.labels.attributes:
+        word: str | None = getattr(arguments, f"label_{attribute.name}")
+        if word:
+            labels[attribute.name] = int(word) if _is_index(word) else word
+    for menu in info.labels.menus:
+        labels[menu.name] = getattr(arguments, f"label_{menu.name}")
     chosen = {name: getattr(arguments, name) for name in SAMPLING_OPTIONS}
     options = {name: value for name, value in chosen.items() if value is not None}
     options["precision"] = arguments.precision
-    settings = read_settings(info, labels, seed, options)
+    words = arguments.prompt, arguments.negative_prompt
+    settings = read_settings(info, labels, seed, options, *words)
+    for note in settings.wish.notes:
+        print(note, file=sys.stderr)
     scales_dir = getattr(arguments, "scales_dir", None)
     return Drawing(info, settings, count, arguments.out, scales_dir)
 

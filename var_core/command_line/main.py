@@ -42,7 +42,7 @@ def _parser(model: Path) -> argparse.ArgumentParser:
     """The parser of all commands.
 
     Args:
-        model: model folder; each attribute of its labels becomes a flag.
+        model: model folder; each attribute and menu of its labels becomes a flag.
     """
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -62,7 +62,7 @@ def _parser(model: Path) -> argparse.ArgumentParser:
         prog="python -m var_core", description="Draw and edit pictures, manage models."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    add_picture_commands(commands, shared, _attribute_names(model))
+    add_picture_commands(commands, shared, _labels(model))
     add_model_commands(commands, shared)
     add_space_command(commands)
     return parser
@@ -75,9 +75,9 @@ def _model_folder(arguments: Sequence[str]) -> Path:
     return early.parse_known_args(arguments)[0].model
 
 
-def _attribute_names(model: Path) -> list[str]:
+def _labels(model: Path) -> LabelSpace:
+    """The labels whose names become flags; a model without names has classes."""
     path = model / LABELS_FILE
     if not path.is_file():
-        return ["class"]
-    labels = LabelSpace.from_json(json.loads(path.read_text("utf-8")))
-    return [attribute.name for attribute in labels.attributes]
+        return LabelSpace.single("class", 1)
+    return LabelSpace.from_json(json.loads(path.read_text("utf-8")))

@@ -20,6 +20,7 @@ from var_core.jobs.parsing import MAX_COUNT, count_up, edit, outpaint, vary
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress, Request, sharpen
 from var_core.jobs.requests import Settings
+from var_core.labels import LabelSpace
 
 SIDES = ("left", "top", "right", "bottom")
 Commands = argparse._SubParsersAction  # of the parsers of all commands
@@ -29,16 +30,16 @@ MakeRequest = Callable[[Settings, int], Request]
 def add_picture_commands(
     commands: "Commands[argparse.ArgumentParser]",
     shared: argparse.ArgumentParser,
-    attributes: Sequence[str],
+    labels: LabelSpace,
 ) -> None:
     """Add the commands of this file.
 
     Args:
         commands: list of all commands.
         shared: parent parser with model and precision.
-        attributes: names of the model's label attributes.
+        labels: labels and menus of the model.
     """
-    drawing = drawing_flags(shared, attributes)
+    drawing = drawing_flags(shared, labels)
     generate = commands.add_parser("generate", parents=[drawing], help="draw pictures")
     _add_scales_dir(generate)
     generate.set_defaults(run=_generate)

@@ -1,6 +1,7 @@
 """Several pictures in one go, each with its own label, seed and options."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -8,23 +9,23 @@ from torch import Tensor
 from var_core.outputs import Preview, pil_images
 from var_core.pipeline import VARPipeline
 from var_core.sampling import SamplingOptions, generators_from_seeds
+from var_core.wishes import Wish
 
 
 def fill_shared_labels(
-    pipeline: VARPipeline, labels: Sequence[tuple[int, ...]], seed: int
-) -> tuple[tuple[int, ...], ...]:
+    pipeline: VARPipeline, wishes: Sequence[Wish], seed: int
+) -> tuple[Wish, ...]:
     """Draw open attributes once for all pictures, apart from the last attribute.
 
     Args:
         pipeline: pipeline whose model knows which labels occur together.
-        labels: one label per picture; all but the last attribute are those of the first one.
+        wishes: one per picture; all but the last attribute are those of the first one.
         seed: seed of the draw.
     """
-    open_last = (*labels[0][:-1], pipeline.labels.null[-1])
-    given = torch.tensor([open_last], device=pipeline.device)
+    open_last = (*wishes[0].label[:-1], pipeline.labels.null[-1])
     generators = generators_from_seeds([seed], pipeline.device)
-    filled = pipeline.fill_open_labels(given, generators)[0, :-1].tolist()
-    return tuple((*filled, label[-1]) for label in labels)
+    (filled,) = pipeline.fill_open([replace(wishes[0], label=open_last)], generators)
+    return tuple(replace(wish, label=(*filled.label[:-1], wish.label[-1])) for wish in wishes)
 
 
 def group_options(options: Sequence[SamplingOptions]) -> dict[SamplingOptions, list[int]]:

@@ -6,6 +6,7 @@ from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress
 from var_core.labels import LabelSpace
 from var_core.model_info import ModelInfo
+from var_core.wishes import Wish
 
 MAX_NAME = 80  # characters
 
@@ -31,7 +32,7 @@ def save_pictures(
     recipes = progress.recipes(info)
     for index, image in enumerate(progress.frames[-1]):
         seed, recipe = progress.request.seeds[index], recipes[index]
-        words = "edited" if recipe is None else _words_of(info.labels, progress.labels[index])
+        words = "edited" if recipe is None else _words_of(info.labels, progress.wishes[index])
         path = folder / f"{words[:MAX_NAME]}-seed{seed}.png"
         if path in paths and recipe is not None:  # a sweep draws a label and a seed more than once
             path = path.with_stem(f"{path.stem}-guidance{recipe['guidance_scale']:g}")
@@ -43,6 +44,6 @@ def save_pictures(
     return paths
 
 
-def _words_of(labels: LabelSpace, label: tuple[int, ...]) -> str:
-    drawn = [name or "any" for name in labels.names(label).values()]
-    return "-".join("".join(c if c.isalnum() else "-" for c in word) for word in drawn)
+def _words_of(labels: LabelSpace, wish: Wish) -> str:
+    drawn = [*wish.phrases, *(name or "any" for name in labels.names(wish.label).values())]
+    return "-".join("".join(c if c.isalnum() else "-" for c in word) for word in drawn) or "any"

@@ -29,15 +29,24 @@ MAX_SWEEP = 4  # values along each side of a grid
 SAMPLING_OPTIONS = tuple(one.name for one in option_fields(SamplingOptions))
 
 
-def read_settings(info: ModelInfo, labels: object, seed: object, options: object) -> Settings:
+def read_settings(
+    info: ModelInfo,
+    labels: object,
+    seed: object,
+    options: object,
+    prompt: object = None,
+    negative_prompt: object = None,
+) -> Settings:
     """Check what every drawing needs.
 
     Args:
         info: model whose labels and limits hold.
-        labels: mapping from attribute names to value names, indices or None.
+        labels: mapping from names of attributes and menus to value names, indices or None.
         seed: whole number.
         options: None, or a mapping from the names of `SAMPLING_OPTIONS` and "precision" to values;
             what is missing takes its default.
+        prompt: text, list of phrases, or None.
+        negative_prompt: text, list of phrases, or None.
 
     Raises:
         ValueError: if anything is malformed, unknown or out of range.
@@ -53,7 +62,7 @@ def read_settings(info: ModelInfo, labels: object, seed: object, options: object
             raise ValueError(f"options has {', '.join(known)}, not {name!r:.40}")
     precision = check_choice("precision", given.get("precision", PRECISIONS[0]), PRECISIONS)
     return Settings(
-        info.labels.resolve(labels),
+        info.reader.read(labels, prompt, negative_prompt),
         check_int("seed", seed, 0, MAX_SEED),
         read_options(info, given),
         precision,
@@ -89,14 +98,19 @@ def style_sheet(info: ModelInfo, settings: Settings) -> DrawRequest:
             whole sheet.
 
     Raises:
-        ValueError: if there are too many values for one sheet.
+        ValueError: if there are too many values for one sheet, or no attribute at all.
     """
+    if not info.labels.attributes:
+        raise ValueError("this model has no labels to draw a sheet of")
     names = info.labels.attributes[-1].values
     count = len(names)
     if count > MAX_COUNT:
         raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
     return DrawRequest(
-        tuple((*settings.label[:-1], value) for value in range(count)),
+        tuple(
+            replace(settings.wish, label=(*settings.wish.label[:-1], value))
+            for value in range(count)
+        ),
         (settings.seed,) * count,
         (settings.options,) * count,
         captions=names,
@@ -127,7 +141,7 @@ def sweep(settings: Settings, guidances: object, num_seeds: object) -> DrawReque
     seeds = _counting(settings.seed, columns)
     grid = [(value, one) for value in values for one in seeds]
     return DrawRequest(
-        (settings.label,) * len(grid),
+        (settings.wish,) * len(grid),
         tuple(one for _, one in grid),
         tuple(replace(settings.options, guidance_scale=value) for value, _ in grid),
         captions=tuple(f"guidance {value:g}\nseed {one}" for value, one in grid),
@@ -175,9 +189,9 @@ def progress_from_tokens(
         token_maps: token maps of all scales, (1, S, S) each.
         frames: decodes after each scale, where somebody wants to look at them.
     """
-    label = info.labels.null
-    request = DrawRequest((label,), (0,), (info.options,))
-    return JobProgress(request, (label,), tuple((one,) for one in frames), tuple(token_maps))
+    wish = info.reader.read()
+    request = DrawRequest((wish,), (0,), (info.options,))
+    return JobProgress(request, (wish,), tuple((one,) for one in frames), tuple(token_maps))
 
 
 def edit(
@@ -246,7 +260,7 @@ def _edited(
         image,
         mask,
         margins,
-        (settings.label,) * count,
+        (settings.wish,) * count,
         _counting(settings.seed, count),
         settings.options,
         edit_options,
@@ -268,7 +282,7 @@ def vary(
 
 def _alike(settings: Settings, count: int) -> DrawRequest:
     return DrawRequest(
-        (settings.label,) * count,
+        (settings.wish,) * count,
         _counting(settings.seed, count),
         (settings.options,) * count,
         precision=settings.precision,

@@ -15,6 +15,7 @@ from var_core.files import write_atomically
 from var_core.images import open_source
 from var_core.model_info import ModelInfo
 from var_core.sampling import SamplingOptions
+from var_core.wishes import Wish
 
 CHUNK = "var-studio"
 
@@ -23,7 +24,7 @@ Recipe = dict[str, Any]  # JSON-ready values
 
 def make_recipe(
     info: ModelInfo,
-    label: tuple[int, ...],
+    wish: Wish,
     seed: int,
     options: SamplingOptions,
     dtype: str,
@@ -33,16 +34,18 @@ def make_recipe(
 
     Args:
         info: model that draws it.
-        label: one index per attribute.
+        wish: what it shows.
         seed: seed of the generator.
         options: all sampling options as they were used.
         dtype: dtype of the networks, "float32" or "bfloat16".
         kept: token maps (S, S) of the first scales that came from an earlier picture.
     """
+    words = {"prompt": list(wish.phrases), "negative_prompt": list(wish.negative)}
     extra = {"kept": [tokens.flatten().tolist() for tokens in kept]} if kept else {}
     return {
         "model": info.name,
-        "labels": info.labels.names(label),
+        "labels": info.labels.names(wish.label),
+        **{name: phrases for name, phrases in words.items() if phrases},
         "seed": seed,
         **asdict(options),
         "dtype": dtype,

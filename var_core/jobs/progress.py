@@ -14,6 +14,7 @@ from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, pil_images
 from var_core.pipeline import VARPipeline
 from var_core.ranges import check_int
+from var_core.wishes import Wish
 
 
 class Request(Protocol):
@@ -26,8 +27,8 @@ class Request(Protocol):
     job: ClassVar[str]
 
     @property
-    def labels(self) -> tuple[tuple[int, ...], ...]:
-        """Label indices of each picture."""
+    def wishes(self) -> tuple[Wish, ...]:
+        """What each picture is to show."""
         ...
 
     @property
@@ -79,8 +80,8 @@ class JobProgress:
 
     Attributes:
         request: what was asked.
-        labels: labels of the request, with what was drawn for open ones.
-        frames: pictures after each scale so far, one per label. An edit may be large and keeps
+        wishes: wishes of the request, with what was drawn for open labels.
+        frames: pictures after each scale so far, one per wish. An edit may be large and keeps
             the newest ones only. Those of the last scale are true decodes; earlier ones are
             sketches until they are sharpened.
         token_maps: token maps of the scales so far, in main memory; for an edit, those of its last
@@ -93,7 +94,7 @@ class JobProgress:
     """
 
     request: Request
-    labels: tuple[tuple[int, ...], ...] = ()
+    wishes: tuple[Wish, ...] = ()
     frames: tuple[tuple[Image.Image, ...], ...] = ()
     token_maps: tuple[Tensor, ...] = ()
     dtype: str = ""
@@ -101,6 +102,11 @@ class JobProgress:
     total: int = 0
     ahead: int = 0
     latents: tuple[Tensor, ...] = ()
+
+    @property
+    def labels(self) -> tuple[tuple[int, ...], ...]:
+        """Label indices of each picture."""
+        return tuple(wish.label for wish in self.wishes)
 
     @property
     def is_drawn(self) -> bool:
@@ -151,7 +157,7 @@ def follow_drawing(
             latents = (*latents, preview.latent.cpu())
         progress = replace(
             progress,
-            labels=tuple(preview.labels),
+            wishes=tuple(preview.wishes),
             frames=(*progress.frames, tuple(pil_images(preview))),
             token_maps=(*progress.token_maps, preview.token_maps[-1].cpu()),
             number=preview.number,
@@ -165,7 +171,7 @@ def follow_edit(progress: JobProgress, previews: Iterator[Preview]) -> Iterator[
     for preview in previews:
         progress = replace(
             progress,
-            labels=tuple(preview.labels),
+            wishes=tuple(preview.wishes),
             frames=(tuple(pil_images(preview)),),
             token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
             number=preview.number,

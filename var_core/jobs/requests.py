@@ -16,6 +16,7 @@ from var_core.jobs.progress import JobProgress, begin, follow_drawing, follow_ed
 from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
 from var_core.sampling import SamplingOptions, generators_from_seeds
+from var_core.wishes import Wish
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class Settings:
     """What every drawing needs.
 
     Attributes:
-        label: one index per attribute.
+        wish: what the pictures are to show.
         seed: seed of the first picture, 0 to MAX_SEED.
         options: how tokens are drawn.
         precision: one of PRECISIONS.
     """
 
-    label: tuple[int, ...]
+    wish: Wish
     seed: int
     options: SamplingOptions
     precision: str = PRECISIONS[0]
@@ -40,7 +41,7 @@ class DrawRequest:
     """Pictures to draw together.
 
     Attributes:
-        labels: label indices of each picture.
+        wishes: what each picture is to show.
         seeds: seed of each picture.
         options: options of each picture.
         keep: token maps of the first scales to keep, (B, S, S) each.
@@ -52,7 +53,7 @@ class DrawRequest:
     """
 
     job: ClassVar[str] = "draw"
-    labels: tuple[tuple[int, ...], ...]
+    wishes: tuple[Wish, ...]
     seeds: tuple[int, ...]
     options: tuple[SamplingOptions, ...]
     keep: tuple[Tensor, ...] = ()
@@ -71,25 +72,25 @@ class DrawRequest:
         return [
             make_recipe(
                 info,
-                label,
+                wish,
                 self.seeds[index],
                 self.options[index],
                 dtype,
                 [tokens[index] for tokens in self.keep],
             )
-            for index, label in enumerate(self.labels)
+            for index, wish in enumerate(self.wishes)
         ]
 
     def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
         """As `Request.start`."""
         request = self
         if self.one_label:
-            labels = fill_shared_labels(pipeline, self.labels, self.seeds[0])
-            request = replace(self, labels=labels)
+            wishes = fill_shared_labels(pipeline, self.wishes, self.seeds[0])
+            request = replace(self, wishes=wishes)
         groups = group_options(self.options)
         streams = [
             pipeline.stream(
-                [request.labels[index] for index in group],
+                [request.wishes[index] for index in group],
                 options,
                 generators_from_seeds([self.seeds[index] for index in group], pipeline.device),
                 keep=[tokens[group].to(pipeline.device) for tokens in self.keep],
@@ -109,7 +110,7 @@ class EditRequest:
         image: upright RGB.
         mask: (H, W) bool, or None where sides are added.
         margins: pixels to add, or None where something is masked.
-        labels: label indices of each result; a wholly open label goes by what is kept.
+        wishes: what each result is to show; a wholly open label goes by what is kept.
         seeds: seed of each result.
         options: sampling options of all results.
         edit_options: editing options of all results.
@@ -120,7 +121,7 @@ class EditRequest:
     image: Image.Image = field(repr=False)
     mask: np.ndarray | None = field(repr=False)
     margins: Margins | None
-    labels: tuple[tuple[int, ...], ...]
+    wishes: tuple[Wish, ...]
     seeds: tuple[int, ...]
     options: SamplingOptions
     edit_options: EditOptions
@@ -143,12 +144,12 @@ class EditRequest:
 
     def recipes(self, info: ModelInfo, dtype: str) -> list[None]:
         """As `Request.recipes`: none, since they would need the picture too."""
-        return [None] * len(self.labels)
+        return [None] * len(self.wishes)
 
     def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
         """As `Request.start`; an edit has steps for every scale of every window."""
         generators = generators_from_seeds(self.seeds, pipeline.device)
-        shared = (list(self.labels), self.options, self.edit_options, generators)
+        shared = (list(self.wishes), self.options, self.edit_options, generators)
         if self.margins is None:
             previews = pipeline.edit_stream(self.image, self.mask, *shared)
         else:
@@ -180,9 +181,9 @@ class VaryRequest:
     drawing: DrawRequest
 
     @property
-    def labels(self) -> tuple[tuple[int, ...], ...]:
-        """As `Request.labels`."""
-        return self.drawing.labels
+    def wishes(self) -> tuple[Wish, ...]:
+        """As `Request.wishes`."""
+        return self.drawing.wishes
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -211,11 +212,11 @@ class VaryRequest:
 
     def recipes(self, info: ModelInfo, dtype: str) -> list[None]:
         """As `Request.recipes`: none yet; the drawing that `start` begins has them."""
-        return [None] * len(self.labels)
+        return [None] * len(self.wishes)
 
     def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
         """As `Request.start`; the progress is that of a drawing with kept scales."""
-        keep = pipeline.coarse_tokens(self.image, self.keep_scales, len(self.labels))
+        keep = pipeline.coarse_tokens(self.image, self.keep_scales, len(self.wishes))
         return replace(self.drawing, keep=tuple(tokens.cpu() for tokens in keep)).start(pipeline)
 
     def original(self, size: tuple[int, int]) -> Image.Image:

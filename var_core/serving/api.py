@@ -49,6 +49,8 @@ class Api(DrawEndpoints, EditEndpoints):
             "pixels": info.image_size,
             "scales": list(info.schedule.sides),
             "labels": {a.name: list(a.values) for a in info.labels.attributes},
+            "menus": {menu.name: list(menu.names) for menu in info.labels.menus},
+            "phrases": info.max_phrases,
             "options": {one.name: one.default for one in info.option_fields},
             "limits": {
                 "count": MAX_COUNT,

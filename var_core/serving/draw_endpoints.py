@@ -15,7 +15,7 @@ from var_core.jobs.parsing import (
     style_sheet,
     sweep,
 )
-from var_core.serving.endpoints import DrawnPictures, Endpoints, Options
+from var_core.serving.endpoints import DrawnPictures, Endpoints, Labels, Options
 
 
 class ScalePictures(TypedDict):
@@ -31,10 +31,12 @@ class DrawEndpoints(Endpoints):
 
     def generate(
         self,
-        labels: dict[str, str],
+        labels: Labels,
         seed: int = DEFAULT_SEED,
         count: int = 1,
         options: Options | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[DrawnPictures]:
         """Draw pictures of one label, with seeds counting up.
 
@@ -43,15 +45,20 @@ class DrawEndpoints(Endpoints):
             seed: seed of the first picture.
             count: number of pictures, 1 to 8.
             options: sampling options by name, as in `about`, and precision.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
-        yield from self.draw(count_up(self.read_settings(labels, seed, options), count))
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
+        yield from self.draw(count_up(settings, count))
 
     def stream(
         self,
-        labels: dict[str, str],
+        labels: Labels,
         seed: int = DEFAULT_SEED,
         count: int = 1,
         options: Options | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[ScalePictures]:
         """As generate, but yields the pictures after every scale; those before the last are rough.
 
@@ -60,8 +67,11 @@ class DrawEndpoints(Endpoints):
             seed: seed of the first picture.
             count: number of pictures, 1 to 8.
             options: sampling options by name, as in `about`, and precision.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
-        request = count_up(self.read_settings(labels, seed, options), count)
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
+        request = count_up(settings, count)
         for progress in self.engine.generate(request, self.client()):
             frames = progress.frames[-1] if progress.frames else ()
             yield ScalePictures(
@@ -71,7 +81,12 @@ class DrawEndpoints(Endpoints):
             )
 
     def styles(
-        self, labels: dict[str, str], seed: int = DEFAULT_SEED, options: Options | None = None
+        self,
+        labels: Labels,
+        seed: int = DEFAULT_SEED,
+        options: Options | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[DrawnPictures]:
         """Draw one label with every value of the last attribute, from the same seed.
 
@@ -79,17 +94,21 @@ class DrawEndpoints(Endpoints):
             labels: attribute names to values, without the last attribute.
             seed: seed of every picture.
             options: sampling options by name, as in `about`, and precision.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
-        settings = self.read_settings(labels, seed, options)
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
         yield from self.draw(style_sheet(self.engine.info, settings))
 
     def sweep(
         self,
-        labels: dict[str, str],
+        labels: Labels,
         guidances: list[float],
         seed: int = DEFAULT_SEED,
         num_seeds: int = 4,
         options: Options | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[DrawnPictures]:
         """Draw one label with every pair of a guidance and a seed, guidance by guidance.
 
@@ -99,17 +118,21 @@ class DrawEndpoints(Endpoints):
             seed: first seed; the others count up.
             num_seeds: number of seeds, 1 to 4.
             options: sampling options by name, as in `about`, and precision.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
-        settings = self.read_settings(labels, seed, options)
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
         yield from self.draw(sweep(settings, guidances, num_seeds))
 
     def redraw(
         self,
         token_maps: list[list[list[list[int]]]],
         scale: int,
-        labels: dict[str, str],
+        labels: Labels,
         seed: int = DEFAULT_SEED,
         options: Options | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[DrawnPictures]:
         """Keep the first scales of an earlier result or of a tokenized picture, draw the rest.
 
@@ -119,8 +142,10 @@ class DrawEndpoints(Endpoints):
             labels: attribute names to values of what is drawn on top.
             seed: seed of what is drawn on top.
             options: sampling options by name, as in `about`, and precision.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
-        settings = self.read_settings(labels, seed, options)
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
         earlier = progress_from_tokens(self.engine.info, self._tokens(token_maps))
         num_scales = self.engine.info.schedule.num_scales
         yield from self.draw(branch(settings, earlier, scale, num_scales))

@@ -6,7 +6,7 @@ from typing import TypedDict
 from var_core.editing import RULES, Margins, read_mask
 from var_core.jobs.parsing import DEFAULT_SEED, edit, outpaint, read_base64, vary
 from var_core.jobs.requests import EditRequest
-from var_core.serving.endpoints import DrawnPictures, Endpoints, Options
+from var_core.serving.endpoints import DrawnPictures, Endpoints, Labels, Options
 
 
 class EditedPictures(TypedDict):
@@ -14,6 +14,8 @@ class EditedPictures(TypedDict):
 
     pictures: list[str]
     labels: list[dict[str, str | None]]
+    prompts: list[list[str]]
+    notes: list[list[str]]
     seeds: list[int]
 
 
@@ -24,12 +26,14 @@ class EditEndpoints(Endpoints):
         self,
         picture: str,
         mask: str,
-        labels: dict[str, str],
+        labels: Labels,
         seed: int = DEFAULT_SEED,
         count: int = 1,
         options: Options | None = None,
         rule: str = RULES[0],
         best_of: int = 1,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[EditedPictures]:
         """Redraw what is under a mask; elsewhere the picture stays as it is.
 
@@ -42,15 +46,17 @@ class EditEndpoints(Endpoints):
             options: sampling options by name, as in `about`, and precision.
             rule: closed_loop, or replay, the rule of the official notebook.
             best_of: 1 to 8 candidates of the coarse scales.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
         image, holes = self.read_picture(picture), read_mask(read_base64(mask))
-        settings = self.read_settings(labels, seed, options)
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
         yield from self._edit(edit(settings, image, holes, count, rule, best_of))
 
     def outpaint(
         self,
         picture: str,
-        labels: dict[str, str],
+        labels: Labels,
         left: int = 0,
         top: int = 0,
         right: int = 0,
@@ -60,6 +66,8 @@ class EditEndpoints(Endpoints):
         options: Options | None = None,
         rule: str = RULES[0],
         best_of: int = 1,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[EditedPictures]:
         """Add to the sides of a picture.
 
@@ -75,19 +83,23 @@ class EditEndpoints(Endpoints):
             options: sampling options by name, as in `about`, and precision.
             rule: closed_loop or replay.
             best_of: 1 to 8 candidates of the coarse scales.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
         image, margins = self.read_picture(picture), Margins(left, top, right, bottom)
-        settings = self.read_settings(labels, seed, options)
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
         yield from self._edit(outpaint(settings, image, margins, count, rule, best_of))
 
     def vary(
         self,
         picture: str,
         keep_scales: int,
-        labels: dict[str, str],
+        labels: Labels,
         seed: int = DEFAULT_SEED,
         count: int = 1,
         options: Options | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> Iterator[DrawnPictures]:
         """Keep the coarse scales of a picture, draw the rest.
 
@@ -98,13 +110,20 @@ class EditEndpoints(Endpoints):
             seed: seed of the first result.
             count: number of results, 1 to 8.
             options: sampling options by name, as in `about`, and precision.
+            prompt: phrases with commas between them, as "a fox, in the snow".
+            negative_prompt: what the pictures should not show.
         """
-        settings, image = self.read_settings(labels, seed, options), self.read_picture(picture)
+        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
+        image = self.read_picture(picture)
         num_scales = self.engine.info.schedule.num_scales
         yield from self.draw(vary(settings, image, keep_scales, count, num_scales))
 
     def _edit(self, request: EditRequest) -> Iterator[EditedPictures]:
         for drawn in self.draw(request):
             yield EditedPictures(
-                pictures=drawn["pictures"], labels=drawn["labels"], seeds=drawn["seeds"]
+                pictures=drawn["pictures"],
+                labels=drawn["labels"],
+                prompts=drawn["prompts"],
+                notes=drawn["notes"],
+                seeds=drawn["seeds"],
             )

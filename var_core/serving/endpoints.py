@@ -1,6 +1,7 @@
 """What all endpoints for programs share: their results, and the way to the engine.
 
-Pictures travel as PNG data URLs ("data:image/png;base64,..."), labels as {attribute: value name}.
+Pictures travel as PNG data URLs ("data:image/png;base64,..."), labels as {attribute: value name};
+where a model has menus, a label may name their choices too: {"thing": ["fox", "pizza"]}.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from var_core.jobs.progress import JobProgress, Request
 from var_core.jobs.requests import Settings
 from var_core.serving.engine import Engine
 
+Labels = dict[str, str | list[str]]
 # names and values of `SamplingOptions`, and "precision"; what is missing takes the default
 Options = dict[str, float | int | bool | str]
 
@@ -24,6 +26,8 @@ class DrawnPictures(TypedDict):
 
     pictures: list[str]
     labels: list[dict[str, str | None]]
+    prompts: list[list[str]]  # phrases of each picture
+    notes: list[list[str]]  # how words were understood, for models that take labels only
     seeds: list[int]
     token_maps: list[list[list[list[int]]]]  # K scales, B pictures, S rows of S tokens
 
@@ -40,13 +44,15 @@ class Endpoints:
         self.engine = engine
         self.client = client
 
-    def read_settings(self, labels: object, seed: object, options: object) -> Settings:
+    def read_settings(
+        self, labels: object, seed: object, options: object, prompt: object, negative: object
+    ) -> Settings:
         """Check what every drawing needs.
 
         Raises:
             ValueError: if anything is malformed, unknown or out of range.
         """
-        return read_settings(self.engine.info, labels, seed, options)
+        return read_settings(self.engine.info, labels, seed, options, prompt, negative)
 
     def read_picture(self, picture: object) -> Image.Image:
         """Read a picture that came as base64.
@@ -64,12 +70,16 @@ class Endpoints:
         seeds = list(request.seeds)
         progress = JobProgress(request)
         for progress in self.engine.generate(request, self.client()):  # noqa: B007
-            yield DrawnPictures(pictures=[], labels=[], seeds=seeds, token_maps=[])
+            yield DrawnPictures(
+                pictures=[], labels=[], prompts=[], notes=[], seeds=seeds, token_maps=[]
+            )
         info = self.engine.info
         pairs = zip(progress.frames[-1], progress.recipes(info), strict=True)
         yield DrawnPictures(
             pictures=[png_url(image, recipe) for image, recipe in pairs],
-            labels=[info.labels.names(label) for label in progress.labels],
+            labels=[info.labels.names(wish.label) for wish in progress.wishes],
+            prompts=[list(wish.phrases) for wish in progress.wishes],
+            notes=[list(wish.notes) for wish in progress.wishes],
             seeds=seeds,
             token_maps=[tokens.tolist() for tokens in progress.token_maps],
         )

@@ -85,7 +85,7 @@ class LocalEngine:
     def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """As `Engine.generate`."""
         asked = time.monotonic()
-        with self.metrics.job(request.job, len(request.labels)) as job:
+        with self.metrics.job(request.job, len(request.wishes)) as job:
             turn = self.queue.join(client)
             try:
                 while ahead := self.queue.wait(turn, TICK_SECONDS):

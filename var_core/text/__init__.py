@@ -3,10 +3,10 @@
 from var_core.text.encoder import TextEncoder, open_text_encoder
 from var_core.text.phrase_table import PHRASES_FILE, PhraseTable
 from var_core.text.phrase_vectors import PhraseVectors
-from var_core.text.prompt import MAX_PHRASE_CHARACTERS, check_phrases, split_prompt
+from var_core.text.prompt import MAX_PROMPT_CHARACTERS, check_phrases, split_prompt
 
 __all__ = [
-    "MAX_PHRASE_CHARACTERS",
+    "MAX_PROMPT_CHARACTERS",
     "PHRASES_FILE",
     "PhraseTable",
     "PhraseVectors",

@@ -55,6 +55,11 @@ class NearestNames:
         self._vectors: Tensor | None = None  # (n, E), of all names
         self._lock = threading.Lock()
 
+    @property
+    def has_names(self) -> bool:
+        """Whether any label has a name."""
+        return bool(self._matches)
+
     def find(self, phrase: str) -> NameMatch:
         """The label that comes nearest to a phrase.
 

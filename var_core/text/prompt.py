@@ -20,7 +20,7 @@ def split_prompt(prompt: object, max_phrases: int) -> tuple[str, ...]:
     """Split a prompt at commas, semicolons, line ends, and at words such as "and" and "with".
 
     Args:
-        prompt: for example "a fox and a pizza, in the snow".
+        prompt: words of a visitor, for example "a fox and a pizza, in the snow".
         max_phrases: largest number of phrases.
 
     Returns:
@@ -42,7 +42,7 @@ def split_prompt(prompt: object, max_phrases: int) -> tuple[str, ...]:
     return phrases
 
 
-def check_phrases(phrases: Sequence[str], max_phrases: int) -> tuple[str, ...]:
+def check_phrases(phrases: Sequence[object], max_phrases: int) -> tuple[str, ...]:
     """Tidy phrases: single spaces, no empty ones, none twice.
 
     Args:
@@ -50,10 +50,12 @@ def check_phrases(phrases: Sequence[str], max_phrases: int) -> tuple[str, ...]:
         max_phrases: largest number that may remain.
 
     Raises:
-        ValueError: if there are too many, or one is too long or holds control characters.
+        ValueError: if there are too many, or one is no text, too long, or holds control characters.
     """
     tidy: dict[str, str] = {}
     for phrase in phrases:
+        if not isinstance(phrase, str):
+            raise ValueError(f"a phrase must be text, got {phrase!r:.40}")
         _check_characters(phrase)
         words = " ".join(unicodedata.normalize("NFC", phrase).split())
         if len(words) > MAX_PHRASE_CHARACTERS:

@@ -15,6 +15,7 @@ from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.transformer.backends import block_causal_mask
 from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.blocks import AdaptiveBlock, modulate
+from var_core.transformer.condition_methods import ConditionMethods
 from var_core.transformer.embedded_condition import EmbeddedCondition
 from var_core.transformer.kv_cache import KVCache
 from var_core.transformer.label_maps import LabelMaps
@@ -24,7 +25,7 @@ from var_core.transformer.settings import check_settings
 MAX_PHRASES = 8
 
 
-class VARTransformer(ModelMixin, ConfigMixin):
+class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
     """Next-scale transformer of arXiv 2404.02905, section 3.2; the defaults are the published d16.
 
     With text, the phrases of a prompt are tokens at the front of the sequence, `max_phrases` of
@@ -79,6 +80,8 @@ class VARTransformer(ModelMixin, ConfigMixin):
         super().__init__()
         self.gradient_checkpointing = False
         self.schedule = schedule = ScaleSchedule(sides)
+        self.label_counts = tuple(label_counts)
+        self.text_dim = text_dim
         self.num_prefix = max_phrases if text_dim else 0
         self.label_embeds = nn.ModuleList(nn.Embedding(count + 1, width) for count in label_counts)
         self.label_maps = (
@@ -106,17 +109,6 @@ class VARTransformer(ModelMixin, ConfigMixin):
         )
         self.head_modulation = Linear(width, 2 * width)
         self.head = Linear(width + (code_dim + 1 if label_map_rank else 0), vocab_size)
-
-    @property
-    def null_labels(self) -> tuple[int, ...]:
-        """The null index of each attribute."""
-        return tuple(self.config["label_counts"])
-
-    def null_condition(self, count: int = 1) -> Condition:
-        """`count` rows that ask for nothing, on the device of the network."""
-        labels = torch.tensor(self.null_labels, dtype=torch.int64, device=self.device)
-        text_dim = self.config["text_dim"]
-        return Condition.of_labels(labels.expand(count, -1), self.num_prefix, text_dim)
 
     def sequence_range(self, scale_index: int) -> slice:
         """Where one scale sits in the sequence; the first scale has the phrases in front."""
@@ -148,39 +140,6 @@ class VARTransformer(ModelMixin, ConfigMixin):
             weight.dtype,
             weight.device,
         )
-
-    def embed(self, condition: Condition, rows: Tensor | None = None) -> EmbeddedCondition:
-        """Embed labels and phrases, and derive all modulations.
-
-        Args:
-            condition: B rows, each label in [0, count]; count is null.
-            rows: (B,) int64, pair codes to use instead of those of the labels (see `LabelMaps`).
-
-        Returns:
-            What `hidden_states` and `predict_scale` take.
-
-        Raises:
-            ValueError: if the condition has not the slots and the width of this network's phrases.
-        """
-        labels = condition.labels
-        embedding, prefix = self._embedding(condition)
-        places = self._places()
-        expected = trust = None
-        if self.label_maps is not None:
-            if self.label_maps.num_pairs:
-                rows = self.label_maps.rows(labels) if rows is None else rows
-                embedding = embedding + self.label_maps.source_embed(self.label_maps.sources(rows))
-            expected = self.label_maps(labels, rows)
-            trust = self.label_maps.trust(labels, rows)
-            places = places + self.label_maps.proj(expected)
-        shared = None
-        if self.block_modulation is not None:
-            shared = self.block_modulation(F.silu(embedding)).unflatten(1, (6, -1))  # (B, 6, C)
-        head = self.head_modulation(F.silu(embedding)).unflatten(1, (2, -1))
-        head_scale, head_shift = head.unsqueeze(1).unbind(2)  # (B, 1, C) each
-        blocks = tuple(block.modulation_of(embedding, shared) for block in self.each_block())
-        parts = blocks, head_scale, head_shift, places, prefix, expected, trust
-        return EmbeddedCondition(embedding, *parts)
 
     def hidden_states(
         self,
@@ -253,7 +212,7 @@ class VARTransformer(ModelMixin, ConfigMixin):
                 from the condition alone.
             condition: what `embed` derived for the B rows.
             scale_index: the scale to predict; all coarser ones must have been run.
-            cache: from `new_cache(B)`.
+            cache: cache that `new_cache(B)` made.
             backend: attention kernel.
 
         Returns:
@@ -271,34 +230,6 @@ class VARTransformer(ModelMixin, ConfigMixin):
         if scale_index == 0:
             hidden = hidden[:, self.num_prefix :]
         return self._final(hidden, condition, inputs, tokens.start)
-
-    def each_block(self) -> Sequence[AdaptiveBlock]:
-        """The blocks, first to last."""
-        return cast("Sequence[AdaptiveBlock]", self.blocks)
-
-    def _embedding(self, condition: Condition) -> tuple[Tensor, Tensor | None]:
-        """Summed label embeddings and mean phrase, (B, C), and the phrases as tokens (B, P, C)."""
-        slots = self.num_prefix, self.config["text_dim"]
-        if condition.phrases.shape[1:] != slots:
-            raise ValueError(
-                f"this network takes {slots[0]} phrases of width {slots[1]}, "
-                f"got {tuple(condition.phrases.shape[1:])}"
-            )
-        embedding = self.pos_embed.new_zeros(len(condition), self.config["width"])
-        for embed, column in zip(self.label_embeds, condition.labels.unbind(1), strict=True):
-            embedding = embedding + embed(column)
-        if self.prompt is None:
-            return embedding, None
-        prefix, mean = self.prompt(condition)
-        return embedding + mean, prefix
-
-    def _places(self) -> Tensor:
-        """Position and scale embedding of every token, (1, L, C)."""
-        counts = torch.tensor([side * side for side in self.schedule.sides])
-        counts = counts.to(self.pos_embed.device)
-        return self.pos_embed + self.scale_embed.weight.repeat_interleave(
-            counts, dim=0, output_size=self.schedule.num_tokens
-        )
 
     def _first_input(self, condition: EmbeddedCondition) -> Tensor:
         """Input of scale 0: embedded condition and start embedding, (B, N_1, C)."""

@@ -61,17 +61,20 @@ class Controls:
 
     Attributes:
         names: names of all controls, in the order of the page.
+        prompts: names of the controls that hold words.
     """
 
     def __init__(self, info: ModelInfo) -> None:
         self.info = info
         self.labels = info.labels
         self.attributes = [attribute.name for attribute in info.labels.attributes]
+        self.prompts = prompt_names(info)
         self.names = list(self.defaults())
 
     def defaults(self) -> dict[str, object]:
         """Values of a fresh page."""
         return {
+            **dict.fromkeys(self.prompts, ""),
             **dict.fromkeys(self.attributes, ANY),
             "seed": DEFAULT_SEED,
             "count": 1,
@@ -107,6 +110,7 @@ class Controls:
             {name: values[name] or None for name in self.attributes},
             values["seed"],
             {name: values[name] for name in (*SAMPLING_OPTIONS, "precision")},
+            **{name: values[name] or None for name in self.prompts},
         )
         return Choice(
             settings,
@@ -120,12 +124,12 @@ class Controls:
         return {**values} if keep else {**values, "seed": new_seed()}
 
     def complete(self, values: Mapping[str, object]) -> dict[str, object]:
-        """The same values, checked, with the labels that other labels imply.
+        """The same values, checked, with the labels that other labels or words imply.
 
         Raises:
             ValueError: if one is missing or out of range, or the model does not know it.
         """
-        names = self.labels.names(self.read(values).settings.label)
+        names = self.labels.names(self.read(values).settings.wish.label)
         return {**values, **{name: label or ANY for name, label in names.items()}}
 
     def from_recipe(self, path: str | Path) -> tuple[dict[str, object], tuple[Tensor, ...]]:
@@ -145,6 +149,8 @@ class Controls:
         precision = {"float32": "fp32", "bfloat16": "bf16"}.get(str(recipe.get("dtype")), "auto")
         options = {**recipe, "precision": precision}
         labels = {name: recipe["labels"].get(name) or ANY for name in self.attributes}
+        words = {name: _joined(recipe.get(name, "")) for name in self.prompts}
+        options |= words
         values = {name: options.get(name, value) for name, value in self.defaults().items()}
         values = self.complete({**values, **labels})
         kept = recipe.get("kept", [])
@@ -169,6 +175,23 @@ class Controls:
                 continue
             values = changed
         return self.complete(values), refused
+
+
+def prompt_names(info: ModelInfo) -> tuple[str, ...]:
+    """Names of the controls that hold words.
+
+    A model without text that knows a single list of named classes takes words for their names.
+    """
+    if info.max_phrases:
+        return ("prompt", "negative_prompt")
+    return ("prompt",) if len(info.labels.attributes) == 1 and info.reader.has_names else ()
+
+
+def _joined(phrases: object) -> object:
+    """The phrases of a recipe as they are typed; anything else is left to the checks."""
+    if not isinstance(phrases, list):
+        return phrases
+    return ", ".join(str(phrase) for phrase in phrases)
 
 
 def new_seed() -> int:

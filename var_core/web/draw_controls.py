@@ -13,6 +13,7 @@ from var_core.web.controls import BALANCED, PRESETS, Controls, new_seed
 from var_core.web.events import LATEST, QUICK, SPOKEN, Updates, Values
 from var_core.web.label_choices import LabelChoices
 from var_core.web.option_widgets import option_widgets
+from var_core.web.prompt_widgets import prompt_widgets
 from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker
 
 
@@ -27,10 +28,10 @@ class DrawControls:
         keep_seed: whether the next drawing keeps the seed.
         guidances: guidance of each row of a grid.
         num_seeds: columns of a grid.
-        generate: draws.
+        generate: button that draws.
         stop: stops drawing.
-        styles: draws one picture for each value of the last attribute.
-        sweep: draws a grid.
+        styles: button that draws one picture for each value of the last attribute.
+        sweep: button that draws a grid.
         last_seed: brings the seed of the last picture back.
         drop: reads the settings of a PNG.
     """
@@ -39,6 +40,7 @@ class DrawControls:
         self.controls = controls
         self.defaults: dict[str, Any] = controls.defaults()
         self.inputs: dict[str, Component] = {}
+        self.inputs.update(prompt_widgets(controls))
         self._build_labels()
         self._build_seed()
         self._build_buttons()
@@ -107,12 +109,14 @@ class DrawControls:
         self.inputs["count"] = gr.Slider(
             1, MAX_COUNT, self.defaults["count"], step=1, label="Pictures", elem_id="count"
         )
-        last = self.controls.labels.attributes[-1]
+        *_, last = (None, *self.controls.labels.attributes)
         with gr.Row(elem_id="actions"):
             self.generate = gr.Button("Generate", variant="primary", elem_id="generate")
             self.stop = gr.Button("Stop", variant="stop", elem_id="stop")
             self.styles = gr.Button(
-                f"Every {last.name}", elem_id="styles", visible=len(last.values) <= MAX_COUNT
+                f"Every {last.name}" if last else "",
+                elem_id="styles",
+                visible=last is not None and len(last.values) <= MAX_COUNT,
             )
 
     def _build_options(self) -> None:

@@ -48,7 +48,7 @@ class DrawHandlers:
     """Answers the buttons of the Draw tab with the pictures of one engine.
 
     Args:
-        engine: draws.
+        engine: engine that draws.
         folder: folder for finished pictures.
         client: returns the address of the client who asks.
     """
@@ -153,8 +153,9 @@ class DrawHandlers:
 
     def _words(self, progress: JobProgress) -> str:
         """What was drawn."""
-        names = [name for name in self.controls.labels.names(progress.labels[0]).values() if name]
-        drawn = ", ".join(names) or "anything"
+        wish = progress.wishes[0]
+        names = self.controls.labels.names(wish.label).values()
+        drawn = ", ".join([*wish.phrases, *filter(None, names)]) or "anything"
         count = len(progress.labels)
         return f"{count} pictures, the first {drawn}" if count > 1 else drawn
 

@@ -18,6 +18,7 @@ from var_core.web.html import strip_html
 from var_core.web.label_choices import LabelChoices
 from var_core.web.page import Page
 from var_core.web.progress import stream
+from var_core.web.prompt_widgets import prompt_widgets
 from var_core.web.widgets import deleting, follow_labels, label_picker, result_image
 
 MAX_SIDE = 512  # pixels to add
@@ -41,6 +42,7 @@ class EditTab:
             with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
                 self.board = EditBoard(self.handlers)
             with gr.Column(scale=3, min_width=320, elem_id="edit-controls"):
+                self.prompts = prompt_widgets(self.handlers.controls, prefix="edit-")
                 self._build_labels()
                 self._build_result()
                 with gr.Accordion("Add at the sides", open=False, elem_id="outpaint-box"):
@@ -51,6 +53,7 @@ class EditTab:
                     self._build_options()
         self.inputs: dict[str, Component] = {
             **draw.controls.inputs,
+            **self.prompts,
             **self.labels,
             "seed": self.seed,
         }
