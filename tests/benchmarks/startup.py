@@ -26,7 +26,9 @@ IMPORTS = ("torch", "app")
 POLL_SECONDS = 0.01
 CALL = "/gradio_api/call/stream"
 LABELS = {"emoji": "red apple", "style": "noto"}
-QUESTION = {"data": [LABELS, 12, 1, {}]}  # a seed, one picture, the default options
+QUESTION = {
+    "data": [LABELS, 12, 1, {}, None, None]
+}  # a seed, one picture, default options, no words
 
 
 def milliseconds_since(started: float) -> float:
