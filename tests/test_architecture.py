@@ -42,6 +42,7 @@ ORDER = [
         "var_core.edit_previews",
         "var_core.model_info",
         "var_core.network_methods",
+        "var_core.open_labels",
         "var_core.sketches",
     ),
     ("var_core.pipeline",),

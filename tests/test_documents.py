@@ -91,7 +91,8 @@ def test_the_python_of_the_readme_draws(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (code,) = blocks(README, "python")
     exec(compile(code, "README.md", "exec"), {})
-    assert Image.open("apple.png").size == (64, 64)
+    with Image.open("apple.png") as picture:
+        assert picture.size == (64, 64)
 
 
 def test_the_command_line_of_the_readme_draws(

@@ -9,6 +9,7 @@ from PIL import Image
 from tests.conftest import PAIRS
 from var_core import SamplingOptions, VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_uint8
+from var_core.open_labels import fill_open_labels
 from var_core.option_fields import option_fields
 
 LABELS = [{"emoji": "cat", "style": "flat"}, {"category": "fruit"}, None, (0, None, 2)]
@@ -133,19 +134,23 @@ def test_open_labels_are_drawn_from_known_pairs(pipeline: VARPipeline) -> None:
 
 
 def test_an_open_label_gives_the_picture_of_what_was_drawn_for_it(pipeline: VARPipeline) -> None:
-    maps = pipeline.transformer.label_maps
-    labels = torch.tensor([pipeline.labels.null])
+    maps, space = pipeline.transformer.label_maps, pipeline.labels
+    labels = torch.tensor([space.null])
     first, second = (
-        pipeline.fill_open_labels(labels, generators_from_seeds([5])) for _ in range(2)
+        fill_open_labels(pipeline.transformer, space, labels, generators_from_seeds([5]))
+        for _ in range(2)
     )
     assert torch.equal(first, second)
-    assert torch.equal(pipeline.fill_open_labels(first, [None]), first)  # draws nothing
+    again = fill_open_labels(pipeline.transformer, space, first, [None])  # draws nothing
+    assert torch.equal(again, first)
     assert tuple(first[0, 1:].tolist()) in {tuple(pair) for pair in maps.pairs.tolist()}
 
 
 def test_what_no_picture_shows_stays_open(pipeline: VARPipeline) -> None:
     asked = torch.tensor([[1, 4, 2]])  # no fruit is known in 3d
-    assert torch.equal(pipeline.fill_open_labels(asked, generators_from_seeds([0])), asked)
+    generators = generators_from_seeds([0])
+    filled = fill_open_labels(pipeline.transformer, pipeline.labels, asked, generators)
+    assert torch.equal(filled, asked)
 
 
 def test_kept_scales_stay_and_the_rest_is_drawn_anew(pipeline: VARPipeline) -> None:

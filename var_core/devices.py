@@ -14,7 +14,7 @@ def pick_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     """The dtype of the networks.
 
     Args:
-        device: where they run.
+        device: device that runs the networks.
         precision: "fp32" or "bf16" to force one; "auto" takes bf16 on CUDA and on processors with
             AMX or AVX512-BF16, fp32 elsewhere.
 

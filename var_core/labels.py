@@ -25,7 +25,7 @@ class Attribute:
     """One column of the labels.
 
     Attributes:
-        name: for example "style".
+        name: name of the attribute, for example "style".
         values: its names; the position of a name is its index, and the count is the null index.
         aliases: further spellings of values, to indices.
     """
@@ -138,8 +138,8 @@ class LabelSpace:
         """Phrases of what a label picks from the menus, in the order of the menus.
 
         Args:
-            label: as for `resolve`. The entry of a menu is the name of a choice, a list of names,
-                or None.
+            label: label as in `resolve`. The entry of a menu is the name of a choice, a list of
+                names, or None.
 
         Raises:
             ValueError: if there is no such choice.

@@ -12,7 +12,7 @@ class Choice:
     """One entry of a menu.
 
     Attributes:
-        name: for example "fox".
+        name: name of the choice, for example "fox".
         phrase: what is asked of the model, for example "a fox".
         group: heading that the choice stands under, for example "animals"; may be empty.
         words: further words that a search should find it by.
@@ -29,7 +29,7 @@ class Menu:
     """Choices of one kind.
 
     Attributes:
-        name: for example "thing".
+        name: name of the menu, for example "thing".
         choices: at least one, with different names.
 
     Raises:

@@ -99,6 +99,22 @@ class NetworkMethods:
         ]
         return runs[0] if len(runs) == 1 else _side_by_side(runs)
 
+    def check_generators(
+        self, generator: Sequence[torch.Generator] | None, count: int
+    ) -> Sequence[torch.Generator]:
+        """A generator for each picture; None makes them with random seeds.
+
+        Raises:
+            ValueError: if there is another number of them.
+        """
+        if generator is None:
+            generator = [torch.Generator(self.transformer.device) for _ in range(count)]
+            for one in generator:
+                one.seed()
+        if not isinstance(generator, list | tuple) or len(generator) != count:
+            raise ValueError(f"generator must be a list of {count}, one for each picture")
+        return generator
+
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Latents (B, D, H, W) to pictures (B, 3, H, W) in [-1, 1].
 

@@ -14,6 +14,7 @@ from var_core.images import tensor_to_images
 from var_core.labels import Label, LabelSpace
 from var_core.model_info import check_index, describe_networks, read_labels, read_phrases
 from var_core.network_methods import NetworkMethods
+from var_core.open_labels import fill_open_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.ranges import check_choice
 from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions, ScaleRule, ScaleStep
@@ -138,7 +139,7 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         """Draw one picture per label or prompt; sampling options go under their diffusers names.
 
         Args:
-            class_labels: for each picture None (everything open), an int (models with one
+            class_labels: labels of each picture: None (everything open), an int (models with one
                 attribute), a tuple with one entry per attribute, or a dictionary from attributes
                 and menus to values; entries are names, indices or None. An emoji fills in its
                 category. None leaves the labels of all pictures open.
@@ -151,7 +152,7 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
             output_type: "pil", "np" or "pt".
             keep: token maps of the first scales of earlier pictures, (B, S, S) int64 each; they
                 are kept, and the rest is drawn, perhaps with another seed or label.
-            prompt: for each picture a text, such as "a fox and a pizza, in the snow", its phrases,
+            prompt: words for each picture: a text ("a fox and a pizza, in the snow"), its phrases,
                 or None; a single text is one picture. A model without text takes the nearest names.
             negative_prompt: what guidance pushes away from, one text for all pictures or one each.
 
@@ -222,59 +223,10 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
     def fill_open(
         self, wishes: Sequence[Wish], generators: Sequence[torch.Generator]
     ) -> list[Wish]:
-        """The same wishes, with open labels drawn as `fill_open_labels` does."""
+        """The same wishes, with open labels drawn by `open_labels.fill_open_labels`."""
         labels = torch.tensor([wish.label for wish in wishes], device=self.device)
-        filled = self.fill_open_labels(labels, generators).tolist()
+        filled = fill_open_labels(self.transformer, self.labels, labels, generators).tolist()
         return [replace(wish, label=tuple(row)) for wish, row in zip(wishes, filled, strict=True)]
-
-    def fill_open_labels(self, labels: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Draw what is left open, where the transformer knows which labels occur together.
-
-        With pairs (see `LabelMaps`), an open attribute is first drawn from the labels of the
-        pictures that the model was trained on, and then the picture from all its labels:
-        p(x | category) is the sum of p(emoji, style | category) p(x | category, emoji, style).
-
-        Args:
-            labels: (B, A) int64.
-            generators: one per picture; used only where something is open.
-
-        Returns:
-            (B, A); as given where the transformer has no pairs or none that fits.
-        """
-        maps = self.transformer.label_maps
-        if maps is None or not maps.num_pairs:
-            return labels
-        null = torch.tensor(self.labels.null, device=labels.device)
-        known = null.repeat(maps.num_pairs, 1)
-        known[:, -2:] = maps.pairs
-        for (source, target), table in self.labels.implies.items():
-            known[:, target] = torch.tensor(table, device=labels.device)[known[:, source]]
-        filled = labels.clone()
-        for index, generator in enumerate(generators):
-            given = labels[index] != null
-            if given.all():
-                continue
-            fitting = known[(known == labels[index])[:, given].all(dim=1)]
-            if len(fitting):
-                pick = torch.randint(len(fitting), (), generator=generator, device=labels.device)
-                filled[index] = fitting[pick]
-        return filled
-
-    def check_generators(
-        self, generator: Sequence[torch.Generator] | None, count: int
-    ) -> Sequence[torch.Generator]:
-        """A generator for each picture; None makes them with random seeds.
-
-        Raises:
-            ValueError: if there is another number of them.
-        """
-        if generator is None:
-            generator = [torch.Generator(self.device) for _ in range(count)]
-            for one in generator:
-                one.seed()
-        if not isinstance(generator, list | tuple) or len(generator) != count:
-            raise ValueError(f"generator must be a list of {count}, one for each picture")
-        return generator
 
     def _prepare(
         self,

@@ -46,7 +46,7 @@ from tests.benchmarks.report import (
 )
 from var_core import VARPipeline, VARPipelineOutput, generators_from_seeds
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
-from var_core.pipeline import GRAPHS_VARIABLE
+from var_core.network_methods import GRAPHS_VARIABLE
 from var_core.transformer import BACKENDS
 from var_core.transformer.backends import ENVIRONMENT_VARIABLE
 

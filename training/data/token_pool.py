@@ -51,7 +51,7 @@ class TokenPool:
     Args:
         pictures: the source.
         tokenizer: frozen; its device is that of the run.
-        folder: of the pool, see `fill_pool`.
+        folder: folder of the pool, see `fill_pool`.
         size: pictures to take from it, a multiple of 4,096; those that are missing are encoded.
         with_features: whether training batches have features; they are sums of all scales here,
             which are what is kept of a picture.

@@ -23,6 +23,7 @@ from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import reconstruction_figures
 from var_core.condition import Condition
 from var_core.images import tensor_to_uint8, uint8_to_tensor
+from var_core.open_labels import fill_open_labels
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
 
@@ -103,7 +104,8 @@ def draw(pipeline: VARPipeline, labels: np.ndarray, seeds: Sequence[int]) -> np.
     rows = torch.as_tensor(labels)
     for start in tqdm(range(0, len(rows), BATCH), desc="drawing", unit="batch"):
         generators = generators_from_seeds(seeds[start : start + BATCH])
-        filled = pipeline.fill_open_labels(rows[start : start + BATCH], generators)
+        chunk = rows[start : start + BATCH]
+        filled = fill_open_labels(pipeline.transformer, pipeline.labels, chunk, generators)
         condition = Condition.of_labels(filled)
         steps = pipeline.sample(condition, pipeline.info.options, generators, lambda _: None, BATCH)
         pictures.append(tensor_to_uint8(pipeline.decode_latent(list(steps)[-1].latent)))

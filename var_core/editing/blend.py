@@ -26,7 +26,7 @@ def composite(
         picture: (H, W, 3) uint8; what is under the mask has no influence.
         drawn: a square of any size for the window, (3, S, S) in [-1, 1].
         mask: (H, W) bool; what lies outside the window stays as it is.
-        window: where the square belongs.
+        window: place of the square in the picture.
         band: width of the bands in pixels; 0 pastes the drawing as it is.
 
     Returns:

@@ -18,7 +18,7 @@ def generators_from_seeds(
 
     Args:
         seeds: whole numbers from 0 to `MAX_SEED`.
-        device: where the logits will be.
+        device: device of the logits.
 
     Raises:
         ValueError: if a seed is not such a number.

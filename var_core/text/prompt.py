@@ -20,7 +20,7 @@ def split_prompt(prompt: object, max_phrases: int) -> tuple[str, ...]:
     """Split a prompt at commas, semicolons, line ends, and at words such as "and" and "with".
 
     Args:
-        prompt: for example "a fox and a pizza, in the snow".
+        prompt: words of a visitor, for example "a fox and a pizza, in the snow".
         max_phrases: largest number of phrases.
 
     Returns:

@@ -34,7 +34,7 @@ class BlockCausal:
 
     Args:
         schedule: the pyramid; that of the first k scales for a pass over these alone.
-        device: where the operands will be.
+        device: device of the operands.
         backend: one of `BLOCK_CAUSAL_BACKENDS`; "auto" is `prefix`, the fastest measured (on a
             CPU, from 155 tokens on), unless the environment variable VAR_ATTENTION forces another.
         num_prefix: tokens in front of the pyramid, which are part of the first scale.

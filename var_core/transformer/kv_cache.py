@@ -14,7 +14,7 @@ class KVCache:
         num_tokens: room for all L tokens.
         head_dim: width of a head (d).
         dtype: dtype of the stored keys and values.
-        device: where they are stored.
+        device: device that stores them.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class KVCache:
         """Store one scale of one block and return everything stored for that block.
 
         Args:
-            block_index: which block.
+            block_index: index of the block.
             keys: (B, h, N, d).
             values: (B, h, N, d).
 

@@ -212,7 +212,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
                 from the condition alone.
             condition: what `embed` derived for the B rows.
             scale_index: the scale to predict; all coarser ones must have been run.
-            cache: from `new_cache(B)`.
+            cache: cache that `new_cache(B)` made.
             backend: attention kernel.
 
         Returns:

@@ -28,10 +28,10 @@ class DrawControls:
         keep_seed: whether the next drawing keeps the seed.
         guidances: guidance of each row of a grid.
         num_seeds: columns of a grid.
-        generate: draws.
+        generate: button that draws.
         stop: stops drawing.
-        styles: draws one picture for each value of the last attribute.
-        sweep: draws a grid.
+        styles: button that draws one picture for each value of the last attribute.
+        sweep: button that draws a grid.
         last_seed: brings the seed of the last picture back.
         drop: reads the settings of a PNG.
     """

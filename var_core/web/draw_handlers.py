@@ -48,7 +48,7 @@ class DrawHandlers:
     """Answers the buttons of the Draw tab with the pictures of one engine.
 
     Args:
-        engine: draws.
+        engine: engine that draws.
         folder: folder for finished pictures.
         client: returns the address of the client who asks.
     """

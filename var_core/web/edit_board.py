@@ -22,7 +22,7 @@ class EditBoard:
     Attributes:
         canvas: the picture.
         painter: the mask as run lengths, "" if nothing is painted.
-        open: takes a picture from the visitor.
+        open: button that takes a picture from the visitor.
     """
 
     def __init__(self, handlers: EditHandlers) -> None:

@@ -21,7 +21,7 @@ class Page:
 
     Args:
         site: the site that it belongs to.
-        engine: draws.
+        engine: engine that draws.
         add_tabs: builds the tabs of a page.
 
     Attributes:

@@ -66,7 +66,7 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
     """Draw, and show every scale.
 
     Args:
-        engine: draws.
+        engine: engine that draws.
         plan: what to draw.
         client: address of the client who asks.
 

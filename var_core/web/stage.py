@@ -24,7 +24,7 @@ class Stage:
         status: a sentence about the drawing.
         files: PNG files of several pictures.
         download: hidden; the browser saves the file that it holds.
-        redraw: draws everything after the scale again.
+        redraw: button that draws everything after the scale again.
         send_edit: sends the picture to the Edit tab.
         send_look: sends the picture to the Tokenizer tab.
     """

@@ -97,7 +97,7 @@ def save_on_click(
 
     Args:
         button: the button.
-        make_file: takes the value of the state; returns the path of the file.
+        make_file: function from the value of the state to the path of the file.
         state: what the file is made of.
         download: a hidden button of the page that holds the file.
     """

@@ -53,7 +53,7 @@ class Painter:
             edges: left, top, right, bottom.
             upper: colour at the top.
             lower: colour at the bottom; None is a little darker than the top.
-            radius: of the corners.
+            radius: radius of the corners.
             alpha: how much it covers.
         """
         lower = darken(upper, 0.06) if lower is None else lower
