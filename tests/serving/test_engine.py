@@ -191,7 +191,7 @@ def test_clients_are_told_apart_behind_a_trusted_proxy(
         client = Client(url, 8)
 
         def draw(forwarded: str) -> str:
-            body = json.dumps({"data": [{}, 1, 1, None]}).encode()
+            body = json.dumps({"data": [{}, 1, 1, None, None, None]}).encode()
             headers = {"x-forwarded-for": forwarded}
             _, text = client.ask("POST", f"{API}/call/generate", body, **headers)
             return json.loads(text)["event_id"]

@@ -25,15 +25,15 @@ ODD = (
     '{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}',
 )
 ENDPOINTS = {
-    "generate": 4,
-    "stream": 4,
-    "styles": 3,
-    "sweep": 5,
-    "redraw": 5,
+    "generate": 6,
+    "stream": 6,
+    "styles": 5,
+    "sweep": 7,
+    "redraw": 7,
     "tokenize": 1,
-    "edit": 8,
-    "outpaint": 11,
-    "vary": 6,
+    "edit": 10,
+    "outpaint": 13,
+    "vary": 8,
 }
 MARKER = "planted-6b1f"
 
