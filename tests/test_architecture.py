@@ -1,10 +1,11 @@
-"""The shape of the repository: what imports what, and what lies where."""
+"""The shape of the repository: what imports what, what lies where, and how long it may be."""
 
 import ast
 from itertools import permutations
 from pathlib import Path
 
 import var_core
+from tests.house_rules import markdown, sizes, words
 
 ROOT = Path(__file__).parent.parent
 TOP_LEVEL = {
@@ -100,6 +101,18 @@ def test_tokenizer_transformer_and_text_never_meet() -> None:
         for path in (ROOT / "var_core" / name).rglob("*.py"):
             found = [one for one in imports_of(path) if one.startswith(f"var_core.{other}")]
             assert found == [], f"{path} imports {found}"
+
+
+def test_files_classes_and_functions_stay_short() -> None:
+    assert list(sizes(ROOT)) == []
+
+
+def test_argument_lines_begin_with_a_noun() -> None:
+    assert list(words(ROOT)) == []
+
+
+def test_documents_stay_within_their_columns() -> None:
+    assert list(markdown(ROOT)) == []
 
 
 def test_tests_mirror_the_sources() -> None:
