@@ -26,9 +26,7 @@ IMPORTS = ("torch", "app")
 POLL_SECONDS = 0.01
 CALL = "/gradio_api/call/stream"
 LABELS = {"emoji": "red apple", "style": "noto"}
-QUESTION = {
-    "data": [LABELS, 12, 1, {}, None, None]
-}  # a seed, one picture, default options, no words
+QUESTION = {"data": [LABELS, 12, 1, {}, None, None]}  # seed, one picture, default options
 
 
 def milliseconds_since(started: float) -> float:

@@ -11,9 +11,10 @@ from var_core import SamplingOptions, VARPipeline, generators_from_seeds
 from var_core.editing import EditOptions, Margins
 from var_core.jobs.progress import JobProgress, Request
 from var_core.jobs.requests import DrawRequest, EditRequest, VaryRequest
+from var_core.wishes import Wish
 
 OPTIONS = SamplingOptions(top_k=32)
-CAT = (0, 0, 0)
+CAT = Wish((0, 0, 0))
 
 
 def noise(width: int, height: int) -> Image.Image:

@@ -8,7 +8,7 @@
 # OUT        gets config.json and the averaged weights in parts of at most 15 MB, each minute anew
 # INITIAL    folder of a transformer, or of parts of one, to go on from; "" begins anew
 #
-# SECONDS_LIMIT (420) stops the training in time; RUN (/tmp/scenes_run) holds the run, which the same
+# SECONDS_LIMIT (420) stops the training in time; RUN (runs/scenes_gpu) holds the run, which the same
 # command resumes. To go on elsewhere: python -m training.weight_parts join OUT runs/x/transformer,
 # then --initial runs/x/transformer. Rehearsal on a CPU:
 #   DESCRIBERS=1 BATCH=8 training/recipes/scenes_on_gpu.sh data/scenes TOKENIZER out "" -- --steps 3 --no-compile
@@ -16,7 +16,7 @@ set -euo pipefail
 data=$1 tokenizer=$2 out=$3 initial=${4:-}
 shift $(($# < 4 ? $# : 4))
 [ "${1:-}" = -- ] && shift
-run=${RUN:-/tmp/scenes_run}
+run=${RUN:-runs/scenes_gpu}
 mkdir -p "$run" "$out"
 start=()
 if [ -n "$initial" ]; then
