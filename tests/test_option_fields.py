@@ -55,7 +55,7 @@ def test_every_sampling_option_reaches_the_command_line_the_endpoints_and_the_pa
     info = describe_networks(make_tokenizer(), make_transformer(), make_labels())
     names = [option.name for option in option_fields(SamplingOptions)]
     assert list(SAMPLING_OPTIONS) == names == [option.name for option in info.option_fields]
-    parser = drawing_flags(argparse.ArgumentParser(add_help=False), ["emoji"])
+    parser = drawing_flags(argparse.ArgumentParser(add_help=False), make_labels())
     flags = {action.dest for action in parser._actions}
     assert set(names) <= flags
     top_k = next(option for option in info.option_fields if option.name == "top_k")

@@ -64,7 +64,8 @@ def test_reconstruct_and_info(model: Path, tmp_path: Path, capsys: pytest.Captur
         main(["reconstruct", "--model", str(model), str(tmp_path / "in.png"), "--out", str(out)])
         == 0
     )
-    assert Image.open(out).size == (8, 8)
+    with Image.open(out) as drawn:
+        assert drawn.size == (8, 8)
     assert main(["info", "--model", str(model)]) == 0
     assert "1, 2, 3, 4 (30 tokens)" in capsys.readouterr().out
 
@@ -120,7 +121,8 @@ def test_the_command_of_the_readme_draws_the_embedded_model(tmp_path: Path) -> N
         timeout=LIMIT_SECONDS,
     )
     assert done.returncode == 0, done.stderr
-    assert Image.open(tmp_path / "bird.png").size == (64, 64)
+    with Image.open(tmp_path / "bird.png") as bird:
+        assert bird.size == (64, 64)
     assert "xformers" not in done.stderr.lower() and not re.search("warn", done.stderr, re.I)
 
 

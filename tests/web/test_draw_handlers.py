@@ -77,7 +77,8 @@ def test_a_kept_seed_gives_the_same_file_and_another_one_else(handlers: DrawHand
 def test_a_file_without_recipe_has_no_text_chunk(handlers: DrawHandlers) -> None:
     path = ask(handlers, with_recipe=False)[-1].picture
     assert read_png_recipe(path) is None
-    assert Image.open(path).info == {}
+    with Image.open(path) as picture:
+        assert picture.info == {}
 
 
 def test_the_scrubber_shows_decodes_of_token_map_prefixes(handlers: DrawHandlers) -> None:
