@@ -1,4 +1,4 @@
-"""The shape of the repository: what imports what, and what lies where."""
+"""The shape of the repository: what imports what, what lies where, and how long it may be."""
 
 import ast
 from collections.abc import Callable, Iterator
