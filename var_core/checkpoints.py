@@ -138,7 +138,7 @@ def _load_network(folder: Path, network_type: type[Network], dtype: torch.dtype)
             check_state(shapes, {key: file.get_slice(key).get_shape() for key in keys})
         state = {}
         for start in range(0, len(keys), KEYS_AT_ONCE):
-            with safe_open(path, "pt") as file:  # closing it gives its pages back
+            with safe_open(path, "pt") as file:  # closing it releases its pages
                 for key in keys[start : start + KEYS_AT_ONCE]:
                     state[key] = _checked(key, file.get_tensor(key), expected[key], dtype)
     except (SafetensorError, OSError) as error:

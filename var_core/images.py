@@ -15,7 +15,7 @@ MAX_SIDE = 8192
 
 
 def open_source(source: str | Path | bytes) -> tuple[Path | io.BytesIO, str]:
-    """What Pillow can open, and the name to speak of it with.
+    """What Pillow can open, and a name for messages.
 
     Raises:
         ValueError: if it is larger than a picture may be, or not there.

@@ -35,7 +35,7 @@ class Attribute:
     aliases: Mapping[str, int] = field(default_factory=dict)
 
     def index(self, value: object) -> int:
-        """Index of a value given by name, alias or index; None gives the null index.
+        """Index of a value given by name, alias or index; None stands for the null index.
 
         Raises:
             ValueError: if there is no such value; the nearest name is suggested.

@@ -42,7 +42,7 @@ class Linear(Packable, nn.Linear):
     def forward(self, input: Tensor, bias: Tensor | None = None, gelu: bool = False) -> Tensor:
         """(..., in_features) -> (..., out_features).
 
-        Packed, a row gives the same bits whatever rows are beside it.
+        Packed, the result of a row does not depend on the rows beside it, bit for bit.
 
         Args:
             input: rows.

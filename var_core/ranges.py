@@ -27,7 +27,7 @@ def check_float(name: str, value: object, low: float, high: float) -> float:
 
 
 def check_bool(name: str, value: object) -> bool:
-    """Return `value` if it is true or false, and not merely something like it.
+    """Return `value` if it is a bool.
 
     Raises:
         ValueError: otherwise.

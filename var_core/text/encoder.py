@@ -12,7 +12,7 @@ class TextEncoder(Protocol):
 
     @property
     def name(self) -> str:
-        """Name that tells its weights from those of all others."""
+        """Name that is unique to its weights."""
         ...
 
     @property

@@ -13,7 +13,7 @@ NORM_EPS = 1e-6
 
 
 def _silu(fresh: Tensor) -> Tensor:
-    """SiLU of a tensor that nobody else has; in place where no gradient needs it."""
+    """SiLU of a tensor that is not used elsewhere; in place where no gradient needs it."""
     return F.silu(fresh, inplace=not torch.is_grad_enabled())
 
 

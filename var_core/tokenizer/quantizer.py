@@ -99,7 +99,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
         """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
 
     def entropy_loss(self, features: Tensor, quantization: Quantization) -> Tensor:
-        """What keeps all codes in use, a scalar; zero where the trainer sees to that itself."""
+        """Loss that keeps all codes in use, a scalar; zero where the trainer replaces them."""
         return features.new_zeros(())
 
     def add_scale(self, latent: Tensor, codes: Tensor, scale_index: int) -> Tensor:

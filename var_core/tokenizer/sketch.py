@@ -30,7 +30,7 @@ def with_sketch(
     """The same tokenizer with a sketch decoder for its previews.
 
     The sketch learns to draw what the decoder makes of the coarse scales of some pictures: all
-    but the last scale, which nobody needs a preview of.
+    but the last scale, which needs no preview.
 
     Args:
         tokenizer: float32; keeps its weights.

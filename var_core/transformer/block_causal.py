@@ -28,8 +28,8 @@ class BlockCausal:
 
     `math` and `sdpa` score all pairs and mask what is not seen. The others score less: `prefix`
     takes the scales in turn, each with the keys up to its own end (62 % of the pairs at 680
-    tokens), the coarsest ones together; `flex` leaves out tiles of 128 x 128 pairs that nobody
-    sees; `xformers` takes all scales in one call, each with a copy of its keys. An argument of
+    tokens), the coarsest ones together; `flex` skips tiles of 128 x 128 pairs that are not
+    seen; `xformers` takes all scales in one call, each with a copy of its keys. An argument of
     the teacher-forced passes in place of a mask; it keeps nothing between calls.
 
     Args:
