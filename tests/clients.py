@@ -19,7 +19,6 @@ from var_core.web.page import Site
 from var_core.web.server import launch
 
 API = "/gradio_api"
-WORDLESS = ("tokenize", "recipe", "about")  # endpoints without prompt and negative_prompt
 
 
 @contextlib.contextmanager
@@ -94,9 +93,8 @@ class Client:
         return reply.status, text
 
     def call(self, name: str, *data: object) -> str:
-        """Queue a call of an endpoint; its event. Endpoints that take words get none."""
-        words = () if name in WORDLESS else (None, None)
-        body = json.dumps({"data": [*data, *words]}).encode()
+        """Queue a call of an endpoint; its event. Values left out at the end take defaults."""
+        body = json.dumps({"data": data}).encode()
         status, text = self.ask("POST", f"{API}/call/{name}", body)
         assert status == 200, text
         return json.loads(text)["event_id"]

@@ -26,7 +26,7 @@ IMPORTS = ("torch", "app")
 POLL_SECONDS = 0.01
 CALL = "/gradio_api/call/stream"
 LABELS = {"emoji": "red apple", "style": "noto"}
-QUESTION = {"data": [LABELS, 12, 1, {}, None, None]}  # seed, one picture, default options
+QUESTION = {"data": [LABELS, 12]}  # labels and seed; one picture, default options
 
 
 def milliseconds_since(started: float) -> float:

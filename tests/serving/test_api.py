@@ -14,6 +14,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from tests import clients
 from tests.conftest import EMBEDDED_MODEL
 from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT
@@ -94,6 +95,25 @@ def test_tokenize_and_recipe_read_a_picture(client: Client, drawn: dict) -> None
     assert recipe["labels"] == {"category": "food-fruit", **APPLE}
     about = client.predict(api_name="/about")
     assert "red apple" in about["labels"]["emoji"] and len(about["scales"]) == len(tokens["bits"])
+
+
+@pytest.mark.parametrize("data", [(), (1,), (1, None), (1, None, None), (1, None, None, None)])
+def test_a_raw_call_may_leave_out_values_at_its_end(url: str, drawn: dict, data: tuple) -> None:
+    visitor = clients.Client(url)
+    event = visitor.call("generate", APPLE, 12, *data)
+    *_, (kind, said) = visitor.events("generate", event)
+    assert kind == "complete" and said[0]["pictures"] == drawn["pictures"]
+
+
+@pytest.mark.parametrize(
+    ("data", "number"), [((), "1 to 6 values, not 0"), (({}, 1, 1, *[None] * 4), "6 values, not 7")]
+)
+def test_a_raw_call_with_too_few_or_too_many_values_is_told_how_many(
+    url: str, data: tuple, number: str
+) -> None:
+    visitor = clients.Client(url)
+    *_, (kind, said) = visitor.events("generate", visitor.call("generate", *data))
+    assert kind == "error" and number in said["error"]
 
 
 @pytest.mark.parametrize(

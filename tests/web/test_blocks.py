@@ -47,6 +47,40 @@ def test_what_is_refused_becomes_one_sentence_and_what_fails_a_reference() -> No
     assert "secret" not in caught.value.message and caught.value.print_exception is False
 
 
+def paint(colour: str, count: int = 3, mood: str | None = None) -> str:
+    return f"{colour} {count} {mood}"
+
+
+def blocks_of(visibility: str) -> GuardedBlocks:
+    """Blocks with one handler, which has defaults."""
+    with GuardedBlocks(JobMetrics(), ClientAddress(), "title") as blocks:
+        if visibility == "public":
+            gr.api(paint)
+        else:
+            values = [gr.Textbox(), gr.Number(), gr.Textbox()]
+            gr.Button().click(paint, values, gr.Textbox(), api_visibility="private")
+    return blocks
+
+
+def test_an_endpoint_fills_in_the_values_that_a_call_leaves_out_at_its_end() -> None:
+    blocks = blocks_of("public")
+
+    def ask(*values: object) -> str:
+        return asyncio.run(blocks.process_api(0, list(values)))["data"][0]
+
+    assert [ask("red"), ask("red", 5)] == ["red 3 None", "red 5 None"]
+    assert ask("red", 5, "calm") == "red 5 calm"
+    assert ask("red", None) == "red None None"  # what is given is given
+    for values in ((), ("red", 5, "calm", 7)):
+        with pytest.raises(gr.Error, match=f"takes 1 to 3 values, not {len(values)}"):
+            ask(*values)
+
+
+def test_the_page_must_send_the_values_of_all_its_widgets() -> None:
+    with pytest.raises(gr.Error, match="takes 3 values, not 2"):
+        asyncio.run(blocks_of("private").process_api(0, ["red", 5]))
+
+
 def request_of(*forwarded: str) -> gr.Request:
     """A request over a connection from 10.0.0.1."""
     headers = {"x-forwarded-for": ", ".join(forwarded)} if forwarded else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.block_function import BlockFunction
+from gradio.utils import get_function_params
 
 from var_core.serving.fair_queue import BusyError, LateError
 from var_core.serving.metrics import JobMetrics
@@ -46,6 +47,30 @@ class ClientAddress:
             if len(seen) >= self.num_proxies and seen[-self.num_proxies].strip():
                 return seen[-self.num_proxies].strip()
         return str(request.client.host)
+
+
+def fill_defaults(function: BlockFunction, values: list[Any]) -> list[Any]:
+    """The values of a call; those that it leaves out at the end take their defaults in Python.
+
+    Only endpoints for programs have defaults: a page sends the values of all its widgets.
+
+    Args:
+        function: gradio's record of what is called.
+        values: values of the call, in the order of the function's parameters.
+
+    Raises:
+        ValueError: if there are too many or too few values.
+    """
+    most = len(function.inputs)
+    defaults: list[Any] = []
+    if function.api_visibility == "public" and function.fn is not None:
+        parameters = get_function_params(function.fn)[:most]
+        defaults = [default for _, has_default, default, _ in parameters if has_default]
+    least = most - len(defaults)
+    if not least <= len(values) <= most:
+        expected = f"{most}" if least == most else f"{least} to {most}"
+        raise ValueError(f"This call takes {expected} values, not {len(values)}.")
+    return [*values, *defaults[len(values) - least :]]
 
 
 class GuardedBlocks(gr.Blocks):
@@ -94,11 +119,12 @@ class GuardedBlocks(gr.Blocks):
     ) -> dict[str, Any]:
         """As in `gr.Blocks`; an unexpected error becomes a reference to a line of the log."""
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
-        is_first_call = named.get("iterator") is None  # later calls of a generator have no values
-        if is_first_call and len(inputs) != len(function.inputs):
-            self.metrics.refuse("handler")
-            words = f"This call takes {len(function.inputs)} values, not {len(inputs)}."
-            raise gr.Error(words, print_exception=False)
+        if named.get("iterator") is None:  # later calls of a generator have no values
+            try:
+                inputs = fill_defaults(function, inputs)
+            except ValueError as error:
+                self.metrics.refuse("handler")
+                raise gr.Error(str(error), print_exception=False) from error
         self.client.remember(named.get("request"))
         try:
             return await super().process_api(block_fn, inputs, *rest, **named)
