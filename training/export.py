@@ -12,10 +12,11 @@ import torch
 
 from training.data.open_pictures import open_pictures
 from training.data.scenes.pictures import ScenePictures
-from training.loop.command_line import Settings, about, run_command, setting
+from training.loop.command_line import Settings, run_command
 from training.transformer.label_maps.start import trust_borrowed_codes
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
+from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
 from var_core.sketches import add_sketch
 
@@ -30,10 +31,10 @@ class ExportSettings(Settings):
     transformer: str = field(metadata=about("folder of the trained transformer"))
     data: str = field(metadata=about("data folder that both were trained on"))
     out: str = field(metadata=about("model folder to write"))
-    borrow_trust: float = setting(
+    borrow_trust: float = option(
         0.0, "trust of the head in borrowed codes of label maps; 0 keeps what was trained", low=0
     )
-    sketch_steps: int = setting(
+    sketch_steps: int = option(
         8000, "training steps of the decoder for cheap previews; 0: none", low=0
     )
 

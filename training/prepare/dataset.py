@@ -29,8 +29,9 @@ from training.data.write_prepared_set import (
     read_squares,
     save_set,
 )
-from training.loop.command_line import Settings, about, run_command, setting
+from training.loop.command_line import Settings, run_command
 from var_core.images import MAX_PIXELS, read_image, upright_rgb
+from var_core.option_fields import about, option
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -45,17 +46,17 @@ class DatasetSettings(Settings):
 
     dataset: str = field(metadata=about("name on the hub, or folder"))
     out: str = field(metadata=about("folder to write"))
-    subset: str = setting("", "which of several sets of that name")
-    size: int = setting(64, SIZE_HELP, low=MIN_SIDE, high=MAX_SIDE)
-    image_column: str = setting("image", "column of the pictures")
-    label_columns: str = setting(
+    subset: str = option("", "which of several sets of that name")
+    size: int = option(64, SIZE_HELP, low=MIN_SIDE, high=MAX_SIDE)
+    image_column: str = option("image", "column of the pictures")
+    label_columns: str = option(
         "label", "columns of the labels, with commas between; each becomes an attribute"
     )
-    split: str = setting("train", "split to train with")
-    validation_split: str = setting(
+    split: str = option("train", "split to train with")
+    validation_split: str = option(
         "", "split for validation; without it, a share of the other split is kept"
     )
-    validation: float = setting(0.05, "that share, below 0.5")
+    validation: float = option(0.05, "that share, below 0.5")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -30,8 +30,9 @@ from training.data.emoji_render import (
 from training.data.emoji_sources import METADATA, PACKS
 from training.data.emoji_tables import Row, attribution_text, build_label_names, split_rows
 from training.data.npm_packages import PackageError, fetch_package, read_members
-from training.loop.command_line import Settings, run_command, setting
+from training.loop.command_line import Settings, run_command
 from var_core.files import replacing, write_atomically
+from var_core.option_fields import option
 
 SPLIT_SEED = 240402905
 DROPPED_GROUPS = ("flags", "component")
@@ -68,7 +69,7 @@ STYLES_PER_EMOJI = {7: 459, 6: 583, 5: 110, 4: 434, 3: 39, 2: 15}  # styles -> n
 class EmojiSettings(Settings):
     """Where to write."""
 
-    out: str = setting("data/emoji64", "folder to write; packages are kept in it")
+    out: str = option("data/emoji64", "folder to write; packages are kept in it")
 
 
 def read_metadata(archive: Path) -> dict[str, Emoji]:

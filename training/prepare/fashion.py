@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from training.data.write_prepared_set import LabelColumn, save_set
-from training.loop.command_line import Settings, about, run_command, setting
+from training.loop.command_line import Settings, run_command
 from var_core.files import sha256_of
+from var_core.option_fields import about, option
 
 PACKAGE = "dataset-fashion-mnist"
 SHA256 = "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0"
@@ -33,7 +34,7 @@ class FashionSettings(Settings):
     """What to write, and from which file."""
 
     out: str = field(metadata=about("folder to write"))
-    package: str = setting("", f".deb file of {PACKAGE}; without it, the file is fetched")
+    package: str = option("", f".deb file of {PACKAGE}; without it, the file is fetched")
 
 
 def fetch_package(folder: Path) -> Path:

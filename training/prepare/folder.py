@@ -17,8 +17,9 @@ from training.data.write_prepared_set import (
     read_squares,
     save_set,
 )
-from training.loop.command_line import Settings, about, run_command, setting
+from training.loop.command_line import Settings, run_command
 from var_core.images import read_image
+from var_core.option_fields import about, option
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -29,9 +30,9 @@ class FolderSettings(Settings):
 
     images: str = field(metadata=about("folder with one sub-folder of pictures per class"))
     out: str = field(metadata=about("folder to write"))
-    size: int = setting(64, SIZE_HELP, low=MIN_SIDE, high=MAX_SIDE)
-    validation: float = setting(0.05, "share of the pictures kept for validation, below 0.5")
-    attribute: str = setting("class", "name of the attribute that the classes are values of")
+    size: int = option(64, SIZE_HELP, low=MIN_SIDE, high=MAX_SIDE)
+    validation: float = option(0.05, "share of the pictures kept for validation, below 0.5")
+    attribute: str = option("class", "name of the attribute that the classes are values of")
 
     def __post_init__(self) -> None:
         super().__post_init__()

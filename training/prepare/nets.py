@@ -25,9 +25,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.evaluation.features import FEATURES_FILE, FeatureNet, load_features
-from training.loop.command_line import Settings, run_command, setting
+from training.loop.command_line import Settings, run_command
 from training.tokenizer.perceptual import FIRES, PERCEPTUAL_FILE, TAP_CHANNELS, load_perceptual
 from var_core.files import replacing
+from var_core.option_fields import option
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ EFFICIENTNET = WeightSource(
 class NetsSettings(Settings):
     """Where to write."""
 
-    out: str = setting("data/nets", "folder to write; packages are kept in it")
+    out: str = option("data/nets", "folder to write; packages are kept in it")
 
 
 def prepare(settings: NetsSettings) -> None:

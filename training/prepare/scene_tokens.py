@@ -14,11 +14,12 @@ from torch import nn
 
 from training.data.scenes.pictures import ScenePictures
 from training.data.token_pool import fill_pool
-from training.loop.command_line import Settings, about, run_command, setting
+from training.loop.command_line import Settings, run_command
 from training.loop.precision import resolve_precision
 from training.loop.run_settings import PRECISIONS
 from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
+from var_core.option_fields import about, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,8 @@ class SceneTokenSettings(Settings):
     data: str = field(metadata=about("folder of training.prepare.scenes"))
     tokenizer: str = field(metadata=about("folder of the trained tokenizer"))
     out: str = field(metadata=about("folder of the pool"))
-    count: int = setting(65536, "scenes in the pool, a multiple of 4,096", low=1)
-    mixed_precision: str = setting("auto", "as of the run that takes from it", choices=PRECISIONS)
+    count: int = option(65536, "scenes in the pool, a multiple of 4,096", low=1)
+    mixed_precision: str = option("auto", "as of the run that takes from it", choices=PRECISIONS)
 
 
 def encode_scenes(settings: SceneTokenSettings) -> None:

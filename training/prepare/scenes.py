@@ -30,7 +30,8 @@ from training.data.scenes.thing_words import (
     thing_kinds,
 )
 from training.data.scenes.things import Thing, read_things
-from training.loop.command_line import Settings, run_command, setting
+from training.loop.command_line import Settings, run_command
+from var_core.option_fields import option
 from var_core.text.universal_sentence_encoder import UniversalSentenceEncoder
 
 MAX_BYTES = 25_000_000
@@ -40,8 +41,8 @@ MAX_BYTES = 25_000_000
 class SceneSettings(Settings):
     """Where to write, and which styles."""
 
-    out: str = setting("data/scenes", "folder to write; packages are kept in it")
-    styles: str = setting("fluent-3d,noto,twemoji", "emoji packs to draw, separated by commas")
+    out: str = option("data/scenes", "folder to write; packages are kept in it")
+    styles: str = option("fluent-3d,noto,twemoji", "emoji packs to draw, separated by commas")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from training.loop.command_line import setting
 from training.loop.run_settings import (
     AUGMENTATION,
     FILES,
@@ -11,6 +10,7 @@ from training.loop.run_settings import (
     STEPS,
     RunSettings,
 )
+from var_core.option_fields import option
 
 CODE_KINDS = ("vq", "bsq")
 PERCEPTUAL_VIEWS = ("whole", "half", "crop")
@@ -22,85 +22,85 @@ ADVERSARY = "adversary"
 class TokenizerSettings(RunSettings):
     """Settings of a tokenizer run; the defaults made the embedded model."""
 
-    nets: str = setting(
+    nets: str = option(
         "data/nets", "folder of training.prepare.nets; if missing, pixel losses only", FILES
     )
-    initial: str = setting("", "folder of a trained tokenizer to start from", FILES)
-    decoder_only: bool = setting(
+    initial: str = option("", "folder of a trained tokenizer to start from", FILES)
+    decoder_only: bool = option(
         False, "train the decoder alone, so that all tokens stay valid; needs --initial", NETWORK
     )
 
-    sides: tuple[int, ...] = setting(
+    sides: tuple[int, ...] = option(
         (1, 2, 3, 4, 5, 6, 8), "sides of the token maps, coarse to fine", NETWORK, low=1
     )
-    level_channels: tuple[int, ...] = setting(
+    level_channels: tuple[int, ...] = option(
         (160, 192), "channels of each level of encoder and decoder", NETWORK, low=1
     )
-    num_blocks: int = setting(1, "residual blocks per level", NETWORK, low=0)
-    stem_patch: int = setting(4, "side of the patches that the encoder starts from", NETWORK, low=1)
-    head_channels: tuple[int, ...] = setting(
+    num_blocks: int = option(1, "residual blocks per level", NETWORK, low=0)
+    stem_patch: int = option(4, "side of the patches that the encoder starts from", NETWORK, low=1)
+    head_channels: tuple[int, ...] = option(
         (), "channels of decoder levels between the patches and the pixels", NETWORK, low=1
     )
-    level_attention: bool = setting(False, "attention in the last level", NETWORK)
+    level_attention: bool = option(False, "attention in the last level", NETWORK)
 
-    code_kind: str = setting(
+    code_kind: str = option(
         "vq",
         "vq: a learned codebook; bsq: signs, with vocab_size 2^code_dim",
         CODES,
         choices=CODE_KINDS,
     )
-    vocab_size: int = setting(2048, "number of codes", CODES, low=2)
-    code_dim: int = setting(32, "width of a code", CODES, low=1)
-    num_refine: int = setting(
+    vocab_size: int = option(2048, "number of codes", CODES, low=2)
+    code_dim: int = option(32, "width of a code", CODES, low=1)
+    num_refine: int = option(
         4, "refine convolutions; bsq works best with one per scale", CODES, low=1
     )
-    quantize_after: int = setting(
+    quantize_after: int = option(
         150, "steps as a plain autoencoder before codes are used", CODES, low=0
     )
-    restart_every: int = setting(50, "steps between restarts of unused codes", CODES, low=1)
-    restart_until: float = setting(
+    restart_every: int = option(50, "steps between restarts of unused codes", CODES, low=1)
+    restart_until: float = option(
         0.8, "part of the run in which codes are restarted", CODES, low=0, high=1
     )
 
-    learning_rate: float = setting(6e-4, "highest learning rate", STEPS, low=0)
-    warmup_steps: int = setting(100, "steps until the highest rate", STEPS, low=0)
-    final_ratio: float = setting(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
-    weight_decay: float = setting(0.01, "weight decay of matrices", STEPS, low=0)
-    grad_clip: float = setting(1.0, "largest gradient norm", STEPS, low=0)
-    ema_decay: float = setting(0.999, "decay of the averaged weights", STEPS, low=0, high=1)
+    learning_rate: float = option(6e-4, "highest learning rate", STEPS, low=0)
+    warmup_steps: int = option(100, "steps until the highest rate", STEPS, low=0)
+    final_ratio: float = option(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
+    weight_decay: float = option(0.01, "weight decay of matrices", STEPS, low=0)
+    grad_clip: float = option(1.0, "largest gradient norm", STEPS, low=0)
+    ema_decay: float = option(0.999, "decay of the averaged weights", STEPS, low=0, high=1)
 
-    l1_weight: float = setting(1.0, "weight of the absolute error", LOSSES, low=0)
-    l2_weight: float = setting(1.0, "weight of the squared error", LOSSES, low=0)
-    perceptual_weight: float = setting(0.3, "weight of the perceptual distance", LOSSES, low=0)
-    perceptual_view: str = setting(
+    l1_weight: float = option(1.0, "weight of the absolute error", LOSSES, low=0)
+    l2_weight: float = option(1.0, "weight of the squared error", LOSSES, low=0)
+    perceptual_weight: float = option(0.3, "weight of the perceptual distance", LOSSES, low=0)
+    perceptual_view: str = option(
         "whole",
         "pictures compared perceptually: whole, at half the size, or a crop of a quarter",
         LOSSES,
         choices=PERCEPTUAL_VIEWS,
     )
-    commitment: float = setting(0.25, "weight that keeps features near their codes", LOSSES, low=0)
-    entropy_weight: float = setting(
+    commitment: float = option(0.25, "weight that keeps features near their codes", LOSSES, low=0)
+    entropy_weight: float = option(
         0.1, "weight of the loss that keeps the bits of bsq in use", LOSSES, low=0
     )
 
-    adversarial_weight: float = setting(
+    adversarial_weight: float = option(
         0.0, "share of the adversary's gradient; 0: no adversary", ADVERSARY, low=0
     )
-    adversarial_after: float = setting(
+    adversarial_after: float = option(
         0.4, "part of the run before the adversary joins", ADVERSARY, low=0, high=1
     )
-    adversary_channels: int = setting(
+    adversary_channels: int = option(
         48, "channels of its first layer, a multiple of 16", ADVERSARY, low=16
     )
-    adversary_rate: float = setting(3e-4, "learning rate of the adversary", ADVERSARY, low=0)
+    adversary_rate: float = option(3e-4, "learning rate of the adversary", ADVERSARY, low=0)
 
-    latent_noise: float = setting(
+    latent_noise: float = option(
         0.0,
         "noise that the decoder learns to undo, over the spread of latents",
         AUGMENTATION,
         low=0,
     )
-    scale_dropout: float = setting(
+    scale_dropout: float = option(
         0.0,
         "chance that a picture is decoded from coarse scales only",
         AUGMENTATION,

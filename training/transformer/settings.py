@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from training.loop.command_line import about, setting
 from training.loop.optim import SCHEDULES
 from training.loop.run_settings import (
     AUGMENTATION,
@@ -14,6 +13,7 @@ from training.loop.run_settings import (
     RunSettings,
 )
 from training.transformer.label_maps.settings import LabelMapSettings
+from var_core.option_fields import about, option
 
 LABELS = "labels"
 ATTENTION = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
@@ -24,73 +24,73 @@ class TransformerSettings(RunSettings):
     """Settings of a transformer run; the defaults made the embedded model."""
 
     tokenizer: str = field(metadata=about("folder of the trained tokenizer", FILES))
-    pool_folder: str = setting("", "folder of the pool; as a rule, in that of the run", FILES)
-    initial: str = setting(
+    pool_folder: str = option("", "folder of the pool; as a rule, in that of the run", FILES)
+    initial: str = option(
         "", "transformer or model folder to start from, with its width and heads", FILES
     )
 
-    initial_blocks: int = setting(
+    initial_blocks: int = option(
         0, "blocks to keep of --initial, evenly spaced; 0: all", NETWORK, low=0
     )
-    depth: int = setting(4, "number of blocks", NETWORK, low=1)
-    width: int = setting(384, "channels, a multiple of --num-heads", NETWORK, low=1)
-    num_heads: int = setting(6, "attention heads", NETWORK, low=1)
-    mlp_ratio: float = setting(3.0, "hidden width of the MLPs over the width", NETWORK, low=0)
+    depth: int = option(4, "number of blocks", NETWORK, low=1)
+    width: int = option(384, "channels, a multiple of --num-heads", NETWORK, low=1)
+    num_heads: int = option(6, "attention heads", NETWORK, low=1)
+    mlp_ratio: float = option(3.0, "hidden width of the MLPs over the width", NETWORK, low=0)
 
-    num_scales: int = setting(
+    num_scales: int = option(
         0, "scales to learn, from the coarsest on; 0: all. Finer ones can be learned later", NETWORK
     )
 
-    steps: int = setting(8000, "optimizer steps", STEPS, low=1)
-    accumulate: int = setting(
+    steps: int = option(8000, "optimizer steps", STEPS, low=1)
+    accumulate: int = option(
         1, "parts of a batch that go through the network one after another", STEPS, low=1
     )
-    learning_rate: float = setting(8e-4, "highest learning rate", STEPS, low=0)
-    table_rate_factor: float = setting(
+    learning_rate: float = option(8e-4, "highest learning rate", STEPS, low=0)
+    table_rate_factor: float = option(
         2.0, "learning rate of the label tables over that of the rest", STEPS, low=0
     )
-    schedule: str = setting("cosine", "how the rate falls", STEPS, choices=SCHEDULES)
-    warmup_steps: int = setting(200, "steps until the highest rate", STEPS, low=0)
-    final_ratio: float = setting(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
-    weight_decay: float = setting(0.02, "weight decay of matrices", STEPS, low=0)
-    final_weight_decay: float = setting(-1.0, "weight decay at the end; negative: no change", STEPS)
-    grad_clip: float = setting(2.0, "largest gradient norm", STEPS, low=0)
-    ema_decay: float = setting(0.9985, "decay of the averaged weights", STEPS, low=0, high=1)
+    schedule: str = option("cosine", "how the rate falls", STEPS, choices=SCHEDULES)
+    warmup_steps: int = option(200, "steps until the highest rate", STEPS, low=0)
+    final_ratio: float = option(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
+    weight_decay: float = option(0.02, "weight decay of matrices", STEPS, low=0)
+    final_weight_decay: float = option(-1.0, "weight decay at the end; negative: no change", STEPS)
+    grad_clip: float = option(2.0, "largest gradient norm", STEPS, low=0)
+    ema_decay: float = option(0.9985, "decay of the averaged weights", STEPS, low=0, high=1)
 
-    scale_weight_power: float = setting(
+    scale_weight_power: float = option(
         0.5, "a scale of N tokens weighs N to this power in the loss", LOSSES
     )
 
-    pool: int = setting(
+    pool: int = option(
         0,
         "scenes of the pool that pictures are taken from, whose tokens are kept; 0: no picture "
         "comes twice, all are encoded anew",
         AUGMENTATION,
         low=0,
     )
-    num_views: int = setting(
+    num_views: int = option(
         4, "cached views of each picture: the picture and crops of it", AUGMENTATION, low=1
     )
-    flip: bool = setting(False, "mirror half of the crops", AUGMENTATION)
-    plain_view_share: float = setting(
+    flip: bool = option(False, "mirror half of the crops", AUGMENTATION)
+    plain_view_share: float = option(
         0.5, "part of the pictures shown without zoom and shift", AUGMENTATION, low=0, high=1
     )
-    drop_path: float = setting(
+    drop_path: float = option(
         0.05,
         "chance that a branch of the last block is dropped; less in earlier blocks",
         AUGMENTATION,
         low=0,
         high=1,
     )
-    self_correction: float = setting(
+    self_correction: float = option(
         0.0, "largest chance of a wrong code in the input; 0: none", AUGMENTATION, low=0, high=1
     )
-    correction_reach: int = setting(
+    correction_reach: int = option(
         32, "a wrong code is one of so many nearest ones", AUGMENTATION, low=1
     )
 
-    drop_all: float = setting(0.1, "chance of no label at all", LABELS, low=0, high=1)
-    drop_each: float = setting(
+    drop_all: float = option(0.1, "chance of no label at all", LABELS, low=0, high=1)
+    drop_each: float = option(
         0.05,
         "chance of no label for one attribute, where there are several labels or phrases",
         LABELS,
@@ -99,15 +99,15 @@ class TransformerSettings(RunSettings):
     )
     label_maps: LabelMapSettings = field(default_factory=LabelMapSettings)
 
-    describers: int = setting(
+    describers: int = option(
         0, "processes that describe scenes in advance, for a GPU; 0: none", MACHINE, low=0
     )
-    compile: bool = setting(True, "compile the network", MACHINE)
-    shard: bool = setting(False, "FSDP2: every process keeps only a part of the weights", MACHINE)
-    checkpoint_activations: bool = setting(
+    compile: bool = option(True, "compile the network", MACHINE)
+    shard: bool = option(False, "FSDP2: every process keeps only a part of the weights", MACHINE)
+    checkpoint_activations: bool = option(
         False, "less memory: blocks run again for their gradient", MACHINE
     )
-    attention: str = setting(
+    attention: str = option(
         "auto", "attention kernel; flex and xformers on CUDA only", MACHINE, choices=ATTENTION
     )
 

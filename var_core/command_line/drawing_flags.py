@@ -74,22 +74,25 @@ def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argpar
     )
     sampling = flags.add_argument_group("sampling options")
     for option in option_fields(SamplingOptions):
-        _add_option(sampling, option)
+        add_option(sampling, option)
     return flags
 
 
-def _add_option(group: "argparse._ArgumentGroup", option: OptionField) -> None:
-    """Add the flag of one sampling option."""
+def add_option(group: "argparse._ArgumentGroup", option: OptionField) -> None:
+    """Add the flag of one option; where it is not given, its value is None, or False."""
     if option.is_switch:
         group.add_argument(option.flag, dest=option.name, action="store_true", help=option.help)
         return
-    limits = f"from {option.low:g} to {option.high:g}; default: {option.default:g}"
+    metavar = None if option.choices else {int: "N", float: "X"}.get(option.kind, "TEXT")
+    default = f"{option.default:g}" if isinstance(option.default, float) else option.default
+    notes = "; ".join(filter(None, (option.limits, f"default: {default}")))
     group.add_argument(
         option.flag,
         dest=option.name,
         type=option.kind,
-        metavar="N" if option.kind is int else "X",
-        help=f"{option.help} ({limits})",
+        choices=option.choices or None,
+        metavar=metavar,
+        help=f"{option.help} ({notes})",
     )
 
 

@@ -10,17 +10,19 @@ from tqdm import tqdm
 
 from var_core.command_line.drawing_flags import (
     Drawing,
+    add_option,
     drawing_flags,
     load_pipeline,
     read_drawing,
 )
-from var_core.editing import MAX_BEST_OF, RULES, Margins, read_mask
+from var_core.editing import EditOptions, Margins, read_mask
 from var_core.images import read_image
 from var_core.jobs.parsing import MAX_COUNT, count_up, edit, outpaint, vary
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress, Request, sharpen
 from var_core.jobs.requests import Settings
 from var_core.labels import LabelSpace
+from var_core.option_fields import option_fields
 
 SIDES = ("left", "top", "right", "bottom")
 Commands = argparse._SubParsersAction  # of the parsers of all commands
@@ -49,7 +51,7 @@ def add_picture_commands(
     group.add_argument(
         "--mask", type=Path, required=True, metavar="FILE", help="picture; white is redrawn"
     )
-    _add_rule(group)
+    _add_edit_options(redraw, group)
     redraw.set_defaults(run=_edit)
 
     widen = commands.add_parser("outpaint", parents=[drawing], help="add to the sides of a picture")
@@ -58,7 +60,7 @@ def add_picture_commands(
         group.add_argument(
             f"--{side}", type=int, default=0, metavar="N", help="pixels to add (default: 0)"
         )
-    _add_rule(group)
+    _add_edit_options(widen, group)
     widen.set_defaults(run=_outpaint)
 
     alter = commands.add_parser("vary", parents=[drawing], help="keep the coarse scales only")
@@ -78,20 +80,10 @@ def _editing_group(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup"
     return group
 
 
-def _add_rule(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--rule",
-        choices=RULES,
-        default=RULES[0],
-        help="how the kept area is kept (default: %(default)s)",
-    )
-    group.add_argument(
-        "--best-of",
-        type=int,
-        default=1,
-        metavar="N",
-        help=f"candidates of the coarse scales (from 1 to {MAX_BEST_OF}; default: 1)",
-    )
+def _add_edit_options(parser: argparse.ArgumentParser, group: "argparse._ArgumentGroup") -> None:
+    for option in option_fields(EditOptions):
+        add_option(group, option)
+        parser.set_defaults(**{option.name: option.default})
 
 
 def _add_reconstruct(

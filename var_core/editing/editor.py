@@ -12,7 +12,7 @@ from var_core.editing.blend import composite
 from var_core.editing.masks import fill_holes
 from var_core.editing.windows import Window
 from var_core.images import uint8_to_tensor
-from var_core.ranges import check_int
+from var_core.option_fields import check_options, option
 from var_core.sampling import ClosedLoop, Replay, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -40,13 +40,18 @@ class EditOptions:
         ValueError: on construction, if a value is unknown or out of range.
     """
 
-    rule: str = RULES[0]
-    best_of: int = 1
+    rule: str = option(RULES[0], "how the kept area is kept", label="Rule", choices=RULES)
+    best_of: int = option(
+        1,
+        "candidates; the model picks the one that fits what is kept",
+        label="Best of",
+        low=1,
+        high=MAX_BEST_OF,
+        step=1,
+    )
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise ValueError(f"rule must be one of {', '.join(RULES)}, got {self.rule!r:.40}")
-        check_int("best_of", self.best_of, 1, MAX_BEST_OF)
+        check_options(self)
         if self.best_of > 1 and self.rule != RULES[0]:
             raise ValueError(f"best_of needs the rule {RULES[0]}")
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from var_core.option_fields import check_options, number, switch
+from var_core.option_fields import check_options, option
 from var_core.ranges import check_int
 from var_core.sampling.rng import exponential_noise
 
@@ -25,21 +25,42 @@ class SamplingOptions:
     """
 
     # t at the last scale, ramped up from 0: logits are (1 + t) * conditional - t * unconditional
-    guidance_scale: float = number(
-        1.5, 0.0, 20.0, 0.1, "Guidance", "0 ignores the labels' pull, high values exaggerate it"
+    guidance_scale: float = option(
+        1.5,
+        "0 ignores the labels' pull, high values exaggerate it",
+        label="Guidance",
+        low=0.0,
+        high=20.0,
+        step=0.1,
     )
     # divides the logits before the filters
-    temperature: float = number(
-        1.0, 0.01, 10.0, 0.05, "Temperature", "below 1 tamer, above 1 wilder", shown=(0.1, 2.0)
+    temperature: float = option(
+        1.0,
+        "below 1 tamer, above 1 wilder",
+        label="Temperature",
+        low=0.01,
+        high=10.0,
+        step=0.05,
+        shown=(0.1, 2.0),
     )
-    top_k: int = number(
-        900, 0, MAX_TOP_K, 1, "Top-k", "draw among so many of the likeliest codes; 0 is off"
+    top_k: int = option(
+        900,
+        "draw among so many of the likeliest codes; 0 is off",
+        label="Top-k",
+        low=0,
+        high=MAX_TOP_K,
+        step=1,
     )
-    top_p: float = number(
-        0.5, 0.0, 1.0, 0.05, "Top-p", "draw among the likeliest codes of this mass; 0 is off"
+    top_p: float = option(
+        0.5,
+        "draw among the likeliest codes of this mass; 0 is off",
+        label="Top-p",
+        low=0.0,
+        high=1.0,
+        step=0.05,
     )
     # by Gumbel weights
-    smooth: bool = switch(False, "Smooth", "mix codes instead of drawing one; for looks only")
+    smooth: bool = option(False, "mix codes instead of drawing one; for looks only", label="Smooth")
 
     def __post_init__(self) -> None:
         check_options(self)

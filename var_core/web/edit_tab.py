@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from var_core.editing import MAX_BEST_OF
+from var_core.editing import EditOptions
 from var_core.jobs.parsing import DEFAULT_SEED
+from var_core.option_fields import option_named
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_board import EditBoard
@@ -16,6 +17,7 @@ from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
 from var_core.web.html import strip_html
 from var_core.web.label_choices import LabelChoices
+from var_core.web.option_widgets import option_widget
 from var_core.web.page import Page
 from var_core.web.progress import stream
 from var_core.web.prompt_widgets import prompt_widgets
@@ -147,15 +149,8 @@ class EditTab:
         self.vary = gr.Button("Vary the picture", elem_id="vary")
 
     def _build_options(self) -> None:
-        self.best_of = gr.Slider(
-            1,
-            MAX_BEST_OF,
-            1,
-            step=1,
-            label="Best of",
-            info="candidates; the model picks the one that fits what is kept",
-            elem_id="best-of",
-        )
+        best_of = option_named(EditOptions, "best_of")
+        self.best_of = option_widget(best_of, best_of.default)
         gr.Markdown("Guidance, Top-k and the rest are those of the Draw tab.")
 
     def _connect_drawing(self) -> None:

@@ -19,12 +19,12 @@ def option_widgets(info: ModelInfo, defaults: Mapping[str, Any]) -> dict[str, Co
         info: model whose sampling options are shown.
         defaults: values of all controls.
     """
-    sampling = {one.name: _option_widget(one, defaults[one.name]) for one in info.option_fields}
+    sampling = {one.name: option_widget(one, defaults[one.name]) for one in info.option_fields}
     return {**sampling, **_drawing_widgets(defaults)}
 
 
-def _option_widget(option: OptionField, value: Any) -> Component:
-    """The widget of one sampling option: a checkbox for a switch, a slider for a number."""
+def option_widget(option: OptionField, value: Any) -> Component:
+    """The widget of one option: a checkbox for a switch, a slider for a number."""
     elem_id = option.name.removesuffix("_scale")
     if option.is_switch:
         return gr.Checkbox(value, label=option.label, info=option.help, elem_id=elem_id)

@@ -4,22 +4,23 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from training.loop.command_line import Settings, about, parse_settings, run_command, setting
+from training.loop.command_line import Settings, parse_settings, run_command
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
+from var_core.option_fields import about, option
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inner(Settings):
-    share: float = setting(0.5, "share of something", "inner", low=0, high=1)
+    share: float = option(0.5, "share of something", "inner", low=0, high=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(Settings):
     out: str = field(metadata=about("folder to write", "files"))
-    kind: str = setting("a", "kind of thing", "things", choices=("a", "b"))
-    sides: tuple[int, ...] = setting((1, 2), "sides", "things", low=1)
-    fast: bool = setting(True, "100 % speed", "things")
+    kind: str = option("a", "kind of thing", "things", choices=("a", "b"))
+    sides: tuple[int, ...] = option((1, 2), "sides", "things", low=1)
+    fast: bool = option(True, "100 % speed", "things")
     inner: Inner = field(default_factory=Inner)
 
 
