@@ -57,7 +57,7 @@ FIRST, PREVIEWS, WHOLE = "first preview", "whole with previews", "whole"
 GRAPHS = "whole, CUDA graphs"
 
 
-class Drawing:
+class TimedDrawing:
     """Draws one batch in the three ways that are timed.
 
     Args:
@@ -110,15 +110,15 @@ def steps_of(
     """Everything to time for one batch size, by name."""
     steps: dict[str, Callable[[], object]] = {}
     for precision, pipeline in pipelines.items():
-        drawing = Drawing(pipeline, batch_size)
+        drawing = TimedDrawing(pipeline, batch_size)
         steps[f"{precision}, {FIRST}"] = drawing.first_preview
         steps[f"{precision}, {PREVIEWS}"] = drawing.with_previews
         steps[f"{precision}, {WHOLE}"] = drawing.whole
         if pipeline.device.type == "cuda":
-            graphs = Drawing(pipeline, batch_size, graphs=True)
+            graphs = TimedDrawing(pipeline, batch_size, graphs=True)
             steps[f"{precision}, {GRAPHS}"] = graphs.whole
         for backend in backends:
-            forced = Drawing(pipeline, batch_size, backend)
+            forced = TimedDrawing(pipeline, batch_size, backend)
             try:
                 forced.first_preview()
             except ValueError as error:
@@ -140,7 +140,7 @@ def measure_parts(
         flops: of one picture.
         rates: of the machine.
     """
-    device, draw = pipeline.device, Drawing(pipeline, batch_size).whole
+    device, draw = pipeline.device, TimedDrawing(pipeline, batch_size).whole
     found, wholes = defaultdict(list), []
     for _ in range(runs):
         taken, whole = time_parts(pipeline, draw, device)
@@ -161,7 +161,7 @@ def facts_of(rows: list[Row], precision: str, pipeline: VARPipeline, batch_size:
     """What follows from the times of one precision, and what one more drawing tells."""
     times = {row.name: row.median_ms for row in rows}
     whole, previews = times[f"{precision}, {WHOLE}"], times[f"{precision}, {PREVIEWS}"]
-    drawing, device = Drawing(pipeline, batch_size), pipeline.device
+    drawing, device = TimedDrawing(pipeline, batch_size), pipeline.device
     return {
         "previews cost %": round(100 * (previews / whole - 1), 1),
         "pictures a second": round(1000 * batch_size / whole, 3),
@@ -186,7 +186,7 @@ def measure(
     """
     first = next(iter(pipelines.values()))
     device, sides = first.device, first.transformer.schedule.sides
-    flops = count_flops(first, Drawing(first, 1, "sdpa").whole)
+    flops = count_flops(first, TimedDrawing(first, 1, "sdpa").whole)
     rates = {name: measure_rates(device, p.transformer.dtype) for name, p in pipelines.items()}
     for name, found in rates.items():
         print(f"{name}: {found.gflops:.0f} GFLOP/s, {found.gigabytes:.1f} GB/s")

@@ -74,11 +74,11 @@ def commands(
 
 def check_ways(pipeline: VARPipeline, batch_size: int) -> dict[str, bool]:
     """Whether each way to draw gives the tokens of the plain formula, in float32, twice."""
-    ways = {"sdpa": draw.Drawing(pipeline, batch_size, "sdpa")}
+    ways = {"sdpa": draw.TimedDrawing(pipeline, batch_size, "sdpa")}
     if pipeline.device.type == "cuda":
-        ways["xformers"] = draw.Drawing(pipeline, batch_size, "xformers")
-        ways["CUDA graphs"] = draw.Drawing(pipeline, batch_size, "sdpa", graphs=True)
-    plain = draw.Drawing(pipeline, batch_size, "math").whole().token_maps
+        ways["xformers"] = draw.TimedDrawing(pipeline, batch_size, "xformers")
+        ways["CUDA graphs"] = draw.TimedDrawing(pipeline, batch_size, "sdpa", graphs=True)
+    plain = draw.TimedDrawing(pipeline, batch_size, "math").whole().token_maps
     return {
         name: all(all(map(torch.equal, drawing.whole().token_maps, plain)) for _ in range(2))
         for name, drawing in ways.items()

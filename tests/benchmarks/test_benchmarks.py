@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.benchmarks import draw, gpu, report, startup, versus_dit, versus_official
-from tests.benchmarks.draw import Drawing
+from tests.benchmarks.draw import TimedDrawing
 from tests.benchmarks.networks import Shape, random_pipeline, recast
 from tests.benchmarks.parts import MATRIX_PRODUCT, PARTS, count_flops, time_parts, weight_bytes
 from tests.conftest import EMBEDDED_MODEL
@@ -84,7 +84,8 @@ def test_the_embedded_model_is_timed_by_default(file: Path) -> None:
 def test_every_kernel_counts_the_same_operations() -> None:
     pipeline = random_pipeline(SMALL)
     fused, plain = (
-        count_flops(pipeline, Drawing(pipeline, 1, backend).whole) for backend in ("sdpa", "math")
+        count_flops(pipeline, TimedDrawing(pipeline, 1, backend).whole)
+        for backend in ("sdpa", "math")
     )
     assert fused == plain
     blocks = 2 * 12 * SMALL.width**2 * 4 * 2  # FLOPs of the linears: 4 tokens, two branches
@@ -105,7 +106,7 @@ def test_weights_are_read_once_a_scale_and_half_of_them_in_half_the_bits() -> No
 
 def test_measuring_parts_changes_nothing() -> None:
     pipeline = random_pipeline(SMALL)
-    drawing, before = Drawing(pipeline, 2), dict(vars(pipeline.transformer))
+    drawing, before = TimedDrawing(pipeline, 2), dict(vars(pipeline.transformer))
     taken, whole = time_parts(pipeline, drawing.whole, CPU)
     assert dict(vars(pipeline.transformer)) == before
     assert {part for part, _ in taken} == set(PARTS)

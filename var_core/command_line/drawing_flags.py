@@ -19,7 +19,7 @@ MAX_PICTURES = 64
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawingFlags:
     """What the flags of a drawing command say.
 
     Attributes:
@@ -96,7 +96,7 @@ def add_option(group: "argparse._ArgumentGroup", option: OptionField) -> None:
     )
 
 
-def read_drawing(arguments: argparse.Namespace) -> Drawing:
+def read_drawing_flags(arguments: argparse.Namespace) -> DrawingFlags:
     """Check what all drawing commands have in common, without loading weights.
 
     Raises:
@@ -121,7 +121,7 @@ def read_drawing(arguments: argparse.Namespace) -> Drawing:
     for note in settings.wish.notes:
         print(note, file=sys.stderr)
     scales_dir = getattr(arguments, "scales_dir", None)
-    return Drawing(info, settings, count, arguments.out, scales_dir)
+    return DrawingFlags(info, settings, count, arguments.out, scales_dir)
 
 
 def load_pipeline(model: Path, precision: str) -> VARPipeline:

@@ -9,11 +9,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from var_core.command_line.drawing_flags import (
-    Drawing,
+    DrawingFlags,
     add_option,
     drawing_flags,
     load_pipeline,
-    read_drawing,
+    read_drawing_flags,
 )
 from var_core.editing import EditOptions, Margins, read_mask
 from var_core.images import read_image
@@ -111,7 +111,7 @@ def _add_scales_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def _generate(arguments: argparse.Namespace) -> None:
-    _draw(arguments.model, read_drawing(arguments), count_up)
+    _draw(arguments.model, read_drawing_flags(arguments), count_up)
 
 
 def _edit(arguments: argparse.Namespace) -> None:
@@ -120,7 +120,7 @@ def _edit(arguments: argparse.Namespace) -> None:
     def make_request(settings: Settings, count: int) -> Request:
         return edit(settings, image, mask, count, arguments.rule, arguments.best_of)
 
-    _draw(arguments.model, read_drawing(arguments), make_request)
+    _draw(arguments.model, read_drawing_flags(arguments), make_request)
 
 
 def _outpaint(arguments: argparse.Namespace) -> None:
@@ -130,59 +130,59 @@ def _outpaint(arguments: argparse.Namespace) -> None:
     def make_request(settings: Settings, count: int) -> Request:
         return outpaint(settings, image, margins, count, arguments.rule, arguments.best_of)
 
-    _draw(arguments.model, read_drawing(arguments), make_request)
+    _draw(arguments.model, read_drawing_flags(arguments), make_request)
 
 
 def _vary(arguments: argparse.Namespace) -> None:
     image = read_image(arguments.image)
-    drawing = read_drawing(arguments)
-    num_scales = drawing.info.schedule.num_scales
+    flags = read_drawing_flags(arguments)
+    num_scales = flags.info.schedule.num_scales
 
     def make_request(settings: Settings, count: int) -> Request:
         return vary(settings, image, arguments.keep_scales, count, num_scales)
 
-    _draw(arguments.model, drawing, make_request)
+    _draw(arguments.model, flags, make_request)
 
 
-def _draw(model: Path, drawing: Drawing, make_request: MakeRequest) -> None:
+def _draw(model: Path, flags: DrawingFlags, make_request: MakeRequest) -> None:
     """Draw a few pictures at a time, and write the files.
 
     Args:
         model: model folder.
-        drawing: what the flags say.
+        flags: what the flags of the command say.
         make_request: makes the request for a number of pictures.
     """
-    firsts = range(0, drawing.count, MAX_COUNT)
+    firsts = range(0, flags.count, MAX_COUNT)
     requests = [
         make_request(
-            replace(drawing.settings, seed=drawing.settings.seed + first),
-            min(MAX_COUNT, drawing.count - first),
+            replace(flags.settings, seed=flags.settings.seed + first),
+            min(MAX_COUNT, flags.count - first),
         )
         for first in firsts
     ]
-    pipeline = load_pipeline(model, drawing.settings.precision)
+    pipeline = load_pipeline(model, flags.settings.precision)
     for first, request in zip(firsts, requests, strict=True):
         progress = JobProgress(request)
         for progress in tqdm(request.start(pipeline), unit="scale", desc="drawing"):  # noqa: B007
             pass
-        if drawing.scales_dir is not None:
+        if flags.scales_dir is not None:
             while progress.num_sketches:
                 progress = sharpen(pipeline, progress)
-            _write_scales(drawing, progress, first)
-        recipes = progress.recipes(drawing.info)
+            _write_scales(flags, progress, first)
+        recipes = progress.recipes(flags.info)
         for index, image in enumerate(progress.frames[-1]):
-            path = _numbered(drawing.out, first + index, drawing.count)
+            path = _numbered(flags.out, first + index, flags.count)
             write_png(path, image, recipes[index])
             print(path)
 
 
-def _write_scales(drawing: Drawing, progress: JobProgress, first: int) -> None:
+def _write_scales(flags: DrawingFlags, progress: JobProgress, first: int) -> None:
     """Write the pictures of every scale; `first` is the number of the first picture."""
-    assert drawing.scales_dir is not None
+    assert flags.scales_dir is not None
     for index in range(len(progress.frames[-1])):
-        name = _numbered(Path(drawing.out.name), first + index, drawing.count)
+        name = _numbered(Path(flags.out.name), first + index, flags.count)
         frames = [frames[index] for frames in progress.frames]
-        _write_frames(drawing.scales_dir, name.stem, frames)
+        _write_frames(flags.scales_dir, name.stem, frames)
 
 
 def _write_frames(folder: Path, stem: str, frames: Sequence[Image.Image]) -> None:
