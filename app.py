@@ -59,7 +59,8 @@ def serve(arguments: Arguments) -> None:
         )
         if arguments.metrics_port is not None:
             metrics.serve(arguments.metrics_port)
-        launch(site, arguments.host, arguments.port, block=True)
+        print(f"VAR Studio runs at {launch(site, arguments.host, arguments.port)}", flush=True)
+        site.blocks.block_thread()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -36,7 +36,7 @@ def serving(
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     site = Site([engine], app.add_tabs, folder, engine.metrics, num_proxies)
     port = free_port()
-    launch(site, "127.0.0.1", port, block=False)
+    launch(site, "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{port}", site.blocks
     finally:

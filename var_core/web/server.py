@@ -13,14 +13,13 @@ MAX_SESSIONS = 500  # visitors whose values are kept
 MAX_UPLOAD = "10mb"
 
 
-def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
-    """Serve a site.
+def launch(site: Site, host: str | None, port: int | None) -> str:
+    """Serve a site from threads of its own; returns the address of its page.
 
     Args:
         site: the site.
         host: address to listen on; None takes 127.0.0.1.
         port: port to listen on; None takes 7860 or the next free one.
-        block: whether to return only when the server has ended.
 
     Raises:
         OSError: if the port is taken.
@@ -36,7 +35,8 @@ def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
     site.blocks.launch(
         server_name=host,
         server_port=port,
-        prevent_thread_lock=not block,
+        prevent_thread_lock=True,
+        quiet=True,  # else gradio advises to publish the page
         theme=page_theme(),
         css_paths=asset_path("style.css"),
         js=f"() => {{{read_asset('page.js')}}}",
@@ -57,3 +57,5 @@ def launch(site: Site, host: str | None, port: int | None, block: bool) -> None:
             "openapi_url": None,
         },
     )
+    assert site.blocks.local_url is not None
+    return site.blocks.local_url
