@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from training.data.open_pictures import open_pictures
 from training.data.scenes.pictures import ScenePictures
@@ -59,9 +60,22 @@ def export(settings: ExportSettings) -> None:
         pictures.menu_phrases().save(out)
     if settings.sketch_steps:
         images = pictures.fixed("train", SKETCH_PICTURES).images
-        add_sketch(out, images, settings.sketch_steps)
+        _teach_previews(out, images, settings.sketch_steps)
     size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
     print(f"{settings.out}: {size / 1e6:.1f} MB of weights")
+
+
+def _teach_previews(folder: Path, images: torch.Tensor, steps: int) -> None:
+    """Teach the decoder of cheap previews; images (N, 3, H, W) in [-1, 1]."""
+    print(
+        f"learning to sketch previews: {steps} steps, maybe minutes; --sketch-steps 0 leaves it out"
+    )
+    with tqdm(total=steps, unit="step", disable=None) as bar:
+
+        def report(step: int, _: float) -> None:
+            bar.update(step - bar.n)
+
+        add_sketch(folder, images, steps, report)
 
 
 def main(argv: list[str] | None = None) -> int:

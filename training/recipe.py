@@ -18,7 +18,7 @@ from var_core.exit_codes import EXIT_BAD_INPUT
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code, that of the first part that fails."""
-    parser = argparse.ArgumentParser(description="Run a recipe.")
+    parser = argparse.ArgumentParser(prog="python -m training.recipe", description="Run a recipe.")
     parser.add_argument("recipe", type=Path, help="YAML file")
     parser.add_argument("changes", nargs="*", help="for example transformer.steps=100")
     parser.add_argument("--dry-run", action="store_true", help="only print the commands")

@@ -200,3 +200,4 @@ def test_a_port_in_use_is_one_sentence(url: str) -> None:
     )
     assert done.returncode == 4
     assert port in done.stderr and "Traceback" not in done.stderr
+    assert "--port" in done.stderr and "GRADIO" not in done.stderr

@@ -69,5 +69,6 @@ def check_side(pictures: PictureSource, tokenizer: MultiScaleVQVAE) -> None:
         raise ValueError(
             f"the pictures have {pictures.side} pixels a side, the tokenizer takes "
             f"{tokenizer.image_size}: its finest map has {tokenizer.schedule.final_side} codes a "
-            f"side of {tokenizer.stride} pixels each"
+            f"side of {tokenizer.stride} pixels each; change --sides of the tokenizer, or make "
+            "pictures of that size"
         )

@@ -55,7 +55,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         check_side(self.pictures, self.tokenizer)
         self.perceptual = load_perceptual(settings.nets) if Path(settings.nets).is_dir() else None
         if self.perceptual is None:
-            logger.info("there is no folder %s: training on pixel losses alone", settings.nets)
+            logger.info("no nets in %s: training on pixel losses alone", settings.nets)
         self.average = ExponentialAverage(self.tokenizer, settings.ema_decay)
         self.codebook = CodebookCare(self.tokenizer, settings, self.accelerator)
         self.adversary = None

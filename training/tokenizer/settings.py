@@ -34,12 +34,15 @@ class TokenizerSettings(RunSettings):
         (1, 2, 3, 4, 5, 6, 8), "sides of the token maps, coarse to fine", NETWORK, low=1
     )
     level_channels: tuple[int, ...] = option(
-        (160, 192), "channels of each level of encoder and decoder", NETWORK, low=1
+        (160, 192), "channels of each level of encoder and decoder, multiples of 32", NETWORK, low=1
     )
     num_blocks: int = option(1, "residual blocks per level", NETWORK, low=0)
     stem_patch: int = option(4, "side of the patches that the encoder starts from", NETWORK, low=1)
     head_channels: tuple[int, ...] = option(
-        (), "channels of decoder levels between the patches and the pixels", NETWORK, low=1
+        (),
+        "channels of decoder levels between the patches and the pixels, multiples of 32",
+        NETWORK,
+        low=1,
     )
     level_attention: bool = option(False, "attention in the last level", NETWORK)
 

@@ -47,7 +47,10 @@ def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argpar
     flags = argparse.ArgumentParser(add_help=False, parents=[shared])
     subject = flags.add_argument_group("what to draw (default: anything)")
     subject.add_argument(
-        "--prompt", metavar="TEXT", help='words with commas between them, as "a fox, in the snow"'
+        "--prompt",
+        metavar="TEXT",
+        help='words with commas between them, as "a red apple"; a model without words takes the '
+        "labels whose names come nearest",
     )
     subject.add_argument("--negative-prompt", metavar="TEXT", help="what not to draw")
     for attribute in labels.attributes:
@@ -70,7 +73,7 @@ def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argpar
         type=Path,
         default=Path("picture.png"),
         metavar="FILE",
-        help="PNG file (default: %(default)s)",
+        help="PNG file; several are numbered, as picture-0.png (default: %(default)s)",
     )
     sampling = flags.add_argument_group("sampling options")
     for option in option_fields(SamplingOptions):

@@ -90,8 +90,8 @@ def _info(arguments: argparse.Namespace) -> None:
     print(f"transformer {info.transformer_parameters / 1e6:.1f} million parameters")
     print(f"runs on     {pipeline.device} in {str(pipeline.dtype).removeprefix('torch.')}")
     for attribute in info.labels.attributes:
-        shown = ", ".join(attribute.values[:5])
-        print(f"{attribute.name:11} {len(attribute.values)} values: {shown}, ...")
+        shown = [*attribute.values[:5], *(["..."] if len(attribute.values) > 5 else [])]
+        print(f"{attribute.name:11} {len(attribute.values)} values: {', '.join(shown)}")
 
 
 def _models(_: argparse.Namespace) -> None:

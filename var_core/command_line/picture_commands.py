@@ -65,7 +65,11 @@ def add_picture_commands(
 
     alter = commands.add_parser("vary", parents=[drawing], help="keep the coarse scales only")
     _editing_group(alter).add_argument(
-        "--keep-scales", type=int, required=True, metavar="N", help="number of scales to keep"
+        "--keep-scales",
+        type=int,
+        required=True,
+        metavar="N",
+        help="number of scales to keep, fewer than the model has",
     )
     alter.set_defaults(run=_vary)
     _add_reconstruct(commands, shared)

@@ -60,8 +60,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
             "sharpen-seconds", given.sharpen_seconds, 0, MAX_SHARPEN_SECONDS
         ),
     )
-    if given.metrics_port is not None:
-        check_int("metrics-port", given.metrics_port, 1, MAX_PORT)
+    for name, port in (("port", given.port), ("metrics-port", given.metrics_port)):
+        if port is not None:
+            check_int(name, port, 1, MAX_PORT)
     return Arguments(
         model=given.model,
         host=given.host,
@@ -76,9 +77,15 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
 def _parser() -> argparse.ArgumentParser:
     limits = QueueLimits()
     parser = argparse.ArgumentParser(description="Serve VAR Studio.")
-    parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=EMBEDDED_FOLDER,
+        metavar="FOLDER",
+        help="model folder; default: emoji64, which comes with VAR Studio",
+    )
     parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")
-    parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
+    parser.add_argument("--port", type=int, metavar="N", help="default: 7860, or the next free one")
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,

@@ -1,5 +1,7 @@
 """Starts the server of a site, with nothing open that the page does not need."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from starlette.middleware import Middleware
@@ -32,30 +34,45 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         fault=metrics.fault,
         pages=site.names[1:],
     )
-    site.blocks.launch(
-        server_name=host,
-        server_port=port,
-        prevent_thread_lock=True,
-        quiet=True,  # else gradio advises to publish the page
-        theme=page_theme(),
-        css_paths=asset_path("style.css"),
-        js=f"() => {{{read_asset('page.js')}}}",
-        footer_links=[],
-        max_file_size=MAX_UPLOAD,
-        max_threads=MAX_THREADS,
-        run_history=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        state_session_capacity=MAX_SESSIONS,
-        show_error=False,
-        strict_cors=True,
-        _frontend=False,  # else gradio gives up where its page takes longer than three seconds
-        app_kwargs={
-            "middleware": [guard],
-            "docs_url": None,
-            "redoc_url": None,
-            "openapi_url": None,
-        },
-    )
+    with _plain_port_error(host, port):
+        site.blocks.launch(
+            server_name=host,
+            server_port=port,
+            prevent_thread_lock=True,
+            quiet=True,  # else gradio advises to publish the page
+            theme=page_theme(),
+            css_paths=asset_path("style.css"),
+            js=f"() => {{{read_asset('page.js')}}}",
+            footer_links=[],
+            max_file_size=MAX_UPLOAD,
+            max_threads=MAX_THREADS,
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            state_session_capacity=MAX_SESSIONS,
+            show_error=False,
+            strict_cors=True,
+            _frontend=False,  # else gradio gives up where its page takes longer than three seconds
+            app_kwargs={
+                "middleware": [guard],
+                "docs_url": None,
+                "redoc_url": None,
+                "openapi_url": None,
+            },
+        )
     assert site.blocks.local_url is not None
     return site.blocks.local_url
+
+
+@contextmanager
+def _plain_port_error(host: str | None, port: int | None) -> Iterator[None]:
+    """Name our own options where gradio cannot listen and advises its own."""
+    try:
+        yield
+    except OSError as error:
+        if "empty port" not in str(error):
+            raise
+        where = f"{host or '127.0.0.1'}, port {port or '7860 and those after it'}"
+        raise OSError(
+            f"cannot listen on {where}: taken, or not of this machine; see --host and --port"
+        ) from error

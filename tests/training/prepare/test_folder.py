@@ -153,4 +153,5 @@ def test_pictures_of_another_size_than_the_model_are_refused_at_once(
     prepare(photos, tmp_path / "set", "--size", "32", "--validation", "0.2")
     words = f"--data {tmp_path / 'set'} --out {tmp_path / 'run'} --steps 4 --mixed-precision no"
     assert train_tokenizer.main([*words.split(), *TINY_TOKENIZER.split()]) == 2
-    assert "32 pixels a side, the tokenizer takes 64" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "32 pixels a side, the tokenizer takes 64" in message and "--sides" in message
