@@ -9,7 +9,7 @@ from training.data.scenes.streamed_tokens import StreamedTokens
 from training.loop.checkpoint import step_generator
 from var_core.labels import LabelSpace
 from var_core.tokenizer import MultiScaleVQVAE
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 
 CPU = torch.device("cpu")
 
