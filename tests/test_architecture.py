@@ -50,7 +50,7 @@ ORDER = [
         "var_core.model_info",
         "var_core.network_methods",
         "var_core.open_labels",
-        "var_core.sketches",
+        "var_core.add_sketch",
     ),
     ("var_core.pipeline",),
     ("var_core.official",),
@@ -58,7 +58,7 @@ ORDER = [
     ("var_core.serving",),
     ("var_core.web",),
     ("var_core.command_line",),
-    ("var_core.__main__", "var_core.studio"),
+    ("var_core.__main__", "var_core.page_command"),
 ]
 
 

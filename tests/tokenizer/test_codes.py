@@ -12,7 +12,8 @@ from var_core.checkpoints import CheckpointError, load_tokenizer
 from var_core.sampling import generators_from_seeds
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import BinarySphericalQuantizer, VectorQuantizer
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
+from var_core.tokenizer.quantizer import bicubic_weights, enlarge
 
 SIDES = (1, 2, 3, 4)
 
@@ -25,6 +26,14 @@ def binary_tokenizer() -> MultiScaleVQVAE:
     )  # fmt: skip
     init_tokenizer(tokenizer, torch.Generator().manual_seed(0))
     return tokenizer.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("side", [1, 3, 8, 13, 16])
+def test_products_enlarge_as_bicubic_interpolation_does(side: int) -> None:
+    maps = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(side))
+    weights = bicubic_weights(side, 16, torch.device("cpu"))
+    products = ((maps @ weights).transpose(2, 3) @ weights).transpose(2, 3)
+    torch.testing.assert_close(products, enlarge(maps, 16), rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(params=[VectorQuantizer, BinarySphericalQuantizer])

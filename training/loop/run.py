@@ -47,6 +47,14 @@ class Run(ABC, Generic[AnySettings, Batch]):
         self.skipped = 0
         self.skipped_in_row = 0
 
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run, as far as is known now."""
+        return self.settings.steps
+
+    def close(self) -> None:  # most runs have nothing to stop
+        """Stop what runs beside the training; called once, whatever ended it."""
+
     @abstractmethod
     def next_batch(self, generator: torch.Generator) -> Batch:
         """The training data of the next step; it depends on the generator alone."""

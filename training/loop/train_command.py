@@ -67,7 +67,10 @@ def train_command(
                 run.resume()
             except ValueError as error:
                 return fail(str(error), EXIT_BAD_INPUT)
-            train(run, stop)
+            try:
+                train(run, stop)
+            finally:
+                run.close()
     except Timeout:
         return fail(f"another run is writing to {settings.out}", EXIT_LOCKED)
     except SaveError as error:

@@ -41,7 +41,7 @@ class TrainLog:
             unit_scale=True,
             disable=None,  # where there is no terminal
         )
-        self.first_step, self.started = run.step, time.monotonic()
+        self.last_step, self.last_time = run.step, time.monotonic()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -55,7 +55,9 @@ class TrainLog:
         self.bar.update(step * self.pictures_per_step - self.bar.n)
         if isinstance(loss := figures.get("loss"), float):
             self.bar.set_postfix(loss=f"{loss:.3f}")
-        seconds = (time.monotonic() - self.started) / (step - self.first_step)
+        now = time.monotonic()
+        seconds = (now - self.last_time) / (step - self.last_step)
+        self.last_step, self.last_time = step, now
         record = {**figures, "seconds_per_step": round(seconds, 3)}
         self.file.write(json.dumps(record) + "\n")
         self.file.flush()

@@ -28,8 +28,8 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
     """
     try:
         with open_log(run) as log:
-            steps = run.settings.steps
-            while run.step < steps and not stop.is_set_anywhere(run.accelerator):
+            is_last = run.step >= run.total_steps
+            while not is_last and not stop.is_set_anywhere(run.accelerator):
                 # Data: a function of seed, step and process alone, so that resume is exact.
                 generator = step_generator(
                     run.settings.seed, run.step, run.accelerator.process_index
@@ -39,7 +39,7 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
                 # Step: forward, backward, clip, optimizer, average of the weights.
                 figures = run.train_step(batch, generator)
                 refuse_to_diverge(run)
-                is_last = run.step == steps
+                is_last = run.step >= run.total_steps
 
                 # Evaluate: figures on validation pictures, and a sheet to look at.
                 if is_last or run.step % run.settings.evaluate_every == 0:
@@ -59,7 +59,7 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
     except OSError as error:
         raise SaveError(f"{run.folder} cannot be written: {error}") from error
     run.save()
-    if run.step < run.settings.steps:
+    if not is_last:
         logger.info("stopped at step %d; the same command resumes from here", run.step)
 
 

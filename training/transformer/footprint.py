@@ -39,7 +39,10 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
         if settings.checkpoint_activations:
             transformer.enable_gradient_checkpointing()
         # kernels of a device cannot be planned elsewhere; they keep no more
-        objective = TransformerObjective(transformer, replace(settings, attention="auto"))
+        num_scales = settings.num_scales if settings.coarse_part == 1 else 0
+        objective = TransformerObjective(
+            transformer, replace(settings, attention="auto"), num_scales
+        )
     saved = saved_activations(objective, settings.batch_size // settings.accumulate)
     count = count_parameters(transformer)
     memory = {

@@ -18,15 +18,23 @@ def token_weights(schedule: ScaleSchedule, power: float) -> Tensor:
 
 
 class TransformerObjective(nn.Module):
-    """Transformer and loss as one module, so that data-parallel wrappers see one forward."""
+    """Transformer and loss as one module, so that data-parallel wrappers see one forward.
+
+    Args:
+        transformer: the network.
+        settings: attention and weights of the scales.
+        num_scales: scales to learn, from the coarsest on; 0 takes all.
+    """
 
     weights: Tensor  # (L,), share of each token in the loss
 
-    def __init__(self, transformer: VARTransformer, settings: TransformerSettings) -> None:
+    def __init__(
+        self, transformer: VARTransformer, settings: TransformerSettings, num_scales: int = 0
+    ) -> None:
         super().__init__()
         self.transformer = transformer
         schedule = transformer.schedule
-        schedule = schedule.first(settings.num_scales or schedule.num_scales)
+        schedule = schedule.first(num_scales or schedule.num_scales)
         self.attention = transformer.block_causal(schedule.num_scales, settings.attention)
         weights = token_weights(schedule, settings.scale_weight_power)
         self.register_buffer("weights", weights, persistent=False)
@@ -50,10 +58,23 @@ class TransformerObjective(nn.Module):
             self.attention,
             branch_factors=branch_factors,
         )
-        logits = transformer.logits(hidden)
-        entropy = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
-        entropy = entropy.view_as(tokens)
+        entropy = self.score(hidden, tokens)
         return (entropy * self.weights).sum(dim=1).mean(), entropy.detach()
+
+    def score(self, hidden: Tensor, tokens: Tensor) -> Tensor:
+        """Cross-entropy of states before the head, (B, M, C), and tokens (B, M): (B, M)."""
+        logits = self.transformer.logits(hidden)
+        entropy = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
+        return entropy.view_as(tokens)
+
+    def compile_parts(self) -> None:
+        """Compile block and loss: as fast as the whole, which takes several times as long to do.
+
+        All blocks share one compiled form.
+        """
+        for block in self.transformer.each_block():
+            block.compile(dynamic=False)
+        self.score = torch.compile(self.score, dynamic=False)
 
 
 def branch_factors(

@@ -53,7 +53,8 @@ class PromptConditioning:
             transformer.prompt.proj.weight.mul_(PHRASE_GAIN)
 
     def attach(self, transformer: VARTransformer) -> None:
-        """The network is not needed."""
+        """Keep the vectors where the network is: those of a large batch take long to copy."""
+        self.vectors = self.vectors.to(transformer.device)
 
     def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
         """Leave phrases and labels open at random."""
@@ -71,6 +72,8 @@ class PromptConditioning:
         assert captions is not None
         slots = torch.full((len(captions), self.num_slots), -1)
         slots[:, : captions.shape[1]] = captions[:, : self.num_slots]
+        device = self.vectors.device
         is_given = slots >= 0
-        phrases = self.vectors[slots.clamp(min=0)].float() * is_given.unsqueeze(2)
-        return Condition(labels, phrases, is_given)
+        phrases = self.vectors[slots.clamp(min=0).to(device)].float()
+        phrases = phrases * is_given.unsqueeze(2).to(device)
+        return Condition(labels.to(device), phrases, is_given.to(device))

@@ -1,9 +1,9 @@
 """A transformer run: next-scale prediction on the tokens of a frozen tokenizer."""
 
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,11 +14,8 @@ from torch import Tensor, nn
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
-from training.data.scenes.pictures import ScenePictures
-from training.data.scenes.streamed_tokens import StreamedTokens
-from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
-from training.data.token_pool import TokenPool
-from training.data.token_source import EncodedPictures, TokenSource, token_maps
+from training.data.scenes.replayed_tokens import ReplayedTokens
+from training.data.token_source import token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
 from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
@@ -30,13 +27,16 @@ from training.transformer.conditioning import TrainCondition
 from training.transformer.correction import corrupt, nearest_codes
 from training.transformer.new_transformer import new_transformer
 from training.transformer.objective import TransformerObjective, branch_factors
+from training.transformer.open_tokens import (
+    check_num_scales,
+    check_single_process,
+    open_tokens,
+)
 from training.transformer.settings import TransformerSettings
 from training.transformer.sharded_weights import ShardedWeights
 from training.transformer.validation import Drawer, draw_sheet, entropy_figures
 from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
-from var_core.scales import ScaleSchedule
-from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
 BETAS = (0.9, 0.95)
@@ -71,6 +71,8 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self, settings: TransformerSettings, pictures: PictureSource | None = None
     ) -> None:
         super().__init__(settings, Accelerator(cpu=pick_device().type == "cpu"))
+        self.started = time.monotonic()
+        check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
         self.pictures = pictures or open_pictures(settings.data)
         precision = resolve_precision(settings.mixed_precision, device)
@@ -78,6 +80,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         tokenizer = load_tokenizer(settings.tokenizer, self.encode_dtype())
         self.tokenizer = tokenizer.requires_grad_(False).to(device)
         check_side(self.pictures, self.tokenizer)
+        # those that the step in progress learns
         self.num_scales = check_num_scales(settings.num_scales, self.tokenizer.schedule)
         with self.accelerator.main_process_first():
             self.tokens = open_tokens(self.pictures, self.tokenizer, settings, self.accelerator)
@@ -95,11 +98,25 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             self.transformer.enable_gradient_checkpointing()
         self._wrap()
 
-    def resume(self) -> None:
-        """Continue from the newest whole checkpoint, with the pictures that come after it."""
-        super().resume()
-        if isinstance(self.tokens, StreamedTokens):
-            self.tokens.start_at(self.step)
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run; under a time limit, as many as fit at the speed so far."""
+        steps = self.settings.steps
+        if not self.settings.minutes:
+            return steps
+        part = (time.monotonic() - self.started) / (60 * self.settings.minutes)
+        return min(steps, self.step if part >= 1 else max(self.step + 1, round(self.step / part)))
+
+    def scales_to_learn(self) -> int:
+        """How many scales the next step learns: the coarse ones first, where that is asked for."""
+        settings, schedule = self.settings, self.tokenizer.schedule
+        is_coarse = self.step < settings.coarse_part * self.total_steps or settings.coarse_part == 1
+        return (settings.num_scales if is_coarse else 0) or schedule.num_scales
+
+    def close(self) -> None:
+        """Stop the processes that paint scenes, if there are any."""
+        if isinstance(self.tokens, ReplayedTokens):
+            self.tokens.close()
 
     def encode_dtype(self) -> torch.dtype:
         """The run's dtype where the tokenizer encodes pictures in every step, else float32."""
@@ -108,7 +125,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def _wrap(self) -> None:
         """Build master weights, average, optimizer and objective around the network."""
         settings = self.settings
-        objective = TransformerObjective(self.transformer, settings)
+        objective = TransformerObjective(self.transformer, settings, self.num_scales)
         self.masters: MasterWeights | ShardedWeights
         if settings.shard:
             on_gpu = self.accelerator.device.type == "cuda"
@@ -120,9 +137,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.average = ExponentialAverage(self.transformer, settings.ema_decay)
         self.optimizer = torch.optim.AdamW(self.groups(), betas=BETAS, fused=True)
         nn.Module.to(self.transformer, self.dtype)  # the masters stay float32
-        self.objective = objective if settings.shard else self.accelerator.prepare(objective)
-        if settings.compile:
-            self.objective.compile()
+        self.objective = self._start_objective(objective)
+
+    def _start_objective(self, objective: TransformerObjective) -> nn.Module:
+        if self.settings.compile:
+            objective.compile_parts()
+        return objective if self.settings.shard else self.accelerator.prepare(objective)
 
     def groups(self) -> list[dict[str, Any]]:
         """Optimizer groups: matrices decay, the rest does not, label tables learn faster."""
@@ -167,6 +187,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
 
     def next_batch(self, generator: torch.Generator) -> TeacherBatch:
         """A random batch on the run's device."""
+        if self.num_scales != (num_scales := self.scales_to_learn()):
+            self.num_scales = num_scales
+            objective = TransformerObjective(self.transformer, self.settings, num_scales)
+            self.objective = self._start_objective(objective)
         batch = self.tokens.train_batch(generator, self.settings.batch_size)
         condition = self.conditioning.condition(batch, generator)
         quantizer = self.tokenizer.quantizer
@@ -208,14 +232,14 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         settings = self.settings
         rate = learning_rate_at(
             self.step,
-            settings.steps,
+            self.total_steps,
             settings.learning_rate,
             settings.warmup_steps,
             settings.final_ratio,
             settings.schedule,
         )
         decay = weight_decay_at(
-            self.step, settings.steps, settings.weight_decay, settings.final_weight_decay
+            self.step, self.total_steps, settings.weight_decay, settings.final_weight_decay
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
@@ -257,41 +281,3 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         nn.Module.to(transformer, self.dtype)  # in place; as pictures are drawn, and faster
         drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
         return entropy_figures(drawer, self.tokens), draw_sheet(drawer, self.pictures)
-
-
-def check_num_scales(num_scales: int, schedule: ScaleSchedule) -> int:
-    """How many scales are learned, 0 standing for all.
-
-    Raises:
-        ValueError: if there are not so many.
-    """
-    if not 0 <= num_scales <= schedule.num_scales:
-        raise ValueError(f"num_scales is 0 to {schedule.num_scales}, got {num_scales}")
-    return num_scales or schedule.num_scales
-
-
-def open_tokens(
-    pictures: PictureSource,
-    tokenizer: MultiScaleVQVAE,
-    settings: TransformerSettings,
-    accelerator: Accelerator,
-) -> TokenSource:
-    """The tokens to train on: kept for a prepared set or a pool, else encoded in every step.
-
-    Raises:
-        SaveError: if the cache cannot be written.
-    """
-    with_features = settings.self_correction > 0
-    if isinstance(pictures, ScenePictures) and settings.describers:
-        size, workers = settings.batch_size, settings.describers
-        place = accelerator.process_index, accelerator.num_processes
-        return StreamedTokens(pictures, tokenizer, with_features, size, workers, *place)
-    if isinstance(pictures, ScenePictures) and settings.pool:
-        folder = Path(settings.pool_folder or f"{settings.out}/pool")
-        return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)
-    if not isinstance(pictures, PreparedPictures):
-        return EncodedPictures(pictures, tokenizer, with_features)
-    views = Views(settings.num_views, settings.flip, all_latents=with_features)
-    folder = Path(settings.out) / "cache"
-    cache = load_or_build_token_cache(folder, tokenizer, pictures.data.images, views)
-    return CachedTokens(pictures, tokenizer, cache, settings.plain_view_share, with_features)

@@ -40,8 +40,17 @@ class TransformerSettings(RunSettings):
     num_scales: int = option(
         0, "scales to learn, from the coarsest on; 0: all. Finer ones can be learned later", NETWORK
     )
+    coarse_part: float = option(
+        1.0, "part of the run that learns --num-scales alone; then all", NETWORK, low=0, high=1
+    )
 
     steps: int = option(8000, "optimizer steps", STEPS, low=1)
+    minutes: float = option(
+        0.0,
+        "time limit from the start of the command; the learning rate follows it. 0: none",
+        STEPS,
+        low=0,
+    )
     accumulate: int = option(
         1, "parts of a batch that go through the network one after another", STEPS, low=1
     )
@@ -99,8 +108,12 @@ class TransformerSettings(RunSettings):
     )
     label_maps: LabelMapSettings = field(default_factory=LabelMapSettings)
 
-    describers: int = option(
-        0, "processes that describe scenes in advance, for a GPU; 0: none", MACHINE, low=0
+    painters: int = option(
+        0,
+        "processes that paint scenes beside the training, for a GPU; each scene comes several "
+        "times. 0: none",
+        MACHINE,
+        low=0,
     )
     compile: bool = option(True, "compile the network", MACHINE)
     shard: bool = option(False, "FSDP2: every process keeps only a part of the weights", MACHINE)

@@ -63,7 +63,7 @@ class Drawer:
             self.tokenizer.quantizer,
             self.asked(labels, captions),
             SamplingOptions(),
-            generators_from_seeds(range(len(labels))),
+            generators_from_seeds(range(len(labels)), self.transformer.device),
         )
         *_, last = islice(steps, self.num_scales)
         return self.tokenizer.decode_latent(last.latent).cpu()

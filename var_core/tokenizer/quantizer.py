@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -42,6 +43,25 @@ def refine_choice(schedule: ScaleSchedule, num_refine: int) -> tuple[int, ...]:
     ticks = np.linspace(margin, 1 - margin, num_refine)
     progress = [schedule.progress(index) for index in range(schedule.num_scales)]
     return tuple(int(np.abs(ticks - position).argmin()) for position in progress)
+
+
+def enlarge(maps: Tensor, side: int) -> Tensor:
+    """Bicubic interpolation of square maps: (B, D, S, S) float32 -> (B, D, side, side).
+
+    On a GPU as two products, since the kernel there computes all maps one after another.
+    """
+    if maps.device.type == "cpu":
+        return F.interpolate(maps, size=(side, side), mode="bicubic")
+    weights = bicubic_weights(maps.shape[-1], side, maps.device)
+    return ((maps @ weights).transpose(2, 3) @ weights).transpose(2, 3)
+
+
+@lru_cache(maxsize=64)
+def bicubic_weights(side: int, new_side: int, device: torch.device) -> Tensor:
+    """How much of each old position every new one gets, (side, new_side), float32."""
+    with torch.inference_mode(False):  # they are kept, also for calls with gradients
+        lines = torch.eye(side).view(side, 1, side, 1)
+        return F.interpolate(lines, size=(new_side, 1), mode="bicubic").flatten(1).to(device)
 
 
 class MultiScaleQuantizer(nn.Module, ABC):
@@ -119,7 +139,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
         side = self.schedule.sides[scale_index]
         if codes.shape[-2:] != (side, side):
             raise ValueError(f"scale {scale_index} is {side}x{side}, got {tuple(codes.shape[-2:])}")
-        upsampled = F.interpolate(codes.float(), size=latent.shape[-2:], mode="bicubic")
+        upsampled = enlarge(codes.float(), latent.shape[-1])
         conv = self.refine[self.refine_of_scale[scale_index]]
         assert isinstance(conv, nn.Conv2d) and conv.bias is not None
         refined = convolve(upsampled, conv.weight.float(), conv.bias.float())

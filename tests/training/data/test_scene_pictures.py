@@ -5,11 +5,8 @@ import torch
 
 from training.data.scenes import NO_PHRASE, Phrases, SpriteTable
 from training.data.scenes.pictures import ScenePictures
-from training.data.scenes.streamed_tokens import StreamedTokens
 from training.loop.checkpoint import step_generator
 from var_core.labels import LabelSpace
-from var_core.tokenizer import MultiScaleVQVAE
-from var_core.tokenizer.init import init_tokenizer
 
 CPU = torch.device("cpu")
 
@@ -51,17 +48,3 @@ def test_every_choice_of_a_menu_has_a_phrase_with_a_vector(pictures: ScenePictur
     assert [menu.name for menu in labels.menus] == ["thing", "place", "time", "weather"]
     asked = labels.phrases({"thing": "fox", "time": "night", "weather": "stars"})
     assert asked[0] == "a fox" and all(table.find(phrase) is not None for phrase in asked)
-
-
-def test_a_stream_goes_on_where_a_run_resumes(pictures: ScenePictures) -> None:
-    tokenizer = MultiScaleVQVAE((1, 2, 4), 16, 8, (32,), num_blocks=1, stem_patch=8)
-    init_tokenizer(tokenizer, step_generator(0, 0))
-    whole, rest = (StreamedTokens(pictures, tokenizer, False, 2, workers=0) for _ in range(2))
-    batches = [whole.train_batch(step_generator(0, step), 2) for step in range(3)]
-    rest.start_at(2)
-    resumed = rest.train_batch(step_generator(9, 9), 2)
-    assert torch.equal(resumed.tokens, batches[2].tokens)
-    assert torch.equal(resumed.captions, batches[2].captions)
-    assert not torch.equal(batches[0].tokens, batches[1].tokens)
-    with pytest.raises(ValueError, match="hold 2 scenes, not 3"):
-        whole.train_batch(step_generator(0, 0), 3)

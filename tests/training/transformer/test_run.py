@@ -68,6 +68,64 @@ def test_coarse_scales_are_learned_alone_and_finer_ones_later(
     assert len(last["validation_entropy_per_scale"]) == 3
 
 
+def test_one_run_learns_the_coarse_scales_first(
+    data: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    more = [
+        "--label-map-rank",
+        "0",
+        "--no-label-pairs",
+        "--num-scales",
+        "2",
+        "--coarse-part",
+        "0.5",
+    ]
+    arguments = [*transformer_arguments(data, tokenizer, tmp_path / "a", 4), *more]
+    run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
+    learned = []
+    for step in range(4):
+        before = run.masters.named()["pos_embed"].detach().clone()
+        generator = step_generator(0, step)
+        run.train_step(run.next_batch(generator), generator)
+        moved = (run.masters.named()["pos_embed"] != before).any(dim=2)[0]  # (L,)
+        learned.append(int(moved.sum()))
+    ends = run.tokenizer.schedule.token_range(1).stop, run.tokenizer.schedule.num_tokens
+    assert learned == [ends[0], ends[0], ends[1], ends[1]]
+
+
+def test_a_time_limit_ends_a_run_as_its_last_step_does(
+    data: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "a"
+    assert run_transformer(data, tokenizer, out, 10**6, "--minutes", "0.02") == 0
+    last = json.loads((out / "log.jsonl").read_text().splitlines()[-1])
+    assert 0 < last["step"] < 10**6 and "validation_entropy" in last
+    assert (out / "transformer" / "config.json").exists()
+
+
+def test_the_learning_rate_follows_a_time_limit(
+    data: Path, tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ["--minutes", "10", "--learning-rate", "1", "--final-ratio", "0", "--schedule", "linear"]
+    arguments = [*transformer_arguments(data, tokenizer, tmp_path / "a", 10**6), *more]
+    run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
+    rates = []
+    for minutes, run.step in ((0.1, 10), (5, 500), (9.9, 990)):
+        now = run.started + 60 * minutes
+        monkeypatch.setattr("training.transformer.run.time.monotonic", lambda now=now: now)
+        rates.append(run.set_rates())
+    assert rates == pytest.approx([1.0, 0.528, 0.0107], abs=0.01)
+
+
+@pytest.mark.parametrize("more", ["--minutes 1", "--num-scales 2 --coarse-part 0.5"])
+def test_what_follows_one_clock_is_refused_for_sharded_runs(
+    data: Path, tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture, more: str
+) -> None:
+    arguments = (*more.split(), "--shard")
+    assert run_transformer(data, tokenizer, tmp_path / "a", 4, *arguments) == 2
+    assert "are for a run of one process without shard" in capsys.readouterr().err
+
+
 def test_more_scales_than_there_are_cannot_be_learned(
     data: Path, tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
