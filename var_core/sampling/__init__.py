@@ -1,5 +1,6 @@
 """Drawing: from logits to tokens, scale by scale."""
 
+from var_core.sampling.code_rules import ClosedLoop, KeepScales, Replay
 from var_core.sampling.logits import (
     DEFAULTS,
     SamplingOptions,
@@ -8,7 +9,6 @@ from var_core.sampling.logits import (
     filter_logits,
 )
 from var_core.sampling.rng import MAX_SEED, generators_from_seeds, random_seed
-from var_core.sampling.rules import ClosedLoop, KeepScales, Replay
 from var_core.sampling.sampler import ScaleRule, ScaleStep, sample_scales
 
 __all__ = [

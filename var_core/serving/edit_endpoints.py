@@ -6,7 +6,7 @@ from typing import TypedDict
 from var_core.editing import RULES, Margins, read_mask
 from var_core.jobs.parsing import DEFAULT_SEED, edit, outpaint, read_base64, vary
 from var_core.jobs.requests import EditRequest
-from var_core.serving.endpoints import DrawnPictures, Endpoints, Labels, Options
+from var_core.serving.endpoint_base import DrawnPictures, Endpoints, Labels, Options
 
 
 class EditedPictures(TypedDict):

@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.events import api as add_endpoint
 
 from var_core.official.catalogue import ModelCard
-from var_core.serving.api import Api
+from var_core.serving.all_endpoints import Api
 from var_core.serving.engine import Engine
 from var_core.serving.metrics import JobMetrics
 from var_core.web.blocks import ClientAddress, GuardedBlocks

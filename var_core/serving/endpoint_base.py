@@ -1,4 +1,4 @@
-"""What all endpoints for programs share: their results, and the way to the engine.
+"""The base class of all endpoints for programs: their results, and the way to the engine.
 
 Pictures travel as PNG data URLs ("data:image/png;base64,..."), labels as {attribute: value name};
 where a model has menus, a label may name their choices too: {"thing": ["fox", "pizza"]}.

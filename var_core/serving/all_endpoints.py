@@ -1,4 +1,7 @@
-"""What programs can ask a running page for: plain typed functions, JSON in and out."""
+"""The list of all endpoints for programs: plain typed functions, JSON in and out.
+
+Those that draw are in `draw_endpoints.py`, those that edit in `edit_endpoints.py`.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypedDict

@@ -34,7 +34,7 @@ class Analysis:
     result: Reconstruction
 
 
-class LookInsideHandlers:
+class TokenizerHandlers:
     """Shows what the tokenizer of one engine makes of a picture.
 
     Args:
