@@ -234,6 +234,46 @@ def test_an_edit_stops_half_way_and_goes_again(
     finished(page)
 
 
+@in_both_views
+def test_a_new_picture_leaves_nothing_of_the_one_before(
+    page: Page, picture: Path, tmp_path: Path
+) -> None:
+    open_editor(page, picture)
+    choose(page, "edit-emoji", "red apple")
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    press(page, "redraw-mask")
+    expect(page.locator("#edit-status")).to_contain_text("red apple")
+    Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
+    page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
+    expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
+    expect(page.locator("#edit-stage img")).to_have_count(0)
+    expect(page.locator("#edit-strip img")).to_have_count(0)
+    expect(page.locator("#edit-emoji input")).to_have_value("any emoji")
+    page.locator("#use-edited").click()
+    expect(page.locator("#edit-status")).to_contain_text("there is no result yet")
+    open_box(page, "outpaint-box")
+    press(page, "outpaint")
+    expect(page.locator("#edit-status")).to_contain_text("what fits the rest")
+
+
+def test_a_new_picture_ends_the_edit_of_the_one_before(
+    held_page: Page, engine: GatedEngine, gated: Gated, picture: Path, tmp_path: Path
+) -> None:
+    page = held_page
+    open_editor(page, picture)
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
+    with engine.gate.closed():
+        page.locator("#redraw-mask").click()
+        engine.gate.let(2)
+        expect(page.locator("#edit-strip img")).to_have_count(2)
+        page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
+        until(page, lambda: num_cancelling(gated.blocks))
+    expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
+    until(page, lambda: engine.queue.counts() == (0, 0))
+    expect(page.locator("#edit-stage img")).to_have_count(0)
+
+
 def test_a_drawn_picture_is_sent_to_be_edited(page: Page) -> None:
     draw(page)
     expected = pixels(picture_bytes(page))
