@@ -101,7 +101,10 @@ const leave = () => {
 };
 
 box.addEventListener("focus", open);
-box.addEventListener("click", open);
+box.addEventListener("click", () => {
+  open();
+  if (!typed) box.select(); // typing replaces what is there
+});
 box.addEventListener("blur", leave);
 box.addEventListener("input", () => {
   typed = true;
