@@ -18,7 +18,7 @@ from var_core.editing import (
     outpaint_canvas,
     window_around,
 )
-from var_core.images import upright_rgb
+from var_core.images import upright
 from var_core.labels import Label
 from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, VARPipelineOutput
@@ -173,14 +173,3 @@ def _previews(
         token_maps.append(step.token_map)
         images = [Image.fromarray(one) for one in step.pictures]
         yield Preview(images, list(token_maps), step.number, step.total, wishes)
-
-
-def upright(image: object) -> Image.Image:
-    """An upright RGB copy of a picture.
-
-    Raises:
-        ValueError: if it is no PIL picture.
-    """
-    if not isinstance(image, Image.Image):
-        raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
-    return upright_rgb(image.copy())

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.condition import Condition
-from var_core.images import fit_square, image_to_tensor, tensor_to_images
+from var_core.images import image_to_tensor, square_of, tensor_to_images
 from var_core.own_dtype import in_own_dtype
 from var_core.packing import LAYOUT, can_pack, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
@@ -135,13 +135,13 @@ class NetworkMethods:
         """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
 
         Args:
-            image: any size; its central square is used.
+            image: any size and mode; its central square is used, alpha becomes white.
 
         Returns:
             K tensors (1, S, S) int64 and K pictures of the model's size, coarse to fine.
         """
         with torch.inference_mode():
-            pixels = image_to_tensor(fit_square(image, self.image_size))
+            pixels = image_to_tensor(square_of(image, self.image_size))
             quantization = self.tokenizer.encode(pixels.to(self.tokenizer.device))
             decoded = self.decode_latent(torch.cat(quantization.latents))
         return quantization.token_maps, tensor_to_images(decoded)

@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from training.data.prepared_set import ROW_KEYS
-from var_core.images import fit_square
+from var_core.images import square_of
 from var_core.labels import LabelSpace
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def read_squares(
         tqdm(named, total=len(sources), unit="picture", desc="reading")
     ):
         try:
-            images[index] = np.asarray(fit_square(read(source), size))
+            images[index] = np.asarray(square_of(read(source), size))
         except ValueError as error:
             logger.warning("%s was skipped: %s", name, error)
             bad[index] = name

@@ -6,7 +6,6 @@ NAME_OR_FOLDER is a name on the Hugging Face hub, a folder written by `save_to_d
 pictures or Parquet files. No code of a data set is run.
 """
 
-import io
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,14 +29,13 @@ from training.data.write_prepared_set import (
     save_set,
 )
 from training.loop.command_line import Settings, run_command
-from var_core.images import MAX_PIXELS, read_image, upright_rgb
+from var_core.images import read_image
 from var_core.option_fields import about, option
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 SAVED_FILES = ("state.json", "dataset_dict.json")  # written by save_to_disk without and with splits
-TIFF_STARTS = (b"II*\0", b"MM\0*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,26 +110,7 @@ def read_cell(cell: Mapping | None) -> Image.Image:
     if cell is None:
         raise ValueError("there is no picture")
     content = cell["path"] if cell["bytes"] is None else cell["bytes"]
-    if isinstance(content, bytes) and content.startswith(TIFF_STARTS):
-        return read_tiff(content)
-    return read_image(content)
-
-
-def read_tiff(content: bytes) -> Image.Image:
-    """Read a TIFF, in which `datasets` keeps what PNG cannot hold, such as CMYK.
-
-    Raises:
-        ValueError: if it is damaged or too large.
-    """
-    try:
-        with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
-            num_pixels = image.width * image.height
-            upright = upright_rgb(image) if num_pixels <= MAX_PIXELS else None
-    except Exception as error:  # Pillow raises many kinds of errors for bad files
-        raise ValueError("the picture is not a readable TIFF") from error
-    if upright is None:
-        raise ValueError(f"the picture has {num_pixels} pixels, the limit is {MAX_PIXELS}")
-    return upright
+    return read_image(content, limits=None)
 
 
 def read_part(

@@ -74,7 +74,9 @@ def prepare(settings: FolderSettings) -> None:
     found = find_pictures(Path(settings.images))
     files = [path for paths in found.values() for path in paths]
     names = [name for name, paths in found.items() for _ in paths]
-    images, shown = read_squares(files, map(str, files), read_image, settings.size)
+    images, shown = read_squares(
+        files, map(str, files), lambda path: read_image(path, limits=None), settings.size
+    )
     validation = pick_validation((identity(files[place]) for place in shown), settings.validation)
     labels = [names[place] for place in shown]
     save_set(

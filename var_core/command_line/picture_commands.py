@@ -24,6 +24,7 @@ from var_core.jobs.requests import Settings
 from var_core.labels import LabelSpace
 from var_core.option_fields import option_fields
 
+OWN = None  # no limits: the files are the user's own
 SIDES = ("left", "top", "right", "bottom")
 Commands = argparse._SubParsersAction  # of the parsers of all commands
 MakeRequest = Callable[[Settings, int], Request]
@@ -78,9 +79,7 @@ def add_picture_commands(
 def _editing_group(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     """The heading for the flags of one editing command, with the picture to edit."""
     group = parser.add_argument_group("editing")
-    group.add_argument(
-        "--image", type=Path, required=True, metavar="FILE", help="PNG, JPEG or WebP file"
-    )
+    group.add_argument("--image", type=Path, required=True, metavar="FILE", help="picture file")
     return group
 
 
@@ -96,7 +95,7 @@ def _add_reconstruct(
     reconstruct = commands.add_parser(
         "reconstruct", parents=[shared], help="show a picture after each scale of the tokenizer"
     )
-    reconstruct.add_argument("image", type=Path, help="PNG, JPEG or WebP file")
+    reconstruct.add_argument("image", type=Path, help="picture file")
     reconstruct.add_argument(
         "--out",
         type=Path,
@@ -119,7 +118,7 @@ def _generate(arguments: argparse.Namespace) -> None:
 
 
 def _edit(arguments: argparse.Namespace) -> None:
-    image, mask = read_image(arguments.image), read_mask(arguments.mask)
+    image, mask = read_image(arguments.image, OWN), read_mask(arguments.mask, OWN)
 
     def make_request(settings: Settings, count: int) -> Request:
         return edit(settings, image, mask, count, arguments.rule, arguments.best_of)
@@ -128,7 +127,7 @@ def _edit(arguments: argparse.Namespace) -> None:
 
 
 def _outpaint(arguments: argparse.Namespace) -> None:
-    image = read_image(arguments.image)
+    image = read_image(arguments.image, OWN)
     margins = Margins(arguments.left, arguments.top, arguments.right, arguments.bottom)
 
     def make_request(settings: Settings, count: int) -> Request:
@@ -138,7 +137,7 @@ def _outpaint(arguments: argparse.Namespace) -> None:
 
 
 def _vary(arguments: argparse.Namespace) -> None:
-    image = read_image(arguments.image)
+    image = read_image(arguments.image, OWN)
     flags = read_drawing_flags(arguments)
     num_scales = flags.info.schedule.num_scales
 
@@ -199,7 +198,7 @@ def _numbered(path: Path, index: int, count: int) -> Path:
 
 
 def _reconstruct(arguments: argparse.Namespace) -> None:
-    image = read_image(arguments.image)
+    image = read_image(arguments.image, OWN)
     frames = load_pipeline(arguments.model, arguments.precision).reconstruct(image)
     if arguments.scales_dir is not None:
         _write_frames(arguments.scales_dir, arguments.out.stem, frames)
