@@ -8,7 +8,6 @@ from torch import Tensor
 
 from var_core.edit_previews import (
     EditablePipeline,
-    Generators,
     Labels,
     Prompts,
     edit_previews,
@@ -20,6 +19,7 @@ from var_core.outputs import Preview, VARPipelineOutput
 from var_core.own_dtype import in_own_dtype
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions
+from var_core.sampling.rng import Generators
 from var_core.wishes import Wish
 
 EDIT_DEFAULTS = EditOptions()

@@ -13,6 +13,7 @@ from var_core.own_dtype import in_own_dtype
 from var_core.packing import LAYOUT, can_pack, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.sampling.graphs import GraphRecorder
+from var_core.sampling.rng import Generators, one_for_each
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -104,20 +105,10 @@ class NetworkMethods:
         return runs[0] if len(runs) == 1 else _side_by_side(runs)
 
     def check_generators(
-        self, generator: Sequence[torch.Generator] | None, count: int
+        self, generator: Generators | None, count: int
     ) -> Sequence[torch.Generator]:
-        """A generator for each picture; None makes them with random seeds.
-
-        Raises:
-            ValueError: if there is another number of them.
-        """
-        if generator is None:
-            generator = [torch.Generator(self.transformer.device) for _ in range(count)]
-            for one in generator:
-                one.seed()
-        if not isinstance(generator, list | tuple) or len(generator) != count:
-            raise ValueError(f"generator must be a list of {count}, one for each picture")
-        return generator
+        """A generator for each picture, as `sampling.rng.one_for_each`."""
+        return one_for_each(generator, count, self.transformer.device)
 
     @in_own_dtype
     def decode_latent(self, latent: Tensor) -> Tensor:

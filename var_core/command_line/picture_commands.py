@@ -16,9 +16,10 @@ from var_core.command_line.drawing_flags import (
     read_drawing_flags,
 )
 from var_core.editing import EditOptions, Margins, read_mask
+from var_core.files import is_special
 from var_core.images import read_image
 from var_core.jobs.parsing import MAX_COUNT, count_up, edit, outpaint, vary
-from var_core.jobs.png_recipe import write_png
+from var_core.jobs.png_recipe import picture_format, write_picture
 from var_core.jobs.progress import JobProgress, Request, sharpen
 from var_core.jobs.requests import Settings
 from var_core.labels import LabelSpace
@@ -101,7 +102,7 @@ def _add_reconstruct(
         type=Path,
         default=Path("reconstruction.png"),
         metavar="FILE",
-        help="PNG file (default: %(default)s)",
+        help="PNG, JPEG or WebP file (default: %(default)s)",
     )
     _add_scales_dir(reconstruct)
     reconstruct.set_defaults(run=_reconstruct)
@@ -175,8 +176,8 @@ def _draw(model: Path, flags: DrawingFlags, make_request: MakeRequest) -> None:
         recipes = progress.recipes(flags.info)
         for index, image in enumerate(progress.frames[-1]):
             path = _numbered(flags.out, first + index, flags.count)
-            write_png(path, image, recipes[index])
-            print(path)
+            write_picture(path, image, recipes[index])
+            _say(path)
 
 
 def _write_scales(flags: DrawingFlags, progress: JobProgress, first: int) -> None:
@@ -190,7 +191,7 @@ def _write_scales(flags: DrawingFlags, progress: JobProgress, first: int) -> Non
 
 def _write_frames(folder: Path, stem: str, frames: Sequence[Image.Image]) -> None:
     for number, frame in enumerate(frames, start=1):
-        write_png(folder / f"{stem}-scale{number:02d}.png", frame, None)
+        write_picture(folder / f"{stem}-scale{number:02d}.png", frame, None)
 
 
 def _numbered(path: Path, index: int, count: int) -> Path:
@@ -198,9 +199,15 @@ def _numbered(path: Path, index: int, count: int) -> Path:
 
 
 def _reconstruct(arguments: argparse.Namespace) -> None:
+    picture_format(arguments.out)
     image = read_image(arguments.image, OWN)
     frames = load_pipeline(arguments.model, arguments.precision).reconstruct(image)
     if arguments.scales_dir is not None:
         _write_frames(arguments.scales_dir, arguments.out.stem, frames)
-    write_png(arguments.out, frames[-1], None)
-    print(arguments.out)
+    write_picture(arguments.out, frames[-1], None)
+    _say(arguments.out)
+
+
+def _say(path: Path) -> None:
+    if not is_special(path):  # the picture itself may go to the output
+        print(path)
