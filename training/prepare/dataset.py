@@ -18,18 +18,21 @@ import numpy as np
 from PIL import Image
 
 from training.data.write_prepared_set import (
+    BAD_HELP,
     MAX_SIDE,
     MIN_SIDE,
+    SHARE_HELP,
     SIZE_HELP,
     LabelColumn,
     SizedIterable,
-    check_share,
+    check_preparation,
     pick_validation,
     read_squares,
     save_set,
 )
 from training.loop.command_line import Settings, run_command
 from var_core.images import read_image
+from var_core.labels import check_attribute_name
 from var_core.option_fields import about, option
 
 if TYPE_CHECKING:
@@ -54,11 +57,14 @@ class DatasetSettings(Settings):
     validation_split: str = option(
         "", "split for validation; without it, a share of the other split is kept"
     )
-    validation: float = option(0.05, "that share, below 0.5")
+    validation: float = option(0.05, SHARE_HELP)
+    max_bad_share: float = option(0.01, BAD_HELP, low=0, high=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self.validation)
+        check_preparation(self.size, self.validation)
+        for name in self.label_columns.split(","):
+            check_attribute_name(name)
 
 
 def import_datasets() -> ModuleType:
@@ -134,7 +140,9 @@ def read_part(
     rows = rows.cast_column(column, datasets.Image(decode=False))
     names = (f"row {row} of {name}" for row in range(len(rows)))
     pictures = cast(SizedIterable[Mapping[str, Any]], rows)
-    return read_squares(pictures, names, lambda row: read_cell(row[column]), settings.size)
+    return read_squares(
+        pictures, names, lambda row: read_cell(row[column]), settings.size, settings.max_bad_share
+    )
 
 
 def class_names(part: "Dataset", column: str) -> list[str]:
@@ -197,13 +205,15 @@ def prepare(settings: DatasetSettings) -> None:
     )
     images, num_train = np.concatenate(squares), len(squares[0])
     shown = np.concatenate([shown[0], *(places + num_train for places in shown[1:])])
-    if settings.validation_split:
-        validation = range(num_train, len(images))
-    else:
-        validation = pick_validation((image.tobytes() for image in images), settings.validation)
     columns = [
         replace(column, labels=[column.labels[place] for place in shown]) for column in columns
     ]
+    if settings.validation_split:
+        validation = range(num_train, len(images))
+    else:
+        validation = pick_validation(
+            (image.tobytes() for image in images), columns[0].labels, settings.validation
+        )
     save_set(Path(settings.out), images, columns, validation)
     counts = ", ".join(f"{len(column.values)} of {column.name}" for column in columns)
     num_damaged = np.count_nonzero(shown != np.arange(len(shown)))
