@@ -33,6 +33,7 @@ ORDER = [
         "var_core.ranges",
         "var_core.scales",
         "var_core.images",
+        "var_core.own_dtype",
         "var_core.devices",
         "var_core.exit_codes",
         "var_core.files",

@@ -18,6 +18,7 @@ from var_core.edit_previews import (
 from var_core.editing import EditOptions, Margins
 from var_core.images import fit_square, image_to_tensor
 from var_core.outputs import Preview, VARPipelineOutput
+from var_core.own_dtype import in_own_dtype
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.wishes import Wish
@@ -187,6 +188,7 @@ class EditMethods:
         keep = self.coarse_tokens(image, keep_scales, len(wishes))
         return self.stream(wishes, options, generator, keep=keep)
 
+    @in_own_dtype
     def coarse_tokens(
         self: EditablePipeline, image: Image.Image, keep_scales: object, count: int
     ) -> list[Tensor]:

@@ -13,6 +13,7 @@ from var_core.editing.masks import feather_width, fill_holes
 from var_core.editing.windows import Window
 from var_core.images import uint8_to_tensor
 from var_core.option_fields import check_options, option
+from var_core.own_dtype import in_own_dtype
 from var_core.sampling import ClosedLoop, Replay, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -75,6 +76,7 @@ class EditStep:
     total: int
 
 
+@in_own_dtype
 def edit_steps(
     tokenizer: MultiScaleVQVAE,
     sample: Sample,
