@@ -29,8 +29,7 @@ from var_core import VARPipeline, generators_from_seeds
 from var_core.condition import Condition
 from var_core.editing import RULES, EditOptions, Window, edit_steps
 from var_core.editing.blend import composite
-from var_core.editing.editor import band_of
-from var_core.editing.masks import grow
+from var_core.editing.masks import feather_width, grow
 
 MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "emoji64"
 SEED = 5
@@ -168,7 +167,7 @@ def compare(
                 seconds.append(time.perf_counter() - started)
                 drawings.append(result)
                 rows.append(figures_of(picture, mask, result, drawn, perceptual, cell))
-                same = composite(picture, drawn, mask, Window(0, 0, len(mask)), band_of(mask))
+                same = composite(picture, drawn, mask, Window(0, 0, len(mask)), feather_width(mask))
                 joined.append(jump(same, mask) - jump(picture, mask))
             for figure, values in zip(FIGURES, np.array(rows).T, strict=True):
                 print(f"{rule:12} {name:4} {figure:11} {interval(values)}")

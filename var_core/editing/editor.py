@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from var_core.editing.blend import composite
-from var_core.editing.masks import fill_holes
+from var_core.editing.masks import feather_width, fill_holes
 from var_core.editing.windows import Window
 from var_core.images import uint8_to_tensor
 from var_core.option_fields import check_options, option
@@ -107,7 +107,7 @@ def edit_steps(
     unknown = mask.copy()
     schedule = tokenizer.quantizer.schedule
     total = len(windows) * schedule.num_scales
-    band = band_of(mask) if edit_options.rule == "closed_loop" else 0
+    band = feather_width(mask) if edit_options.rule == "closed_loop" else 0
     for place, window in enumerate(windows):
         before = pictures
         views = [_view(one, unknown, window, tokenizer.image_size) for one in before]
@@ -131,11 +131,6 @@ def edit_steps(
             number = place * schedule.num_scales + step.scale_index + 1
             yield EditStep(pictures, drawn, step.token_map, number, total)
         unknown[window.inside(*mask.shape[::-1])] = False
-
-
-def band_of(mask: np.ndarray) -> int:
-    """Width of the feather band of a mask (H, W): 5 % of the shorter side, 2 pixels or more."""
-    return max(2, round(0.05 * min(mask.shape)))
 
 
 def _view(

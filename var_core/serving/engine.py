@@ -1,4 +1,8 @@
-"""The engine as page and endpoints see it; `LocalEngine` is the one in this process."""
+"""What an engine is to page and endpoints: a new kind of engine implements `Engine`.
+
+`local_engine.py` has the one that draws in this process, `installed_engines.py` builds the engines
+of a server, `executors.py` decides where their networks run: in a thread, or on a lent GPU.
+"""
 
 import contextlib
 import time
@@ -27,6 +31,14 @@ class Engine(Protocol):
     info: ModelInfo
     device: torch.device
     sharpen_seconds: float
+
+    def prepare(self) -> None:
+        """Get ready to draw, so that nobody has to wait for it.
+
+        Raises:
+            ValueError: if the model can no longer be loaded.
+        """
+        ...
 
     def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """Draw or edit; closing the iterator stops the work.

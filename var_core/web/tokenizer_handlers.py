@@ -8,7 +8,8 @@ from pathlib import Path
 from var_core.images import read_image
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import progress_from_tokens
-from var_core.jobs.reconstruction import Reconstruction, error_map, token_map_image
+from var_core.jobs.reconstruction import Reconstruction, error_map
+from var_core.jobs.token_map_colours import token_map_image
 from var_core.ranges import check_int
 from var_core.serving.engine import Engine
 from var_core.web.html import strip_html, tokens_html
