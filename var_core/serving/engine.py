@@ -6,7 +6,7 @@ of a server, `executors.py` decides where their networks run: in a thread, or on
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -57,11 +57,17 @@ class Engine(Protocol):
         """
         ...
 
-    def tokenize(self, image: Image.Image, client: str = "") -> Reconstruction:
+    def tokenize(self, picture: Callable[[], Image.Image], client: str = "") -> Reconstruction:
         """Encode a picture, and decode every prefix of its token maps.
+
+        Args:
+            picture: returns the picture; called when its turn has come, so that those who wait
+                hold no pixels.
+            client: address of the person who asks.
 
         Raises:
             BusyError: if there is no room.
+            ValueError: if the picture cannot be read.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from var_core.images import read_image
@@ -59,7 +60,7 @@ class TokenizerHandlers:
         Raises:
             ValueError: if it is no such file, or too large.
         """
-        result = self.engine.tokenize(read_image(path), self.client())
+        result = self.engine.tokenize(partial(read_image, path), self.client())
         colours = self.engine.code_colours()
         maps = [token_map_image(one[0], colours, TOKEN_MAP_SIDE) for one in result.token_maps]
         return Analysis(
