@@ -56,6 +56,7 @@ def serve(arguments: Arguments) -> None:
             metrics,
             arguments.num_proxies,
             () if executor.is_lent else missing,
+            arguments.limits.waiting,
         )
         if arguments.metrics_port is not None:
             metrics.serve(arguments.metrics_port)

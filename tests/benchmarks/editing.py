@@ -29,8 +29,7 @@ from training.tokenizer.perceptual import load_perceptual
 from var_core import VARPipeline, generators_from_seeds
 from var_core.condition import Condition
 from var_core.editing import RULES, EditOptions, Window, edit_steps
-from var_core.editing.editor import band_of
-from var_core.editing.masks import grow
+from var_core.editing.masks import feather_width, grow
 from var_core.editing.seam import Seam
 
 MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "emoji64"
@@ -90,7 +89,7 @@ def edit(
 
 def join(picture: np.ndarray, drawn: Tensor, mask: np.ndarray) -> np.ndarray:
     """A picture with a drawing under a mask, joined in our way."""
-    seam = Seam(mask, Window(0, 0, len(mask)), band_of(mask))
+    seam = Seam(mask, Window(0, 0, len(mask)), feather_width(mask))
     result = picture.copy()
     result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)
     return result

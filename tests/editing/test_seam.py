@@ -11,8 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.editing.slow_seam import slow_composite, slow_feather, slow_grow
 from tests.editing.test_editing import CAT, PIPELINE, box_mask, generator, noise
 from var_core.editing import Margins, window_around
-from var_core.editing.editor import band_of
-from var_core.editing.masks import feather, grow
+from var_core.editing.masks import feather, feather_width, grow
 from var_core.editing.seam import Seam
 
 SEEDS = range(24)
@@ -45,7 +44,7 @@ def test_a_seam_gives_the_pixels_of_the_slow_path(seed: int, band: int | None) -
     mask = some_mask(dice)
     picture = dice.integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
     drawn = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    window, band = window_around(mask, 16), band_of(mask) if band is None else band
+    window, band = window_around(mask, 16), feather_width(mask) if band is None else band
     seam = Seam(mask, window, band)
     result = picture.copy()
     result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.editing.edited_pictures import EditedPictures
-from var_core.editing.masks import fill_holes
+from var_core.editing.masks import feather_width, fill_holes
 from var_core.editing.seam import Seam, crop
 from var_core.editing.windows import Window
 from var_core.images import uint8_to_tensor
@@ -112,7 +112,7 @@ def edit_steps(
     unknown = mask.copy()
     schedule = tokenizer.quantizer.schedule
     total = len(windows) * schedule.num_scales
-    band = band_of(mask) if edit_options.rule == "closed_loop" else 0
+    band = feather_width(mask) if edit_options.rule == "closed_loop" else 0
     for place, window in enumerate(windows):
         before, seam = pictures, Seam(unknown, window, band)
         grounds = _once_each(before, seam.ground)
@@ -144,11 +144,6 @@ def _once_each(pictures: Sequence[Image.Image], make: Callable[[Image.Image], Ma
     """The results of a function for each picture, computed once for pictures that are the same."""
     made = {key: make(one) for key, one in {id(one): one for one in pictures}.items()}
     return [made[id(one)] for one in pictures]
-
-
-def band_of(mask: np.ndarray) -> int:
-    """Width of the feather band of a mask (H, W): 5 % of the shorter side, 2 pixels or more."""
-    return max(2, round(0.05 * min(mask.shape)))
 
 
 def _view(

@@ -108,12 +108,17 @@ def box_around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
     return rows, columns
 
 
+def feather_width(mask: np.ndarray) -> int:
+    """Width of the feather of a mask (H, W): 5 % of the shorter side, 2 pixels or more."""
+    return max(2, round(0.05 * min(mask.shape)))
+
+
 def feather(mask: np.ndarray, width: int) -> np.ndarray:
     """1 on a mask, falling to 0 within so many pixels (Chebyshev distance) around it.
 
     Args:
         mask: (H, W) bool.
-        width: width of the band in pixels, at least 0.
+        width: width of the band in pixels, at least 0; edits take `feather_width`.
 
     Returns:
         (H, W) float32 in [0, 1], exactly 1 on the mask and exactly 0 beyond the band.

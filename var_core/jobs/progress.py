@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from PIL import Image
 from torch import Tensor
@@ -18,13 +18,12 @@ from var_core.wishes import Wish
 
 
 class Request(Protocol):
-    """A job for an engine: a frozen, checked dataclass that starts itself on a pipeline.
+    """A job for an engine: a frozen, checked dataclass that starts itself on a pipeline."""
 
-    Attributes:
-        job: name in metrics and logs: "draw", "edit" or "vary".
-    """
-
-    job: ClassVar[str]
+    @property
+    def job(self) -> str:
+        """Name in metrics and logs: "draw", "edit" or "vary"."""
+        ...
 
     @property
     def wishes(self) -> tuple[Wish, ...]:
