@@ -94,7 +94,7 @@ class JobProgress:
 
     request: Request
     wishes: tuple[Wish, ...] = ()
-    frames: tuple[tuple[Image.Image, ...], ...] = ()
+    frames: tuple[Sequence[Image.Image], ...] = ()
     token_maps: tuple[Tensor, ...] = ()
     dtype: str = ""
     number: int = 0
@@ -171,7 +171,7 @@ def follow_edit(progress: JobProgress, previews: Iterator[Preview]) -> Iterator[
         progress = replace(
             progress,
             wishes=tuple(preview.wishes),
-            frames=(tuple(pil_images(preview)),),
+            frames=(pil_images(preview),),
             token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
             number=preview.number,
             total=preview.total,
