@@ -15,7 +15,7 @@ from var_core.edit_previews import (
 )
 from var_core.editing import EditOptions, Margins
 from var_core.images import image_to_tensor, square_of
-from var_core.outputs import Preview, VARPipelineOutput
+from var_core.outputs import Preview, VARPipelineOutput, pil_images
 from var_core.own_dtype import in_own_dtype
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions
@@ -217,4 +217,4 @@ def _wishes(
 
 def _finished(previews: Iterator[Preview]) -> VARPipelineOutput:
     *_, last = previews
-    return VARPipelineOutput(last.images, last.token_maps, last.wishes)
+    return VARPipelineOutput(list(pil_images(last)), last.token_maps, last.wishes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP")
@@ -132,7 +132,11 @@ def upright(image: object) -> Image.Image:
     Raises:
         ValueError: if it is no PIL picture, or damaged.
     """
-    return on_white(upright_layers(copied(image)))
+    copy = copied(image)
+    is_turned = copy.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if copy.mode == "RGB" and not copy.has_transparency_data and not is_turned:
+        return copy  # all else makes another copy
+    return on_white(upright_layers(copy))
 
 
 def copied(image: object) -> Image.Image:
