@@ -6,11 +6,15 @@ from var_core.terminal import run_quietly
 
 
 def main() -> int:
-    """Load the command line and run it; Ctrl-C is answered quietly from here on."""
+    """Run the command line; Ctrl-C is answered quietly, also while it is loaded."""
+    return run_quietly(_load_and_run)
+
+
+def _load_and_run() -> int:
     from var_core.command_line.main import main as run  # takes seconds
 
     return run()
 
 
 if __name__ == "__main__":
-    sys.exit(run_quietly(main))
+    sys.exit(main())

@@ -151,7 +151,7 @@ def test_more_damaged_pictures_than_one_in_a_hundred_stop_it(
     images[3], images[77] = BROKEN, {"bytes": b"", "path": None}
     assert prepare(make(images), tmp_path / "set") == 2
     said = capsys.readouterr().err
-    assert "2 of 199 pictures cannot be read, more than 1%" in said
+    assert "2 of 199 pictures cannot be read, more than 1.0%" in said
     assert "row 3 of train, row 77 of train" in said
     assert not (tmp_path / "set").exists()
 
