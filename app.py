@@ -17,16 +17,16 @@ from var_core.serving.temp_files import TempFolder
 from var_core.web.arguments import Arguments, parse_arguments
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_tab import EditTab
-from var_core.web.look_inside_tab import LookInsideTab
 from var_core.web.page import Page, Site
 from var_core.web.server import launch
+from var_core.web.tokenizer_tab import TokenizerTab
 
 
 def add_tabs(page: Page) -> None:
     """The tabs of one model's page, from left to right."""
     draw = DrawTab(page)
     EditTab(page, draw)
-    LookInsideTab(page, draw)
+    TokenizerTab(page, draw)
 
 
 def serve(arguments: Arguments) -> None:
@@ -56,6 +56,7 @@ def serve(arguments: Arguments) -> None:
             metrics,
             arguments.num_proxies,
             () if executor.is_lent else missing,
+            arguments.limits.waiting,
         )
         if arguments.metrics_port is not None:
             metrics.serve(arguments.metrics_port)

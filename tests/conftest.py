@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.server import ROOT, running_app
 from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.labels import Attribute
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 from var_core.transformer import init_weights
 
 torch.set_num_threads(1)

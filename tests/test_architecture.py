@@ -33,6 +33,7 @@ ORDER = [
         "var_core.ranges",
         "var_core.scales",
         "var_core.images",
+        "var_core.own_dtype",
         "var_core.devices",
         "var_core.exit_codes",
         "var_core.files",
@@ -49,7 +50,7 @@ ORDER = [
         "var_core.model_info",
         "var_core.network_methods",
         "var_core.open_labels",
-        "var_core.sketches",
+        "var_core.add_sketch",
     ),
     ("var_core.pipeline",),
     ("var_core.official",),
@@ -57,7 +58,7 @@ ORDER = [
     ("var_core.serving",),
     ("var_core.web",),
     ("var_core.command_line",),
-    ("var_core.__main__", "var_core.studio"),
+    ("var_core.__main__", "var_core.page_command"),
 ]
 
 

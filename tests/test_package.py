@@ -16,7 +16,7 @@ from tests.clients import Client
 from tests.conftest import EMBEDDED_MODEL
 from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT, running_app
-from var_core import locations, studio
+from var_core import locations, page_command
 from var_core.official.catalogue import EMBEDDED_FOLDER, models_folder
 
 
@@ -95,7 +95,7 @@ def test_an_installed_package_uses_its_own_assets_and_the_users_models(
 
 def test_the_page_command_runs_app_py_in_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "main", lambda: 7)
-    assert studio.main() == 7
+    assert page_command.main() == 7
 
 
 @pytest.mark.network

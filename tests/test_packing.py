@@ -1,8 +1,13 @@
 """What is laid out for speed gives what the plain weights give."""
 
+import contextlib
 import copy
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -219,3 +224,102 @@ def test_packing_twice_changes_nothing() -> None:
     weight = layer.weight
     pack_weights(layer)
     assert layer.weight is weight
+
+
+def together(count: int, work: Callable[[int], object]) -> list:
+    """Results of some calls that begin at the same time, each in a thread of its own."""
+    start = threading.Barrier(count)
+
+    def begin(index: int) -> object:
+        start.wait()
+        return work(index)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
+
+
+def test_threads_that_draw_on_a_fresh_pipeline_leave_its_weights_whole(tmp_path: Path) -> None:
+    pipeline = open_embedded()
+    expected = open_embedded()([LABELS[0]], generator=generators_from_seeds([3])).images[0]
+
+    def draw(_: int) -> bytes:
+        return pipeline([LABELS[0]], generator=generators_from_seeds([3])).images[0].tobytes()
+
+    assert set(together(4, draw)) == {expected.tobytes()}
+    pipeline.save_pretrained(tmp_path)
+    for part in ("tokenizer", "transformer"):
+        name = Path(part) / "diffusion_pytorch_model.safetensors"
+        before, after = (load_file(folder / name) for folder in (EMBEDDED_MODEL, tmp_path))
+        assert all(torch.equal(before[key].to(after[key].dtype), after[key]) for key in before)
+
+
+def test_two_threads_cannot_pack_one_layer_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, both = plain_layer(torch.float32), threading.Barrier(2)
+    before, reorder = layer.weight.clone(), torch.ops.mkldnn._reorder_linear_weight
+
+    def reorder_together(*given: object) -> torch.Tensor:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # where a second thread comes here too, both go on at once
+        return reorder(*given)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", reorder_together)
+    together(2, lambda _: layer.pack())
+    assert torch.equal(layer.state_dict()["weight"], before)
+
+
+def test_layers_packed_moved_copied_and_used_by_threads_stay_whole() -> None:
+    for _ in range(20):
+        layer = plain_layer(torch.float32)
+        before, rows = layer.weight.clone(), torch.randn(7, 48)
+        expected = layer(rows)
+
+        def work(
+            index: int, layer: Linear = layer, rows: torch.Tensor = rows
+        ) -> torch.Tensor | None:
+            if index % 4 == 0:
+                layer.pack()
+            elif index % 4 == 1:
+                layer.float()
+            elif index % 4 == 2:
+                return copy.deepcopy(layer).weight
+            return None
+
+        copies = [weight for weight in together(12, work) if weight is not None]
+        assert all(torch.equal(weight, before) for weight in copies)
+        assert torch.allclose(layer(rows), expected, 1e-5, 1e-5)
+        assert torch.equal(layer.state_dict()["weight"], before)
+
+
+def test_copying_leaves_the_layout_of_the_original() -> None:
+    layer = plain_layer(torch.float32)
+    layer.pack()
+    copied = copy.deepcopy(layer)
+    assert layer.weight.is_mkldnn and not copied.weight.is_mkldnn
+
+
+def test_the_autocast_of_a_caller_changes_no_picture() -> None:
+    pipeline = open_embedded()
+
+    def drawn() -> list[bytes]:
+        drawing = {"options": GOOD, "generator": generators_from_seeds([3])}
+        previews = list(pipeline.stream([LABELS[0]], **drawing))
+        image = previews[-1].images[0]
+        mask = np.zeros((64, 64), bool)
+        mask[:20] = True
+        drawing["generator"] = generators_from_seeds([3])
+        edited = pipeline.edit(image, mask, **drawing)
+        drawing["generator"] = generators_from_seeds([3])
+        varied = pipeline.vary(image, 3, [LABELS[1]], **drawing)
+        images = [*previews[0].images, image, *edited.images, *varied.images]
+        return [one.tobytes() for one in (*images, *pipeline.reconstruct(image))]
+
+    expected = drawn()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert drawn() == expected
+        assert torch.is_autocast_enabled("cpu")
+
+
+def test_whether_weights_can_be_packed_is_asked_without_autocast() -> None:
+    can_pack.cache_clear()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert can_pack(torch.float32)

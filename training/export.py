@@ -15,11 +15,11 @@ from training.data.open_pictures import open_pictures
 from training.data.scenes.pictures import ScenePictures
 from training.loop.command_line import Settings, run_command
 from training.transformer.label_maps.start import trust_borrowed_codes
+from var_core.add_sketch import add_sketch
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
 from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
-from var_core.sketches import add_sketch
 
 SKETCH_PICTURES = 3000
 

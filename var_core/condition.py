@@ -1,4 +1,7 @@
-"""What pictures are asked to show, as numbers: labels and the vectors of phrases."""
+"""The condition of the transformer: tensors of label numbers and of phrase vectors.
+
+`wishes.py` makes it of the names and words that people give.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

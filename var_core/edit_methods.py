@@ -17,7 +17,8 @@ from var_core.edit_previews import (
 )
 from var_core.editing import EditOptions, Margins
 from var_core.images import fit_square, image_to_tensor
-from var_core.outputs import Preview, VARPipelineOutput
+from var_core.outputs import Preview, VARPipelineOutput, pil_images
+from var_core.own_dtype import in_own_dtype
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.wishes import Wish
@@ -187,6 +188,7 @@ class EditMethods:
         keep = self.coarse_tokens(image, keep_scales, len(wishes))
         return self.stream(wishes, options, generator, keep=keep)
 
+    @in_own_dtype
     def coarse_tokens(
         self: EditablePipeline, image: Image.Image, keep_scales: object, count: int
     ) -> list[Tensor]:
@@ -216,4 +218,4 @@ def _wishes(
 
 def _finished(previews: Iterator[Preview]) -> VARPipelineOutput:
     *_, last = previews
-    return VARPipelineOutput(last.images, last.token_maps, last.wishes)
+    return VARPipelineOutput(list(pil_images(last)), last.token_maps, last.wishes)

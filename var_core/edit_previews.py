@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor
 
 from var_core.condition import Condition
@@ -101,9 +101,8 @@ def edit_previews(
 ) -> Iterator[Preview]:
     """Check the arguments of `edit`, and start."""
     options = options.fitted(pipeline.info.vocab_size)
-    picture = np.array(upright(image))
-    height, width = picture.shape[:2]
-    holes = check_mask(mask, (width, height))
+    picture = upright(image)
+    holes = check_mask(mask, picture.size)
     windows = [window_around(holes, pipeline.info.image_size)]
     wishes, generators = _fill_given(pipeline, wishes, generator)
     return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
@@ -120,8 +119,8 @@ def outpaint_previews(
 ) -> Iterator[Preview]:
     """Check the arguments of `outpaint`, and start."""
     options = options.fitted(pipeline.info.vocab_size)
-    picture = np.array(upright(image))
-    height, width = picture.shape[:2]
+    picture = upright(image)
+    width, height = picture.size
     size = margins.canvas(width, height)
     canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
     windows = list(margins.windows(width, height))
@@ -147,7 +146,7 @@ def _fill_given(
 
 def _previews(
     pipeline: EditablePipeline,
-    picture: np.ndarray,
+    picture: Image.Image,
     holes: np.ndarray,
     windows: Sequence[Window],
     wishes: list[Wish],
@@ -171,8 +170,7 @@ def _previews(
         if step.number % num_scales == 1 % num_scales:  # a new window begins
             token_maps = []
         token_maps.append(step.token_map)
-        images = [Image.fromarray(one) for one in step.pictures]
-        yield Preview(images, list(token_maps), step.number, step.total, wishes)
+        yield Preview(step.pictures, list(token_maps), step.number, step.total, wishes)
 
 
 def upright(image: object) -> Image.Image:
@@ -183,4 +181,7 @@ def upright(image: object) -> Image.Image:
     """
     if not isinstance(image, Image.Image):
         raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
-    return upright_rgb(image.copy())
+    copy = image.copy()
+    is_turned = copy.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    is_plain = copy.mode == "RGB" and not copy.has_transparency_data and not is_turned
+    return copy if is_plain else upright_rgb(copy)  # which makes another copy

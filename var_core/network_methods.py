@@ -9,7 +9,8 @@ from torch import Tensor
 
 from var_core.condition import Condition
 from var_core.images import fit_square, image_to_tensor, tensor_to_images
-from var_core.packing import can_pack, pack_weights
+from var_core.own_dtype import in_own_dtype
+from var_core.packing import LAYOUT, can_pack, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.sampling.graphs import GraphRecorder
 from var_core.tokenizer import MultiScaleVQVAE
@@ -46,13 +47,16 @@ class NetworkMethods:
         plain again.
         """
         transformer, tokenizer = self.transformer, self.tokenizer
-        if not self.packs or transformer.head.weight.is_mkldnn:
+        if not self.packs:
             return
-        trained = any(weight.requires_grad for weight in transformer.parameters())
-        if transformer.device.type == "cpu" and not trained and can_pack(transformer.dtype):
-            for part in (transformer, tokenizer.decoder, tokenizer.sketch):
-                if part is not None:
-                    pack_weights(part)
+        with LAYOUT:  # a second drawing waits until all parts are packed
+            if transformer.head.weight.is_mkldnn:
+                return
+            trained = any(weight.requires_grad for weight in transformer.parameters())
+            if transformer.device.type == "cpu" and not trained and can_pack(transformer.dtype):
+                for part in (transformer, tokenizer.decoder, tokenizer.sketch):
+                    if part is not None:
+                        pack_weights(part)
 
     def sample(
         self,
@@ -115,6 +119,7 @@ class NetworkMethods:
             raise ValueError(f"generator must be a list of {count}, one for each picture")
         return generator
 
+    @in_own_dtype
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Latents (B, D, H, W) to pictures (B, 3, H, W) in [-1, 1].
 
@@ -125,6 +130,7 @@ class NetworkMethods:
             chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
             return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
 
+    @in_own_dtype
     def tokenize(self, image: Image.Image) -> tuple[list[Tensor], list[Image.Image]]:
         """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
 

@@ -1,7 +1,9 @@
 """Options that describe themselves: each field carries its range, its step and a few words.
 
 Command-line flags, API fields, sliders, links and recipes are made from these fields, so that an
-option is written down once, in its dataclass. The settings of training are described alike.
+option is written down once, in its dataclass: a sampling option in `SamplingOptions`
+(`sampling/options.py`), an option of editing in `EditOptions` (`editing/editor.py`). The settings
+of training are described alike.
 """
 
 from collections.abc import Sequence

@@ -4,6 +4,7 @@ oneDNN multiplies blocked weights. Given plain ones it first reorders them, at e
 the few rows of the coarse scales costs as much as the product.
 """
 
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -12,12 +13,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from var_core.own_dtype import in_own_dtype
+
 PACKED_ROWS = 512  # that a layout is chosen for; one layout serves any number of rows
 PROBE_ROWS = (2, 9, 64, 400)
+LAYOUT = threading.RLock()  # held while the layout of any weight is looked at and changed
 
 
 class Packable(nn.Module):
-    """A layer that can lay out its weights for drawing; moved or copied, they are plain again."""
+    """A layer that can lay out its weights for drawing; moved or copied, they are plain again.
+
+    Any thread may pack and unpack while others draw: a layer is read as a whole, once in a call.
+    """
 
     def pack(self) -> None:
         """Lay weights out for calls without gradients; again does nothing."""
@@ -28,12 +35,9 @@ class Packable(nn.Module):
         raise NotImplementedError
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-        self.unpack()
-        return super()._apply(fn, recurse)
-
-    def __getstate__(self) -> dict[str, Any]:
-        self.unpack()
-        return super().__getstate__()
+        with LAYOUT:  # nothing packs in between
+            self.unpack()
+            return super()._apply(fn, recurse)
 
 
 class Linear(Packable, nn.Linear):
@@ -62,22 +66,35 @@ class Linear(Packable, nn.Linear):
 
     def pack(self) -> None:
         """As `Packable.pack`."""
-        if not self.weight.is_mkldnn:
-            packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, PACKED_ROWS)
-            self.weight = nn.Parameter(packed, requires_grad=False)
+        with LAYOUT:
+            if not self.weight.is_mkldnn:
+                packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, PACKED_ROWS)
+                self.weight = nn.Parameter(packed, requires_grad=False)
 
     def unpack(self) -> None:
         """As `Packable.unpack`."""
-        if self.weight.is_mkldnn:
-            self.weight = nn.Parameter(self.weight.to_dense(), requires_grad=False)
+        with LAYOUT:
+            if self.weight.is_mkldnn:
+                self.weight = nn.Parameter(self.weight.to_dense(), requires_grad=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: plain weights; the layer itself keeps its layout."""
+        state = super().__getstate__()
+        weight = self.weight
+        if weight.is_mkldnn:
+            plain = nn.Parameter(weight.to_dense(), requires_grad=False)
+            state["_parameters"] = {**self._parameters, "weight": plain}
+        return state
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        if self.weight.is_mkldnn:
-            destination[prefix + "weight"] = self.weight.to_dense()
+        saved: Tensor = destination[prefix + "weight"]
+        if saved.is_mkldnn:
+            destination[prefix + "weight"] = saved.to_dense()
 
 
 @lru_cache(maxsize=4)
+@in_own_dtype
 def can_pack(dtype: torch.dtype) -> bool:
     """Whether this processor's kernels take packed weights and treat each row by itself."""
     if not torch.backends.mkldnn.is_available():
@@ -107,8 +124,9 @@ def convolve(maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def pack_weights(network: nn.Module) -> None:
     """Pack all layers of a network that can be packed; convolutions get their channels last."""
-    for module in network.modules():
-        if isinstance(module, Packable):
-            module.pack()
-        elif isinstance(module, nn.Conv2d):
-            module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)
+    with LAYOUT:
+        for module in network.modules():
+            if isinstance(module, Packable):
+                module.pack()
+            elif isinstance(module, nn.Conv2d):
+                module.weight.data = module.weight.contiguous(memory_format=torch.channels_last)

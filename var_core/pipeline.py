@@ -16,6 +16,7 @@ from var_core.model_info import check_index, describe_networks, read_labels, rea
 from var_core.network_methods import NetworkMethods
 from var_core.open_labels import fill_open_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
+from var_core.own_dtype import in_own_dtype
 from var_core.ranges import check_choice
 from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.graphs import GraphRecorder
@@ -250,6 +251,7 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         KeepScales(quantizer, keep)  # which checks them
         return lambda rows: KeepScales(quantizer, [tokens[rows] for tokens in keep])
 
+    @in_own_dtype
     def _previews(
         self, wishes: list[Wish], steps: Iterator[ScaleStep], output_type: str
     ) -> Iterator[Preview]:

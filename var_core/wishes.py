@@ -1,4 +1,4 @@
-"""What pictures are asked to show: labels and words in, the condition of a network out."""
+"""Reads the labels and prompts of a call, checks them, and makes the `Condition` of a network."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -48,7 +48,7 @@ from var_core import VARPipeline, VARPipelineOutput, generators_from_seeds
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.network_methods import GRAPHS_VARIABLE
 from var_core.transformer import BACKENDS
-from var_core.transformer.backends import ENVIRONMENT_VARIABLE
+from var_core.transformer.attention_kernels import ENVIRONMENT_VARIABLE
 
 EMBEDDED_MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "emoji64"
 BATCHES = {"cpu": (1, 4), "cuda": (1, 2, 4, 8, 16, 32, 64)}

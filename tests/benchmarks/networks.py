@@ -7,8 +7,8 @@ from diffusers.models.modeling_utils import ModelMixin
 
 from var_core import MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.scales import SIDES_256
-from var_core.tokenizer.init import init_tokenizer
-from var_core.tokenizer.sketch import WIDTH
+from var_core.tokenizer.initial_weights import init_tokenizer
+from var_core.tokenizer.sketch_training import WIDTH
 from var_core.tokenizer.vqvae import LEVEL_CHANNELS_OFFICIAL
 from var_core.transformer import init_weights
 

@@ -22,7 +22,7 @@ from var_core import MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.official.convert import tokenizer_settings, transformer_settings
 from var_core.official.keys import convert_tokenizer_state, convert_transformer_state
 from var_core.tokenizer.autoencoder import Sketch
-from var_core.tokenizer.sketch import WIDTH
+from var_core.tokenizer.sketch_training import WIDTH
 
 NUM_CLASSES = 1000
 LEVEL_FACTORS = (1, 1, 2, 2, 4)  # widths of the official tokenizer's levels over the first one

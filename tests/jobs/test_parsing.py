@@ -15,7 +15,7 @@ from var_core import VARPipeline
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import MAX_COUNT, SAMPLING_OPTIONS
 from var_core.sampling import MAX_SEED
-from var_core.serving.api import Api
+from var_core.serving.all_endpoints import Api
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.controls import Controls
 

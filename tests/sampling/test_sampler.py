@@ -18,7 +18,7 @@ from var_core.sampling import (
 )
 from var_core.tokenizer import MultiScaleQuantizer
 from var_core.transformer import VARTransformer
-from var_core.transformer.backends import block_causal_mask
+from var_core.transformer.attention_kernels import block_causal_mask
 
 OPTIONS = SamplingOptions(guidance_scale=2.0, top_k=12, top_p=0.9)
 

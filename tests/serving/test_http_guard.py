@@ -124,6 +124,50 @@ def test_a_file_named_by_an_address_is_refused(url: str, canary: tuple, path: st
     assert visits == []
 
 
+TYPES = (  # what a framework may take for JSON, and what it may not
+    ("Application/JSON",),
+    ("application/json; charset=utf-8",),
+    (" application/json",),
+    ("application/vnd.api+json",),
+    ("text/json",),
+    ("text/plain",),
+    ("",),
+    (),
+    ("text/plain", "application/json"),
+    ("application/json", "text/plain"),
+    ("multipart/form-data; boundary=x",),
+)
+
+
+@pytest.mark.parametrize("kinds", TYPES)
+def test_no_spelling_of_the_content_type_passes_the_guard_by(
+    url: str, canary: tuple, kinds: tuple[str, ...]
+) -> None:
+    port, visits = canary
+    named = {"path": f"http://127.0.0.1:{port}/x.png", "meta": {"_type": "gradio.FileData"}}
+    for content in ([named], [float("nan")], [[]] * 70_000):
+        body = json.dumps({"data": content, "fn_index": 1, "session_hash": "x"}).encode()
+        for door in ("queue/join", "run/predict", "call/tokenize", "component_server", "cancel"):
+            connection = http.client.HTTPConnection(
+                urllib.parse.urlsplit(url).netloc, timeout=LIMIT_SECONDS
+            )
+            connection.putrequest("POST", f"/gradio_api/{door}")
+            for kind in kinds:
+                connection.putheader("Content-Type", kind)
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            assert connection.getresponse().status in (400, 404, 415)
+            connection.close()
+    assert visits == []
+
+
+def test_a_body_of_millions_of_values_is_refused_at_once(url: str) -> None:
+    body = b'{"data":[' + b"[]," * 4_500_000 + b"[]]}"
+    for door in ("queue/join", "run/predict", "call/generate", "call/v2/generate"):
+        status, text = ask(url, "POST", f"/gradio_api/{door}", body)
+        assert status == 400 and ("values" in text or "outside" in text), (door, text)
+
+
 def spellings(path: str) -> list[str]:
     """Ways to write a path of this machine, as people try them."""
     dots = ["/.." * n + path for n in (1, 4, 9)]

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.prompted_models import make_prompted
 from var_core import VARPipeline
 from var_core.jobs.data_url import png_url
-from var_core.serving.api import Api
+from var_core.serving.all_endpoints import Api
 from var_core.serving.local_engine import LocalEngine
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from var_core.tokenizer import MultiScaleVQVAE
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 
 
 def small(head_channels: tuple[int, ...], stem_patch: int = 8) -> MultiScaleVQVAE:

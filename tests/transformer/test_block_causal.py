@@ -11,7 +11,11 @@ from training.transformer.settings import TransformerSettings
 from var_core.condition import Condition
 from var_core.scales import ScaleSchedule
 from var_core.transformer import block_causal
-from var_core.transformer.backends import ENVIRONMENT_VARIABLE, attention, block_causal_mask
+from var_core.transformer.attention_kernels import (
+    ENVIRONMENT_VARIABLE,
+    attention,
+    block_causal_mask,
+)
 from var_core.transformer.block_causal import (
     BlockCausal,
     call_sizes,

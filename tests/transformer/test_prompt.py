@@ -16,7 +16,7 @@ from var_core import VARTransformer
 from var_core.checkpoints import CheckpointError, load_transformer
 from var_core.condition import Condition, join_conditions
 from var_core.scales import ScaleSchedule
-from var_core.transformer.backends import block_causal_mask
+from var_core.transformer.attention_kernels import block_causal_mask
 from var_core.transformer.block_causal import BlockCausal, visible_tiles
 
 TRANSFORMER = make_text_transformer()

@@ -4,7 +4,7 @@ from training.loop.checkpoint import step_generator
 from training.tokenizer.settings import TokenizerSettings
 from var_core.checkpoints import load_tokenizer, outline_network
 from var_core.tokenizer import MultiScaleVQVAE
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 
 
 def outline_tokenizer(settings: TokenizerSettings) -> MultiScaleVQVAE:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from var_core.add_sketch import STEPS, add_sketch
 from var_core.command_line.drawing_flags import load_pipeline
 from var_core.official.catalogue import MODELS, download, find_model, how_to_get, models_folder
 from var_core.official.convert import convert
-from var_core.sketches import STEPS, add_sketch
 
 Commands = argparse._SubParsersAction  # of the parsers of all commands
 

@@ -51,9 +51,9 @@ def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
                 f"a mask is a picture or a (height, width) array of numbers, got {values.shape} "
                 f"of {values.dtype}"
             )
-        if not np.isfinite(values).all():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ValueError("a mask holds numbers, not NaN or infinity")
-        found = values >= 0.5
+        found = values.copy() if values.dtype == bool else values >= 0.5
     if found.shape[::-1] != size:
         sizes = (f"{found.shape[1]}x{found.shape[0]}", f"{size[0]}x{size[1]}")
         raise ValueError(
@@ -93,23 +93,46 @@ def fill_holes(images: Tensor, holes: Tensor) -> Tensor:
     return torch.where(holes > 0, filled[..., :height, :width], images)
 
 
+def box_around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of all that is true in a mask, with a margin where there is room.
+
+    Args:
+        mask: (H, W) bool, not empty.
+        margin: pixels.
+    """
+    spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = (
+        slice(max(int(span[0]) - margin, 0), min(int(span[-1]) + 1 + margin, length))
+        for span, length in zip(spans, mask.shape, strict=True)
+    )
+    return rows, columns
+
+
+def feather_width(mask: np.ndarray) -> int:
+    """Width of the feather of a mask (H, W): 5 % of the shorter side, 2 pixels or more."""
+    return max(2, round(0.05 * min(mask.shape)))
+
+
 def feather(mask: np.ndarray, width: int) -> np.ndarray:
     """1 on a mask, falling to 0 within so many pixels (Chebyshev distance) around it.
 
     Args:
         mask: (H, W) bool.
-        width: width of the band in pixels, at least 0.
+        width: width of the band in pixels, at least 0; edits take `feather_width`.
 
     Returns:
         (H, W) float32 in [0, 1], exactly 1 on the mask and exactly 0 beyond the band.
     """
-    radius = width // 2
-    size = 2 * radius + 1
-    weight = torch.from_numpy(grow(mask, radius))[None, None].float()
-    for axes in ((size, 1), (1, size)):
-        padding = (axes[0] // 2, axes[1] // 2)
-        weight = F.avg_pool2d(weight, axes, 1, padding, count_include_pad=False)
-    soft = weight[0, 0].numpy()
+    radius, length = width // 2, mask.shape[1]
+    counts, sizes = _count_within(grow(mask, radius), radius)
+    shares = counts.astype(np.float32) / sizes.astype(np.float32)  # means over columns
+    soft, sizes = np.zeros_like(shares), np.zeros(length, np.float32)
+    for shift in range(max(-radius, 1 - length), min(radius, length - 1) + 1):
+        here = slice(max(-shift, 0), length - max(shift, 0))
+        there = slice(max(shift, 0), length - max(-shift, 0))
+        soft[:, here] += shares[:, there]
+        sizes[here] += 1
+    soft /= sizes
     return np.where(mask, np.float32(1), np.where(soft < 1e-6, np.float32(0), soft))
 
 
@@ -118,13 +141,28 @@ def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
 
     Args:
         mask: (H, W) bool.
-        pixels: -256 to 256.
+        pixels: Chebyshev distance.
     """
-    if not pixels:
+    if not pixels or not mask.any():
         return mask
-    values = torch.from_numpy(mask if pixels > 0 else ~mask)[None, None].float()
-    size = 2 * abs(pixels) + 1
-    for axes in ((size, 1), (1, size)):
-        values = F.max_pool2d(values, axes, 1, (axes[0] // 2, axes[1] // 2))
-    grown = values[0, 0].numpy() > 0
-    return grown if pixels > 0 else ~grown
+    box = box_around(mask, abs(pixels))
+    near = mask[box] if pixels > 0 else ~mask[box]
+    for _ in range(2):
+        near = (_count_within(near, abs(pixels))[0] > 0).T
+    grown = np.zeros_like(mask)
+    grown[box] = near if pixels > 0 else ~near
+    return grown
+
+
+def _count_within(mask: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """How much of a mask (H, W) is true within a distance in each column, of how many rows.
+
+    Returns:
+        (H, W) and (H, 1) int32.
+    """
+    height, width = mask.shape
+    sums = np.zeros((height + 1, width), np.int32)
+    np.cumsum(mask, axis=0, out=sums[1:])
+    ends = np.minimum(np.arange(height) + radius + 1, height)
+    starts = np.maximum(np.arange(height) - radius, 0)
+    return sums[ends] - sums[starts], (ends - starts)[:, None].astype(np.int32)

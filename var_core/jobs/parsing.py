@@ -216,7 +216,7 @@ def edit(
     Raises:
         ValueError: if a value is out of range, or the mask is empty or does not fit.
     """
-    holes, options = check_mask(mask, image.size), _read_edit_options(rule, best_of)
+    holes, options = check_mask(mask, image.size), read_edit_options(rule, best_of)
     return _edited(settings, image, holes, None, count, options)
 
 
@@ -233,10 +233,15 @@ def outpaint(
     Raises:
         ValueError: if a value is out of range, or the result would be too large.
     """
-    return _edited(settings, image, None, margins, count, _read_edit_options(rule, best_of))
+    return _edited(settings, image, None, margins, count, read_edit_options(rule, best_of))
 
 
-def _read_edit_options(rule: object, best_of: object) -> EditOptions:
+def read_edit_options(rule: object, best_of: object) -> EditOptions:
+    """Options of an edit.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
     return EditOptions(cast(str, rule), cast(int, best_of))  # which checks what it gets
 
 

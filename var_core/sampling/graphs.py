@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from var_core.sampling.logits import SamplingOptions
+from var_core.sampling.options import SamplingOptions
 from var_core.sampling.sampler import Drawing, Drawn
 
 MAX_RECORDINGS = 4  # each keeps keys and values of its own

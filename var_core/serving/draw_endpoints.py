@@ -15,7 +15,7 @@ from var_core.jobs.parsing import (
     style_sheet,
     sweep,
 )
-from var_core.serving.endpoints import DrawnPictures, Endpoints, Labels, Options
+from var_core.serving.endpoint_base import DrawnPictures, Endpoints, Labels, Options
 
 
 class ScalePictures(TypedDict):

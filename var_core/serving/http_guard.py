@@ -1,10 +1,12 @@
 """Stands before the server: only known paths, bounded bodies, no foreign addresses."""
 
-import json
-import math
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
+
+from var_core.serving.calls import FORM_TYPE, JSON_TYPE, media_type, read_call
+from var_core.serving.json_body import write_json
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -12,7 +14,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
-MAX_JSON_DEPTH = 64
+API = "/gradio_api/"
+UPLOAD = re.compile(r"/gradio_api/upload/?")
 PATHS = {
     "GET": re.compile(
         r"/|/(assets|static|svelte)/.+|/(theme\.css|favicon\.ico|manifest\.json|robots\.txt)"
@@ -21,11 +24,10 @@ PATHS = {
         r"|/gradio_api/(queue/(data|status)|upload_progress|heartbeat/.+|call/.+)"
         r"|/gradio_api/file=(?!\w\w+:|[/\\]{2}).+"
     ),
-    "POST": re.compile(
-        r"/gradio_api/(queue/join|upload|cancel|reset)/?|/gradio_api/(run|call|component_server)/.+"
-    ),
+    "POST": re.compile(r"/gradio_api/(queue/join|upload|cancel|reset)/?|/gradio_api/(run|call)/.+"),
 }
 PATHS["HEAD"] = PATHS["GET"]
+REWRITTEN = (b"content-type", b"content-length", b"transfer-encoding")
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -37,8 +39,10 @@ class HttpGuard:
     """ASGI middleware between the network and the application.
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
-    the page and its endpoints do not need (404), bodies above the cap (413), and requests that
-    name a file by an address that the server would have to fetch (400).
+    the page and its endpoints do not need (404), bodies above the cap (413) or of another kind
+    than the path takes (415), and calls that are malformed, too large to be parsed quickly, or name
+    a file by an address that the server would have to fetch (400). What it has read and judged is
+    written anew for the application, so that both see the same.
 
     Args:
         app: the next application.
@@ -107,23 +111,33 @@ class HttpGuard:
                 await _answer(send, 400, words)
 
     async def _post(self, scope: Message, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        declared = headers.get(b"content-length", b"0")
+        headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+        path = str(scope["path"])
+        is_upload = UPLOAD.fullmatch(path) is not None
+        try:
+            kind = media_type(headers)
+            if kind != (FORM_TYPE if is_upload else JSON_TYPE):
+                raise ValueError("this door takes no body of that content type")
+        except ValueError as error:
+            await self._refuse(send, 415, str(error))
+            return
+        declared = dict(headers).get(b"content-length", b"0")
         fits = declared.isdigit() and int(declared) <= self.max_body
         body = await self._read(receive) if fits else None
         if body is None:
             await self._refuse(send, 413, f"a request has at most {self.max_body} bytes")
             return
-        is_json = headers.get(b"content-type", b"").startswith(b"application/json")
-        if is_json and (reason := _refusal(body)):
-            await self._refuse(send, 400, reason)
-            return
-        rest = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-        async def replay() -> Message:
-            return next(rest, None) or await receive()
-
-        await self._pass(scope, replay, send)
+        if not is_upload:
+            try:  # in a thread: others are served meanwhile
+                body = await asyncio.to_thread(_rewrite, path.removeprefix(API).rstrip("/"), body)
+            except ValueError as error:
+                await self._refuse(send, 400, str(error))
+                return
+            headers = [one for one in headers if one[0].lower() not in REWRITTEN]
+            headers.append((b"content-type", JSON_TYPE))
+            headers.append((b"content-length", str(len(body)).encode()))
+            scope = {**scope, "headers": headers}
+        await self._pass(scope, _replay(body, receive), send)
 
     async def _refuse(self, send: Send, status: int, words: str) -> None:
         self.refused()
@@ -144,34 +158,22 @@ class HttpGuard:
                 return b"".join(parts)
 
 
-def _refusal(body: bytes) -> str | None:
-    """Why a JSON body is refused, or None; what is no JSON is left to the server."""
-    too_deep = f"JSON is nested at most {MAX_JSON_DEPTH} deep"
-    try:
-        content = json.loads(body)
-    except RecursionError:
-        return too_deep
-    except ValueError:
-        return None
-    waiting = [(content, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > MAX_JSON_DEPTH:
-            return too_deep
-        if isinstance(value, float) and not math.isfinite(value):
-            return "numbers must be finite"
-        if isinstance(value, dict):
-            path = value.get("path")
-            if isinstance(path, str) and _is_address(path):
-                return "files are named by what was uploaded here, not by addresses"
-            waiting += [(one, depth + 1) for one in value.values()]
-        elif isinstance(value, list):
-            waiting += [(one, depth + 1) for one in value]
-    return None
+def _rewrite(path: str, body: bytes) -> bytes:
+    """The body that the application gets: what was judged, and nothing else.
+
+    Raises:
+        ValueError: if the call is refused.
+    """
+    return write_json(read_call(path, body))
 
 
-def _is_address(path: str) -> bool:
-    return re.match(r"\s*([a-z][a-z0-9+.-]+:|[/\\]{2})", path, re.IGNORECASE) is not None
+def _replay(body: bytes, receive: Receive) -> Receive:
+    rest = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def replay() -> Message:
+        return next(rest, None) or await receive()
+
+    return replay
 
 
 def _with_headers(send: Send) -> Send:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from var_core.own_dtype import in_own_dtype
 from var_core.text.encoder import TextEncoder
 from var_core.text.phrase_table import PhraseTable
 
@@ -61,6 +62,7 @@ class PhraseVectors:
             is_given[index, : len(row)] = True
         return phrases, is_given
 
+    @in_own_dtype
     def _encode(self, phrase: str) -> Tensor:
         with self._lock:
             if phrase not in self._kept:

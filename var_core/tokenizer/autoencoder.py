@@ -85,9 +85,10 @@ class Upsample(Packable):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, 2H, 2W)."""
-        if self.folded is None:
+        folded = self.folded  # once: another thread may unpack
+        if folded is None:
             return self.conv(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
-        return F.conv_transpose2d(maps, self.folded, self.conv.bias, stride=2, padding=1)
+        return F.conv_transpose2d(maps, folded, self.conv.bias, stride=2, padding=1)
 
     def pack(self) -> None:
         """As `Packable.pack`."""

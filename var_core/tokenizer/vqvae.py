@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from var_core.ranges import check_float, check_int, check_widths
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.tokenizer.autoencoder import Decoder, Encoder, Sketch
-from var_core.tokenizer.codes import QUANTIZERS
-from var_core.tokenizer.quantizer import Quantization
+from var_core.tokenizer.quantizers import QUANTIZERS
+from var_core.tokenizer.residual_pyramid import Quantization
 
 LEVEL_CHANNELS_OFFICIAL = (160, 160, 320, 320, 640)
 

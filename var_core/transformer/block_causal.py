@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 from var_core.scales import ScaleSchedule
-from var_core.transformer.backends import (
+from var_core.transformer.attention_kernels import (
     ENVIRONMENT_VARIABLE,
     attention,
     block_causal_mask,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from var_core.packing import Linear
-from var_core.transformer.backends import attention
+from var_core.transformer.attention_kernels import attention
 from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.kv_cache import KVCache
 

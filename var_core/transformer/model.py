@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from var_core.condition import Condition
 from var_core.packing import Linear
 from var_core.scales import SIDES_256, ScaleSchedule
-from var_core.transformer.backends import block_causal_mask
+from var_core.transformer.attention_kernels import block_causal_mask
 from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.blocks import AdaptiveBlock, modulate
 from var_core.transformer.condition_methods import ConditionMethods

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 
 from var_core.serving.http_guard import HttpGuard
 from var_core.web.assets import asset_path, read_asset
-from var_core.web.page import MAX_THREADS, Site
+from var_core.web.page import Site
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
@@ -45,7 +45,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             js=f"() => {{{read_asset('page.js')}}}",
             footer_links=[],
             max_file_size=MAX_UPLOAD,
-            max_threads=MAX_THREADS,
+            max_threads=site.num_threads,
             run_history=False,
             enable_monitoring=False,
             ssr_mode=False,

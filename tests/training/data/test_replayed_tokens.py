@@ -13,7 +13,7 @@ from training.data.scenes.stream import SceneStream
 from training.data.token_source import encode_pictures
 from training.loop.checkpoint import step_generator
 from var_core.tokenizer import MultiScaleVQVAE
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 
 SIDE, CHUNK = 32, 3
 

@@ -15,7 +15,7 @@ from training.evaluation.features import FEATURES_FILE, FeatureNet
 from training.evaluation.judge_network import Judge, save_judge
 from training.tokenizer.perceptual import PERCEPTUAL_FILE, PerceptualDistance
 from var_core import MultiScaleVQVAE, VARPipeline
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 
 SIDE = 32
 

@@ -9,7 +9,7 @@ from training.loop.checkpoint import step_generator
 from training.tokenizer.codebook import CodebookCare, start_codes, usage_figures
 from training.tokenizer.settings import TokenizerSettings
 from var_core.tokenizer import MultiScaleVQVAE
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 
 
 def test_usage_figures_tell_a_collapsed_scale_from_a_lively_one() -> None:

@@ -1,4 +1,4 @@
-"""Weights to start training from."""
+"""Weights to start training a transformer from."""
 
 import math
 

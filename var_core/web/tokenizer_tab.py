@@ -12,12 +12,12 @@ from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_tab import DrawTab
 from var_core.web.events import LATEST, QUICK, SPOKEN, Updates, Values
 from var_core.web.html import strip_html
-from var_core.web.look_inside_handlers import LookInsideHandlers
 from var_core.web.page import Page
+from var_core.web.tokenizer_handlers import TokenizerHandlers
 from var_core.web.widgets import picked_scale, scale_strip
 
 
-class LookInsideTab:
+class TokenizerTab:
     """A picture, its reconstruction after each scale, and its token maps.
 
     Args:
@@ -27,7 +27,7 @@ class LookInsideTab:
 
     def __init__(self, page: Page, draw: DrawTab) -> None:
         self.page = page
-        self.handlers = LookInsideHandlers(page.engine, page.folder, page.client)
+        self.handlers = TokenizerHandlers(page.engine, page.folder, page.client)
         self.total = len(self.handlers.sides)
         with gr.Tab("Tokenizer", id="tokenizer"):
             gr.Markdown(
@@ -42,6 +42,7 @@ class LookInsideTab:
         with gr.Row():
             self.source = gr.Image(
                 type="filepath",
+                image_mode=None,  # else gradio decodes it, however large it is
                 sources=["upload", "clipboard"],
                 label="Your picture",
                 alt_text="Your picture",

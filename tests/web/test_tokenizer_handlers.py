@@ -10,16 +10,16 @@ from PIL import Image
 from tests.web.test_draw_handlers import ask, pixels
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import DrawHandlers
-from var_core.web.look_inside_handlers import LookInsideHandlers
+from var_core.web.tokenizer_handlers import TokenizerHandlers
 
 
 @pytest.fixture
-def handlers(engine: LocalEngine, tmp_path: Path) -> LookInsideHandlers:
-    return LookInsideHandlers(engine, tmp_path, str)
+def handlers(engine: LocalEngine, tmp_path: Path) -> TokenizerHandlers:
+    return TokenizerHandlers(engine, tmp_path, str)
 
 
 def test_a_picture_is_reconstructed_and_gone_on_from(
-    handlers: LookInsideHandlers, tmp_path: Path
+    handlers: TokenizerHandlers, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.png"
     noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)

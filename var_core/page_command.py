@@ -1,4 +1,4 @@
-"""The command `var-studio`: serve the page from an installed package or from a checkout."""
+"""The command `var-studio`: serves the page from an installed package or from a checkout."""
 
 import importlib
 

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from var_core.transformer import backends
-from var_core.transformer.backends import attention, select_backend
+from var_core.transformer import attention_kernels
+from var_core.transformer.attention_kernels import attention, select_backend
 from var_core.transformer.blocks import SelfAttention
 from var_core.transformer.kv_cache import KVCache
 
@@ -27,7 +27,8 @@ def test_sdpa_equals_the_plain_formula(masked: bool) -> None:
 def test_bmm_equals_the_plain_formula(
     monkeypatch: pytest.MonkeyPatch, scale: float, group_bytes: int
 ) -> None:
-    monkeypatch.setattr(backends, "GROUP_BYTES", group_bytes)  # some heads at a time, or all
+    # some heads at a time, or all
+    monkeypatch.setattr(attention_kernels, "GROUP_BYTES", group_bytes)
     fast = attention(*operands(), scale, None, "bmm")
     assert torch.allclose(fast, attention(*operands(), scale, None, "math"), atol=1e-6)
 

@@ -12,7 +12,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from PIL import Image
 
 from training.data.prepared_set import PreparedSet, load_prepared_set
-from training.prepare.dataset import main
+from training.prepare.huggingface import main
 
 CLASSES = ("plum", "apple", "pear")  # not in the order of the alphabet
 BROKEN = {"bytes": b"broken", "path": None}

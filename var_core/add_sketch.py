@@ -1,4 +1,4 @@
-"""Teaches a model to sketch: adds the small decoder that makes previews cheap."""
+"""Adds a sketch decoder, which makes previews cheap, to a model folder."""
 
 import os
 import tempfile
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from var_core.checkpoints import WEIGHTS_FILE, load_tokenizer
 from var_core.images import image_to_tensor
-from var_core.tokenizer.sketch import STEPS, with_sketch
+from var_core.tokenizer.sketch_training import STEPS, with_sketch
 
 NUM_PICTURES = 16
 LEAVES = 80  # shapes in a training picture

@@ -1,6 +1,6 @@
 """Makes a picture set of a data set that the package `datasets` opens.
 
-`python -m training.prepare.dataset --dataset NAME_OR_FOLDER --out data/mine --size 64`
+`python -m training.prepare.huggingface --dataset NAME_OR_FOLDER --out data/mine --size 64`
 
 NAME_OR_FOLDER is a name on the Hugging Face hub, a folder written by `save_to_disk`, or a folder of
 pictures or Parquet files. No code of a data set is run.

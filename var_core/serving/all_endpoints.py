@@ -1,4 +1,7 @@
-"""What programs can ask a running page for: plain typed functions, JSON in and out."""
+"""The list of all endpoints for programs: plain typed functions, JSON in and out.
+
+Those that draw are in `draw_endpoints.py`, those that edit in `edit_endpoints.py`.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypedDict
@@ -65,7 +68,7 @@ class Api(DrawEndpoints, EditEndpoints):
         Args:
             picture: PNG, JPEG or WebP as base64, with or without the head of a data URL.
         """
-        result = self.engine.tokenize(self.read_picture(picture), self.client())
+        result = self.engine.tokenize(self.picture_reader(picture), self.client())
         return TokenizedPicture(
             pictures=[png_url(frame) for frame in result.frames],
             token_maps=[tokens.tolist() for tokens in result.token_maps],

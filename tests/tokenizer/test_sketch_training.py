@@ -13,19 +13,19 @@ from safetensors.torch import load_file
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from tests.web.test_draw_handlers import ask
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
+from var_core.add_sketch import add_sketch, training_pictures
 from var_core.command_line.main import main
 from var_core.images import tensor_to_images
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
-from var_core.serving.api import Api
+from var_core.serving.all_endpoints import Api
 from var_core.serving.engine import sharpen_while_idle
 from var_core.serving.executors import LentGpu
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
-from var_core.sketches import add_sketch, training_pictures
-from var_core.tokenizer import sketch as sketch_module
-from var_core.tokenizer.sketch import with_sketch
+from var_core.tokenizer import sketch_training
+from var_core.tokenizer.sketch_training import with_sketch
 from var_core.web.draw_handlers import DrawHandlers
 from var_core.web.progress import Moment
 
@@ -246,7 +246,7 @@ def test_a_client_without_a_strip_does_not_wait_for_it(
 def test_a_model_folder_is_given_a_sketch_once(
     tmp_path: Path, pipeline: VARPipeline, monkeypatch: pytest.MonkeyPatch, capsys: object
 ) -> None:
-    monkeypatch.setattr(sketch_module, "WIDTH", 8)
+    monkeypatch.setattr(sketch_training, "WIDTH", 8)
     pipeline.save_pretrained(tmp_path)
     before = load_file(tmp_path / "tokenizer" / WEIGHTS)
     assert add_sketch(tmp_path, training_pictures(2, pipeline.image_size), steps=2)

@@ -1,4 +1,7 @@
-"""A small decoder for previews, taught by the true one."""
+"""Trains the sketch decoder, a small decoder for previews, on what the true one makes.
+
+Its network is `Sketch` in `autoencoder.py`; `add_sketch.py` saves it in a model folder.
+"""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rules for the sampling loop: what replaces the codes that were drawn."""
+"""Rules that replace drawn codes in the sampling loop, for redrawing and editing a picture."""
 
 from collections.abc import Sequence
 
