@@ -19,8 +19,7 @@ from training.evaluation.scenes.prompts import validation_scenes
 from training.evaluation.scenes.questions import right_answers, things_of
 from training.evaluation.scenes.rates import rates
 from var_core.editing import Margins
-from var_core.editing.editor import band_of
-from var_core.editing.masks import grow
+from var_core.editing.masks import feather_width, grow
 from var_core.images import tensor_to_images, uint8_to_tensor
 from var_core.sampling import generators_from_seeds
 
@@ -66,7 +65,7 @@ def edit_figure(bench: Bench, file: FiguresFile) -> dict[str, Any]:
         gone.append([case.old not in likeliest(one, count + 1) for one in scores.things])
         step = border_step(after, case.mask)
         surplus.append(step - border_step(np.asarray(wanted), case.mask))
-        kept = ~grow(case.mask, band_of(case.mask))
+        kept = ~grow(case.mask, feather_width(case.mask))
         exact += bool((after[kept] == np.asarray(before)[kept]).all())
     return {
         "new_thing_found": rates(np.array(found, dtype=np.float64)),

@@ -22,7 +22,7 @@ from training.evaluation.scenes.picture_figures import jackknife_frechet
 from training.evaluation.scenes.prompts import prompt_cases
 from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.text import PhraseTable
-from var_core.tokenizer.init import init_tokenizer
+from var_core.tokenizer.initial_weights import init_tokenizer
 from var_core.transformer import init_weights
 
 SIDES = (1, 2, 4)
