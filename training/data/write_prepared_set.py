@@ -108,11 +108,11 @@ def read_squares(
         except ValueError as error:
             bad[index] = str(error)
     if len(bad) == len(sources) or len(bad) > max_bad_share * len(sources):
-        shown_names = ", ".join(f"{called[index]} ({why})" for index, why in list(bad.items())[:5])
+        some = ", ".join(called[index] for index in list(bad)[:5])
         raise ValueError(
             f"{len(bad)} of {len(sources)} pictures cannot be read, more than "
             f"{max_bad_share:.1%}; --max-bad-share {len(bad) / len(sources) + 0.005:.2f} would "
-            f"allow it: {shown_names}"
+            f"allow it; such as {some} ({next(iter(bad.values()))})"
         )
     shown, places = np.arange(len(sources)), np.array(list(bad), np.int64)
     sound = np.delete(shown, places)

@@ -63,8 +63,6 @@ class DatasetSettings(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_preparation(self.size, self.validation)
-        for name in self.label_columns.split(","):
-            check_attribute_name(name)
 
 
 def import_datasets() -> ModuleType:
@@ -200,6 +198,8 @@ def prepare(settings: DatasetSettings) -> None:
     """
     parts = open_parts(settings)
     columns = [read_labels(parts, name) for name in settings.label_columns.split(",")]
+    for column in columns:
+        check_attribute_name(column.name)
     squares, shown = zip(
         *(read_part(part, name, settings) for name, part in parts.items()), strict=True
     )
