@@ -1,5 +1,8 @@
 // A mask painter: binary pixels, run lengths as value, one layer each for picture, mask and grid.
 const HISTORY = 60;
+const GRID_LINE = "rgba(120, 120, 140, 0.35)"; // between the tokens
+const GRID_FRAME = "rgba(67, 56, 202, 0.9)"; // around the window that the model sees
+const redrawn = (share) => `rgba(67, 56, 202, ${0.12 + 0.28 * share})`; // a token, by its masked share
 const NAMES = { b: "brush", e: "eraser", r: "rectangle" };
 const at = (name) => element.querySelector(`[data-part=${name}]`);
 const board = at("board");
@@ -108,17 +111,17 @@ const showGrid = () => {
       const share = touched(window, column, row, cell);
       const left = (window.left + column * cell) * scale;
       const top = (window.top + row * cell) * scale;
-      pen.strokeStyle = "rgba(120, 120, 140, 0.35)";
+      pen.strokeStyle = GRID_LINE;
       pen.strokeRect(left, top, cell * scale, cell * scale);
       if (share > 0) {
         count += 1;
-        pen.fillStyle = `rgba(67, 56, 202, ${0.12 + 0.28 * share})`;
+        pen.fillStyle = redrawn(share);
         pen.fillRect(left, top, cell * scale, cell * scale);
       }
     }
   }
   element.dataset.cells = String(count);
-  pen.strokeStyle = "rgba(67, 56, 202, 0.9)";
+  pen.strokeStyle = GRID_FRAME;
   pen.lineWidth = 2;
   pen.strokeRect(window.left * scale, window.top * scale, window.side * scale, window.side * scale);
 };

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from var_core import VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_images
 from var_core.jobs.contact_sheet import contact_sheet, enlarge, write_animation
-from var_core.jobs.reconstruction import code_colours, token_map_image
+from var_core.jobs.token_map_colours import code_colours, token_map_image
 from var_core.official.catalogue import EMBEDDED_FOLDER
 
 LABELS = (

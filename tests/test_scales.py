@@ -1,7 +1,7 @@
 import pytest
 
 from var_core.scales import ScaleSchedule
-from var_core.tokenizer.quantizer import refine_choice
+from var_core.tokenizer.residual_pyramid import refine_choice
 
 
 def test_ranges_tile_all_tokens() -> None:

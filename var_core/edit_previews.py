@@ -18,15 +18,16 @@ from var_core.editing import (
     outpaint_canvas,
     window_around,
 )
-from var_core.images import upright_rgb
+from var_core.images import upright
 from var_core.labels import Label
 from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, VARPipelineOutput
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep
+from var_core.sampling.rng import Generators
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.wishes import Prompt, Wish, WishEncoder
 
-Generators = Sequence[torch.Generator]
+OnePerPicture = Sequence[torch.Generator]
 Labels = Sequence[Label | Wish] | None
 Prompts = str | Sequence[Prompt] | None
 
@@ -43,11 +44,11 @@ class EditablePipeline(Protocol):
         """Device of the networks."""
         ...
 
-    def check_generators(self, generator: Generators | None, count: int) -> Generators:
+    def check_generators(self, generator: Generators | None, count: int) -> OnePerPicture:
         """A generator for each picture."""
         ...
 
-    def fill_open(self, wishes: Sequence[Wish], generators: Generators) -> list[Wish]:
+    def fill_open(self, wishes: Sequence[Wish], generators: OnePerPicture) -> list[Wish]:
         """Draw open attributes where it is known which labels occur together."""
         ...
 
@@ -55,7 +56,7 @@ class EditablePipeline(Protocol):
         self,
         condition: Condition,
         options: SamplingOptions,
-        generators: Generators,
+        generators: OnePerPicture,
         make_rule: Callable[[slice], ScaleRule | None],
         *,
         against: Condition | None,
@@ -101,9 +102,8 @@ def edit_previews(
 ) -> Iterator[Preview]:
     """Check the arguments of `edit`, and start."""
     options = options.fitted(pipeline.info.vocab_size)
-    picture = np.array(upright(image))
-    height, width = picture.shape[:2]
-    holes = check_mask(mask, (width, height))
+    picture = upright(image)
+    holes = check_mask(mask, picture.size)
     windows = [window_around(holes, pipeline.info.image_size)]
     wishes, generators = _fill_given(pipeline, wishes, generator)
     return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
@@ -120,8 +120,8 @@ def outpaint_previews(
 ) -> Iterator[Preview]:
     """Check the arguments of `outpaint`, and start."""
     options = options.fitted(pipeline.info.vocab_size)
-    picture = np.array(upright(image))
-    height, width = picture.shape[:2]
+    picture = upright(image)
+    width, height = picture.size
     size = margins.canvas(width, height)
     canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
     windows = list(margins.windows(width, height))
@@ -131,7 +131,7 @@ def outpaint_previews(
 
 def _fill_given(
     pipeline: EditablePipeline, wishes: Sequence[Wish], generator: Generators | None
-) -> tuple[list[Wish], Generators]:
+) -> tuple[list[Wish], OnePerPicture]:
     """Wishes with their open labels drawn; wholly open labels stay null."""
     generators = pipeline.check_generators(generator, len(wishes))
     null = pipeline.info.labels.null
@@ -147,19 +147,19 @@ def _fill_given(
 
 def _previews(
     pipeline: EditablePipeline,
-    picture: np.ndarray,
+    picture: Image.Image,
     holes: np.ndarray,
     windows: Sequence[Window],
     wishes: list[Wish],
     options: SamplingOptions,
     edit_options: EditOptions,
-    generators: Generators,
+    generators: OnePerPicture,
 ) -> Iterator[Preview]:
     condition = pipeline.wish_encoder.condition(wishes, pipeline.device)
     against = pipeline.wish_encoder.against(wishes, pipeline.device)
 
     def sample(
-        options: SamplingOptions, generators: Generators, make_rule: Callable[[slice], ScaleRule]
+        options: SamplingOptions, generators: OnePerPicture, make_rule: Callable[[slice], ScaleRule]
     ) -> Iterator[ScaleStep]:
         return pipeline.sample(condition, options, generators, make_rule, against=against)
 
@@ -171,16 +171,4 @@ def _previews(
         if step.number % num_scales == 1 % num_scales:  # a new window begins
             token_maps = []
         token_maps.append(step.token_map)
-        images = [Image.fromarray(one) for one in step.pictures]
-        yield Preview(images, list(token_maps), step.number, step.total, wishes)
-
-
-def upright(image: object) -> Image.Image:
-    """An upright RGB copy of a picture.
-
-    Raises:
-        ValueError: if it is no PIL picture.
-    """
-    if not isinstance(image, Image.Image):
-        raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
-    return upright_rgb(image.copy())
+        yield Preview(step.pictures, list(token_maps), step.number, step.total, wishes)

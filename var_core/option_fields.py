@@ -1,7 +1,9 @@
 """Options that describe themselves: each field carries its range, its step and a few words.
 
 Command-line flags, API fields, sliders, links and recipes are made from these fields, so that an
-option is written down once, in its dataclass. The settings of training are described alike.
+option is written down once, in its dataclass: a sampling option in `SamplingOptions`
+(`sampling/options.py`), an option of editing in `EditOptions` (`editing/editor.py`). The settings
+of training are described alike.
 """
 
 from collections.abc import Sequence
@@ -148,13 +150,13 @@ def option_named(options: Described | type[Described], name: str) -> OptionField
 
 
 def check_options(options: Described) -> None:
-    """Check every described field of an instance.
+    """Check every described field of an instance; numbers of numpy and torch become plain ones.
 
     Raises:
         ValueError: if a value has another type or lies outside of its range.
     """
     for one in option_fields(options):
-        one.check(getattr(options, one.name))
+        object.__setattr__(options, one.name, one.check(getattr(options, one.name)))
 
 
 def or_list(choices: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The results of the pipeline: finished pictures and previews."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from var_core.wishes import Wish
 
-Pictures = list[Image.Image] | np.ndarray | Tensor
+Pictures = Sequence[Image.Image] | np.ndarray | Tensor
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Preview:
         return [wish.label for wish in self.wishes]
 
 
-def pil_images(preview: Preview) -> list[Image.Image]:
+def pil_images(preview: Preview) -> Sequence[Image.Image]:
     """The pictures of a preview that was made with the output type "pil"."""
-    assert isinstance(preview.images, list)
+    assert not isinstance(preview.images, np.ndarray | Tensor)
     return preview.images

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -28,9 +29,8 @@ from training.tokenizer.perceptual import load_perceptual
 from var_core import VARPipeline, generators_from_seeds
 from var_core.condition import Condition
 from var_core.editing import RULES, EditOptions, Window, edit_steps
-from var_core.editing.blend import composite
-from var_core.editing.editor import band_of
-from var_core.editing.masks import grow
+from var_core.editing.masks import feather_width, grow
+from var_core.editing.seam import Seam
 
 MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "emoji64"
 SEED = 5
@@ -77,14 +77,22 @@ def edit(
     *_, last = edit_steps(
         pipeline.tokenizer,
         lambda *arguments: pipeline.sample(condition, *arguments),
-        picture,
+        Image.fromarray(picture),
         mask,
         [Window(0, 0, len(mask))],
         pipeline.info.options,
         EditOptions(rule),
         generators_from_seeds([seed], pipeline.device),
     )
-    return last.pictures[0], last.drawn[0].cpu()
+    return np.asarray(last.pictures[0]), last.drawn[0].cpu()
+
+
+def join(picture: np.ndarray, drawn: Tensor, mask: np.ndarray) -> np.ndarray:
+    """A picture with a drawing under a mask, joined in our way."""
+    seam = Seam(mask, Window(0, 0, len(mask)), feather_width(mask))
+    result = picture.copy()
+    result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)
+    return result
 
 
 def jump(picture: np.ndarray, mask: np.ndarray) -> float:
@@ -168,7 +176,7 @@ def compare(
                 seconds.append(time.perf_counter() - started)
                 drawings.append(result)
                 rows.append(figures_of(picture, mask, result, drawn, perceptual, cell))
-                same = composite(picture, drawn, mask, Window(0, 0, len(mask)), band_of(mask))
+                same = join(picture, drawn, mask)
                 joined.append(jump(same, mask) - jump(picture, mask))
             for figure, values in zip(FIGURES, np.array(rows).T, strict=True):
                 print(f"{rule:12} {name:4} {figure:11} {interval(values)}")

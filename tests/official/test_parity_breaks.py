@@ -11,7 +11,7 @@ from tests.official import test_parity
 from tests.official.parity_models import CASES, ParityCase, load_case
 from var_core.sampling import logits as logits_module
 from var_core.scales import ScaleSchedule
-from var_core.tokenizer import quantizer as quantizer_module
+from var_core.tokenizer import residual_pyramid
 from var_core.transformer import VARTransformer, blocks
 
 
@@ -52,7 +52,7 @@ def break_upsampling(case: ParityCase, patch: pytest.MonkeyPatch) -> None:
     ) -> Tensor:
         return original(maps, size=size, mode="bilinear" if mode == "bicubic" else mode, **rest)
 
-    patch.setattr(quantizer_module.F, "interpolate", bilinear)
+    patch.setattr(residual_pyramid.F, "interpolate", bilinear)
 
 
 def break_null_label(case: ParityCase, patch: pytest.MonkeyPatch) -> None:

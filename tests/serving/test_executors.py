@@ -36,7 +36,7 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
             thread.join()
     assert len(set(pictures.values())) == 3 and len(used) == 1
     *_, run = engine.generate(count_up(read_settings(pipeline.info, {}, 1, None), 1))
-    engine.tokenize(run.frames[-1][0])
+    engine.tokenize(lambda: run.frames[-1][0])
     assert len(used) == 1 and threading.get_ident() not in used
 
 

@@ -14,14 +14,16 @@ FOLDER = ROOT / "training" / "renamed_commands"
 
 
 def test_there_is_a_file_for_every_old_name_and_a_command_behind_every_new_one() -> None:
-    assert {path.stem for path in FOLDER.glob("*.py")} == {"__init__", *NEW_NAMES}
+    files = {path.relative_to(FOLDER).with_suffix("") for path in FOLDER.rglob("*.py")}
+    assert {".".join(path.parts) for path in files} == {"__init__", *NEW_NAMES}
     for old_name, new_name in NEW_NAMES.items():
-        assert f'print_new_name("{old_name}")' in (FOLDER / f"{old_name}.py").read_text()
+        file = FOLDER / f"{old_name.replace('.', '/')}.py"
+        assert f'print_new_name("{old_name}")' in file.read_text()
         found = importlib.util.find_spec(new_name)
         assert found is not None and "def main(" in Path(str(found.origin)).read_text()
 
 
-@pytest.mark.parametrize("old_name", ["prepare_emoji", "classifier"])
+@pytest.mark.parametrize("old_name", ["prepare_emoji", "prepare.dataset", "classifier"])
 def test_an_old_command_prints_the_new_one_and_exits_with_2(old_name: str) -> None:
     command = [sys.executable, "-m", f"training.{old_name}", "--out", "somewhere"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -3,7 +3,7 @@
 import pytest
 
 from var_core.official.catalogue import EMBEDDED_FOLDER
-from var_core.serving.fair_queue import QueueLimits
+from var_core.serving.fair_queue import MAX_WAITING, QueueLimits
 from var_core.web.arguments import parse_arguments
 
 
@@ -19,8 +19,9 @@ def test_without_words_the_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--queue", "0"], "queue must be a whole number from 1 to 32"),
-        (["--per-client", "33"], "per-client must be"),
+        (["--queue", "0"], "queue must be a whole number from 1 to 256"),
+        (["--queue", "257"], "queue must be a whole number from 1 to 256, got 257"),
+        (["--per-client", "257"], "per-client must be"),
         (["--proxies", "-1"], "proxies must be"),
         (["--sharpen-seconds", "nan"], "sharpen-seconds must be"),
         (["--metrics-port", "70000"], "metrics-port must be"),
@@ -29,6 +30,13 @@ def test_without_words_the_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_value_out_of_range_is_one_sentence(words: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_arguments(words)
+
+
+def test_a_queue_may_be_longer_than_the_default_one() -> None:
+    longer = QueueLimits.waiting + 1
+    assert parse_arguments(["--queue", str(longer)]).limits.waiting == longer
+    assert parse_arguments(["--queue", str(MAX_WAITING)]).limits.waiting == MAX_WAITING
+    assert QueueLimits.waiting < MAX_WAITING
 
 
 def test_a_bad_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:

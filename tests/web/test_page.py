@@ -9,6 +9,7 @@ from gradio.block_function import BlockFunction
 import app
 from tests.web.conftest import tiny_engine
 from var_core.pipeline import VARPipeline
+from var_core.serving.fair_queue import MAX_WAITING, QueueLimits
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.web.page import Site
@@ -24,6 +25,15 @@ ENDPOINTS = "about edit generate outpaint recipe redraw stream styles sweep toke
 @pytest.fixture
 def site(engine: LocalEngine, tmp_path: Path) -> Site:
     return Site([engine], app.add_tabs, tmp_path, JobMetrics())
+
+
+@pytest.mark.parametrize("max_waiting", [1, QueueLimits.waiting, MAX_WAITING])
+def test_a_full_queue_leaves_threads_for_calls_that_answer_at_once(
+    engine: LocalEngine, tmp_path: Path, max_waiting: int
+) -> None:
+    site = Site([engine], app.add_tabs, tmp_path, JobMetrics(), max_waiting=max_waiting)
+    assert site.num_threads >= QueueLimits.running + max_waiting + 8
+    assert site.blocks._queue.max_size == site.num_threads
 
 
 def triggers(site: Site, function: BlockFunction) -> set[tuple[str, str]]:

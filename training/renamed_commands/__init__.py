@@ -1,7 +1,8 @@
 """Old names of commands: each prints the new one.
 
 `training/__init__.py` puts this folder on the path of the package, so that
-`python -m training.prepare_emoji` finds `prepare_emoji.py` here.
+`python -m training.prepare_emoji` finds `prepare_emoji.py` here; `training/prepare/__init__.py`
+does the same with the folder `prepare`.
 """
 
 import sys
@@ -12,7 +13,8 @@ NEW_NAMES = {
     "class_check": "training.evaluation.class_check",
     "classifier": "training.evaluation.judge",
     "prepare_cifar": "training.prepare.cifar",
-    "prepare_dataset": "training.prepare.dataset",
+    "prepare.dataset": "training.prepare.huggingface",
+    "prepare_dataset": "training.prepare.huggingface",
     "prepare_emoji": "training.prepare.emoji",
     "prepare_fashion": "training.prepare.fashion",
     "prepare_folder": "training.prepare.folder",

@@ -1,4 +1,4 @@
-"""Old name of `training.prepare.dataset`."""
+"""Old name of `training.prepare.huggingface`."""
 
 import sys
 

@@ -11,8 +11,8 @@ from training.loop.run_settings import (
     RunSettings,
 )
 from var_core.option_fields import option
+from var_core.tokenizer.quantizers import QUANTIZERS
 
-CODE_KINDS = ("vq", "bsq")
 PERCEPTUAL_VIEWS = ("whole", "half", "crop")
 CODES = "codes"
 ADVERSARY = "adversary"
@@ -50,7 +50,7 @@ class TokenizerSettings(RunSettings):
         "vq",
         "vq: a learned codebook; bsq: signs, with vocab_size 2^code_dim",
         CODES,
-        choices=CODE_KINDS,
+        choices=tuple(QUANTIZERS),
     )
     vocab_size: int = option(2048, "number of codes", CODES, low=2)
     code_dim: int = option(32, "width of a code", CODES, low=1)
@@ -115,3 +115,8 @@ class TokenizerSettings(RunSettings):
         super().__post_init__()
         if self.decoder_only and not self.initial:
             raise ValueError("decoder_only keeps a trained encoder, so it needs initial")
+        if not self.initial and self.steps <= self.quantize_after:
+            raise ValueError(
+                f"with {self.steps} steps no code would be learned, as codes are used after "
+                f"{self.quantize_after}: choose more --steps or fewer --quantize-after"
+            )

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from var_core.editing.blend import composite
-from var_core.editing.masks import fill_holes
+from var_core.editing.edited_pictures import EditedPictures
+from var_core.editing.masks import feather_width, fill_holes
+from var_core.editing.seam import Seam, crop
 from var_core.editing.windows import Window
 from var_core.images import uint8_to_tensor
 from var_core.option_fields import check_options, option
@@ -23,6 +27,7 @@ CORRECTIONS = 2  # decodings at the end, each followed by
 STEPS = 2  # moves of the kept part of the latent towards the picture
 STEP_SIZE = 0.7
 
+Made = TypeVar("Made")
 Sample = Callable[
     [SamplingOptions, Sequence[torch.Generator], Callable[[slice], ScaleRule]], Iterator[ScaleStep]
 ]
@@ -62,14 +67,14 @@ class EditStep:
     """The pictures after one scale of one window.
 
     Attributes:
-        pictures: B arrays (H, W, 3) uint8.
+        pictures: B pictures of the whole size, put together when they are looked at.
         drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1].
         token_map: tokens of this scale, (B, S, S).
         number: how many scales are done, from 1, over all windows.
         total: scales over all windows.
     """
 
-    pictures: list[np.ndarray]
+    pictures: Sequence[Image.Image]
     drawn: Tensor
     token_map: Tensor
     number: int
@@ -80,7 +85,7 @@ class EditStep:
 def edit_steps(
     tokenizer: MultiScaleVQVAE,
     sample: Sample,
-    picture: np.ndarray,
+    picture: Image.Image,
     mask: np.ndarray,
     windows: Sequence[Window],
     options: SamplingOptions,
@@ -92,7 +97,7 @@ def edit_steps(
     Args:
         tokenizer: encodes what is kept, decodes what is drawn.
         sample: runs the sampling loop on the labels of all pictures.
-        picture: (H, W, 3) uint8; what is under the mask has no influence, but for "replay".
+        picture: RGB; what is under the mask has no influence, but for "replay".
         mask: (H, W) bool.
         windows: squares in the order they are drawn; together they cover the mask.
         options: how tokens are drawn.
@@ -103,14 +108,16 @@ def edit_steps(
         One step for each scale of each window. Outside the mask and its feather band the pictures
         are as they were.
     """
-    pictures = [picture] * len(generators)
+    pictures: Sequence[Image.Image] = [picture] * len(generators)
     unknown = mask.copy()
     schedule = tokenizer.quantizer.schedule
     total = len(windows) * schedule.num_scales
-    band = band_of(mask) if edit_options.rule == "closed_loop" else 0
+    band = feather_width(mask) if edit_options.rule == "closed_loop" else 0
     for place, window in enumerate(windows):
-        before = pictures
-        views = [_view(one, unknown, window, tokenizer.image_size) for one in before]
+        before, seam = pictures, Seam(unknown, window, band)
+        grounds = _once_each(before, seam.ground)
+        size = tokenizer.image_size
+        views = _once_each(before, partial(_view, unknown=unknown, window=window, size=size))
         images = torch.cat([view for view, _ in views]).to(tokenizer.device)
         holes = views[0][1].to(tokenizer.device)
         make_rule = _rule_maker(tokenizer, images, holes, edit_options.rule)
@@ -124,22 +131,23 @@ def edit_steps(
                 if edit_options.rule == "closed_loop":
                     latent = _correct(tokenizer, latent, images, holes)
                 drawn = _decode(tokenizer.decode_latent, latent)
-            pictures = [
-                composite(one, drawing, unknown, window, band)
-                for one, drawing in zip(before, drawn.cpu(), strict=True)
-            ]
+            parts = [seam.join(*pair) for pair in zip(grounds, drawn.cpu(), strict=True)]
+            pictures = EditedPictures(before, seam.place, parts)
             number = place * schedule.num_scales + step.scale_index + 1
             yield EditStep(pictures, drawn, step.token_map, number, total)
-        unknown[window.inside(*mask.shape[::-1])] = False
+        if place < len(windows) - 1:
+            pictures = list(pictures)
+            unknown[window.inside(*mask.shape[::-1])] = False
 
 
-def band_of(mask: np.ndarray) -> int:
-    """Width of the feather band of a mask (H, W): 5 % of the shorter side, 2 pixels or more."""
-    return max(2, round(0.05 * min(mask.shape)))
+def _once_each(pictures: Sequence[Image.Image], make: Callable[[Image.Image], Made]) -> list[Made]:
+    """The results of a function for each picture, computed once for pictures that are the same."""
+    made = {key: make(one) for key, one in {id(one): one for one in pictures}.items()}
+    return [made[id(one)] for one in pictures]
 
 
 def _view(
-    picture: np.ndarray, unknown: np.ndarray, window: Window, size: int
+    picture: Image.Image, unknown: np.ndarray, window: Window, size: int
 ) -> tuple[Tensor, Tensor]:
     """What the model sees of a picture: (1, 3, S, S) in [-1, 1], and its holes (1, 1, S, S)."""
     height, width = unknown.shape
@@ -152,7 +160,7 @@ def _view(
     )
     image = torch.zeros(1, 3, window.side, window.side)
     holes = torch.ones(1, 1, window.side, window.side)
-    image[place] = uint8_to_tensor(picture[rows, columns][None])
+    image[place] = uint8_to_tensor(crop(picture, (rows, columns))[None])
     holes[place] = torch.from_numpy(unknown[rows, columns]).float()
     if window.side != size:
         image = fill_holes(image, holes)  # else what is hidden would leak over the border
@@ -242,11 +250,10 @@ def _likelihood(steps: Iterator[ScaleStep], rule: ScaleRule) -> Tensor:
 
 
 def outpaint_canvas(
-    picture: np.ndarray, left: int, top: int, width: int, height: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """A picture on a larger canvas, (H, W, 3) uint8, and the mask of what is new, (H, W) bool."""
-    canvas = np.zeros((height, width, 3), np.uint8)
-    mask = np.ones((height, width), bool)
-    rows, columns = slice(top, top + picture.shape[0]), slice(left, left + picture.shape[1])
-    canvas[rows, columns], mask[rows, columns] = picture, False
+    picture: Image.Image, left: int, top: int, width: int, height: int
+) -> tuple[Image.Image, np.ndarray]:
+    """A picture on a larger canvas, RGB, and the mask of what is new, (H, W) bool."""
+    canvas, mask = Image.new("RGB", (width, height)), np.ones((height, width), bool)
+    canvas.paste(picture, (left, top))
+    mask[top : top + picture.height, left : left + picture.width] = False
     return canvas, mask

@@ -8,32 +8,54 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from var_core.images import read_image
+from var_core.images import VISITORS, PictureLimits, copied, read_layers, upright_layers
 
 EMPTY = "the mask is empty: paint the area to change"
+SOLID = 128  # half of the range of lightness, and of opacity
+UNCLEAR = (
+    "the mask is transparent in places, and nothing else is light: it does not say what to redraw; "
+    "paint that white, on black or on nothing"
+)
 
 
-def read_mask(source: str | Path | bytes) -> np.ndarray:
-    """Read a mask from an untrusted picture file: what is lighter than half grey is redrawn.
+def read_mask(source: str | Path | bytes, limits: PictureLimits | None = VISITORS) -> np.ndarray:
+    """Read a mask from a picture file: what is half grey or lighter, and opaque, is redrawn.
 
     Args:
-        source: path or content of a PNG, JPEG or WebP file.
+        source: path or content of a file.
+        limits: what may be read, as for `read_image`.
 
     Returns:
         (H, W) bool.
 
     Raises:
-        ValueError: if it is no such file, or too large.
+        ValueError: if it is no such file, or does not say what to redraw.
     """
-    return np.asarray(read_image(source).convert("L")) >= 128
+    return _light_parts(read_layers(source, limits))
+
+
+def _light_parts(layers: Image.Image) -> np.ndarray:
+    """Where an upright RGB or RGBA picture is light and opaque: (H, W) bool.
+
+    Raises:
+        ValueError: if it is transparent in places and light nowhere.
+    """
+    light = np.asarray(layers.convert("L")) >= SOLID
+    if layers.mode == "RGB":
+        return light
+    opaque = np.asarray(layers.getchannel("A")) >= SOLID
+    if not (light & opaque).any() and not opaque.all():
+        raise ValueError(UNCLEAR)
+    return light & opaque
 
 
 def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
     """A mask that fits a picture.
 
     Args:
-        mask: a PIL picture of any mode (half grey or lighter is redrawn), or a (H, W) array of bool
-            or of numbers (0.5 or more is redrawn).
+        mask: a PIL picture of any mode (what is half grey or lighter, and opaque, is redrawn); or
+            a (H, W) array of bool, of numbers from 0 to 1 (0.5 or more is redrawn), or of whole
+            numbers to 255 (128 or more is redrawn).
         size: width and height of the picture.
 
     Returns:
@@ -42,18 +64,10 @@ def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
     Raises:
         ValueError: if it has another size or form, is not finite, or is empty.
     """
-    if isinstance(mask, Image.Image):
-        found = np.asarray(mask.convert("L")) >= 128
+    if isinstance(mask, Image.Image) and mask.mode != "F":
+        found = _light_parts(upright_layers(copied(mask)))
     else:
-        values = np.asarray(mask)
-        if values.ndim != 2 or values.dtype.kind not in "biuf":
-            raise ValueError(
-                f"a mask is a picture or a (height, width) array of numbers, got {values.shape} "
-                f"of {values.dtype}"
-            )
-        if not np.isfinite(values).all():
-            raise ValueError("a mask holds numbers, not NaN or infinity")
-        found = values >= 0.5
+        found = _high_values(np.asarray(mask))
     if found.shape[::-1] != size:
         sizes = (f"{found.shape[1]}x{found.shape[0]}", f"{size[0]}x{size[1]}")
         raise ValueError(
@@ -62,6 +76,30 @@ def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
     if not found.any():
         raise ValueError(EMPTY)
     return found
+
+
+def _high_values(values: np.ndarray) -> np.ndarray:
+    """Where an array of numbers is in the upper half of its range: (H, W) bool.
+
+    Raises:
+        ValueError: if it has another form, or its range is not clear.
+    """
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"a mask is a picture or a (height, width) array of numbers, got {values.shape} "
+            f"of {values.dtype}"
+        )
+    if values.dtype.kind == "b":
+        return values.copy()
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError("a mask holds numbers, not NaN or infinity")
+    low, high = (values.min(), values.max()) if values.size else (0, 0)
+    is_grey = values.dtype.kind in "iu" and high > 1
+    if low < 0 or high > (255 if is_grey else 1):
+        raise ValueError(
+            f"a mask holds numbers from 0 to 1, or whole numbers to 255, got {low} to {high}"
+        )
+    return values >= (SOLID if is_grey else 0.5)
 
 
 def fill_holes(images: Tensor, holes: Tensor) -> Tensor:
@@ -93,23 +131,46 @@ def fill_holes(images: Tensor, holes: Tensor) -> Tensor:
     return torch.where(holes > 0, filled[..., :height, :width], images)
 
 
+def box_around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of all that is true in a mask, with a margin where there is room.
+
+    Args:
+        mask: (H, W) bool, not empty.
+        margin: pixels.
+    """
+    spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = (
+        slice(max(int(span[0]) - margin, 0), min(int(span[-1]) + 1 + margin, length))
+        for span, length in zip(spans, mask.shape, strict=True)
+    )
+    return rows, columns
+
+
+def feather_width(mask: np.ndarray) -> int:
+    """Width of the feather of a mask (H, W): 5 % of the shorter side, 2 pixels or more."""
+    return max(2, round(0.05 * min(mask.shape)))
+
+
 def feather(mask: np.ndarray, width: int) -> np.ndarray:
     """1 on a mask, falling to 0 within so many pixels (Chebyshev distance) around it.
 
     Args:
         mask: (H, W) bool.
-        width: width of the band in pixels, at least 0.
+        width: width of the band in pixels, at least 0; edits take `feather_width`.
 
     Returns:
         (H, W) float32 in [0, 1], exactly 1 on the mask and exactly 0 beyond the band.
     """
-    radius = width // 2
-    size = 2 * radius + 1
-    weight = torch.from_numpy(grow(mask, radius))[None, None].float()
-    for axes in ((size, 1), (1, size)):
-        padding = (axes[0] // 2, axes[1] // 2)
-        weight = F.avg_pool2d(weight, axes, 1, padding, count_include_pad=False)
-    soft = weight[0, 0].numpy()
+    radius, length = width // 2, mask.shape[1]
+    counts, sizes = _count_within(grow(mask, radius), radius)
+    shares = counts.astype(np.float32) / sizes.astype(np.float32)  # means over columns
+    soft, sizes = np.zeros_like(shares), np.zeros(length, np.float32)
+    for shift in range(max(-radius, 1 - length), min(radius, length - 1) + 1):
+        here = slice(max(-shift, 0), length - max(shift, 0))
+        there = slice(max(shift, 0), length - max(-shift, 0))
+        soft[:, here] += shares[:, there]
+        sizes[here] += 1
+    soft /= sizes
     return np.where(mask, np.float32(1), np.where(soft < 1e-6, np.float32(0), soft))
 
 
@@ -118,13 +179,28 @@ def grow(mask: np.ndarray, pixels: int) -> np.ndarray:
 
     Args:
         mask: (H, W) bool.
-        pixels: -256 to 256.
+        pixels: Chebyshev distance.
     """
-    if not pixels:
+    if not pixels or not mask.any():
         return mask
-    values = torch.from_numpy(mask if pixels > 0 else ~mask)[None, None].float()
-    size = 2 * abs(pixels) + 1
-    for axes in ((size, 1), (1, size)):
-        values = F.max_pool2d(values, axes, 1, (axes[0] // 2, axes[1] // 2))
-    grown = values[0, 0].numpy() > 0
-    return grown if pixels > 0 else ~grown
+    box = box_around(mask, abs(pixels))
+    near = mask[box] if pixels > 0 else ~mask[box]
+    for _ in range(2):
+        near = (_count_within(near, abs(pixels))[0] > 0).T
+    grown = np.zeros_like(mask)
+    grown[box] = near if pixels > 0 else ~near
+    return grown
+
+
+def _count_within(mask: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """How much of a mask (H, W) is true within a distance in each column, of how many rows.
+
+    Returns:
+        (H, W) and (H, 1) int32.
+    """
+    height, width = mask.shape
+    sums = np.zeros((height + 1, width), np.int32)
+    np.cumsum(mask, axis=0, out=sums[1:])
+    ends = np.minimum(np.arange(height) + radius + 1, height)
+    starts = np.maximum(np.arange(height) - radius, 0)
+    return sums[ends] - sums[starts], (ends - starts)[:, None].astype(np.int32)

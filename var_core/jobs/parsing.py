@@ -42,7 +42,7 @@ def read_settings(
 
     Args:
         info: model whose labels and limits hold.
-        labels: mapping from names of attributes and menus to value names, indices or None.
+        labels: mapping from names of attributes and menus to value names or None.
         seed: whole number.
         options: None, or a mapping from the names of `SAMPLING_OPTIONS` and "precision" to values;
             what is missing takes its default.
@@ -54,6 +54,9 @@ def read_settings(
     """
     if not isinstance(labels, Mapping):
         raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
+    for name, value in labels.items():
+        if isinstance(value, int):
+            raise ValueError(f"{name!r:.40} takes a name, a text such as '{value}', got {value}")
     given = {} if options is None else options
     if not isinstance(given, Mapping):
         raise ValueError(f"options must be an object of names to values, got {given!r:.40}")
@@ -216,7 +219,7 @@ def edit(
     Raises:
         ValueError: if a value is out of range, or the mask is empty or does not fit.
     """
-    holes, options = check_mask(mask, image.size), _read_edit_options(rule, best_of)
+    holes, options = check_mask(mask, image.size), read_edit_options(rule, best_of)
     return _edited(settings, image, holes, None, count, options)
 
 
@@ -233,10 +236,15 @@ def outpaint(
     Raises:
         ValueError: if a value is out of range, or the result would be too large.
     """
-    return _edited(settings, image, None, margins, count, _read_edit_options(rule, best_of))
+    return _edited(settings, image, None, margins, count, read_edit_options(rule, best_of))
 
 
-def _read_edit_options(rule: object, best_of: object) -> EditOptions:
+def read_edit_options(rule: object, best_of: object) -> EditOptions:
+    """Options of an edit.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
     return EditOptions(cast(str, rule), cast(int, best_of))  # which checks what it gets
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from PIL import Image
 from torch import Tensor
@@ -18,13 +18,12 @@ from var_core.wishes import Wish
 
 
 class Request(Protocol):
-    """A job for an engine: a frozen, checked dataclass that starts itself on a pipeline.
+    """A job for an engine: a frozen, checked dataclass that starts itself on a pipeline."""
 
-    Attributes:
-        job: name in metrics and logs: "draw", "edit" or "vary".
-    """
-
-    job: ClassVar[str]
+    @property
+    def job(self) -> str:
+        """Name in metrics and logs: "draw", "edit" or "vary"."""
+        ...
 
     @property
     def wishes(self) -> tuple[Wish, ...]:
@@ -95,7 +94,7 @@ class JobProgress:
 
     request: Request
     wishes: tuple[Wish, ...] = ()
-    frames: tuple[tuple[Image.Image, ...], ...] = ()
+    frames: tuple[Sequence[Image.Image], ...] = ()
     token_maps: tuple[Tensor, ...] = ()
     dtype: str = ""
     number: int = 0
@@ -172,7 +171,7 @@ def follow_edit(progress: JobProgress, previews: Iterator[Preview]) -> Iterator[
         progress = replace(
             progress,
             wishes=tuple(preview.wishes),
-            frames=(tuple(pil_images(preview)),),
+            frames=(pil_images(preview),),
             token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
             number=preview.number,
             total=preview.total,

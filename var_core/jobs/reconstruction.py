@@ -1,15 +1,16 @@
-"""What the tokenizer makes of a picture: reconstructions, token maps, bits, errors."""
+"""What the tokenizer makes of a picture: reconstructions, token maps, bits, errors.
+
+The colours of token maps are in `token_map_colours.py`.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
-from var_core.images import fit_square
-from var_core.jobs.contact_sheet import enlarge
+from var_core.images import square_of
 from var_core.pipeline import VARPipeline
 
 IDENTICAL_PSNR = 99.0  # dB, shown for a picture without any error
@@ -40,9 +41,9 @@ def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
 
     Args:
         pipeline: pipeline whose tokenizer is used.
-        image: RGB picture of any size.
+        image: picture of any size and mode.
     """
-    source = fit_square(image, pipeline.image_size)
+    source = square_of(image, pipeline.image_size)
     token_maps, frames = pipeline.tokenize(source)
     bits_per_token = math.log2(pipeline.info.vocab_size)
     counts = np.cumsum([tokens[0].numel() for tokens in token_maps])
@@ -69,20 +70,3 @@ def error_map(first: Image.Image, second: Image.Image) -> Image.Image:
     difference = np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean(axis=2)
     shown = np.clip(difference * ERROR_GAIN, 0, 255).astype(np.uint8)
     return Image.fromarray(shown).convert("RGB")
-
-
-def code_colours(pipeline: VARPipeline) -> np.ndarray:
-    """A colour for every code, (V, 3) uint8: codes that are near each other look alike.
-
-    The three channels are the ranks of the codes along the codebook's three principal axes.
-    """
-    codes = pipeline.tokenizer.quantizer.code_vectors().detach().double().cpu()
-    axes = torch.linalg.svd(codes - codes.mean(dim=0), full_matrices=False).Vh[:3]
-    ranks = (codes @ axes.T).argsort(dim=0).argsort(dim=0)
-    return (40 + ranks * 200 // max(len(codes) - 1, 1)).to(torch.uint8).numpy()
-
-
-def token_map_image(token_map: Tensor, colours: np.ndarray, side: int) -> Image.Image:
-    """Token map (S, S) as a picture of at least `side` pixels, one square per token."""
-    cells = Image.fromarray(colours[token_map.cpu().numpy()])
-    return enlarge(cells, side, Image.Resampling.NEAREST)

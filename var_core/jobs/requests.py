@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -52,7 +51,6 @@ class DrawRequest:
             attribute.
     """
 
-    job: ClassVar[str] = "draw"
     wishes: tuple[Wish, ...]
     seeds: tuple[int, ...]
     options: tuple[SamplingOptions, ...]
@@ -61,6 +59,11 @@ class DrawRequest:
     columns: int = 0
     precision: str = PRECISIONS[0]
     one_label: bool = False
+
+    @property
+    def job(self) -> str:
+        """As `Request.job`."""
+        return "draw"
 
     @property
     def is_smooth(self) -> bool:
@@ -117,7 +120,6 @@ class EditRequest:
         precision: one of PRECISIONS.
     """
 
-    job: ClassVar[str] = "edit"
     image: Image.Image = field(repr=False)
     mask: np.ndarray | None = field(repr=False)
     margins: Margins | None
@@ -126,6 +128,11 @@ class EditRequest:
     options: SamplingOptions
     edit_options: EditOptions
     precision: str = PRECISIONS[0]
+
+    @property
+    def job(self) -> str:
+        """As `Request.job`."""
+        return "edit"
 
     @property
     def columns(self) -> int:
@@ -175,10 +182,14 @@ class VaryRequest:
         drawing: what is drawn from there on.
     """
 
-    job: ClassVar[str] = "vary"
     image: Image.Image = field(repr=False)
     keep_scales: int
     drawing: DrawRequest
+
+    @property
+    def job(self) -> str:
+        """As `Request.job`."""
+        return "vary"
 
     @property
     def wishes(self) -> tuple[Wish, ...]:

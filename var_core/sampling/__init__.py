@@ -1,13 +1,8 @@
 """Drawing: from logits to tokens, scale by scale."""
 
 from var_core.sampling.code_rules import ClosedLoop, KeepScales, Replay
-from var_core.sampling.logits import (
-    DEFAULTS,
-    SamplingOptions,
-    apply_guidance,
-    draw_tokens,
-    filter_logits,
-)
+from var_core.sampling.logits import apply_guidance, draw_tokens, filter_logits
+from var_core.sampling.options import DEFAULTS, SamplingOptions
 from var_core.sampling.rng import MAX_SEED, generators_from_seeds, random_seed
 from var_core.sampling.sampler import ScaleRule, ScaleStep, sample_scales
 

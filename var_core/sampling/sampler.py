@@ -10,12 +10,12 @@ from torch import Tensor
 from var_core.condition import Condition, join_conditions
 from var_core.own_dtype import in_own_dtype
 from var_core.sampling.logits import (
-    SamplingOptions,
     apply_guidance,
     draw_tokens,
     filter_logits,
     soft_code_weights,
 )
+from var_core.sampling.options import SamplingOptions
 from var_core.tokenizer import MultiScaleQuantizer
 from var_core.transformer import VARTransformer
 

@@ -68,7 +68,7 @@ class Api(DrawEndpoints, EditEndpoints):
         Args:
             picture: PNG, JPEG or WebP as base64, with or without the head of a data URL.
         """
-        result = self.engine.tokenize(self.read_picture(picture), self.client())
+        result = self.engine.tokenize(self.picture_reader(picture), self.client())
         return TokenizedPicture(
             pictures=[png_url(frame) for frame in result.frames],
             token_maps=[tokens.tolist() for tokens in result.token_maps],

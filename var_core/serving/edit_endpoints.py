@@ -1,11 +1,16 @@
 """The endpoints that edit: edit, outpaint, vary."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TypedDict
 
+import numpy as np
+from PIL import Image
+
 from var_core.editing import RULES, Margins, read_mask
-from var_core.jobs.parsing import DEFAULT_SEED, edit, outpaint, read_base64, vary
-from var_core.jobs.requests import EditRequest
+from var_core.jobs.late_request import edit_later, outpaint_later, vary_later
+from var_core.jobs.parsing import DEFAULT_SEED, read_base64
+from var_core.jobs.progress import Request
 from var_core.serving.endpoint_base import DrawnPictures, Endpoints, Labels, Options
 
 
@@ -49,9 +54,9 @@ class EditEndpoints(Endpoints):
             prompt: phrases with commas between them, as "a fox, in the snow".
             negative_prompt: what the pictures should not show.
         """
-        image, holes = self.read_picture(picture), read_mask(read_base64(mask))
+        image, holes = self.picture_reader(picture), partial(_read_mask, read_base64(mask))
         settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
-        yield from self._edit(edit(settings, image, holes, count, rule, best_of))
+        yield from self._edit(edit_later(settings, image, holes, count, rule, best_of))
 
     def outpaint(
         self,
@@ -86,9 +91,9 @@ class EditEndpoints(Endpoints):
             prompt: phrases with commas between them, as "a fox, in the snow".
             negative_prompt: what the pictures should not show.
         """
-        image, margins = self.read_picture(picture), Margins(left, top, right, bottom)
+        image, margins = self.picture_reader(picture), Margins(left, top, right, bottom)
         settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
-        yield from self._edit(outpaint(settings, image, margins, count, rule, best_of))
+        yield from self._edit(outpaint_later(settings, image, margins, count, rule, best_of))
 
     def vary(
         self,
@@ -114,11 +119,11 @@ class EditEndpoints(Endpoints):
             negative_prompt: what the pictures should not show.
         """
         settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
-        image = self.read_picture(picture)
+        image = self.picture_reader(picture)
         num_scales = self.engine.info.schedule.num_scales
-        yield from self.draw(vary(settings, image, keep_scales, count, num_scales))
+        yield from self.draw(vary_later(settings, image, keep_scales, count, num_scales))
 
-    def _edit(self, request: EditRequest) -> Iterator[EditedPictures]:
+    def _edit(self, request: Request) -> Iterator[EditedPictures]:
         for drawn in self.draw(request):
             yield EditedPictures(
                 pictures=drawn["pictures"],
@@ -127,3 +132,7 @@ class EditEndpoints(Endpoints):
                 notes=drawn["notes"],
                 seeds=drawn["seeds"],
             )
+
+
+def _read_mask(content: bytes, image: Image.Image) -> np.ndarray:
+    return read_mask(content)

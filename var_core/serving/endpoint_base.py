@@ -5,6 +5,7 @@ where a model has menus, a label may name their choices too: {"thing": ["fox", "
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypedDict
 
 from PIL import Image
@@ -54,13 +55,15 @@ class Endpoints:
         """
         return read_settings(self.engine.info, labels, seed, options, prompt, negative)
 
-    def read_picture(self, picture: object) -> Image.Image:
-        """Read a picture that came as base64.
+    def picture_reader(self, picture: object) -> Callable[[], Image.Image]:
+        """A function that decodes a picture that came as base64; to be called in a turn.
+
+        It raises ValueError if this is no PNG, JPEG or WebP picture, or too large.
 
         Raises:
-            ValueError: if it is no PNG, JPEG or WebP picture, or too large.
+            ValueError: if it is no base64, or longer than a picture may be.
         """
-        return read_image(read_base64(picture))
+        return partial(read_image, read_base64(picture))
 
     def draw(self, request: Request) -> Iterator[DrawnPictures]:
         """Draw; only the last result holds pictures.

@@ -1,8 +1,15 @@
-"""The engine as page and endpoints see it; `LocalEngine` is the one in this process."""
+"""What an engine is to page and endpoints.
+
+A new kind of engine is a class with the methods of `Engine`, in a new file beside this one, which
+`make_engines` in `installed_engines.py` builds.
+
+`local_engine.py` has the one that draws in this process, `installed_engines.py` builds the engines
+of a server, `executors.py` decides where their networks run: in a thread, or on a lent GPU.
+"""
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +35,14 @@ class Engine(Protocol):
     device: torch.device
     sharpen_seconds: float
 
+    def prepare(self) -> None:
+        """Get ready to draw, so that nobody has to wait for it.
+
+        Raises:
+            ValueError: if the model can no longer be loaded.
+        """
+        ...
+
     def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """Draw or edit; closing the iterator stops the work.
 
@@ -45,11 +60,17 @@ class Engine(Protocol):
         """
         ...
 
-    def tokenize(self, image: Image.Image, client: str = "") -> Reconstruction:
+    def tokenize(self, picture: Callable[[], Image.Image], client: str = "") -> Reconstruction:
         """Encode a picture, and decode every prefix of its token maps.
+
+        Args:
+            picture: returns the picture; called when its turn has come, so that those who wait
+                hold no pixels.
+            client: address of the person who asks.
 
         Raises:
             BusyError: if there is no room.
+            ValueError: if the picture cannot be read.
         """
         ...
 

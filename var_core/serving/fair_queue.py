@@ -1,10 +1,16 @@
-"""Who draws next: a bounded, fair queue that needs no server."""
+"""Who draws next: a bounded, fair queue that needs no server.
+
+The defaults of its length and of the jobs of one client are in `QueueLimits`. `--queue` and
+`--per-client` change them, and a Space sets the same values in README.md and `Spacefile`.
+"""
 
 import itertools
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+MAX_WAITING = 256  # longest queue that can be asked for; on a server every job in it holds a thread
 
 
 class BusyError(ValueError):
@@ -17,7 +23,7 @@ class LateError(ValueError):
 
 @dataclass(frozen=True)
 class QueueLimits:
-    """QueueLimits of the queue and of the jobs in it.
+    """Limits of the queue and of the jobs in it.
 
     Attributes:
         running: number of jobs that run at once.

@@ -1,4 +1,8 @@
-"""The engines of all installed models, which share one queue, one cache and one executor."""
+"""Builds the engines of a server: one for each installed model, of the kind `LocalEngine`.
+
+They share one queue, one cache and one executor. Another kind of engine, a class with the methods
+of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `make_engines`.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -10,6 +14,7 @@ from var_core.devices import pick_device, pick_dtype
 from var_core.model_info import read_model_info
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.pipeline import VARPipeline
+from var_core.serving.engine import Engine
 from var_core.serving.executors import Executor
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.local_engine import LocalEngine
@@ -21,7 +26,7 @@ MEMORY_SHARE = 0.5  # share of the machine's memory for the weights of all model
 
 def make_engines(
     first: Path, precision: str, executor: Executor, metrics: JobMetrics, queue: FairQueue
-) -> list[LocalEngine]:
+) -> list[Engine]:
     """One engine for each model: the given one, then the other installed ones.
 
     Args:
@@ -37,7 +42,7 @@ def make_engines(
     device = pick_device()
     dtype = pick_dtype(device, precision)
     cache = ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
-    engines: dict[str, LocalEngine] = {}
+    engines: dict[str, Engine] = {}
     for folder in _model_folders(first, executor):
         info = read_model_info(folder)
         if info.name not in engines:

@@ -108,10 +108,10 @@ class LocalEngine:
         with self._turn_of(client):
             return self._worker.sharpen(progress, scale)
 
-    def tokenize(self, image: Image.Image, client: str = "") -> Reconstruction:
+    def tokenize(self, picture: Callable[[], Image.Image], client: str = "") -> Reconstruction:
         """As `Engine.tokenize`."""
         with self.metrics.job("tokenize", 1), self._turn_of(client):
-            return self._worker.tokenize(image)
+            return self._worker.tokenize(picture())
 
     def code_colours(self) -> np.ndarray:
         """As `Engine.code_colours`."""

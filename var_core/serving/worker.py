@@ -8,7 +8,8 @@ from PIL import Image
 
 from var_core.devices import pick_dtype
 from var_core.jobs.progress import JobProgress, Request, sharpen
-from var_core.jobs.reconstruction import Reconstruction, code_colours, reconstruct
+from var_core.jobs.reconstruction import Reconstruction, reconstruct
+from var_core.jobs.token_map_colours import code_colours
 from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
 from var_core.serving.model_cache import ModelCache

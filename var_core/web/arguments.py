@@ -9,10 +9,8 @@ from pathlib import Path
 from var_core.devices import PRECISIONS
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.ranges import check_float, check_int
-from var_core.serving.fair_queue import QueueLimits
-from var_core.web.page import MAX_THREADS
+from var_core.serving.fair_queue import MAX_WAITING, QueueLimits
 
-MAX_JOBS = MAX_THREADS // 2
 MAX_PROXIES = 8
 MAX_PORT = 65535
 MAX_SHARPEN_SECONDS = 3600
@@ -54,8 +52,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
     if given.precision not in PRECISIONS:  # argparse does not check defaults
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
     limits = QueueLimits(
-        waiting=check_int("queue", given.queue, 1, MAX_JOBS),
-        per_client=check_int("per-client", given.per_client, 1, MAX_JOBS),
+        waiting=check_int("queue", given.queue, 1, MAX_WAITING),
+        per_client=check_int("per-client", given.per_client, 1, MAX_WAITING),
         sharpen_seconds=check_float(
             "sharpen-seconds", given.sharpen_seconds, 0, MAX_SHARPEN_SECONDS
         ),
@@ -97,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         default=_setting("QUEUE", limits.waiting),
-        help="number of jobs that may wait; default: %(default)s",
+        help=f"number of jobs that may wait, up to {MAX_WAITING}; default: %(default)s",
     )
     parser.add_argument(
         "--per-client",

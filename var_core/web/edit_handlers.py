@@ -11,12 +11,11 @@ from PIL import Image
 from var_core.editing import Margins, read_mask
 from var_core.editing.masks import EMPTY, grow
 from var_core.images import read_image
+from var_core.jobs.late_request import LateRequest, edit_later, outpaint_later, vary_later
 from var_core.jobs.mask_codec import read_runs, resize_mask, write_runs
 from var_core.jobs.output_files import save_pictures
-from var_core.jobs.parsing import edit, outpaint, vary
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress
-from var_core.jobs.requests import EditRequest, VaryRequest
 from var_core.model_info import ModelInfo
 from var_core.ranges import check_int
 from var_core.web.canvas import Canvas
@@ -117,31 +116,28 @@ class EditHandlers:
         Raises:
             ValueError: if a value is out of range.
         """
-        image = _opened(inputs.canvas).read()
+        canvas = _opened(inputs.canvas)
         choice = self.controls.read(self.controls.with_seed(inputs.values, inputs.keep_seed))
-        request = self._request(task, inputs, image, choice)
+        request = self._request(task, inputs, canvas, choice)
         return Plan(request, choice.pause, partial(self._finish, request, choice))
 
     def _request(
-        self, task: str, inputs: EditInputs, image: Image.Image, choice: Choice
-    ) -> EditRequest | VaryRequest:
+        self, task: str, inputs: EditInputs, canvas: Canvas, choice: Choice
+    ) -> LateRequest:
         settings, best_of = choice.settings, inputs.best_of
         if task == "redraw":
-            mask = resize_mask(_painted(inputs.mask), image.size)
-            return edit(settings, image, mask, best_of=best_of)
+            mask = partial(_mask_of, _given(inputs.mask))
+            return edit_later(settings, canvas.read, mask, best_of=best_of)
         if task == "outpaint":
-            return outpaint(settings, image, Margins(**inputs.margins), best_of=best_of)
+            margins = Margins(**inputs.margins)
+            return outpaint_later(settings, canvas.read, margins, best_of=best_of)
         if task == "vary":
             num_scales = self.info.schedule.num_scales
-            return vary(settings, image, inputs.keep_scales, 1, num_scales)
+            return vary_later(settings, canvas.read, inputs.keep_scales, 1, num_scales)
         raise ValueError(f"there is no task named {task!r:.40}")
 
     def _finish(
-        self,
-        request: EditRequest | VaryRequest,
-        choice: Choice,
-        progress: JobProgress,
-        seconds: float,
+        self, request: LateRequest, choice: Choice, progress: JobProgress, seconds: float
     ) -> Moment:
         """Save the result, and the picture before it at the same size."""
         info, folder, seed = self.info, self.files.new_folder(), request.seeds[0]
@@ -166,7 +162,15 @@ def _opened(canvas: Canvas | None) -> Canvas:
     return canvas
 
 
-def _painted(mask: object) -> np.ndarray:
+def _given(mask: object) -> object:
     if mask in ("", None):
         raise ValueError(EMPTY)
-    return read_runs(mask)
+    return mask
+
+
+def _painted(mask: object) -> np.ndarray:
+    return read_runs(_given(mask))
+
+
+def _mask_of(mask: object, image: Image.Image) -> np.ndarray:
+    return resize_mask(read_runs(mask), image.size)

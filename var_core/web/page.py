@@ -1,4 +1,4 @@
-"""The site: one page for each model, all with the same tabs."""
+"""The site: one page for each model, all with the same tabs, which `add_tabs` in app.py lists."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,11 +9,12 @@ from gradio.events import api as add_endpoint
 from var_core.official.catalogue import ModelCard
 from var_core.serving.all_endpoints import Api
 from var_core.serving.engine import Engine
+from var_core.serving.fair_queue import QueueLimits
 from var_core.serving.metrics import JobMetrics
 from var_core.web.blocks import ClientAddress, GuardedBlocks
 from var_core.web.html import models_html
 
-MAX_THREADS = 64  # every job that draws or waits holds one
+SPARE_THREADS = 32  # for calls that answer at once; every job that waits holds one more
 
 
 class Page:
@@ -22,7 +23,7 @@ class Page:
     Args:
         site: the site that it belongs to.
         engine: engine that draws.
-        add_tabs: builds the tabs of a page.
+        add_tabs: builds the tabs of a page; the list of tabs is `add_tabs` in app.py.
 
     Attributes:
         blocks: gradio's blocks.
@@ -51,16 +52,18 @@ class Site:
 
     Args:
         engines: one engine for each model; the page of the first one is the front page.
-        add_tabs: builds the tabs of a page.
+        add_tabs: builds the tabs of a page; the list of tabs is `add_tabs` in app.py.
         folder: folder for finished pictures.
         metrics: counts refused calls and logs errors.
         num_proxies: number of trusted proxies in front of the server.
         missing: models that are not installed.
+        max_waiting: number of jobs that may wait for the engines.
 
     Attributes:
         blocks: gradio's blocks of all pages.
         names: names of the models.
         pages: the pages.
+        num_threads: number of threads for all calls.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Site:
         metrics: JobMetrics,
         num_proxies: int = 0,
         missing: Sequence[ModelCard] = (),
+        max_waiting: int = QueueLimits.waiting,
     ) -> None:
         self.engines, self.folder, self.missing = engines, folder, missing
         self.names = [engine.info.name for engine in engines]
@@ -84,7 +88,8 @@ class Site:
                 self.pages.append(Page(self, engine, add_tabs))
                 prefix = "" if is_first else f"{name.replace('-', '_')}_"
                 add_endpoints(Api(engine, self.blocks.client), prefix)
-        self.blocks.queue(max_size=MAX_THREADS, api_open=False, default_concurrency_limit=1)
+        self.num_threads = max_waiting + SPARE_THREADS
+        self.blocks.queue(max_size=self.num_threads, api_open=False, default_concurrency_limit=1)
 
 
 def add_endpoints(endpoints: Api, prefix: str) -> None:

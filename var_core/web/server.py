@@ -8,7 +8,8 @@ from starlette.middleware import Middleware
 
 from var_core.serving.http_guard import HttpGuard
 from var_core.web.assets import asset_path, read_asset
-from var_core.web.page import MAX_THREADS, Site
+from var_core.web.page import Site
+from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
@@ -27,13 +28,14 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     Raises:
         OSError: if the port is taken.
     """
-    metrics = site.blocks.metrics
+    metrics, sessions = site.blocks.metrics, Sessions(site.blocks, MAX_SESSIONS)
     guard = Middleware(
         HttpGuard,
         is_ready=site.engines[0].is_ready,
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         pages=site.names[1:],
+        page_calls=lambda scope: sessions.announce(site.blocks.client.find_in(scope)),
     )
     with _plain_port_error(host, port):
         site.blocks.launch(
@@ -46,7 +48,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             js=f"() => {{{''.join(map(read_asset, SCRIPTS))}}}",
             footer_links=[],
             max_file_size=MAX_UPLOAD,
-            max_threads=MAX_THREADS,
+            max_threads=site.num_threads,
             run_history=False,
             enable_monitoring=False,
             ssr_mode=False,
@@ -61,6 +63,8 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
                 "openapi_url": None,
             },
         )
+    site.blocks.app.state_holder = sessions
+    sessions.set_blocks(site.blocks)
     assert site.blocks.local_url is not None
     return site.blocks.local_url
 

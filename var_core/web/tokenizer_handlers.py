@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from var_core.images import read_image
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import progress_from_tokens
-from var_core.jobs.reconstruction import Reconstruction, error_map, token_map_image
+from var_core.jobs.reconstruction import Reconstruction, error_map
+from var_core.jobs.token_map_colours import token_map_image
 from var_core.ranges import check_int
 from var_core.serving.engine import Engine
 from var_core.web.html import strip_html, tokens_html
@@ -58,7 +60,7 @@ class TokenizerHandlers:
         Raises:
             ValueError: if it is no such file, or too large.
         """
-        result = self.engine.tokenize(read_image(path), self.client())
+        result = self.engine.tokenize(partial(read_image, path), self.client())
         colours = self.engine.code_colours()
         maps = [token_map_image(one[0], colours, TOKEN_MAP_SIDE) for one in result.token_maps]
         return Analysis(

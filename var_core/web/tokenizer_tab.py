@@ -42,6 +42,7 @@ class TokenizerTab:
         with gr.Row():
             self.source = gr.Image(
                 type="filepath",
+                image_mode=None,  # else gradio decodes it, however large it is
                 sources=["upload", "clipboard"],
                 label="Your picture",
                 alt_text="Your picture",

@@ -1,4 +1,9 @@
-"""What the codes of a quantizer are: a learned codebook, or the corners of a hypercube."""
+"""The quantizers: a learned codebook, or the corners of a hypercube.
+
+A new one is a subclass of `MultiScaleQuantizer` (`residual_pyramid.py`) in this file, with a name
+in `QUANTIZERS`; the setting `code_kind` of networks and of the trainer then takes this name.
+How the trainer starts codes and restarts unused ones is in `training/tokenizer/codebook.py`.
+"""
 
 import math
 
@@ -7,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from var_core.scales import ScaleSchedule
-from var_core.tokenizer.quantizer import MultiScaleQuantizer, Quantization
+from var_core.tokenizer.residual_pyramid import MultiScaleQuantizer, Quantization
 
 SHARPNESS = 10.0  # of the soft bits whose entropy is counted
 

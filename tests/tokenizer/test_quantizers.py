@@ -13,7 +13,7 @@ from var_core.sampling import generators_from_seeds
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import BinarySphericalQuantizer, VectorQuantizer
 from var_core.tokenizer.initial_weights import init_tokenizer
-from var_core.tokenizer.quantizer import bicubic_weights, enlarge
+from var_core.tokenizer.residual_pyramid import bicubic_weights, enlarge
 
 SIDES = (1, 2, 3, 4)
 

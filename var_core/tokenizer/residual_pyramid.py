@@ -1,4 +1,7 @@
-"""Residual quantization over scales: the one step that serves encoding, training and sampling."""
+"""The residual pyramid over scales: the one step that serves encoding, training and sampling.
+
+Its quantizers, subclasses that say what the codes are, are in `quantizers.py`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

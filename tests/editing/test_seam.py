@@ -1,0 +1,112 @@
+"""Joining a drawing with a picture costs what the window costs, and gives the same pixels."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests.editing.slow_seam import slow_composite, slow_feather, slow_grow
+from tests.editing.test_editing import CAT, PIPELINE, box_mask, generator, noise
+from var_core.editing import Margins, window_around
+from var_core.editing.masks import feather, feather_width, grow
+from var_core.editing.seam import Seam
+
+SEEDS = range(24)
+
+
+def some_mask(dice: np.random.Generator) -> np.ndarray:
+    height, width = dice.integers(1, 120, 2).tolist()
+    mask = np.zeros((height, width), bool)
+    for _ in range(dice.integers(1, 4)):
+        top, left = dice.integers(0, height), dice.integers(0, width)
+        high, wide = dice.integers(1, height // 2 + 2), dice.integers(1, width // 2 + 2)
+        mask[top : top + high, left : left + wide] = True
+    return mask
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_growing_and_feathering_give_what_pooling_gives(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    mask = some_mask(dice)
+    for width in (0, 1, int(dice.integers(2, 60))):
+        assert np.array_equal(feather(mask, width), slow_feather(mask, width))
+        assert np.array_equal(grow(mask, width), slow_grow(mask, width))
+        assert np.array_equal(grow(mask, -width), slow_grow(mask, -width))
+
+
+@pytest.mark.parametrize("band", [0, None])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_seam_gives_the_pixels_of_the_slow_path(seed: int, band: int | None) -> None:
+    dice = np.random.default_rng(seed)
+    mask = some_mask(dice)
+    picture = dice.integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
+    drawn = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    window, band = window_around(mask, 16), feather_width(mask) if band is None else band
+    seam = Seam(mask, window, band)
+    result = picture.copy()
+    result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)
+    assert np.array_equal(result, slow_composite(picture, drawn, mask, window, band))
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the number of elements of the largest tensor that is made meanwhile."""
+
+    numel = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.numel = max(self.numel, made.numel())
+        return made
+
+
+def work_of_an_edit(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, int, Image.Image]:
+    """Largest tensor, copies of whole pictures, and the result of one stroke on a picture."""
+    picture, mask = noise(*size), box_mask(*size, (30, 40, 20, 6))
+    copies, copy = [], Image.Image.copy
+
+    def counted(image: Image.Image) -> Image.Image:
+        if image.size == size:
+            copies.append(image)
+        return copy(image)
+
+    with monkeypatch.context() as patch, LargestTensor() as largest:
+        patch.setattr(Image.Image, "copy", counted)
+        result = PIPELINE.edit(picture, mask, CAT, generator=generator()).images[0]
+    assert isinstance(result, Image.Image)
+    return largest.numel, len(copies), result
+
+
+def test_a_stroke_on_a_large_picture_costs_what_its_window_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    work_of_an_edit((100, 90), monkeypatch)  # the first one lays out the weights
+    small, small_copies, _ = work_of_an_edit((100, 90), monkeypatch)
+    large, large_copies, result = work_of_an_edit((1800, 1500), monkeypatch)
+    assert large == small
+    assert large_copies == small_copies == 2  # of the given picture, and for the result
+    assert result.size == (1800, 1500)
+
+
+def test_previews_of_an_edit_are_put_together_when_they_are_looked_at() -> None:
+    picture, mask = noise(90, 80), box_mask(90, 80, (30, 40, 20, 6))
+    steps = list(PIPELINE.edit_stream(picture, mask, CAT, generator=generator()))
+    result = PIPELINE.edit(picture, mask, CAT, generator=generator()).images[0]
+    assert np.array_equal(np.asarray(steps[-1].images[0]), np.asarray(result))
+    assert [one.images[0].size for one in steps] == [(90, 80)] * len(steps)
+    window = np.asarray(steps[0].images[0]) != np.asarray(picture)
+    assert window.any() and not window[:20].any()
+
+
+def test_later_windows_see_what_earlier_ones_drew() -> None:
+    margins = Margins(right=40)
+    steps = list(PIPELINE.outpaint_stream(noise(16, 16), margins, CAT, generator=generator()))
+    first_window = np.asarray(steps[3].images[0])[:, :20]
+    assert np.array_equal(np.asarray(steps[-1].images[0])[:, :20], first_window)

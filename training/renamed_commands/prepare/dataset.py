@@ -1,0 +1,8 @@
+"""Old name of `training.prepare.huggingface`."""
+
+import sys
+
+from training.renamed_commands import print_new_name
+
+if __name__ == "__main__":
+    sys.exit(print_new_name("prepare.dataset"))
