@@ -309,12 +309,16 @@ def test_a_mask_is_loaded_and_a_picture_dropped(page: Page, picture: Path, tmp_p
 def test_what_cannot_be_edited_is_said_in_one_sentence(page: Page, picture: Path) -> None:
     page.get_by_role("tab", name="Edit").click()
     page.locator("#redraw-mask").click()
-    expect(page.get_by_text("there is no picture yet")).to_be_visible()
+    expect(page.locator("#edit-status .notice")).to_contain_text("there is no picture yet")
     open_editor(page, picture)
     page.locator("#redraw-mask").click()
-    expect(page.get_by_text("the mask is empty: paint the area to change")).to_be_visible()
+    expect(page.locator("#edit-status .notice")).to_contain_text(
+        "the mask is empty: paint the area to change"
+    )
     (picture.parent / "bad.png").write_bytes(b"no picture")
     page.locator("#edit-files input[type=file]").first.set_input_files(picture.parent / "bad.png")
-    expect(page.get_by_text("is not a readable PNG, JPEG or WebP picture")).to_be_visible()
+    expect(page.locator("#edit-status .notice")).to_contain_text(
+        "is not a readable PNG, JPEG or WebP picture"
+    )
     stroke(page, (0.3, 0.5), (0.7, 0.5))  # the first picture is still there
     press(page, "redraw-mask")
