@@ -30,7 +30,14 @@ PATHS = {
 }
 PATHS["HEAD"] = PATHS["GET"]
 REWRITTEN = (b"content-type", b"content-length", b"transfer-encoding")
+POLICY = (  # gradio's page holds scripts and makes functions of texts; nothing comes from elsewhere
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
+    "frame-src 'none'; object-src 'none'; base-uri 'self'; form-action 'self'"
+)
 HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),

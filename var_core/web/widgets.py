@@ -11,7 +11,7 @@ from gradio.components import Component
 from var_core.labels import Attribute
 from var_core.web.assets import read_asset
 from var_core.web.events import LATEST, SPOKEN, Handler, Updates, Values
-from var_core.web.html import strip_html
+from var_core.web.html import plain_html, strip_html
 from var_core.web.label_choices import ANY, Chosen, LabelChoices
 
 Pickers = Mapping[str, gr.Dropdown]
@@ -64,6 +64,26 @@ def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
         elem_id: id of the element.
     """
     return gr.HTML(html, elem_id=elem_id, js_on_load=read_asset(script))
+
+
+class Sentence(gr.HTML):
+    """A sentence about what happens, shown as it is: parts of it may come from strangers."""
+
+    is_template = True  # it looks like its base class
+
+    def postprocess(self, value: str | None) -> str | None:
+        """The sentence as HTML."""
+        return None if value is None else plain_html(value)
+
+
+def inform(sentence: str) -> None:
+    """Show a message, which is plain text."""
+    gr.Info(plain_html(sentence))
+
+
+def warn(sentence: str) -> None:
+    """Show a warning, which is plain text."""
+    gr.Warning(plain_html(sentence))
 
 
 def scale_strip(sides: tuple[int, ...], elem_id: str) -> gr.HTML:

@@ -1,0 +1,141 @@
+"""Small widgets that several tabs use."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from var_core.labels import Attribute
+from var_core.web.assets import read_asset
+from var_core.web.events import LATEST, SPOKEN, Handler, Updates, Values
+from var_core.web.html import plain_html, strip_html
+from var_core.web.label_choices import ANY, Chosen, LabelChoices
+
+Pickers = Mapping[str, gr.Dropdown]
+
+
+def label_picker(
+    choices: LabelChoices, attribute: Attribute, elem_id: str, min_width: int
+) -> gr.Dropdown:
+    """A dropdown with the labels of one attribute."""
+    return gr.Dropdown(
+        choices.choices(attribute),
+        value=ANY,
+        label=attribute.name.capitalize(),
+        elem_id=elem_id,
+        min_width=min_width,
+    )
+
+
+def changing_labels(pickers: Pickers, change: Callable[[Chosen], Mapping[str, str]]) -> Handler:
+    """A handler that changes the labels of some dropdowns."""
+
+    def handler(values: Values) -> Updates:
+        changed = change({name: values[picker] for name, picker in pickers.items()})
+        return {pickers[name]: label for name, label in changed.items()}
+
+    return handler
+
+
+def follow_labels(choices: LabelChoices, pickers: Pickers) -> None:
+    """Change labels that imply each other together."""
+    every: list[Component] = [*pickers.values()]
+    for name, picker in pickers.items():
+        if change := choices.follower(name):
+            picker.input(changing_labels(pickers, change), {*every}, every, **LATEST)
+
+
+def dice_button(name: str) -> gr.Button:
+    """A small button that picks a value at random."""
+    return gr.Button(
+        "\N{GAME DIE}", elem_id=f"dice-{name}", elem_classes="dice", min_width=44, scale=0
+    )
+
+
+def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
+    """HTML whose clicks a script turns into events.
+
+    Args:
+        html: what it shows at first.
+        script: file name of the script, which also names the events.
+        elem_id: id of the element.
+    """
+    return gr.HTML(html, elem_id=elem_id, js_on_load=read_asset(script))
+
+from gradio.events import Dependency
+
+class Sentence(gr.HTML):
+    """A sentence about what happens, shown as it is: parts of it may come from strangers."""
+
+    is_template = True  # it looks like its base class
+
+    def postprocess(self, value: str | None) -> str | None:
+        """The sentence as HTML."""
+        return None if value is None else plain_html(value)
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+def inform(sentence: str) -> None:
+    """Show a message, which is plain text."""
+    gr.Info(plain_html(sentence))
+
+
+def warn(sentence: str) -> None:
+    """Show a warning, which is plain text."""
+    gr.Warning(plain_html(sentence))
+
+
+def scale_strip(sides: tuple[int, ...], elem_id: str) -> gr.HTML:
+    """The row of all scales, with nothing drawn yet; a click on a picture triggers `pick`."""
+    return scripted_html(strip_html([], sides), "strip.js", elem_id)
+
+
+def picked_scale(event: gr.EventData) -> int:
+    """The scale of a strip that was clicked."""
+    return event.scale
+
+
+def result_image(elem_id: str, label: str, alt_text: str, height: int) -> gr.Image:
+    """A finished picture; previews are sent as JPEG, files as they are."""
+    return gr.Image(
+        label=label,
+        format="jpeg",
+        elem_id=elem_id,
+        interactive=False,
+        height=height,
+        show_label=False,
+        alt_text=alt_text,
+        buttons=["download", "fullscreen"],
+    )
+
+
+def save_on_click(
+    button: gr.Button, make_file: Callable[[Any], str], state: gr.State, download: gr.DownloadButton
+) -> None:
+    """Let a button save a file in the browser.
+
+    Args:
+        button: the button.
+        make_file: function from the value of the state to the path of the file.
+        state: what the file is made of.
+        download: a hidden button of the page that holds the file.
+    """
+    button.click(make_file, state, download, **SPOKEN).success(
+        None, None, None, js="() => varStudio.save()"
+    )
+
+
+@contextlib.contextmanager
+def deleting(path: str) -> Iterator[str]:
+    """Delete an uploaded file when the block ends."""
+    try:
+        yield path
+    finally:
+        Path(path).unlink(missing_ok=True)
