@@ -14,7 +14,7 @@ from tests.clients import API, Client, serving
 from tests.web.test_hostile_calls import config_of, default_values, press, upload
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.html import MAX_WORDS, plain_html
-from var_core.web.widgets import Sentence
+from var_core.web.widgets import plain_sentence, sentence
 
 TAG = "<img src=http://127.0.0.1:9/leak>"
 SENTENCES = {"status", "edit-status", "report"}
@@ -32,18 +32,17 @@ def test_a_sentence_is_text_and_its_length_is_bounded() -> None:
     assert plain_html("a < b & 'c'") == "a &lt; b &amp; 'c'"
     assert len(plain_html("x" * 10_000)) == MAX_WORDS
     with gr.Blocks():
-        sentence = Sentence("")
-        assert sentence.get_block_name() == "html"
-        assert sentence.postprocess(TAG) == plain_html(TAG) and TAG not in plain_html(TAG)
-        assert sentence.postprocess(None) is None
+        widget = sentence("", "status")
+    assert widget.postprocess(TAG) == plain_html(TAG) and TAG not in plain_html(TAG)
+    assert widget.postprocess(None) is None
 
 
 def test_all_that_tells_what_happens_is_such_a_sentence(
     engine: LocalEngine, tmp_path: Path
 ) -> None:
     with serving(engine, tmp_path) as (_, blocks):
-        found = {one.elem_id: type(one) for one in blocks.blocks.values() if hasattr(one, "value")}
-    assert {name: found[name] for name in SENTENCES} == dict.fromkeys(SENTENCES, Sentence)
+        found = {one.elem_id: one for one in blocks.blocks.values() if isinstance(one, gr.HTML)}
+    assert all(found[name].postprocess is plain_sentence for name in SENTENCES)
 
 
 def test_links_recipes_and_values_cannot_write_html(engine: LocalEngine, tmp_path: Path) -> None:

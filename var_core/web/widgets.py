@@ -66,24 +66,29 @@ def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
     return gr.HTML(html, elem_id=elem_id, js_on_load=read_asset(script))
 
 
-class Sentence(gr.HTML):
-    """A sentence about what happens, shown as it is: parts of it may come from strangers."""
+def sentence(text: str, elem_id: str) -> gr.HTML:
+    """A sentence about what happens, shown as it is: parts of it may come from strangers.
 
-    is_template = True  # it looks like its base class
+    It is no class of its own, since gradio writes a file beside the module of each such class.
+    """
+    widget = gr.HTML(plain_html(text), elem_id=elem_id)
+    widget.postprocess = plain_sentence
+    return widget
 
-    def postprocess(self, value: str | None) -> str | None:
-        """The sentence as HTML."""
-        return None if value is None else plain_html(value)
+
+def plain_sentence(value: str | None) -> str | None:
+    """The value of a sentence as the page gets it."""
+    return None if value is None else plain_html(value)
 
 
-def inform(sentence: str) -> None:
+def inform(words: str) -> None:
     """Show a message, which is plain text."""
-    gr.Info(plain_html(sentence))
+    gr.Info(plain_html(words))
 
 
-def warn(sentence: str) -> None:
+def warn(words: str) -> None:
     """Show a warning, which is plain text."""
-    gr.Warning(plain_html(sentence))
+    gr.Warning(plain_html(words))
 
 
 def scale_strip(sides: tuple[int, ...], elem_id: str) -> gr.HTML:
