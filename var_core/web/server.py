@@ -1,12 +1,19 @@
 """Starts the server of a site, with nothing open that the page does not need."""
 
-from collections.abc import Iterator
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import cast
 
+from gradio.http_server import Server
 from starlette.middleware import Middleware
 
+from var_core.images import MAX_FILE_BYTES
+from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.http_guard import HttpGuard
+from var_core.serving.uploads import store_uploads
 from var_core.web.assets import asset_path, read_asset
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
@@ -14,7 +21,6 @@ from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
 SCRIPTS = ("search.js", "notices.js", "run_queue.js", "page.js")  # page.js sets up what is left
-MAX_UPLOAD = "10mb"
 
 
 def launch(site: Site, host: str | None, port: int | None) -> str:
@@ -35,6 +41,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         pages=site.names[1:],
+        store=lambda kind, body: store_uploads(site.folder, kind, body, MAX_FILE_BYTES),
         page_calls=lambda scope: sessions.announce(site.blocks.client.find_in(scope)),
     )
     with _plain_port_error(host, port):
@@ -47,7 +54,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             css_paths=asset_path("style.css"),
             js=f"() => {{{''.join(map(read_asset, SCRIPTS))}}}",
             footer_links=[],
-            max_file_size=MAX_UPLOAD,
+            max_file_size=MAX_FILE_BYTES,
             max_threads=site.num_threads,
             run_history=False,
             enable_monitoring=False,
@@ -65,8 +72,32 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         )
     site.blocks.app.state_holder = sessions
     sessions.set_blocks(site.blocks)
+    _limit_connections(site.blocks.server, site.blocks.client.num_proxies)
     assert site.blocks.local_url is not None
     return site.blocks.local_url
+
+
+def _limit_connections(server: Server, num_proxies: int) -> None:
+    """Bound the connections of a running server, in all and of each address.
+
+    Behind a proxy all of them come from its address.
+    """
+    make = cast(Callable[..., asyncio.Protocol], server.config.http_protocol_class)
+    parts = {
+        "config": server.config,
+        "server_state": server.server_state,
+        "app_state": server.lifespan.state,
+    }
+    # what asyncio shows of a listening socket cannot accept
+    listeners = [
+        cast(socket.socket, getattr(one, "_sock", one))
+        for part in server.servers
+        for one in part.sockets
+    ]
+    most = room_for_connections()
+    share = most if num_proxies else max(1, most // 2)
+    limit = ConnectionLimit(listeners, partial(make, **parts), most, share)
+    server.servers[0].get_loop().call_soon_threadsafe(limit.start)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from var_core.web.widgets import (
     save_on_click,
     scale_strip,
     scripted_html,
+    sentence,
 )
 
 
@@ -41,7 +42,7 @@ class Stage:
         self.progress = gr.State(None, time_to_live=MAX_AGE_SECONDS)
         self.selected = gr.State(0, time_to_live=MAX_AGE_SECONDS)
         self.picture = result_image("stage", "Picture", "The picture at the chosen scale", 400)
-        self.status = gr.HTML("Ready: choose what to draw, or leave it open", elem_id="status")
+        self.status = sentence("Ready: choose what to draw, or leave it open", elem_id="status")
         self.tiles = scripted_html("", "tiles.js", "tiles")
         self.strip = scale_strip(handlers.sides, "strip")
         total = len(handlers.sides)
