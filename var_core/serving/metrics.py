@@ -48,11 +48,17 @@ class JobTimer:
     """What is measured of a job while it runs."""
 
     def __init__(self) -> None:
+        self._started = time.monotonic()
         self.preview_seconds: float | None = None
+        self.seconds: float | None = None
 
-    def first_preview(self, seconds: float) -> None:
+    def first_preview(self) -> None:
         """Note the time from the request to the first preview."""
-        self.preview_seconds = seconds
+        self.preview_seconds = time.monotonic() - self._started
+
+    def finish(self) -> None:
+        """Note that the pictures are made; how long somebody looks at them does not count."""
+        self.seconds = time.monotonic() - self._started
 
 
 class JobMetrics:
@@ -98,7 +104,7 @@ class JobMetrics:
         try:
             yield job
         except GeneratorExit:
-            outcome = "cancelled"
+            outcome = "cancelled" if job.seconds is None else "ok"
             raise
         except BusyError:
             outcome = "busy"
@@ -113,7 +119,7 @@ class JobMetrics:
             outcome = "error"
             raise
         finally:
-            seconds = time.monotonic() - started
+            seconds = time.monotonic() - started if job.seconds is None else job.seconds
             if outcome == "ok":
                 self._pictures.inc(pictures)
                 self._seconds.labels(name).observe(seconds)
