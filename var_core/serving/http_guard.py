@@ -7,6 +7,7 @@ from typing import Any
 
 from var_core.serving.calls import FORM_TYPE, JSON_TYPE, media_type, read_call
 from var_core.serving.json_body import write_json
+from var_core.serving.origins import is_own
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -39,10 +40,10 @@ class HttpGuard:
     """ASGI middleware between the network and the application.
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
-    the page and its endpoints do not need (404), bodies above the cap (413) or of another kind
-    than the path takes (415), and calls that are malformed, too large to be parsed quickly, or name
-    a file by an address that the server would have to fetch (400). What it has read and judged is
-    written anew for the application, so that both see the same.
+    the page and its endpoints do not need (404), posts of foreign pages (403), bodies above the cap
+    (413) or of another kind than the path takes (415), and calls that are malformed, too large to
+    be parsed quickly, or name a file by an address that the server would have to fetch (400). What
+    it has read and judged is written anew for the application, so that both see the same.
 
     Args:
         app: the next application.
@@ -112,6 +113,9 @@ class HttpGuard:
 
     async def _post(self, scope: Message, receive: Receive, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+        if not is_own(headers):
+            await self._refuse(send, 403, "other pages may not use this server")
+            return
         path = str(scope["path"])
         is_upload = UPLOAD.fullmatch(path) is not None
         try:
