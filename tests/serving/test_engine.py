@@ -206,6 +206,18 @@ def test_clients_are_told_apart_behind_a_trusted_proxy(
     assert ends == ["complete", "error", "complete"]
 
 
+def test_without_a_trusted_proxy_nobody_can_make_up_an_address(
+    pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    engine = GatedEngine(pipeline, QueueLimits(per_client=1))
+    with served(engine, tmp_path) as url, engine.gate.closed():
+        for number in (1, 2):
+            body = json.dumps({"data": [{}, 1, 1, None, None, None]}).encode()
+            headers = {"x-forwarded-for": f"6.6.6.{number}"}
+            Client(url).ask("POST", f"{API}/call/generate", body, **headers)
+        assert until(lambda: engine.queue.counts() == (1, 0) and engine.num_jobs("busy") == 1)
+
+
 @pytest.fixture
 def request_(pipeline: VARPipeline) -> DrawRequest:
     return count_up(read_settings(pipeline.info, {"emoji": "cat"}, 1, None), 1)

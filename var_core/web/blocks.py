@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.utils import get_function_params
+from starlette.datastructures import Headers
 
 from var_core.serving.fair_queue import BusyError, LateError
 from var_core.serving.metrics import JobMetrics
@@ -38,15 +39,24 @@ class ClientAddress:
         """The address in a gradio request, or "" if it has none.
 
         Each trusted proxy appends the address that it has seen to the header X-Forwarded-For.
-        What stands before these addresses may be made up by the client.
+        What stands before these addresses, in the same line or in others, may be made up by the
+        client.
         """
         if not isinstance(request, gr.Request) or request.client is None:
             return ""
         if self.num_proxies:
-            seen = str(request.headers.get("x-forwarded-for", "")).split(",")
+            seen = ",".join(_forwarded_lines(request)).split(",")
             if len(seen) >= self.num_proxies and seen[-self.num_proxies].strip():
                 return seen[-self.num_proxies].strip()
         return str(request.client.host)
+
+
+def _forwarded_lines(request: gr.Request) -> list[str]:
+    """All lines of the header X-Forwarded-For, in their order."""
+    headers = getattr(request.request, "headers", None)
+    if isinstance(headers, Headers):
+        return headers.getlist("x-forwarded-for")
+    return [str(request.headers.get("x-forwarded-for", ""))]
 
 
 def fill_defaults(function: BlockFunction, values: list[Any]) -> list[Any]:
