@@ -69,6 +69,16 @@ class FairQueue:
         self._running: list[Turn] = []
         self._served: dict[str, int] = {}  # of clients that are here: number of their last turn
         self._numbers = itertools.count()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let nobody join any more; those who are here get their turns."""
+        self._is_closed = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return not self._is_closed
 
     def counts(self) -> tuple[int, int]:
         """How many jobs run and wait."""
@@ -79,9 +89,11 @@ class FairQueue:
         """Take a place in the queue.
 
         Raises:
-            BusyError: if all places are taken, or too many by this client.
+            BusyError: if all places are taken, or too many by this client, or it was closed.
         """
         with self._changed:
+            if self._is_closed:
+                raise BusyError("this server is about to end: try again in a minute")
             here = [turn for turn in (*self._running, *self._waiting) if turn.client == client]
             if len(here) >= self.limits.per_client:
                 raise BusyError(

@@ -78,7 +78,7 @@ class LocalEngine:
 
     def is_ready(self) -> bool:
         """As `Engine.is_ready`."""
-        return self._executor.is_ready(self.device)
+        return self.queue.is_open and self._executor.is_ready(self.device)
 
     def is_idle(self) -> bool:
         """As `Engine.is_idle`."""

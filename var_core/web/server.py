@@ -1,12 +1,15 @@
 """Starts the server of a site, with nothing open that the page does not need."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from starlette.middleware import Middleware
 
+from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
+from var_core.serving.stop_signals import wait_until
 from var_core.web.assets import asset_path, read_asset
 from var_core.web.page import Site
 from var_core.web.theme import page_theme
@@ -26,6 +29,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     Raises:
         OSError: if the port is taken.
     """
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `ClientAddress` decides
     metrics = site.blocks.metrics
     guard = Middleware(
         HttpGuard,
@@ -62,6 +66,20 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         )
     assert site.blocks.local_url is not None
     return site.blocks.local_url
+
+
+def drain(site: Site, queue: FairQueue, seconds: float) -> None:
+    """Take no new jobs, finish those that are here, and stop listening.
+
+    Args:
+        site: the site, which was launched.
+        queue: queue of its engines.
+        seconds: time for the jobs, at most.
+    """
+    queue.close()
+    events = site.blocks._queue.active_jobs
+    wait_until(lambda: queue.counts() == (0, 0) and not any(events), seconds)
+    site.blocks.close(verbose=False)
 
 
 @contextmanager
