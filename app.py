@@ -25,7 +25,10 @@ from var_core.web.tokenizer_tab import TokenizerTab
 
 
 def add_tabs(page: Page) -> None:
-    """The tabs of one model's page, from left to right."""
+    """The tabs of one model's page, from left to right.
+
+    A tab is a class that gets the page and builds one `gr.Tab`, in `var_core/web/NAME_tab.py`.
+    """
     draw = DrawTab(page)
     EditTab(page, draw)
     TokenizerTab(page, draw)

@@ -1,6 +1,9 @@
 """Makes a picture set of your own pictures, sorted into one folder per class.
 
 `python -m training.prepare.folder --images photos --out data/mine --size 64`
+
+The pattern for another maker: a new file beside this one, which reads pictures and labels and hands
+them to `save_set`. There is nothing to register.
 """
 
 import sys

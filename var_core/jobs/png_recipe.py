@@ -1,4 +1,7 @@
-"""The recipe of a picture, in a text chunk of its PNG file: what draws it again."""
+"""The recipe of a picture, in a text chunk of its PNG file: what draws it again.
+
+`make_recipe` writes the keys; the page reads them back in `var_core/web/controls.py`.
+"""
 
 import io
 import json

@@ -1,4 +1,7 @@
-"""What an engine is to page and endpoints: a new kind of engine implements `Engine`.
+"""What an engine is to page and endpoints.
+
+A new kind of engine is a class with the methods of `Engine`, in a new file beside this one, which
+`make_engines` in `installed_engines.py` builds.
 
 `local_engine.py` has the one that draws in this process, `installed_engines.py` builds the engines
 of a server, `executors.py` decides where their networks run: in a thread, or on a lent GPU.

@@ -1,6 +1,7 @@
 """Builds the engines of a server: one for each installed model, of the kind `LocalEngine`.
 
-They share one queue, one cache and one executor. Another kind of engine is built here instead.
+They share one queue, one cache and one executor. Another kind of engine, a class with the methods
+of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `make_engines`.
 """
 
 from functools import partial
