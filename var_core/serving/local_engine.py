@@ -119,12 +119,12 @@ class LocalEngine:
         self, progress: JobProgress, client: str = "", scale: int | None = None
     ) -> JobProgress:
         """As `Engine.sharpen`."""
-        with self._turn_of(client):
+        with self.turn(client):
             return self._worker.sharpen(progress, scale)
 
     def tokenize(self, picture: Callable[[], Image.Image], client: str = "") -> Reconstruction:
         """As `Engine.tokenize`."""
-        with self.metrics.job("tokenize", 1), self._turn_of(client):
+        with self.metrics.job("tokenize", 1), self.turn(client):
             return self._worker.tokenize(picture())
 
     def code_colours(self) -> np.ndarray:
@@ -134,13 +134,13 @@ class LocalEngine:
         return self._colours
 
     @contextlib.contextmanager
-    def _turn_of(self, client: str) -> Iterator[None]:
-        """Wait for a turn, and hold it."""
-        turn = self.queue.join(client)
+    def turn(self, client: str = "", *, is_owed: bool = False) -> Iterator[None]:
+        """As `Engine.turn`."""
+        turn = self.queue.join(client, is_owed=is_owed)
         try:
             deadline = time.monotonic() + self.queue.limits.seconds
             while self.queue.wait(turn, TICK_SECONDS):
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline and not is_owed:
                     raise BusyError("too many others are drawing: try again in a minute")
             yield
         finally:
