@@ -51,6 +51,8 @@ class HttpGuard:
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
         pages: names of the further pages of the site.
+        page_calls: called with the scope of every call that comes from a page, before it is passed
+            on.
         max_body: size of the largest body in bytes.
     """
 
@@ -61,10 +63,12 @@ class HttpGuard:
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
         pages: Sequence[str] = (),
+        page_calls: Callable[[Message], None] = lambda scope: None,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
         self.pages = {f"/{name}{end}" for name in pages for end in ("", "/")}
         self.app = app
+        self.page_calls = page_calls
         self.refused = refused
         self.fault = fault
         self.is_ready = is_ready
@@ -141,6 +145,8 @@ class HttpGuard:
             headers.append((b"content-type", JSON_TYPE))
             headers.append((b"content-length", str(len(body)).encode()))
             scope = {**scope, "headers": headers}
+            if path.startswith((f"{API}queue/", f"{API}run/")):
+                self.page_calls(scope)
         await self._pass(scope, _replay(body, receive), send)
 
     async def _refuse(self, send: Send, status: int, words: str) -> None:

@@ -1,9 +1,13 @@
 """Gradio's inner workings: who calls a handler, and which errors its callers see."""
 
 import contextvars
+import ipaddress
 import sys
+from collections.abc import MutableMapping
+from html import escape
 from typing import Any
 
+import fastapi
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.utils import get_function_params
@@ -11,8 +15,10 @@ from starlette.datastructures import Headers
 
 from var_core.serving.fair_queue import BusyError, LateError
 from var_core.serving.metrics import JobMetrics
+from var_core.web.call_queue import CallQueue
 
 BAD_VALUE = "A value does not fit the page. Reload the page and try again."
+IPV6_BITS = 64  # of an address, those that a provider gives to one customer
 
 
 class ClientAddress:
@@ -35,6 +41,10 @@ class ClientAddress:
         """Take the address of a gradio request, for the handler that answers it."""
         self._current.set(self.find(request))
 
+    def find_in(self, scope: MutableMapping[str, Any]) -> str:
+        """The address in the ASGI scope of a request."""
+        return self.find(gr.Request(fastapi.Request(scope)))
+
     def find(self, request: object) -> str:
         """The address in a gradio request, or "" if it has none.
 
@@ -47,8 +57,21 @@ class ClientAddress:
         if self.num_proxies:
             seen = ",".join(_forwarded_lines(request)).split(",")
             if len(seen) >= self.num_proxies and seen[-self.num_proxies].strip():
-                return seen[-self.num_proxies].strip()
-        return str(request.client.host)
+                return network_of(seen[-self.num_proxies].strip())
+        return network_of(str(request.client.host))
+
+
+def network_of(address: str) -> str:
+    """An address, or the network of an IPv6 address, all of which belongs to one visitor."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:  # a proxy may write what it likes
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_BITS), strict=False))
 
 
 def _forwarded_lines(request: gr.Request) -> list[str]:
@@ -98,10 +121,23 @@ class GuardedBlocks(gr.Blocks):
         self.client = client
 
     def queue(self, *values: Any, **named: Any) -> "GuardedBlocks":
-        """As in `gr.Blocks`, without the statistics that gradio makes of all calls after each."""
+        """As in `gr.Blocks`, with bounds for each visitor and without statistics of all calls."""
         super().queue(*values, **named)
+        made = self._queue
+        self._queue = CallQueue(
+            self._find_client,
+            live_updates=made.live_updates,
+            concurrency_count=made.max_thread_count,
+            update_intervals=made.update_intervals,
+            max_size=made.max_size,
+            blocks=self,
+            default_concurrency_limit=made.default_concurrency_limit,
+        )
         self._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
         return self
+
+    def _find_client(self, request: fastapi.Request) -> str:
+        return self.client.find(gr.Request(request))
 
     async def preprocess_data(self, *values: Any, **named: Any) -> list[Any]:
         """As in `gr.Blocks`; a value that a component refuses becomes one sentence."""
@@ -127,20 +163,27 @@ class GuardedBlocks(gr.Blocks):
     async def process_api(
         self, block_fn: BlockFunction | int, inputs: list[Any], *rest: Any, **named: Any
     ) -> dict[str, Any]:
-        """As in `gr.Blocks`; an unexpected error becomes a reference to a line of the log."""
+        """As in `gr.Blocks`; every error becomes a new one, as the caller may see it.
+
+        The old one would keep the values of the call in memory. The page shows errors as HTML.
+        """
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
-        if named.get("iterator") is None:  # later calls of a generator have no values
-            try:
-                inputs = fill_defaults(function, inputs)
-            except ValueError as error:
-                self.metrics.refuse("handler")
-                raise gr.Error(str(error), print_exception=False) from error
         self.client.remember(named.get("request"))
         try:
+            if named.get("iterator") is None:  # later calls of a generator have no values
+                inputs = self._filled(function, inputs)
             return await super().process_api(block_fn, inputs, *rest, **named)
-        except gr.Error:
-            raise
+        except gr.Error as error:
+            words = str(error.message)
         except Exception as error:
-            reference = self.metrics.fault(error)
-            words = f"Something went wrong here. Reference: {reference}"
-            raise gr.Error(words, print_exception=False) from error
+            words = f"Something went wrong here. Reference: {self.metrics.fault(error)}"
+        inputs = []
+        is_program = function.api_visibility == "public"
+        raise gr.Error(words if is_program else escape(words, quote=False), print_exception=False)
+
+    def _filled(self, function: BlockFunction, values: list[Any]) -> list[Any]:
+        try:
+            return fill_defaults(function, values)
+        except ValueError as error:
+            self.metrics.refuse("handler")
+            raise gr.Error(str(error), print_exception=False) from error

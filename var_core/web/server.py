@@ -12,6 +12,7 @@ from var_core.serving.http_guard import HttpGuard
 from var_core.serving.stop_signals import wait_until
 from var_core.web.assets import asset_path, read_asset
 from var_core.web.page import Site
+from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
@@ -30,13 +31,14 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         OSError: if the port is taken.
     """
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `ClientAddress` decides
-    metrics = site.blocks.metrics
+    metrics, sessions = site.blocks.metrics, Sessions(site.blocks, MAX_SESSIONS)
     guard = Middleware(
         HttpGuard,
         is_ready=site.engines[0].is_ready,
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         pages=site.names[1:],
+        page_calls=lambda scope: sessions.announce(site.blocks.client.find_in(scope)),
     )
     with _plain_port_error(host, port):
         site.blocks.launch(
@@ -64,6 +66,8 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
                 "openapi_url": None,
             },
         )
+    site.blocks.app.state_holder = sessions
+    sessions.set_blocks(site.blocks)
     assert site.blocks.local_url is not None
     return site.blocks.local_url
 

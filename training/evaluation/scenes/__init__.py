@@ -1,0 +1,1 @@
+"""Measures a model of composed scenes: a judge of real scenes, fixed prompts, figures."""

@@ -1,0 +1,128 @@
+"""Gradio's queue of calls, with bounds for what it keeps of each visitor."""
+
+import asyncio
+import gc
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import fastapi
+from gradio.block_function import BlockFunction
+from gradio.data_classes import PredictBodyInternal
+from gradio.queueing import Event, Queue
+from gradio.server_messages import EventMessage
+from gradio.utils import run_coro_in_background
+
+MAX_CALLS = 24  # of one address, waiting and running
+MAX_CALL_BYTES = 64_000_000  # bodies of the calls of one address
+LARGE_BYTES = 1_000_000  # of a body that is worth a search for garbage
+UNREAD_SECONDS = 60.0  # how long a result waits for somebody to read it
+MAX_UNREAD_BYTES = 256_000_000  # of all results together
+ROUND_SECONDS = 5.0
+
+
+class CallQueue(Queue):
+    """Bounds the calls of each address, and drops what nobody fetches.
+
+    Args:
+        find_client: returns the address of a request.
+        named: arguments of gradio's queue.
+    """
+
+    def __init__(self, find_client: Callable[[fastapi.Request], str], **named: Any) -> None:
+        super().__init__(**named)
+        self.find_client = find_client
+        self._unread: dict[str, tuple[float, int]] = {}  # since when, and how many bytes
+
+    def start(self) -> None:
+        """Start to work, and to drop results that nobody fetches."""
+        super().start()
+        run_coro_in_background(self._drop_unread)
+
+    async def push(
+        self, body: PredictBodyInternal, request: fastapi.Request, username: str | None
+    ) -> tuple[bool, Any, Any]:
+        """Take a call into the queue, unless its address has too many there already."""
+        client = self.find_client(request)
+        size = int(request.headers.get("content-length", 0))
+        calls, held = self._calls_of(client)
+        if calls >= MAX_CALLS or (calls and held + size > MAX_CALL_BYTES):
+            return (
+                False,
+                "too many of your calls are under way: wait until one has ended",
+                ("queue_full"),
+            )
+        pushed = await super().push(body, request, username)
+        for name in ("_body", "_json"):  # the content is in the body that is queued
+            vars(request).pop(name, None)
+        return pushed
+
+    async def process_events(
+        self, events: list[Event], batch: bool, begin_time: float, fn: BlockFunction
+    ) -> None:
+        """Answer calls; their values go at once, though the errors that they led to may stay."""
+        size = sum(map(_body_size, events))
+        try:
+            await super().process_events(events, batch, begin_time, fn)
+        finally:
+            for event in events:
+                if event.data is not None:
+                    event.data.data.clear()
+                    event.data.event_data = None
+            if size > LARGE_BYTES:
+                gc.collect(1)  # errors and their frames hold each other, and the values
+
+    def send_message(self, event: Event, event_message: EventMessage) -> None:
+        """Put a message where its reader finds it."""
+        session = event.session_hash
+        if event.alive and session in self.pending_messages_per_session:
+            if self.pending_messages_per_session[session].empty():
+                self._unread[session] = (time.monotonic(), 0)
+            since, size = self._unread.get(session, (time.monotonic(), 0))
+            self._unread[session] = (since, size + _size(getattr(event_message, "output", None)))
+            super().send_message(event, event_message)
+
+    def _calls_of(self, client: str) -> tuple[int, int]:
+        """How many calls of an address wait or run, and the size of their bodies."""
+        sizes = [
+            _body_size(event)
+            for event in list(self.event_ids_to_events.values())
+            if self.find_client(event.request) == client
+        ]
+        return len(sizes), sum(sizes)
+
+    async def _drop_unread(self) -> None:
+        while not self.stopped:
+            await asyncio.sleep(ROUND_SECONDS)
+            await self.drop_unread()
+
+    async def drop_unread(self) -> None:
+        """Drop results that waited too long, and the largest ones where there are too many."""
+        queues = self.pending_messages_per_session
+        for session in [one for one in self._unread if one not in queues or queues[one].empty()]:
+            del self._unread[session]
+        now, total = time.monotonic(), sum(size for _, size in self._unread.values())
+        largest = Counter({session: size for session, (_, size) in self._unread.items()})
+        for session, size in largest.most_common():
+            if total > MAX_UNREAD_BYTES or now - self._unread[session][0] > UNREAD_SECONDS:
+                total -= size
+                del self._unread[session]
+                await self.clean_events(session_hash=session)
+                queues.pop(session, None)
+                self.pending_event_ids_session.pop(session, None)
+
+
+def _body_size(event: Event) -> int:
+    return int(event.request.headers.get("content-length", 0))
+
+
+def _size(content: object) -> int:
+    """Bytes of the strings in a result, about."""
+    if isinstance(content, str):
+        return len(content)
+    if isinstance(content, dict):
+        return sum(map(_size, content.values()))
+    if isinstance(content, list | tuple):
+        return sum(map(_size, content))
+    return 0
