@@ -76,9 +76,9 @@ class GatedEngine(LocalEngine):
         )
         self._worker = _GatedWorker(self._worker, self)
 
-    def num_jobs(self, outcome: str) -> int:
-        """How many drawings ended in a way."""
-        labels = {"job": "draw", "outcome": outcome}
+    def num_jobs(self, outcome: str, job: str = "draw") -> int:
+        """How many jobs of a kind ended in a way."""
+        labels = {"job": job, "outcome": outcome}
         return int(self.metrics.registry.get_sample_value("var_studio_jobs_total", labels) or 0)
 
 

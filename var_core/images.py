@@ -54,6 +54,8 @@ def read_image(source: str | Path | bytes) -> Image.Image:
             fits = max(image.size) <= MAX_SIDE and image.width * image.height <= MAX_PIXELS
             upright = upright_rgb(image) if fits else None
     except Exception as error:  # Pillow has many words for bad files, all of them foreign
+        if is_of_machine(error):
+            raise
         raise ValueError(f"{name} is not a readable PNG, JPEG or WebP picture") from error
     if upright is None:
         raise ValueError(
@@ -61,6 +63,11 @@ def read_image(source: str | Path | bytes) -> Image.Image:
             f"and {MAX_PIXELS // 1_000_000} megapixels"
         )
     return upright
+
+
+def is_of_machine(error: Exception) -> bool:
+    """Whether an error of reading is one of the memory or the disk, not of the file."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and bool(error.errno))
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from var_core.files import write_atomically
-from var_core.images import open_source
+from var_core.images import is_of_machine, open_source
 from var_core.model_info import ModelInfo
 from var_core.sampling import SamplingOptions
 from var_core.wishes import Wish
@@ -98,6 +98,8 @@ def read_png_recipe(source: str | Path | bytes) -> Recipe | None:
         with Image.open(file, formats=("PNG",)) as image:
             text = image.info.get(CHUNK)  # comes before the pixels, which are not decoded
     except Exception as error:  # Pillow raises errors of many types for bad files
+        if is_of_machine(error):
+            raise
         raise ValueError(f"{name} is not a readable PNG picture") from error
     if text is None:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from var_core.serving.calls import FORM_TYPE, JSON_TYPE, media_type, read_call
 from var_core.serving.json_body import write_json
+from var_core.serving.machine_troubles import words_for
 from var_core.serving.origins import is_own
 
 Message = MutableMapping[str, Any]
@@ -112,6 +113,9 @@ class HttpGuard:
         except Exception as error:
             reference = self.fault(error)
             if not begun:
+                if (words := words_for(error)) is not None:
+                    await _answer(send, 503, words)
+                    return
                 words = f"this server has nothing like that. Reference: {reference}"
                 await _answer(send, 400, words)
 

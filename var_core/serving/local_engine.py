@@ -64,7 +64,8 @@ class LocalEngine:
         """The pipeline of a precision, "auto", "fp32" or "bf16", to be used in this thread.
 
         Raises:
-            ValueError: if the precision is unknown, or the model can no longer be loaded.
+            ValueError: if the precision is unknown.
+            ModelGoneError: if the model can no longer be loaded.
         """
         return self._local_worker.pipeline(precision)
 
@@ -78,7 +79,8 @@ class LocalEngine:
 
     def is_ready(self) -> bool:
         """As `Engine.is_ready`."""
-        return self.queue.is_open and self._executor.is_ready(self.device)
+        can_load = self._local_worker.is_loadable
+        return can_load and self.queue.is_open and self._executor.is_ready(self.device)
 
     def is_idle(self) -> bool:
         """As `Engine.is_idle`."""

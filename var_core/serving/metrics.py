@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 
 from var_core.serving.fair_queue import BusyError, LateError
+from var_core.serving.machine_troubles import Health
 
 LOGGER = logging.getLogger("var_studio")
 SECONDS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
@@ -66,10 +67,12 @@ class JobMetrics:
 
     Attributes:
         registry: all counters, for Prometheus.
+        health: whether the machine had troubles lately.
     """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self.health = Health()
         ProcessCollector(registry=registry)
         self._jobs = Counter(
             "var_studio_jobs", "Jobs by how they ended", ("job", "outcome"), registry=registry
@@ -140,6 +143,7 @@ class JobMetrics:
         Returns:
             A reference for the visitor.
         """
+        self.health.note(error)
         reference = secrets.token_hex(4)
         frames = traceback.extract_tb(error.__traceback__)[-1:]
         where = [f"{frame.name}:{frame.lineno}" for frame in frames]

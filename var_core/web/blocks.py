@@ -14,6 +14,7 @@ from gradio.utils import get_function_params
 from starlette.datastructures import Headers
 
 from var_core.serving.fair_queue import BusyError, LateError
+from var_core.serving.machine_troubles import words_for
 from var_core.serving.metrics import JobMetrics
 from var_core.web.call_queue import CallQueue
 
@@ -144,21 +145,19 @@ class GuardedBlocks(gr.Blocks):
         try:
             return await super().preprocess_data(*values, **named)
         except Exception as error:
+            if words_for(error) is not None:
+                raise
             self.metrics.refuse("handler")
             raise gr.Error(BAD_VALUE, print_exception=False) from error
 
     async def call_function(self, *values: Any, **named: Any) -> dict[str, Any]:
-        """As in `gr.Blocks`; a ValueError and an error of the disk become one sentence."""
+        """As in `gr.Blocks`; a ValueError becomes one sentence."""
         try:
             return await super().call_function(*values, **named)
         except ValueError as error:
             if not isinstance(error, BusyError | LateError):
                 self.metrics.refuse("handler")
             raise gr.Error(str(error), print_exception=False) from error
-        except OSError as error:
-            self.metrics.fault(error)
-            words = f"The picture could not be saved: {error.strerror}. Free some space, try again."
-            raise gr.Error(words, print_exception=False) from error
 
     async def process_api(
         self, block_fn: BlockFunction | int, inputs: list[Any], *rest: Any, **named: Any
@@ -176,7 +175,8 @@ class GuardedBlocks(gr.Blocks):
         except gr.Error as error:
             words = str(error.message)
         except Exception as error:
-            words = f"Something went wrong here. Reference: {self.metrics.fault(error)}"
+            reference = self.metrics.fault(error)
+            words = words_for(error) or f"Something went wrong here. Reference: {reference}"
         inputs = []
         is_program = function.api_visibility == "public"
         raise gr.Error(words if is_program else escape(words, quote=False), print_exception=False)

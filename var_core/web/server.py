@@ -34,7 +34,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     metrics, sessions = site.blocks.metrics, Sessions(site.blocks, MAX_SESSIONS)
     guard = Middleware(
         HttpGuard,
-        is_ready=site.engines[0].is_ready,
+        is_ready=lambda: site.engines[0].is_ready() and metrics.health.is_well(site.folder),
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         pages=site.names[1:],
