@@ -27,14 +27,19 @@ def learning_rate_at(
         warmup_steps: steps until the peak.
         final_ratio: rate at the end over the peak.
         schedule: "cosine" or "linear".
+
+    Raises:
+        ValueError: if there is no such schedule.
     """
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
     if schedule == "linear":
         left = min(1.0, (1 - progress) / (1 - FLAT))
-    else:
+    elif schedule == "cosine":
         left = 0.5 * (1 + math.cos(math.pi * progress))
+    else:
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
     return peak * (final_ratio + (1 - final_ratio) * left)
 
 

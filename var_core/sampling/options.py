@@ -1,7 +1,8 @@
 """The sampling options: how tokens are drawn. A new option is a new field here.
 
 Flags, sliders, endpoints, links and recipes follow from the field (`option_fields.py`). What the
-option does to the logits is in `logits.py`. `VARPipeline.__call__` (`pipeline.py`) names it too.
+option does to the logits is in `logits.py`. `VARPipeline.__call__` (`pipeline.py`) names it too,
+and its limits are tested in `tests/jobs/test_parsing.py`.
 """
 
 from dataclasses import dataclass, replace

@@ -2,6 +2,7 @@
 
 A new one is a subclass of `MultiScaleQuantizer` (`residual_pyramid.py`) in this file, with a name
 in `QUANTIZERS`; the setting `code_kind` of networks and of the trainer then takes this name.
+How the trainer starts codes and restarts unused ones is in `training/tokenizer/codebook.py`.
 """
 
 import math

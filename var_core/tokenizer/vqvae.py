@@ -30,7 +30,8 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         middle_attention: attention between the two middle blocks.
         num_refine: refine convolutions shared by the scales, 1 to 64.
         refine_ratio: weight of a refine convolution against its input, in [0, 1].
-        code_kind: "vq", codes of a learned codebook, or "bsq", signs of channels (see `codes`).
+        code_kind: "vq", codes of a learned codebook, or "bsq", signs of channels; see
+            `quantizers.py`.
         head_channels: width of each decoder level between the mirrored levels and the pixels. Each
             doubles the sides, so 2 ** len(head_channels) divides `stem_patch`; none as published.
         sketch_width: channels of a small decoder for previews, up to 1,024; 0, as published, has
