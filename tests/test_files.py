@@ -1,6 +1,8 @@
 """Files and folders appear whole or not at all."""
 
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,44 @@ def test_after_an_error_the_old_file_stays_and_nothing_else(tmp_path: Path) -> N
         raise RuntimeError("injected")
     assert path.read_bytes() == b"first"
     assert [one.name for one in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_file_keeps_its_permissions_and_a_link_stays(tmp_path: Path) -> None:
+    path, link = tmp_path / "file.txt", tmp_path / "link.txt"
+    path.write_bytes(b"first")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    write_atomically(link, b"second")
+    assert link.is_symlink() and path.read_bytes() == b"second"
+    assert path.stat().st_mode & 0o777 == 0o640
+    path.chmod(0o400)
+    write_atomically(path, b"third")
+    assert path.stat().st_mode & 0o777 == 0o400
+    (tmp_path / "dangling").symlink_to(tmp_path / "later" / "new.txt")
+    write_atomically(tmp_path / "dangling", b"new")
+    assert (tmp_path / "later" / "new.txt").read_bytes() == b"new"
+    assert (tmp_path / "dangling").is_symlink()
+
+
+def test_a_device_or_a_pipe_gets_the_content_and_stays(tmp_path: Path) -> None:
+    write_atomically(Path("/dev/null"), b"content")
+    assert Path("/dev/null").is_char_device()
+    pipe, found = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    reader.start()
+    write_atomically(pipe, b"content")
+    reader.join()
+    assert found == [b"content"] and pipe.is_fifo()
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_the_longest_name_that_a_file_may_have_can_be_written(tmp_path: Path) -> None:
+    name = "x" * 251 + ".png"
+    write_atomically(tmp_path / name, b"content")
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+    with making_folder(tmp_path / ("y" * 255)):
+        pass
 
 
 def test_a_folder_appears_at_the_end_or_not_at_all(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -16,8 +17,11 @@ from PIL import Image, ImageOps
 
 from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT
-from var_core.images import MAX_FILE_BYTES, read_image
+from var_core import VARPipeline, generators_from_seeds
+from var_core.editing import Margins
+from var_core.images import MAX_FILE_BYTES, VISITORS, read_image
 from var_core.jobs.png_recipe import read_png_recipe
+from var_core.jobs.reconstruction import reconstruct
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5) * 13
 COLOURS = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
@@ -260,3 +264,85 @@ def test_the_fuzzer_finds_nothing_within_a_few_seconds(tmp_path: Path) -> None:
         pytest.skip("atheris is not installed")
     assert found.returncode == 0, found.stderr[-3000:]
     assert "cov: " in found.stderr  # it was guided by coverage
+
+
+def stored_oddly(kind: str) -> Image.Image:
+    """A picture that looks like COLOURS, or like its first channel, but is stored otherwise."""
+    if kind == "turned":
+        stored = Image.fromarray(COLOURS).transpose(Image.Transpose.ROTATE_90)
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        stored.info["exif"] = exif.tobytes()
+        return stored
+    if kind == "sixteen bits":
+        return Image.fromarray(GREY.astype(np.uint16) * 257)
+    hidden = np.concatenate((COLOURS, np.full((4, 5, 1), 255, np.uint8)), axis=2)
+    hidden[0, 0] = (255, 0, 0, 0)
+    return Image.fromarray(hidden)
+
+
+def seen(kind: str) -> Image.Image:
+    """What people see of `stored_oddly`."""
+    pixels = grey(GREY) if kind == "sixteen bits" else COLOURS.copy()
+    if kind == "hidden colour":
+        pixels[0, 0] = 255
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("kind", ["turned", "sixteen bits", "hidden colour"])
+def test_every_method_of_the_pipeline_sees_what_people_see(
+    pipeline: VARPipeline, kind: str
+) -> None:
+    stored, plain = stored_oddly(kind), seen(kind)
+    mask = np.zeros((4, 5), bool)
+    mask[:, 3:] = True
+
+    def results(image: Image.Image) -> list[bytes]:
+        def fresh() -> dict:
+            return {"generator": generators_from_seeds([1])}
+
+        drawn = [
+            *pipeline.edit(image, mask, **fresh()).images,
+            *pipeline.outpaint(image, Margins(left=2), **fresh()).images,
+            *pipeline.vary(image, 1, **fresh()).images,
+            *pipeline.tokenize(image)[1],
+            *pipeline.reconstruct(image),
+            *reconstruct(pipeline, image).frames,
+        ]
+        return [one.tobytes() for one in drawn]
+
+    assert results(stored) == results(plain)
+
+
+def test_a_picture_whose_range_is_unknown_or_that_is_none_is_refused(
+    pipeline: VARPipeline,
+) -> None:
+    floating = Image.fromarray(np.zeros((4, 4), np.float32))
+    for image, message in ((floating, "no known range"), (COLOURS, "must be a PIL picture")):
+        with pytest.raises(ValueError, match=message):
+            pipeline.tokenize(image)
+
+
+def test_limits_are_for_visitors_and_not_for_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = tmp_path / "large.jpg"
+    Image.new("RGB", (5000, 4000), "red").save(large, quality=20)
+    with pytest.raises(ValueError, match="5000x4000 pixels; the limits are"):
+        read_image(large)
+    assert read_image(large, limits=None).size == (5000, 4000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's own, against bombs
+    assert read_image(large, limits=None).size == (5000, 4000)
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    for ending in ("gif", "bmp", "tif", "avif"):
+        Image.fromarray(COLOURS).save(tmp_path / f"x.{ending}")
+        assert read_image(tmp_path / f"x.{ending}", limits=None).size == (5, 4)
+        with pytest.raises(ValueError, match="not a readable PNG, JPEG or WebP"):
+            read_image(tmp_path / f"x.{ending}")
+
+
+def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for limits in (VISITORS, None):
+        with pytest.raises(ValueError, match=r"pipe\.png is no file"):
+            read_image(tmp_path / "pipe.png", limits)

@@ -1,11 +1,11 @@
 """What is laid out for speed gives what the plain weights give."""
 
-import contextlib
 import copy
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -253,17 +253,28 @@ def test_threads_that_draw_on_a_fresh_pipeline_leave_its_weights_whole(tmp_path:
         assert all(torch.equal(before[key].to(after[key].dtype), after[key]) for key in before)
 
 
-def test_two_threads_cannot_pack_one_layer_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, both = plain_layer(torch.float32), threading.Barrier(2)
-    before, reorder = layer.weight.clone(), torch.ops.mkldnn._reorder_linear_weight
+class SlowlyRead(Linear):
+    """Looks whether it is packed, and reads its weight for packing only when `go_on` is set."""
 
-    def reorder_together(*given: object) -> torch.Tensor:
-        with contextlib.suppress(threading.BrokenBarrierError):
-            both.wait(0.3)  # where a second thread comes here too, both go on at once
-        return reorder(*given)
+    looked, go_on = threading.Event(), threading.Event()
 
-    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", reorder_together)
-    together(2, lambda _: layer.pack())
+    def __getattr__(self, name: str) -> Any:
+        if name == "weight" and threading.current_thread() is not threading.main_thread():
+            if self.looked.is_set():
+                self.go_on.wait(0.3)  # a lock makes it wait in vain
+            self.looked.set()
+        return super().__getattr__(name)
+
+
+def test_two_threads_cannot_pack_one_layer_twice() -> None:
+    layer = SlowlyRead(48, 80).requires_grad_(False)
+    before = layer.weight.clone()
+    slow = threading.Thread(target=layer.pack)
+    slow.start()
+    layer.looked.wait()
+    layer.pack()
+    layer.go_on.set()
+    slow.join()
     assert torch.equal(layer.state_dict()["weight"], before)
 
 

@@ -1,5 +1,7 @@
 import inspect
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,10 +9,13 @@ import torch
 from PIL import Image
 
 from tests.conftest import PAIRS
+from tests.prompted_models import make_prompted
 from var_core import SamplingOptions, VARPipeline, generators_from_seeds
+from var_core.editing import Margins
 from var_core.images import tensor_to_uint8
 from var_core.open_labels import fill_open_labels
 from var_core.option_fields import option_fields
+from var_core.sampling.rng import one_for_each
 
 LABELS = [{"emoji": "cat", "style": "flat"}, {"category": "fruit"}, None, (0, None, 2)]
 
@@ -194,3 +199,94 @@ def test_the_call_takes_every_sampling_option_under_its_name_with_its_default() 
     taken = inspect.signature(VARPipeline.__call__).parameters
     for option in option_fields(SamplingOptions):
         assert taken[option.name].default == option.default
+
+
+def test_scalars_of_numpy_and_torch_are_numbers(class_pipeline: VARPipeline) -> None:
+    photo = Image.new("RGB", (20, 20), "teal")
+    plain = draw(class_pipeline, [3], [3], guidance_scale=2.0, top_k=5, smooth=True)
+    for number, real, flag in (
+        (np.int64(3), np.float32(2), np.bool_(True)),
+        (torch.tensor(3), torch.tensor(2.0), torch.tensor(True)),
+        (np.array(3), np.float64(2), True),
+    ):
+        changes = {"guidance_scale": real, "top_k": number + 2, "smooth": flag}
+        assert torch.equal(draw(class_pipeline, [number], [number], **changes), plain)
+        options = SamplingOptions(guidance_scale=real, top_k=number)
+        assert json.loads(json.dumps(vars(options)))["top_k"] == 3
+        assert Margins(left=number) == Margins(left=3)
+        assert class_pipeline.vary(photo, number).images[0].size == (8, 8)
+    for many in (np.array([3]), torch.tensor([3])):
+        changes = {"guidance_scale": 2.0, "top_k": 5, "smooth": True}
+        assert torch.equal(draw(class_pipeline, many, np.array([3]), **changes), plain)
+    for wrong in (np.float64(3.5), np.bool_(True), torch.tensor([3, 4])):
+        with pytest.raises(ValueError, match="seed must be a whole number"):
+            generators_from_seeds([wrong])
+
+
+def test_vary_has_the_defaults_of_edit(pipeline: VARPipeline) -> None:
+    photo = Image.new("RGB", (20, 20), "teal")
+    assert len(pipeline.vary(photo, 3).images) == 1
+    assert len(list(pipeline.vary_stream(photo, 3))[-1].images) == 1
+
+
+def same_pictures(pipeline: VARPipeline, other: VARPipeline) -> bool:
+    return torch.equal(draw(pipeline, LABELS, [1, 2, 3, 4]), draw(other, LABELS, [1, 2, 3, 4]))
+
+
+def test_a_pipeline_is_made_again_of_its_components(pipeline: VARPipeline) -> None:
+    assert pipeline.components["labels"] is pipeline.labels
+    for again in (VARPipeline(**pipeline.components), VARPipeline.from_pipe(pipeline)):
+        assert again.transformer is pipeline.transformer and again.labels == pipeline.labels
+        assert same_pictures(pipeline, again)
+    with pytest.raises(ValueError, match=r"is made of tokenizer, .*, not 'vae'"):
+        VARPipeline.from_pipe(pipeline, vae=None)
+
+
+def test_a_pipeline_with_words_is_made_again_of_its_components() -> None:
+    prompted = make_prompted()
+    again = VARPipeline(**prompted.components)
+    drawn = [
+        one(prompt="a fox", generator=generators_from_seeds([1]), output_type="pt").images
+        for one in (prompted, again, VARPipeline.from_pipe(prompted))
+    ]
+    assert torch.equal(drawn[0], drawn[1]) and torch.equal(drawn[0], drawn[2])
+
+
+def test_keywords_of_diffusers_work_or_say_why_not(pipeline: VARPipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path, safe_serialization=True)
+    fine = {"local_files_only": True, "cache_dir": "x", "use_safetensors": True}
+    loaded = VARPipeline.from_pretrained(tmp_path, low_cpu_mem_usage=True, **fine)
+    assert same_pictures(pipeline, loaded)
+    for refused, message in (
+        (lambda: VARPipeline.from_pretrained(tmp_path, variant="fp16"), "use torch_dtype"),
+        (lambda: VARPipeline.from_pretrained(tmp_path, use_safetensors=False), "no pickles"),
+        (lambda: VARPipeline.from_pretrained(tmp_path, device_map="auto"), "use .to"),
+        (lambda: pipeline.save_pretrained(tmp_path, safe_serialization=False), "no pickles"),
+        (lambda: pipeline([None], return_dict=False), "return_dict must be true"),
+        (pipeline.enable_model_cpu_offload, "use .to"),
+        (pipeline.enable_sequential_cpu_offload, "use .to"),
+        (pipeline.enable_group_offload, "use .to"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused()
+
+
+def test_one_generator_seeds_the_pictures_of_a_batch(pipeline: VARPipeline) -> None:
+    def drawn(labels: list) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(5)
+        return pipeline(labels, generator=generator, output_type="pt").images
+
+    assert torch.equal(drawn([None]), draw(pipeline, [None], [5]))
+    together = drawn([None] * 3)
+    assert torch.equal(together, drawn([None] * 3)) and not torch.equal(together[0], together[1])
+    photo = Image.new("RGB", (8, 8), "teal")
+    mask = np.ones((8, 8))
+    varied = pipeline.vary(photo, 1, [None] * 2, generator=torch.Generator().manual_seed(5))
+    edited = pipeline.edit(photo, mask, [None] * 2, generator=torch.Generator().manual_seed(5))
+    assert len(varied.images) == len(edited.images) == 2
+
+
+def test_what_is_no_generator_is_refused() -> None:
+    for wrong in ([5, 6], [torch.Generator()], 7):
+        with pytest.raises(ValueError, match=r"a torch\.Generator or a list of 2"):
+            one_for_each(wrong, 2, torch.device("cpu"))

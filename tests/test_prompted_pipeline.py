@@ -17,7 +17,7 @@ from tests.prompted_models import (
     make_text_transformer,
 )
 from var_core import VARPipeline, generators_from_seeds
-from var_core import pipeline as pipeline_module
+from var_core import pipeline_parts as pipeline_module
 from var_core.checkpoints import CheckpointError
 from var_core.editing import EditOptions, Margins
 from var_core.model_info import read_model_info

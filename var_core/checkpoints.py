@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -78,9 +79,13 @@ def read_json(path: Path) -> dict:
         CheckpointError: if there is no such file, or it is anything else.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_CONFIG_BYTES:
-            raise CheckpointError(f"{path} has {size} bytes, at most {MAX_CONFIG_BYTES} are read")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe could be waited for without end
+            raise CheckpointError(f"{path} is no file")
+        if found.st_size > MAX_CONFIG_BYTES:
+            raise CheckpointError(
+                f"{path} has {found.st_size} bytes, at most {MAX_CONFIG_BYTES} are read"
+            )
         value = json.loads(path.read_text("utf-8"), object_pairs_hook=_unique_keys)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error

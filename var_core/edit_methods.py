@@ -8,19 +8,18 @@ from torch import Tensor
 
 from var_core.edit_previews import (
     EditablePipeline,
-    Generators,
     Labels,
     Prompts,
     edit_previews,
     outpaint_previews,
-    upright,
 )
 from var_core.editing import EditOptions, Margins
-from var_core.images import fit_square, image_to_tensor
+from var_core.images import image_to_tensor, square_of
 from var_core.outputs import Preview, VARPipelineOutput, pil_images
 from var_core.own_dtype import in_own_dtype
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions
+from var_core.sampling.rng import Generators
 from var_core.wishes import Wish
 
 EDIT_DEFAULTS = EditOptions()
@@ -55,8 +54,8 @@ class EditMethods:
 
         Args:
             image: any size and mode; alpha becomes white.
-            mask: mask of the same size: a PIL picture (half grey or lighter is redrawn) or a
-                (H, W) array (0.5 or more is redrawn).
+            mask: mask of the same size: a PIL picture (what is half grey or lighter, and opaque, is
+                redrawn) or a (H, W) array, as for `editing.check_mask`.
             class_labels: labels as for drawing; None lets the model go by what is kept.
             options: how tokens are drawn.
             edit_options: how what is kept and what is drawn are joined.
@@ -201,7 +200,7 @@ class EditMethods:
             ValueError: if there are not as many scales, or all of them are asked for.
         """
         number = check_int("keep_scales", keep_scales, 1, self.info.schedule.num_scales - 1)
-        square = fit_square(upright(image), self.info.image_size)
+        square = square_of(image, self.info.image_size)
         with torch.inference_mode():
             encoded = self.tokenizer.encode(image_to_tensor(square).to(self.device))
         return [tokens.expand(count, -1, -1) for tokens in encoded.token_maps[:number]]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image
+from PIL import Image
 from torch import Tensor
 
 from var_core.condition import Condition
@@ -18,15 +18,16 @@ from var_core.editing import (
     outpaint_canvas,
     window_around,
 )
-from var_core.images import upright_rgb
+from var_core.images import upright
 from var_core.labels import Label
 from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, VARPipelineOutput
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep
+from var_core.sampling.rng import Generators
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.wishes import Prompt, Wish, WishEncoder
 
-Generators = Sequence[torch.Generator]
+OnePerPicture = Sequence[torch.Generator]
 Labels = Sequence[Label | Wish] | None
 Prompts = str | Sequence[Prompt] | None
 
@@ -43,11 +44,11 @@ class EditablePipeline(Protocol):
         """Device of the networks."""
         ...
 
-    def check_generators(self, generator: Generators | None, count: int) -> Generators:
+    def check_generators(self, generator: Generators | None, count: int) -> OnePerPicture:
         """A generator for each picture."""
         ...
 
-    def fill_open(self, wishes: Sequence[Wish], generators: Generators) -> list[Wish]:
+    def fill_open(self, wishes: Sequence[Wish], generators: OnePerPicture) -> list[Wish]:
         """Draw open attributes where it is known which labels occur together."""
         ...
 
@@ -55,7 +56,7 @@ class EditablePipeline(Protocol):
         self,
         condition: Condition,
         options: SamplingOptions,
-        generators: Generators,
+        generators: OnePerPicture,
         make_rule: Callable[[slice], ScaleRule | None],
         *,
         against: Condition | None,
@@ -130,7 +131,7 @@ def outpaint_previews(
 
 def _fill_given(
     pipeline: EditablePipeline, wishes: Sequence[Wish], generator: Generators | None
-) -> tuple[list[Wish], Generators]:
+) -> tuple[list[Wish], OnePerPicture]:
     """Wishes with their open labels drawn; wholly open labels stay null."""
     generators = pipeline.check_generators(generator, len(wishes))
     null = pipeline.info.labels.null
@@ -152,13 +153,13 @@ def _previews(
     wishes: list[Wish],
     options: SamplingOptions,
     edit_options: EditOptions,
-    generators: Generators,
+    generators: OnePerPicture,
 ) -> Iterator[Preview]:
     condition = pipeline.wish_encoder.condition(wishes, pipeline.device)
     against = pipeline.wish_encoder.against(wishes, pipeline.device)
 
     def sample(
-        options: SamplingOptions, generators: Generators, make_rule: Callable[[slice], ScaleRule]
+        options: SamplingOptions, generators: OnePerPicture, make_rule: Callable[[slice], ScaleRule]
     ) -> Iterator[ScaleStep]:
         return pipeline.sample(condition, options, generators, make_rule, against=against)
 
@@ -171,17 +172,3 @@ def _previews(
             token_maps = []
         token_maps.append(step.token_map)
         yield Preview(step.pictures, list(token_maps), step.number, step.total, wishes)
-
-
-def upright(image: object) -> Image.Image:
-    """An upright RGB copy of a picture.
-
-    Raises:
-        ValueError: if it is no PIL picture.
-    """
-    if not isinstance(image, Image.Image):
-        raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
-    copy = image.copy()
-    is_turned = copy.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    is_plain = copy.mode == "RGB" and not copy.has_transparency_data and not is_turned
-    return copy if is_plain else upright_rgb(copy)  # which makes another copy

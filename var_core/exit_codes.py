@@ -3,4 +3,4 @@
 EXIT_BAD_INPUT = 2  # the command line, a value or a file that was given is wrong
 EXIT_NO_OUTPUT = 3  # the output cannot be written
 EXIT_PORT_IN_USE = 4  # the page cannot listen there
-EXIT_INTERRUPTED = 130  # Ctrl-C, as shells say it
+EXIT_INTERRUPTED = 130  # Ctrl-C, as shells count it

@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +16,37 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path to write a file to; at the end of the block it takes the place of `path`.
 
     Missing folders are made. After an error the temporary file is gone, and `path` is as it was.
+    A file that was there passes its permissions on; a link stays, and what it leads to is replaced.
+    What is no regular file, such as a device or a pipe, gets the content.
 
     Raises:
         OSError: if there is no space or no permission.
     """
+    if is_special(path):
+        with tempfile.TemporaryDirectory() as folder:
+            yield (temporary := Path(folder) / "content")
+            with temporary.open("rb") as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")  # short, whatever the name
+    mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
     try:
+        if mode is not None:  # never more open than the file before
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode | stat.S_IWUSR))
         yield temporary
+        if mode is not None:
+            temporary.chmod(mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path leads to something that is no regular file and no folder, as /dev/stdout."""
+    in_system = any(str(parent) in ("/dev", "/proc") for parent in path.absolute().parents)
+    return path.exists() and not path.is_dir() and (in_system or not path.is_file())
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -47,7 +69,7 @@ def making_folder(path: Path) -> Iterator[Path]:
         OSError: if there is no space or no permission, or `path` exists and is not empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o755)

@@ -1,68 +1,116 @@
-"""Pictures: between PIL, arrays and tensors, and guarded reading."""
+"""Pictures: the one reader of picture files, and between PIL, arrays and tensors."""
 
 import io
+import stat
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP")
+OWN_FORMATS = (*READABLE_FORMATS, "AVIF", "BMP", "GIF", "JPEG2000", "PPM", "QOI", "TIFF")
 MAX_FILE_BYTES = 10_000_000
 MAX_PIXELS = 16_000_000
 MAX_SIDE = 8192
+_OPENING = threading.Lock()  # held while Pillow's own limit is lifted
 
 
-def open_source(source: str | Path | bytes) -> tuple[Path | io.BytesIO, str]:
+@dataclass(frozen=True)
+class PictureLimits:
+    """What is read of a picture file; size and format are judged from the header.
+
+    Attributes:
+        file_bytes: size of the file.
+        pixels: width times height.
+        side: the longer side.
+        formats: formats by Pillow's names.
+    """
+
+    file_bytes: int = MAX_FILE_BYTES
+    pixels: int = MAX_PIXELS
+    side: int = MAX_SIDE
+    formats: tuple[str, ...] = READABLE_FORMATS
+
+    def check_bytes(self, name: str, size: int) -> None:
+        """Raise ValueError if a file is too large."""
+        if size > self.file_bytes:
+            raise ValueError(f"{name} is larger than {self.file_bytes // 1_000_000} MB")
+
+    def check_size(self, name: str, width: int, height: int) -> None:
+        """Raise ValueError if a picture has too many pixels."""
+        if max(width, height) > self.side or width * height > self.pixels:
+            raise ValueError(
+                f"{name} has {width}x{height} pixels; the limits are {self.side} a side "
+                f"and {self.pixels // 1_000_000} megapixels"
+            )
+
+
+VISITORS = PictureLimits()  # what anybody may send; one's own files are read without limits
+
+
+def open_source(
+    source: str | Path | bytes, limits: PictureLimits | None = VISITORS
+) -> tuple[Path | io.BytesIO, str]:
     """What Pillow can open, and a name for messages.
 
     Raises:
-        ValueError: if it is larger than a picture may be, or not there.
+        ValueError: if it is larger than a picture may be, not there, or no regular file.
     """
     if isinstance(source, bytes):
-        name, size = "the picture", len(source)
-        file = io.BytesIO(source)
+        file, name, size = io.BytesIO(source), "the picture", len(source)
     else:
         file = Path(source)
         name = file.name
         try:
-            size = file.stat().st_size
+            found = file.stat()
         except (OSError, ValueError) as error:  # not there, or a name that cannot be
             raise ValueError(f"there is no file {name}") from error
-    if size > MAX_FILE_BYTES:
-        raise ValueError(f"{name} is larger than {MAX_FILE_BYTES // 1_000_000} MB")
+        if not stat.S_ISREG(found.st_mode):  # a pipe could be waited for without end
+            raise ValueError(f"{name} is no file")
+        size = found.st_size
+    if limits is not None:
+        limits.check_bytes(name, size)
     return file, name
 
 
-def read_image(source: str | Path | bytes) -> Image.Image:
-    """Read a picture from an untrusted file as upright RGB.
+def read_image(source: str | Path | bytes, limits: PictureLimits | None = VISITORS) -> Image.Image:
+    """Read a picture file as upright RGB.
 
     Transparency becomes white, 16 bits a channel become 8, of a moving picture the first frame is
-    taken, EXIF orientation is applied, colour profiles are left aside. Size and format are judged
-    from the header.
+    taken, EXIF orientation is applied, colour profiles are left aside.
 
     Args:
-        source: path or content of a PNG, JPEG or WebP file of at most 10 MB and 16 megapixels.
+        source: path or content of a file.
+        limits: what may be read; None reads every format in `OWN_FORMATS`, of any size.
 
     Raises:
-        ValueError: if it is not such a file; nothing large has been decoded then.
+        ValueError: if it is no such file; nothing large has been decoded then.
     """
-    file, name = open_source(source)
+    return on_white(read_layers(source, limits))
+
+
+def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISITORS) -> Image.Image:
+    """As `read_image`, but RGBA where the picture has transparency."""
+    file, name = open_source(source, limits)
+    formats = OWN_FORMATS if limits is None else limits.formats
     try:
-        with Image.open(file, formats=READABLE_FORMATS) as image:
-            fits = max(image.size) <= MAX_SIDE and image.width * image.height <= MAX_PIXELS
-            upright = upright_rgb(image) if fits else None
+        with _opened(file, formats, limits) as image:
+            size = image.size
+            fits = limits is None or (max(size) <= limits.side and np.prod(size) <= limits.pixels)
+            layers = upright_layers(image) if fits else None
     except Exception as error:  # Pillow has many words for bad files, all of them foreign
         if is_of_machine(error):
             raise
-        raise ValueError(f"{name} is not a readable PNG, JPEG or WebP picture") from error
-    if upright is None:
-        raise ValueError(
-            f"{name} has {image.width}x{image.height} pixels; the limits are {MAX_SIDE} a side "
-            f"and {MAX_PIXELS // 1_000_000} megapixels"
-        )
-    return upright
+        wanted = "PNG, JPEG or WebP picture" if limits is not None else "picture"
+        raise ValueError(f"{name} is not a readable {wanted}") from error
+    if limits is not None:
+        limits.check_size(name, *size)
+    assert layers is not None
+    return layers
 
 
 def is_of_machine(error: Exception) -> bool:
@@ -70,20 +118,79 @@ def is_of_machine(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and bool(error.errno))
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """Decode the first frame to upright RGB, transparency becoming white; changes `image`.
+def _opened(
+    file: Path | io.BytesIO, formats: tuple[str, ...], limits: PictureLimits | None
+) -> Image.Image:
+    if limits is not None:
+        return Image.open(file, formats=formats)
+    with _OPENING:  # visitors' pictures are judged by their own limits, also meanwhile
+        largest, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=formats)
+        finally:
+            Image.MAX_IMAGE_PIXELS = largest
+
+
+def upright(image: object) -> Image.Image:
+    """An upright RGB copy of a picture: the door for the pictures of callers.
+
+    Raises:
+        ValueError: if it is no PIL picture, or damaged.
+    """
+    copy = copied(image)
+    is_turned = copy.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    if copy.mode == "RGB" and not copy.has_transparency_data and not is_turned:
+        return copy  # all else makes another copy
+    return on_white(upright_layers(copy))
+
+
+def copied(image: object) -> Image.Image:
+    """A decoded copy of a picture.
+
+    Raises:
+        ValueError: if it is no PIL picture, or damaged.
+    """
+    if not isinstance(image, Image.Image):
+        raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
+    try:
+        return image.copy()
+    except (OSError, SyntaxError) as error:  # of a file that is only now decoded
+        raise ValueError("the picture is damaged") from error
+
+
+def upright_layers(image: Image.Image) -> Image.Image:
+    """Decode the first frame to upright RGB, or RGBA where it has transparency; changes `image`.
 
     It makes as few copies as can be: those of the largest pictures take 48 MB each.
+
+    Raises:
+        ValueError: if the pixels are floating-point numbers, whose range nobody knows.
     """
     ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "F":
+        raise ValueError("a picture of floating-point numbers has no known range")
     if image.mode.startswith("I"):  # conversion would clip, not scale
-        image = Image.fromarray((np.asarray(image, np.float32) / 257).round().astype(np.uint8))
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layers = image.convert("RGBA")
-    white = Image.new("RGB", image.size, "white")
+        scaled = (np.asarray(image, np.float32) / 257).round().clip(0, 255)
+        image = Image.fromarray(scaled.astype(np.uint8))
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def on_white(layers: Image.Image) -> Image.Image:
+    """An RGB or RGBA picture as RGB, on white."""
+    if layers.mode == "RGB":
+        return layers
+    white = Image.new("RGB", layers.size, "white")
     white.paste(layers, mask=layers.getchannel("A"))
     return white
+
+
+def square_of(image: object, size: int) -> Image.Image:
+    """The upright central square of any picture, RGB, `size` pixels a side.
+
+    Raises:
+        ValueError: if it is no PIL picture, or damaged.
+    """
+    return fit_square(upright(image), size)
 
 
 def fit_square(image: Image.Image, size: int) -> Image.Image:

@@ -1,15 +1,23 @@
 """What a picture can be asked to show: attributes, their values, and how they imply each other."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from var_core.menus import Menu
-from var_core.ranges import unknown_name
+from var_core.ranges import plain, unknown_name
 
 LABELS_FILE = "labels.json"
+RESERVED_NAMES = frozenset(
+    {
+        *("attribute", "best_of", "bottom", "count", "guidance", "help", "image", "keep_scales"),
+        *("left", "mask", "model", "negative_prompt", "out", "precision", "prompt", "right"),
+        *("rule", "scales_dir", "seed", "smooth", "temperature", "top", "top_k", "top_p"),
+    }
+)  # options of the command line, where attributes are options too
 
 Label = (
     int
@@ -18,6 +26,21 @@ Label = (
     | Mapping[str, int | str | None]
     | Mapping[str, int | str | Sequence[str] | None]  # names of menus too
 )
+
+
+def is_option_name(name: str) -> bool:
+    """Whether an attribute or menu can be an option of the command line under its name."""
+    fits = re.fullmatch(r"[^\W\d_][\w-]{0,39}", name) is not None
+    return fits and name.replace("-", "_").lower() not in RESERVED_NAMES
+
+
+def check_attribute_name(name: str) -> None:
+    """Raise ValueError if a new attribute could not be an option under its name."""
+    if not is_option_name(name):
+        raise ValueError(
+            f"an attribute cannot be called {name!r:.60}: the name has at most 40 letters, digits, "
+            f"- and _, begins with a letter and is none of {', '.join(sorted(RESERVED_NAMES))}"
+        )
 
 
 @dataclass(frozen=True)
@@ -40,7 +63,7 @@ class Attribute:
         Raises:
             ValueError: if there is no such value; the nearest name is suggested.
         """
-        count = len(self.values)
+        count, value = len(self.values), plain(value)
         if value is None:
             return count
         if type(value) is int:

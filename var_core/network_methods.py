@@ -8,11 +8,12 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.condition import Condition
-from var_core.images import fit_square, image_to_tensor, tensor_to_images
+from var_core.images import image_to_tensor, square_of, tensor_to_images
 from var_core.own_dtype import in_own_dtype
 from var_core.packing import LAYOUT, can_pack, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.sampling.graphs import GraphRecorder
+from var_core.sampling.rng import Generators, one_for_each
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
@@ -104,20 +105,10 @@ class NetworkMethods:
         return runs[0] if len(runs) == 1 else _side_by_side(runs)
 
     def check_generators(
-        self, generator: Sequence[torch.Generator] | None, count: int
+        self, generator: Generators | None, count: int
     ) -> Sequence[torch.Generator]:
-        """A generator for each picture; None makes them with random seeds.
-
-        Raises:
-            ValueError: if there is another number of them.
-        """
-        if generator is None:
-            generator = [torch.Generator(self.transformer.device) for _ in range(count)]
-            for one in generator:
-                one.seed()
-        if not isinstance(generator, list | tuple) or len(generator) != count:
-            raise ValueError(f"generator must be a list of {count}, one for each picture")
-        return generator
+        """A generator for each picture, as `sampling.rng.one_for_each`."""
+        return one_for_each(generator, count, self.transformer.device)
 
     @in_own_dtype
     def decode_latent(self, latent: Tensor) -> Tensor:
@@ -135,13 +126,13 @@ class NetworkMethods:
         """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
 
         Args:
-            image: any size; its central square is used.
+            image: any size and mode; its central square is used, alpha becomes white.
 
         Returns:
             K tensors (1, S, S) int64 and K pictures of the model's size, coarse to fine.
         """
         with torch.inference_mode():
-            pixels = image_to_tensor(fit_square(image, self.image_size))
+            pixels = image_to_tensor(square_of(image, self.image_size))
             quantization = self.tokenizer.encode(pixels.to(self.tokenizer.device))
             decoded = self.decode_latent(torch.cat(quantization.latents))
         return quantization.token_maps, tensor_to_images(decoded)

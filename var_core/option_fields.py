@@ -150,13 +150,13 @@ def option_named(options: Described | type[Described], name: str) -> OptionField
 
 
 def check_options(options: Described) -> None:
-    """Check every described field of an instance.
+    """Check every described field of an instance; numbers of numpy and torch become plain ones.
 
     Raises:
         ValueError: if a value has another type or lies outside of its range.
     """
     for one in option_fields(options):
-        one.check(getattr(options, one.name))
+        object.__setattr__(options, one.name, one.check(getattr(options, one.name)))
 
 
 def or_list(choices: Sequence[str]) -> str:

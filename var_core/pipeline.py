@@ -2,35 +2,28 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch import Tensor
 
-from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
 from var_core.edit_methods import EditMethods
 from var_core.images import tensor_to_images
-from var_core.labels import Label, LabelSpace
-from var_core.model_info import check_index, describe_networks, read_labels, read_phrases
+from var_core.labels import Label
 from var_core.network_methods import NetworkMethods
 from var_core.open_labels import fill_open_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.own_dtype import in_own_dtype
+from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_choice
 from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions, ScaleRule, ScaleStep
-from var_core.sampling.graphs import GraphRecorder
-from var_core.text import PhraseTable, PhraseVectors, TextEncoder, open_text_encoder
-from var_core.tokenizer import MultiScaleVQVAE
-from var_core.transformer import VARTransformer
-from var_core.wishes import Prompt, Wish, WishEncoder
+from var_core.sampling.rng import Generators
+from var_core.wishes import Prompt, Wish
 
 OUTPUT_TYPES = ("pil", "np", "pt")
-ENCODER_FOLDER = "text_encoder"
 TOGETHER = 4  # pictures at once on a CPU: more gain little, and each keeps its keys and values
 
 
-class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
+class VARPipeline(EditMethods, NetworkMethods, PipelineParts):
     """Next-scale image generation (arXiv 2404.02905) as a diffusers pipeline.
 
     Args:
@@ -52,76 +45,6 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         ValueError: if the parts do not fit together.
     """
 
-    def __init__(
-        self,
-        tokenizer: MultiScaleVQVAE,
-        transformer: VARTransformer,
-        labels: LabelSpace | None = None,
-        phrases: PhraseTable | None = None,
-        text_encoder: str | Path | None = None,
-    ) -> None:
-        super().__init__()
-        info = describe_networks(tokenizer, transformer, labels)
-        self.register_modules(tokenizer=tokenizer, transformer=transformer)
-        self.info = info
-        self.labels = info.labels
-        self.packs = True
-        self.recorder = GraphRecorder()
-        vectors = None
-        if phrases is not None:
-            encoder_name = phrases.encoder
-
-            def open_encoder() -> TextEncoder:
-                return open_text_encoder(encoder_name, text_encoder)
-
-            vectors = PhraseVectors(phrases, open_encoder)
-        slots = transformer.num_prefix, transformer.text_dim
-        self.wish_encoder = WishEncoder(info.labels, *slots, vectors)
-
-    @classmethod
-    def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
-        cls,
-        path: str | Path,
-        torch_dtype: torch.dtype = torch.float32,
-        text_encoder: str | Path | None = None,
-    ) -> "VARPipeline":
-        """Load a model folder, strictly.
-
-        Args:
-            path: a folder written by `save_pretrained`.
-            torch_dtype: dtype of both networks; the quantizer stays float32.
-            text_encoder: folder of a `transformers` text model; None takes the one inside the
-                model folder (`text_encoder`), or else the embedded encoder.
-
-        Raises:
-            CheckpointError: if anything is missing, surplus, misshapen, not finite or not
-                safetensors or JSON.
-        """
-        folder = Path(path)
-        check_index(folder)
-        tokenizer = load_tokenizer(folder / "tokenizer", torch_dtype)
-        transformer = load_transformer(folder / "transformer", torch_dtype)
-        labels = read_labels(folder)
-        phrases = read_phrases(folder) if transformer.num_prefix else None
-        if text_encoder is None and (folder / ENCODER_FOLDER).is_dir():
-            text_encoder = folder / ENCODER_FOLDER
-        try:
-            pipeline = cls(tokenizer, transformer, labels, phrases, text_encoder)
-        except ValueError as error:
-            raise CheckpointError(f"{folder}: {error}") from error
-        pipeline.info = replace(pipeline.info, name=folder.absolute().name)
-        return pipeline
-
-    def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
-        self, path: str | Path
-    ) -> None:
-        """Write a folder that `from_pretrained` loads: safetensors and JSON only."""
-        folder = Path(path)
-        super().save_pretrained(folder, safe_serialization=True)
-        self.labels.save(folder)
-        if self.wish_encoder.vectors is not None:
-            self.wish_encoder.vectors.table.save(folder)
-
     def __call__(
         self,
         class_labels: Sequence[Label | Wish] | None = None,
@@ -130,12 +53,13 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         top_p: float = DEFAULTS.top_p,
         temperature: float = DEFAULTS.temperature,
         smooth: bool = DEFAULTS.smooth,
-        generator: Sequence[torch.Generator] | None = None,
+        generator: Generators | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
         *,
         prompt: str | Sequence[Prompt] | None = None,
         negative_prompt: str | Sequence[Prompt] | None = None,
+        return_dict: bool = True,
     ) -> VARPipelineOutput:
         """Draw one picture per label or prompt; sampling options go under their diffusers names.
 
@@ -149,13 +73,15 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
             top_p: draw among the likeliest codes of this mass; 0 is off.
             temperature: above 1 wilder, below 1 tamer; 0.01 to 10.
             smooth: mix codes instead of drawing one; smoother looks, less faithful statistics.
-            generator: one `torch.Generator` per picture; None takes random seeds.
+            generator: one `torch.Generator` per picture, or one that seeds them; None takes random
+                seeds.
             output_type: "pil", "np" or "pt".
             keep: token maps of the first scales of earlier pictures, (B, S, S) int64 each; they
                 are kept, and the rest is drawn, perhaps with another seed or label.
             prompt: words for each picture: a text ("a fox and a pizza, in the snow"), its phrases,
                 or None; a single text is one picture. A model without text takes the nearest names.
             negative_prompt: what guidance pushes away from, one text for all pictures or one each.
+            return_dict: True; for those who are used to it.
 
         Returns:
             The pictures and their token maps.
@@ -163,6 +89,8 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         Raises:
             ValueError: if an argument is out of range; nothing has been drawn then.
         """
+        if not return_dict:
+            raise ValueError("return_dict must be true: a result has names, such as .images")
         options = SamplingOptions(
             guidance_scale=guidance_scale,
             temperature=temperature,
@@ -177,7 +105,7 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         self,
         class_labels: Sequence[Label | Wish] | None = None,
         options: SamplingOptions = DEFAULTS,
-        generator: Sequence[torch.Generator] | None = None,
+        generator: Generators | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
         *,
@@ -199,7 +127,7 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
         self,
         class_labels: Sequence[Label | Wish] | None = None,
         options: SamplingOptions = DEFAULTS,
-        generator: Sequence[torch.Generator] | None = None,
+        generator: Generators | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
         *,
@@ -232,7 +160,7 @@ class VARPipeline(EditMethods, NetworkMethods, DiffusionPipeline):
     def _prepare(
         self,
         wishes: Sequence[Wish],
-        generator: Sequence[torch.Generator] | None,
+        generator: Generators | None,
         output_type: str,
         keep: Sequence[Tensor],
     ) -> tuple[list[Wish], Sequence[torch.Generator]]:

@@ -4,12 +4,19 @@ import difflib
 from collections.abc import Sequence
 
 
+def plain(value: object) -> object:
+    """A Python number in place of a scalar of numpy or torch; anything else as it is."""
+    item = getattr(value, "item", None)
+    return item() if callable(item) and getattr(value, "ndim", None) == 0 else value
+
+
 def check_int(name: str, value: object, low: int, high: int) -> int:
-    """Return `value` if it is a plain integer in [low, high].
+    """Return `value` as an int if it is a whole number in [low, high], of Python, numpy or torch.
 
     Raises:
         ValueError: otherwise; booleans and fractions are not integers here.
     """
+    value = plain(value)
     if type(value) is not int or not low <= value <= high:
         raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r:.40}")
     return value
@@ -21,17 +28,19 @@ def check_float(name: str, value: object, low: float, high: float) -> float:
     Raises:
         ValueError: otherwise; booleans are not numbers here.
     """
+    value = plain(value)
     if (type(value) is int or type(value) is float) and low <= value <= high:
         return float(value)
     raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r:.40}")
 
 
 def check_bool(name: str, value: object) -> bool:
-    """Return `value` if it is a bool.
+    """Return `value` as a bool if it is one, of Python, numpy or torch.
 
     Raises:
         ValueError: otherwise.
     """
+    value = plain(value)
     if type(value) is not bool:
         raise ValueError(f"{name} must be true or false, got {value!r:.40}")
     return value
@@ -67,7 +76,8 @@ def check_widths(
     if not 1 <= len(values) <= max_length:
         raise ValueError(f"{name} must have 1 to {max_length} entries, got {len(values)}")
     checked: list[int] = []
-    for value in values:
+    for given in values:
+        value = plain(given)
         if type(value) is not int or not multiple_of <= value <= high or value % multiple_of:
             raise ValueError(
                 f"{name} must hold multiples of {multiple_of} up to {high}, got {value!r}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 
@@ -70,6 +71,9 @@ class WishReader:
                 or malformed.
         """
         prompts = [prompt] if isinstance(prompt, str) else prompt
+        tolist = getattr(class_labels, "tolist", None)  # arrays of numpy and torch have it
+        if callable(tolist):
+            class_labels = cast(Sequence[Label], tolist())
         given = (("class_labels", "labels", class_labels), ("prompt", "prompts", prompts))
         for name, kind, values in given:
             is_list = isinstance(values, list | tuple)

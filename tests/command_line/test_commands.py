@@ -1,4 +1,5 @@
 import io
+import os
 import re
 import subprocess
 import sys
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import EMBEDDED_MODEL
+from tests.conftest import EMBEDDED_MODEL, make_tokenizer, make_transformer
 from tests.patience import LIMIT_SECONDS
 from tests.prompted_models import make_prompted
-from var_core import EditOptions, Margins, VARPipeline, generators_from_seeds
-from var_core.command_line.main import main
+from var_core import EditOptions, LabelSpace, Margins, VARPipeline, generators_from_seeds
+from var_core.command_line.main import _parser, main
 from var_core.jobs.png_recipe import read_png_recipe
+from var_core.labels import RESERVED_NAMES, Attribute
 
 
 @pytest.fixture
@@ -214,3 +216,119 @@ def test_a_model_without_text_tells_how_it_understood_words(
     assert main([*command, "--prompt", "an apple"]) == 0
     assert "'an apple' was understood as emoji 'apple'" in capsys.readouterr().err
     assert read_png_recipe(out)["labels"]["emoji"] == "apple"
+
+
+def numbered_model(tmp_path: Path) -> Path:
+    """A model whose classes are called 0, 1, 10, 11, 2, ...: sorted as folders are."""
+    names = tuple(sorted(str(number) for number in range(12)))
+    labels = LabelSpace((Attribute("class", names),))
+    VARPipeline(make_tokenizer(), make_transformer((12,)), labels).save_pretrained(tmp_path / "m")
+    return tmp_path / "m"
+
+
+@pytest.mark.parametrize("flags", [["--class", "2"], ["--attribute", "class=2"]])
+def test_a_number_on_the_command_line_is_a_name(tmp_path: Path, flags: list[str]) -> None:
+    out = tmp_path / "x.png"
+    model = numbered_model(tmp_path)
+    assert main(["generate", "--model", str(model), "--out", str(out), *flags]) == 0
+    assert read_png_recipe(out)["labels"] == {"class": "2"}
+
+
+@pytest.mark.parametrize("name", ["seed", "a%d", "top-k", "out", "-x", "two words", "n" * 50])
+def test_an_attribute_of_any_name_breaks_no_command(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture
+) -> None:
+    labels, model = LabelSpace((Attribute(name, ("cat", "dog")),)), tmp_path / "odd"
+    VARPipeline(make_tokenizer(), make_transformer((2,)), labels).save_pretrained(model)
+    command = ["generate", "--model", str(model), "--out", str(tmp_path / "x.png")]
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--help"])
+    assert main([*command, "--seed", "3", f"--attribute={name}=dog"]) == 0
+    assert read_png_recipe(tmp_path / "x.png")["labels"] == {name: "dog"}
+    assert main([*command, "--attribute", "nonsense"]) == 2
+    assert "a label is like attribute=name" in capsys.readouterr().err
+
+
+def test_all_options_of_drawing_commands_are_reserved() -> None:
+    commands = _parser(EMBEDDED_MODEL)._subparsers
+    assert commands is not None
+    (choices,) = [action.choices for action in commands._group_actions]
+    own = {"category", "emoji", "style"}
+    for command in ("generate", "edit", "outpaint", "vary"):
+        flags = [flag for flag in choices[command]._option_string_actions if flag[:2] == "--"]
+        assert {flag[2:].replace("-", "_") for flag in flags} - own <= RESERVED_NAMES
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_picture_has_the_format_that_its_name_says(
+    model: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / f"x.{kind.lower()}"
+    assert main(["generate", "--model", str(model), "--out", str(out)]) == 0
+    with Image.open(out) as image:
+        assert image.format == kind and image.size == (8, 8)
+    capsys.readouterr()
+    for command in (["generate"], ["reconstruct", str(out)]):
+        wrong = tmp_path / "x.tiff"
+        assert main([*command, "--model", str(model), "--out", str(wrong)]) == 2
+        assert "written as .png, .jpg, .jpeg, .webp, not as .tiff" in capsys.readouterr().err
+        assert not wrong.exists()
+
+
+def run_command(*words: str, **changes: str) -> subprocess.CompletedProcess:
+    environment = {"PYTHONPATH": str(EMBEDDED_MODEL.parents[2]), "PATH": "/usr/bin:/bin", **changes}
+    command = [sys.executable, "-m", "var_core", *words]
+    return subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT_SECONDS)
+
+
+def test_a_picture_can_be_sent_to_the_output(model: Path, tmp_path: Path) -> None:
+    done = run_command("generate", "--model", str(model), "--out", "/dev/stdout")
+    assert done.returncode == 0, done.stderr
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert image.size == (8, 8)
+    assert done.stdout.endswith(b"IEND\xaeB`\x82")
+
+
+def test_an_output_that_knows_only_ascii_gets_escapes(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "größe.png"
+    ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"}
+    done = run_command("generate", "--model", str(model), "--out", str(out), **ascii_only)
+    assert done.returncode == 0, done.stderr
+    assert out.is_file() and rb"gr\xf6\xdfe.png" in done.stdout
+
+
+def test_ctrl_c_is_quiet(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("var_core.command_line.picture_commands.load_pipeline", interrupt)
+    assert main(["generate", "--model", str(model)]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_pipe_in_a_model_folder_is_refused(model: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in ("labels.json", "model_index.json", "tokenizer/config.json"):
+        path = model / name
+        content = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        assert main(["generate", "--model", str(model), "--out", "never.png"]) == 2
+        assert f"{name} is no file" in capsys.readouterr().err
+        path.unlink()
+        path.write_bytes(content)
+
+
+def test_a_transparent_mask_means_what_is_painted_white(model: Path, tmp_path: Path) -> None:
+    image, mask = picture(tmp_path)
+    strokes = np.zeros((20, 30, 4), np.uint8)
+    strokes[5:15, 10:20] = 255
+    clear = tmp_path / "clear.png"
+    Image.fromarray(strokes).save(clear)
+    drawn = []
+    for one in (mask, clear):
+        command = ["edit", "--model", str(model), "--image", str(image), "--mask", str(one)]
+        assert main([*command, "--seed", "3", "--out", str(tmp_path / "x.png")]) == 0
+        drawn.append((tmp_path / "x.png").read_bytes())
+    assert drawn[0] == drawn[1]

@@ -15,7 +15,7 @@ from var_core import SamplingOptions, VARPipeline, generators_from_seeds
 from var_core.editing import EditOptions, Margins, check_mask, window_around
 from var_core.editing.masks import feather, fill_holes, grow
 from var_core.editing.windows import MAX_WINDOWS, Window
-from var_core.images import upright_rgb
+from var_core.images import upright
 from var_core.sampling import ClosedLoop, Replay
 
 PIPELINE = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
@@ -66,7 +66,7 @@ def test_what_is_kept_stays_bit_for_bit(
 ) -> None:
     width, height = size
     image = in_mode(noise(width, height, seed=width * 100 + height), mode)
-    source = np.asarray(upright_rgb(image.copy()))
+    source = np.asarray(upright(image))
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     box = (left, top, data.draw(st.integers(1, width)), data.draw(st.integers(1, height)))
     mask = box_mask(width, height, box)
@@ -88,7 +88,7 @@ def test_what_is_kept_stays_bit_for_bit(
 
     varied = PIPELINE.vary(image, 2, CAT, generator=generator())
     assert varied.images[0].size == (SIZE, SIZE)
-    again = PIPELINE.tokenize(upright_rgb(image.copy()))[0]
+    again = PIPELINE.tokenize(upright(image))[0]
     assert all(map(torch.equal, varied.token_maps[:2], again[:2]))
 
 

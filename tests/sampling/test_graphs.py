@@ -112,6 +112,16 @@ def test_a_stopped_drawing_leaves_nothing_for_the_next_one() -> None:
     assert torch.equal(flat(draw(recorder, [[1, 2, 0]], [6])), flat(draw(None, [[1, 2, 0]], [6])))
 
 
+def test_drawings_that_take_turns_do_not_disturb_each_other() -> None:
+    recorder = GraphRecorder(CallTape)
+    for _ in range(2):  # recorded, then replayed
+        both = draw(recorder, [[0, 1, 2]], [5]), draw(recorder, [[1, 2, 0]], [6])
+        steps = list(zip(*both, strict=True))
+        for index, (labels, seed) in enumerate((([0, 1, 2], 5), ([1, 2, 0], 6))):
+            drawn = flat(iter([pair[index] for pair in steps]))
+            assert torch.equal(drawn, flat(draw(None, [labels], [seed])))
+
+
 def test_rules_hold_for_recorded_scales_too() -> None:
     maps = [step.token_map for step in draw(None, [[0, 1, 2]], [5])][:2]
     recorder = GraphRecorder(CallTape)

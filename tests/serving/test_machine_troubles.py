@@ -62,7 +62,7 @@ def test_a_trouble_while_reading_is_not_blamed_on_the_picture(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("var_core.images.upright_rgb", fail)
+    monkeypatch.setattr("var_core.images.upright_layers", fail)
     with pytest.raises(type(error)):
         read_image(tmp_path / "good.png")
 

@@ -40,6 +40,33 @@ def test_changes_reach_the_commands(capsys: pytest.CaptureFixture) -> None:
         ("{tokenizer: {}, transformer: {}, out: x, data: y, more: 1}", [], "'more'"),
         ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["steps"], "a change is like"),
         ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["a.b=1"], "a change is like"),
+        ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["coarse.steps=1"], "no section coa"),
+        ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["out={"], "is no YAML"),
+        (
+            "{tokenizer: {}, transformer: {}, out: x, data: y}",
+            ["transformer.stepz=3"],
+            "there is no setting 'stepz'; the nearest is 'steps'",
+        ),
+        (
+            "{tokenizer: {}, transformer: {}, out: x, data: y}",
+            ["transformer.step=3"],
+            "there is no setting 'step'",
+        ),
+        (
+            "{tokenizer: {steps: many}, transformer: {}, out: x, data: y}",
+            [],
+            "argument --steps: invalid int value: 'many'",
+        ),
+        (
+            "{tokenizer: {}, transformer: {}, out: x, data: y}",
+            ["export.sketch_steps=-1"],
+            "sketch_steps must be at least 0, got -1",
+        ),
+        (
+            "{tokenizer: {}, transformer: {accumulate: 3}, out: x, data: y}",
+            [],
+            "accumulate must divide the batch size",
+        ),
     ],
 )
 def test_malformed_recipes_are_one_sentence(
@@ -66,3 +93,14 @@ def test_a_run_of_coarse_scales_hands_its_weights_on() -> None:
     assert (first.num_scales, second.num_scales) == (3, 0)
     assert second.initial == f"{first.out}/transformer" and second.out != first.out
     assert export[0] == "training.export"
+
+
+def test_every_part_can_be_changed_and_options_may_come_first(
+    capsys: pytest.CaptureFixture,
+) -> None:
+    changes = ["export.sketch_steps=0", "class_check.per_class=5", "tokenizer.steps=500"]
+    assert recipe.main(["--dry-run", str(RECIPES[0]), *changes]) == 0
+    said = capsys.readouterr().out
+    assert "--sketch-steps 0" in said and "--per-class 5" in said and "--steps 500" in said
+    assert recipe.main([str(RECIPES[0]), "--dry-run", "class_check=false"]) == 0
+    assert "class_check" not in capsys.readouterr().out

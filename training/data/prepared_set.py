@@ -65,6 +65,9 @@ def load_prepared_set(folder: str | Path) -> PreparedSet:
     indices = np.sort(np.concatenate(list(splits.values())))
     if not np.array_equal(indices, np.arange(len(rows))):
         raise _unusable(folder, "the splits overlap or miss images")
+    for name in ("train", "validation"):
+        if not len(splits[name]):
+            raise _unusable(folder, f"it has no pictures for {name}")
     return PreparedSet(images, labels, splits, label_names)
 
 

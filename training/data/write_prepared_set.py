@@ -16,17 +16,19 @@ from PIL import Image
 from tqdm import tqdm
 
 from training.data.prepared_set import ROW_KEYS
-from var_core.images import fit_square
-from var_core.labels import LabelSpace
+from var_core.images import square_of
+from var_core.labels import LabelSpace, check_attribute_name
 
 logger = logging.getLogger(__name__)
 
 Source = TypeVar("Source")
 SourceCo = TypeVar("SourceCo", covariant=True)
 
-MAX_BAD_SHARE = 0.01
 MIN_SIDE, MAX_SIDE = 16, 1024
-SIZE_HELP = "side of the pictures in pixels, the same as the model's"
+SIDE_STEP = 8  # pixels of the default tokenizer's patches
+SIZE_HELP = "side of the pictures in pixels, the same as the model's; a multiple of 8"
+SHARE_HELP = "share of each class kept for validation, below 0.5"
+BAD_HELP = "share of the pictures that may be damaged; these are replaced by their neighbours"
 
 
 class SizedIterable(Protocol[SourceCo]):
@@ -52,12 +54,19 @@ class LabelColumn:
     labels: Sequence[str]
 
 
-def check_share(validation: float) -> None:
-    """Check the share of the pictures that is kept for validation.
+def check_preparation(size: int, validation: float) -> None:
+    """Check what all preparations have in common.
 
     Raises:
-        ValueError: if it is not above 0 and below 0.5.
+        ValueError: if the side is no multiple of 8, or the share of the pictures that is kept for
+            validation is not above 0 and below 0.5.
     """
+    if size % SIDE_STEP:
+        near = size // SIDE_STEP * SIDE_STEP
+        raise ValueError(
+            f"size must be a multiple of {SIDE_STEP}, such as {near} or {near + SIDE_STEP}, "
+            f"got {size}"
+        )
     if not 0 < validation < 0.5:
         raise ValueError(f"validation must be above 0 and below 0.5, got {validation}")
 
@@ -67,6 +76,7 @@ def read_squares(
     names: Iterable[str],
     read: Callable[[Source], Image.Image],
     size: int,
+    max_bad_share: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the central squares of pictures.
 
@@ -78,53 +88,73 @@ def read_squares(
         names: name of each picture in messages.
         read: function that opens one; it raises ValueError if the picture is damaged.
         size: side of the squares in pixels.
+        max_bad_share: share of the pictures that may be damaged.
 
     Returns:
         Squares (n, size, size, 3) uint8, and the position of the picture in each, (n,) int64.
 
     Raises:
-        ValueError: if there are no pictures, or more than one in a hundred is damaged.
+        ValueError: if there are no pictures, or too many are damaged.
     """
     if not len(sources):
         raise ValueError("there are no pictures")
     images = np.empty((len(sources), size, size, 3), np.uint8)
-    bad = {}
-    named = zip(names, sources, strict=True)
-    for index, (name, source) in enumerate(
-        tqdm(named, total=len(sources), unit="picture", desc="reading")
+    called, bad = list(names), {}
+    for index, source in enumerate(
+        tqdm(sources, total=len(sources), unit="picture", desc="reading")
     ):
         try:
-            images[index] = np.asarray(fit_square(read(source), size))
+            images[index] = np.asarray(square_of(read(source), size))
         except ValueError as error:
-            logger.warning("%s was skipped: %s", name, error)
-            bad[index] = name
-    if len(bad) > MAX_BAD_SHARE * len(sources):
+            bad[index] = str(error)
+    if len(bad) == len(sources) or len(bad) > max_bad_share * len(sources):
+        some = ", ".join(called[index] for index in list(bad)[:5])
         raise ValueError(
             f"{len(bad)} of {len(sources)} pictures cannot be read, more than "
-            f"{MAX_BAD_SHARE:.0%}, such as {', '.join(list(bad.values())[:5])}"
+            f"{max_bad_share:.1%}; --max-bad-share {len(bad) / len(sources) + 0.005:.2f} would "
+            f"allow it; such as {some} ({next(iter(bad.values()))})"
         )
     shown, places = np.arange(len(sources)), np.array(list(bad), np.int64)
     sound = np.delete(shown, places)
     shown[places] = sound[np.searchsorted(sound, places) % len(sound)]
+    for index, why in bad.items():
+        logger.warning("%s is replaced by %s: %s", called[index], called[shown[index]], why)
     images[places] = images[shown[places]]
     return images, shown
 
 
-def pick_validation(identities: Iterable[bytes], share: float) -> list[int]:
-    """Choose rows for validation, each by a hash of its identity, whatever the others are.
+def pick_validation(
+    identities: Iterable[bytes], classes: Iterable[object], share: float
+) -> list[int]:
+    """Choose rows of each class for validation, each by a hash of its identity.
+
+    So a picture stays where it is whatever others are added. Only a class so small that none or
+    all would be chosen gives one picture to validation, or to training; that one may change.
 
     Args:
         identities: bytes that differ for every picture.
+        classes: class of every picture.
         share: part of the pictures to choose, above 0 and below 1.
 
     Raises:
-        ValueError: if all or none would be chosen.
+        ValueError: if no class has two pictures.
     """
-    digests = (hashlib.sha256(identity).digest() for identity in identities)
-    is_kept = [int.from_bytes(digest[:8], "big") < share * 2**64 for digest in digests]
-    if all(is_kept) or not any(is_kept):
-        raise ValueError(f"{len(is_kept)} pictures are too few to keep {share:.0%} for validation")
-    return np.flatnonzero(is_kept).tolist()
+    found: dict[object, list[tuple[float, int]]] = {}
+    for row, (identity, name) in enumerate(zip(identities, classes, strict=True)):
+        digest = hashlib.sha256(identity).digest()
+        found.setdefault(name, []).append((int.from_bytes(digest[:8], "big") / 2**64, row))
+    chosen = []
+    for members in found.values():
+        count = sum(place < share for place, _ in members)
+        count = min(max(count, 1), len(members) - 1)  # none of a single picture
+        chosen += [row for _, row in sorted(members)[:count]]
+    if not chosen:
+        num_rows = sum(map(len, found.values()))
+        raise ValueError(
+            f"no class has two of the {num_rows} pictures, one to learn from and one for "
+            "validation (--validation is the share of each class)"
+        )
+    return sorted(chosen)
 
 
 def save_set(
@@ -145,6 +175,8 @@ def save_set(
     keys = [ROW_KEYS.get(column.name, column.name) for column in columns]
     if not keys or len(set(keys)) < len(keys):
         raise ValueError(f"the attributes must be different ones, got {[c.name for c in columns]}")
+    for column in columns:
+        check_attribute_name(column.name)
     label_names = {
         "attributes": [{"name": column.name, "values": list(column.values)} for column in columns],
         "implies": {},

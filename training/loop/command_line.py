@@ -11,10 +11,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
 from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
 from var_core.option_fields import OptionField, option_fields
+from var_core.ranges import unknown_name
+from var_core.terminal import run_quietly
 
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
@@ -48,6 +50,30 @@ def parse_settings(
     groups: dict[str, argparse._ArgumentGroup] = {}
     add_flags(parser, groups, settings_type)
     return build(settings_type, vars(parser.parse_args(argv)))
+
+
+def check_flags(settings_type: type[Settings], words: Sequence[str]) -> None:
+    """Check the flags of a command without running it.
+
+    Raises:
+        ValueError: if there is no such flag, or a value is malformed or out of range.
+    """
+    parser = _Raising(allow_abbrev=False, add_help=False)
+    add_flags(parser, {}, settings_type)
+    known = [flag for flag in parser._option_string_actions if flag.startswith("--")]
+    for word in words:
+        if word.startswith("--") and word not in known:
+            name, names = word[2:].replace("-", "_"), [flag[2:].replace("-", "_") for flag in known]
+            raise unknown_name("setting", name, names)
+    build(settings_type, vars(parser.parse_args(words)))
+
+
+class _Raising(argparse.ArgumentParser):
+    """A parser whose errors are ValueErrors."""
+
+    def error(self, message: str) -> NoReturn:
+        """As `ArgumentParser.error`, but without ending the process."""
+        raise ValueError(message)
 
 
 def command_name() -> str:
@@ -137,8 +163,18 @@ def run_command(
         argv: command-line arguments; None takes those of the process.
 
     Returns:
-        0; 2 for settings or data that cannot be used; 3 for output that cannot be written.
+        0; 2 for settings or data that cannot be used; 3 for output that cannot be written; 130 for
+        Ctrl-C.
     """
+    return run_quietly(lambda: _worked(work, settings_type, about, argv))
+
+
+def _worked(
+    work: Callable[[AnySettings], None],
+    settings_type: type[AnySettings],
+    about: str,
+    argv: Sequence[str] | None,
+) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         work(parse_settings(settings_type, argv, about))

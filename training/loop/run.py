@@ -104,10 +104,15 @@ class Run(ABC, Generic[AnySettings, Batch]):
         parts, meta = newest
         processes = self.accelerator.num_processes
         if meta["processes"] != processes:
-            raise ValueError(
-                f"{self.folder} was trained by {meta['processes']} processes and can only resume "
-                f"with as many, not with {processes}"
+            found = (
+                f"{self.folder} was trained by {meta['processes']} processes, not by {processes}"
             )
+            if not self.settings.continue_with_other_processes:
+                raise ValueError(
+                    f"{found}: start as many, or add --continue-with-other-processes, which draws "
+                    "other pictures from here on and is not bit for bit the same"
+                )
+            logger.warning("%s: from here on other pictures are drawn", found)
         self.restore(parts)
         self.step, self.skipped = meta["step"], meta["skipped"]
         self.skipped_in_row = meta["skipped_in_row"]

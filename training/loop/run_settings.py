@@ -30,4 +30,7 @@ class RunSettings(Settings):
         "auto", "auto takes bf16 where the device multiplies it fast", MACHINE, choices=PRECISIONS
     )
     seed: int = option(0, "seed of all randomness", STEPS)
+    continue_with_other_processes: bool = option(
+        False, "resume a run of another number of processes; not bit for bit", MACHINE
+    )
     dry_run: bool = option(False, "print settings, sizes and memory, then stop", MACHINE)

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 LOG_FILE = "log.jsonl"
 LOG_EVERY = 20  # steps
+FIRST_STEPS = 3  # after which the first estimate of the time is made
 
 
 class TrainLog:
@@ -42,6 +44,9 @@ class TrainLog:
             disable=None,  # where there is no terminal
         )
         self.last_step, self.last_time = run.step, time.monotonic()
+        self.first_step, self.started = run.step, self.last_time
+        if run.step < run.total_steps:
+            self._say("the first step takes longer than the others: up to minutes, with compiling")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -49,10 +54,25 @@ class TrainLog:
         self.board.close()
         self.file.close()
 
+    def tick(self) -> None:
+        """Move the bar on after a step; the first steps make the first estimate of the time."""
+        step, now = self.run.step, time.monotonic()
+        self.bar.update(step * self.pictures_per_step - self.bar.n)
+        if step == self.first_step + 1:
+            self._say(f"the first step took {now - self.started:.0f} s")
+            self.started = now
+        elif step == self.first_step + FIRST_STEPS:
+            seconds = (now - self.started) / (FIRST_STEPS - 1)
+            left = timedelta(seconds=round(seconds * (self.run.total_steps - step)))
+            self._say(f"a step takes {seconds:.2g} s; about {left} left, without evaluations")
+
+    def _say(self, text: str) -> None:
+        with self.bar.external_write_mode():
+            logger.info(text)
+
     def write(self, figures: Mapping[str, object]) -> None:
         """Write the figures of the step that was just done to log and TensorBoard."""
         step = self.run.step
-        self.bar.update(step * self.pictures_per_step - self.bar.n)
         if isinstance(loss := figures.get("loss"), float):
             self.bar.set_postfix(loss=f"{loss:.3f}")
         now = time.monotonic()
@@ -88,6 +108,9 @@ class NoLog:
 
     def __exit__(self, *error: object) -> None:
         """Nothing is open."""
+
+    def tick(self) -> None:
+        """Do nothing."""
 
     def write(self, figures: Mapping[str, object]) -> None:
         """Do nothing."""

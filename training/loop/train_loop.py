@@ -40,6 +40,7 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
                 figures = run.train_step(batch, generator)
                 refuse_to_diverge(run)
                 is_last = run.step >= run.total_steps
+                log.tick()
 
                 # Evaluate: figures on validation pictures, and a sheet to look at.
                 if is_last or run.step % run.settings.evaluate_every == 0:

@@ -6,7 +6,6 @@ NAME_OR_FOLDER is a name on the Hugging Face hub, a folder written by `save_to_d
 pictures or Parquet files. No code of a data set is run.
 """
 
-import io
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,25 +18,27 @@ import numpy as np
 from PIL import Image
 
 from training.data.write_prepared_set import (
+    BAD_HELP,
     MAX_SIDE,
     MIN_SIDE,
+    SHARE_HELP,
     SIZE_HELP,
     LabelColumn,
     SizedIterable,
-    check_share,
+    check_preparation,
     pick_validation,
     read_squares,
     save_set,
 )
 from training.loop.command_line import Settings, run_command
-from var_core.images import MAX_PIXELS, read_image, upright_rgb
+from var_core.images import read_image
+from var_core.labels import check_attribute_name
 from var_core.option_fields import about, option
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 SAVED_FILES = ("state.json", "dataset_dict.json")  # written by save_to_disk without and with splits
-TIFF_STARTS = (b"II*\0", b"MM\0*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +57,12 @@ class DatasetSettings(Settings):
     validation_split: str = option(
         "", "split for validation; without it, a share of the other split is kept"
     )
-    validation: float = option(0.05, "that share, below 0.5")
+    validation: float = option(0.05, SHARE_HELP)
+    max_bad_share: float = option(0.01, BAD_HELP, low=0, high=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self.validation)
+        check_preparation(self.size, self.validation)
 
 
 def import_datasets() -> ModuleType:
@@ -112,26 +114,7 @@ def read_cell(cell: Mapping | None) -> Image.Image:
     if cell is None:
         raise ValueError("there is no picture")
     content = cell["path"] if cell["bytes"] is None else cell["bytes"]
-    if isinstance(content, bytes) and content.startswith(TIFF_STARTS):
-        return read_tiff(content)
-    return read_image(content)
-
-
-def read_tiff(content: bytes) -> Image.Image:
-    """Read a TIFF, in which `datasets` keeps what PNG cannot hold, such as CMYK.
-
-    Raises:
-        ValueError: if it is damaged or too large.
-    """
-    try:
-        with Image.open(io.BytesIO(content), formats=("TIFF",)) as image:
-            num_pixels = image.width * image.height
-            upright = upright_rgb(image) if num_pixels <= MAX_PIXELS else None
-    except Exception as error:  # Pillow raises many kinds of errors for bad files
-        raise ValueError("the picture is not a readable TIFF") from error
-    if upright is None:
-        raise ValueError(f"the picture has {num_pixels} pixels, the limit is {MAX_PIXELS}")
-    return upright
+    return read_image(content, limits=None)
 
 
 def read_part(
@@ -155,7 +138,9 @@ def read_part(
     rows = rows.cast_column(column, datasets.Image(decode=False))
     names = (f"row {row} of {name}" for row in range(len(rows)))
     pictures = cast(SizedIterable[Mapping[str, Any]], rows)
-    return read_squares(pictures, names, lambda row: read_cell(row[column]), settings.size)
+    return read_squares(
+        pictures, names, lambda row: read_cell(row[column]), settings.size, settings.max_bad_share
+    )
 
 
 def class_names(part: "Dataset", column: str) -> list[str]:
@@ -213,18 +198,22 @@ def prepare(settings: DatasetSettings) -> None:
     """
     parts = open_parts(settings)
     columns = [read_labels(parts, name) for name in settings.label_columns.split(",")]
+    for column in columns:
+        check_attribute_name(column.name)
     squares, shown = zip(
         *(read_part(part, name, settings) for name, part in parts.items()), strict=True
     )
     images, num_train = np.concatenate(squares), len(squares[0])
     shown = np.concatenate([shown[0], *(places + num_train for places in shown[1:])])
-    if settings.validation_split:
-        validation = range(num_train, len(images))
-    else:
-        validation = pick_validation((image.tobytes() for image in images), settings.validation)
     columns = [
         replace(column, labels=[column.labels[place] for place in shown]) for column in columns
     ]
+    if settings.validation_split:
+        validation = range(num_train, len(images))
+    else:
+        validation = pick_validation(
+            (image.tobytes() for image in images), columns[0].labels, settings.validation
+        )
     save_set(Path(settings.out), images, columns, validation)
     counts = ", ".join(f"{len(column.values)} of {column.name}" for column in columns)
     num_damaged = np.count_nonzero(shown != np.arange(len(shown)))

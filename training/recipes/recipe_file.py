@@ -8,7 +8,9 @@ import yaml
 
 SECTIONS = ("tokenizer", "transformer")
 COARSE = "coarse"  # section of a transformer run before, which learns the first scales alone
+EXPORT = "export"
 CLASS_CHECK = "class_check"  # false where labels are no classes
+CHANGED = (*SECTIONS, COARSE, EXPORT, CLASS_CHECK)
 
 
 def read_recipe(path: Path, changes: list[str]) -> dict[str, Any]:
@@ -28,17 +30,29 @@ def read_recipe(path: Path, changes: list[str]) -> dict[str, Any]:
     for change in changes:
         name, equals, text = change.partition("=")
         section, _, key = name.rpartition(".")
-        if not equals or section not in ("", *SECTIONS, COARSE):
+        if not equals or not key or section not in ("", *CHANGED):
             raise ValueError(
-                f"a change is like transformer.steps=100 or out=runs/b, not {change!r}"
+                f"a change is like transformer.steps=100 or out=runs/b, not {change!r}; parts are "
+                f"{', '.join(CHANGED)}"
             )
-        (recipe[section] if section else recipe)[key] = yaml.safe_load(text)
+        if section and not isinstance(recipe.get(section), dict):
+            if section == COARSE:
+                raise ValueError(f"{path} has no section {COARSE} to change")
+            recipe[section] = {}
+        (recipe[section] if section else recipe)[key] = _value(change, text)
     for name in ("data", "out"):
         if not isinstance(recipe.get(name), str):
             raise ValueError(f"{path} has no entry {name}")
-    if surplus := set(recipe) - {"data", "out", *SECTIONS, COARSE, CLASS_CHECK}:
+    if surplus := set(recipe) - {"data", "out", *CHANGED}:
         raise ValueError(f"{path} has {sorted(surplus)[0]!r}, which is no entry of a recipe")
     return recipe
+
+
+def _value(change: str, text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"the value of {change!r} is no YAML") from error
 
 
 def flags(settings: Mapping[str, object]) -> list[str]:
@@ -79,10 +93,16 @@ def commands(recipe: Mapping[str, Any]) -> list[list[str]]:
         ],
         [
             "training.export",
-            *flags(parts | {"transformer": transformer / "transformer", "out": out / "model"}),
+            *flags(
+                parts
+                | {"transformer": transformer / "transformer", "out": out / "model"}
+                | recipe.get(EXPORT, {})
+            ),
         ],
     ]
-    if recipe.get(CLASS_CHECK, True):
+    check = recipe.get(CLASS_CHECK, {})
+    if check is not False:
         model = {"data": data, "model": out / "model", "out": out}
+        model |= check if isinstance(check, dict) else {}
         plan.append(["training.evaluation.class_check", *flags(model)])
     return plan

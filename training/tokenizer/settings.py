@@ -115,3 +115,8 @@ class TokenizerSettings(RunSettings):
         super().__post_init__()
         if self.decoder_only and not self.initial:
             raise ValueError("decoder_only keeps a trained encoder, so it needs initial")
+        if not self.initial and self.steps <= self.quantize_after:
+            raise ValueError(
+                f"with {self.steps} steps no code would be learned, as codes are used after "
+                f"{self.quantize_after}: choose more --steps or fewer --quantize-after"
+            )

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.parsing import SAMPLING_OPTIONS, read_settings
+from var_core.jobs.png_recipe import picture_format
 from var_core.jobs.requests import Settings
-from var_core.labels import LabelSpace
+from var_core.labels import Attribute, LabelSpace, is_option_name
+from var_core.menus import Menu
 from var_core.model_info import ModelInfo, read_model_info
 from var_core.option_fields import OptionField, option_fields
 from var_core.pipeline import VARPipeline
@@ -26,7 +28,7 @@ class DrawingFlags:
         info: the model.
         settings: label, first seed, options and precision.
         count: number of pictures, with seeds counting up.
-        out: PNG file; several files are numbered.
+        out: picture file; several files are numbered.
         scales_dir: folder for the preview of every scale; None keeps none.
     """
 
@@ -42,7 +44,7 @@ def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argpar
 
     Args:
         shared: parent parser with model and precision.
-        labels: labels and menus of the model; each is a flag.
+        labels: labels and menus of the model; each whose name allows it is a flag.
     """
     flags = argparse.ArgumentParser(add_help=False, parents=[shared])
     subject = flags.add_argument_group("what to draw (default: anything)")
@@ -53,9 +55,16 @@ def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argpar
         "labels whose names come nearest",
     )
     subject.add_argument("--negative-prompt", metavar="TEXT", help="what not to draw")
-    for attribute in labels.attributes:
+    subject.add_argument(
+        "--attribute",
+        metavar="ATTRIBUTE=NAME",
+        action="append",
+        default=[],
+        help="one label, also where an attribute has no flag of its own; may be repeated",
+    )
+    for attribute in filter(_has_flag, labels.attributes):
         subject.add_argument(f"--{attribute.name}", dest=f"label_{attribute.name}", metavar="NAME")
-    for menu in labels.menus:
+    for menu in filter(_has_flag, labels.menus):
         subject.add_argument(f"--{menu.name}", dest=f"label_{menu.name}", metavar="NAME", nargs="+")
     pictures = flags.add_argument_group("pictures")
     pictures.add_argument(
@@ -73,7 +82,8 @@ def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argpar
         type=Path,
         default=Path("picture.png"),
         metavar="FILE",
-        help="PNG file; several are numbered, as picture-0.png (default: %(default)s)",
+        help="PNG, JPEG or WebP file; several are numbered, as picture-0.png; only PNG files hold "
+        "the recipe (default: %(default)s)",
     )
     sampling = flags.add_argument_group("sampling options")
     for option in option_fields(SamplingOptions):
@@ -109,13 +119,8 @@ def read_drawing_flags(arguments: argparse.Namespace) -> DrawingFlags:
     seed = random_seed() // 2 if arguments.seed is None else arguments.seed
     check_int("seed", seed, 0, MAX_SEED - count + 1)
     info = read_model_info(arguments.model)
-    labels: dict[str, object] = {}
-    for attribute in info.labels.attributes:
-        word: str | None = getattr(arguments, f"label_{attribute.name}")
-        if word:
-            labels[attribute.name] = int(word) if _is_index(word) else word
-    for menu in info.labels.menus:
-        labels[menu.name] = getattr(arguments, f"label_{menu.name}")
+    picture_format(arguments.out)
+    labels = _read_labels(arguments, info.labels)
     chosen = {name: getattr(arguments, name) for name in SAMPLING_OPTIONS}
     options = {name: value for name, value in chosen.items() if value is not None}
     options["precision"] = arguments.precision
@@ -138,5 +143,30 @@ def load_pipeline(model: Path, precision: str) -> VARPipeline:
     return VARPipeline.from_pretrained(model, torch_dtype=dtype).to(device)
 
 
-def _is_index(word: str) -> bool:
-    return word.isascii() and word.isdigit()
+def _read_labels(arguments: argparse.Namespace, known: LabelSpace) -> dict[str, object]:
+    """Names of attributes and menus to the names that were asked for; a number is a name too.
+
+    Raises:
+        ValueError: if one is malformed or given twice.
+    """
+    menus = [menu.name for menu in known.menus]
+    labels: dict[str, object] = {}
+    for one in filter(_has_flag, (*known.attributes, *known.menus)):
+        word = getattr(arguments, f"label_{one.name}", None)
+        if word:
+            labels[one.name] = word
+    for pair in arguments.attribute:
+        name, equals, word = pair.partition("=")
+        if not (name and equals and word):
+            raise ValueError(f"a label is like attribute=name, got {pair!r:.60}")
+        if name in menus:
+            chosen = labels.setdefault(name, [])
+            assert isinstance(chosen, list)
+            chosen.append(word)
+        elif labels.setdefault(name, word) != word:
+            raise ValueError(f"{name} is asked for twice: {labels[name]!r} and {word!r}")
+    return labels
+
+
+def _has_flag(one: Attribute | Menu) -> bool:
+    return is_option_name(one.name)

@@ -1,7 +1,6 @@
 """The entry of the command line: the list of commands, and what their errors look like."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,10 @@ from var_core.command_line.picture_commands import add_picture_commands
 from var_core.command_line.space_command import add_space_command
 from var_core.devices import PRECISIONS
 from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
-from var_core.labels import LABELS_FILE, LabelSpace
+from var_core.labels import LabelSpace
+from var_core.model_info import read_labels
 from var_core.official.catalogue import EMBEDDED_FOLDER
+from var_core.terminal import run_quietly
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: words of the command line; None takes those of the process.
 
     Returns:
-        The exit code: 0, 2 for bad input, 3 for output that cannot be written.
+        The exit code: 0, 2 for bad input, 3 for output that cannot be written, 130 for Ctrl-C.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_quietly(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         parsed = _parser(_model_folder(arguments)).parse_args(arguments)
         parsed.run(parsed)
@@ -77,7 +81,4 @@ def _model_folder(arguments: Sequence[str]) -> Path:
 
 def _labels(model: Path) -> LabelSpace:
     """The labels whose names become flags; a model without names has classes."""
-    path = model / LABELS_FILE
-    if not path.is_file():
-        return LabelSpace.single("class", 1)
-    return LabelSpace.from_json(json.loads(path.read_text("utf-8")))
+    return read_labels(model) or LabelSpace.single("class", 1)

@@ -16,14 +16,16 @@ from var_core.command_line.drawing_flags import (
     read_drawing_flags,
 )
 from var_core.editing import EditOptions, Margins, read_mask
+from var_core.files import is_special
 from var_core.images import read_image
 from var_core.jobs.parsing import MAX_COUNT, count_up, edit, outpaint, vary
-from var_core.jobs.png_recipe import write_png
+from var_core.jobs.png_recipe import picture_format, write_picture
 from var_core.jobs.progress import JobProgress, Request, sharpen
 from var_core.jobs.requests import Settings
 from var_core.labels import LabelSpace
 from var_core.option_fields import option_fields
 
+OWN = None  # no limits: the files are the user's own
 SIDES = ("left", "top", "right", "bottom")
 Commands = argparse._SubParsersAction  # of the parsers of all commands
 MakeRequest = Callable[[Settings, int], Request]
@@ -78,9 +80,7 @@ def add_picture_commands(
 def _editing_group(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     """The heading for the flags of one editing command, with the picture to edit."""
     group = parser.add_argument_group("editing")
-    group.add_argument(
-        "--image", type=Path, required=True, metavar="FILE", help="PNG, JPEG or WebP file"
-    )
+    group.add_argument("--image", type=Path, required=True, metavar="FILE", help="picture file")
     return group
 
 
@@ -96,13 +96,13 @@ def _add_reconstruct(
     reconstruct = commands.add_parser(
         "reconstruct", parents=[shared], help="show a picture after each scale of the tokenizer"
     )
-    reconstruct.add_argument("image", type=Path, help="PNG, JPEG or WebP file")
+    reconstruct.add_argument("image", type=Path, help="picture file")
     reconstruct.add_argument(
         "--out",
         type=Path,
         default=Path("reconstruction.png"),
         metavar="FILE",
-        help="PNG file (default: %(default)s)",
+        help="PNG, JPEG or WebP file (default: %(default)s)",
     )
     _add_scales_dir(reconstruct)
     reconstruct.set_defaults(run=_reconstruct)
@@ -119,7 +119,7 @@ def _generate(arguments: argparse.Namespace) -> None:
 
 
 def _edit(arguments: argparse.Namespace) -> None:
-    image, mask = read_image(arguments.image), read_mask(arguments.mask)
+    image, mask = read_image(arguments.image, OWN), read_mask(arguments.mask, OWN)
 
     def make_request(settings: Settings, count: int) -> Request:
         return edit(settings, image, mask, count, arguments.rule, arguments.best_of)
@@ -128,7 +128,7 @@ def _edit(arguments: argparse.Namespace) -> None:
 
 
 def _outpaint(arguments: argparse.Namespace) -> None:
-    image = read_image(arguments.image)
+    image = read_image(arguments.image, OWN)
     margins = Margins(arguments.left, arguments.top, arguments.right, arguments.bottom)
 
     def make_request(settings: Settings, count: int) -> Request:
@@ -138,7 +138,7 @@ def _outpaint(arguments: argparse.Namespace) -> None:
 
 
 def _vary(arguments: argparse.Namespace) -> None:
-    image = read_image(arguments.image)
+    image = read_image(arguments.image, OWN)
     flags = read_drawing_flags(arguments)
     num_scales = flags.info.schedule.num_scales
 
@@ -176,8 +176,8 @@ def _draw(model: Path, flags: DrawingFlags, make_request: MakeRequest) -> None:
         recipes = progress.recipes(flags.info)
         for index, image in enumerate(progress.frames[-1]):
             path = _numbered(flags.out, first + index, flags.count)
-            write_png(path, image, recipes[index])
-            print(path)
+            write_picture(path, image, recipes[index])
+            _say(path)
 
 
 def _write_scales(flags: DrawingFlags, progress: JobProgress, first: int) -> None:
@@ -191,7 +191,7 @@ def _write_scales(flags: DrawingFlags, progress: JobProgress, first: int) -> Non
 
 def _write_frames(folder: Path, stem: str, frames: Sequence[Image.Image]) -> None:
     for number, frame in enumerate(frames, start=1):
-        write_png(folder / f"{stem}-scale{number:02d}.png", frame, None)
+        write_picture(folder / f"{stem}-scale{number:02d}.png", frame, None)
 
 
 def _numbered(path: Path, index: int, count: int) -> Path:
@@ -199,9 +199,15 @@ def _numbered(path: Path, index: int, count: int) -> Path:
 
 
 def _reconstruct(arguments: argparse.Namespace) -> None:
-    image = read_image(arguments.image)
+    picture_format(arguments.out)
+    image = read_image(arguments.image, OWN)
     frames = load_pipeline(arguments.model, arguments.precision).reconstruct(image)
     if arguments.scales_dir is not None:
         _write_frames(arguments.scales_dir, arguments.out.stem, frames)
-    write_png(arguments.out, frames[-1], None)
-    print(arguments.out)
+    write_picture(arguments.out, frames[-1], None)
+    _say(arguments.out)
+
+
+def _say(path: Path) -> None:
+    if not is_special(path):  # the picture itself may go to the output
+        print(path)

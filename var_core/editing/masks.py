@@ -8,32 +8,54 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from var_core.images import read_image
+from var_core.images import VISITORS, PictureLimits, copied, read_layers, upright_layers
 
 EMPTY = "the mask is empty: paint the area to change"
+SOLID = 128  # half of the range of lightness, and of opacity
+UNCLEAR = (
+    "the mask is transparent in places, and nothing else is light: it does not say what to redraw; "
+    "paint that white, on black or on nothing"
+)
 
 
-def read_mask(source: str | Path | bytes) -> np.ndarray:
-    """Read a mask from an untrusted picture file: what is lighter than half grey is redrawn.
+def read_mask(source: str | Path | bytes, limits: PictureLimits | None = VISITORS) -> np.ndarray:
+    """Read a mask from a picture file: what is half grey or lighter, and opaque, is redrawn.
 
     Args:
-        source: path or content of a PNG, JPEG or WebP file.
+        source: path or content of a file.
+        limits: what may be read, as for `read_image`.
 
     Returns:
         (H, W) bool.
 
     Raises:
-        ValueError: if it is no such file, or too large.
+        ValueError: if it is no such file, or does not say what to redraw.
     """
-    return np.asarray(read_image(source).convert("L")) >= 128
+    return _light_parts(read_layers(source, limits))
+
+
+def _light_parts(layers: Image.Image) -> np.ndarray:
+    """Where an upright RGB or RGBA picture is light and opaque: (H, W) bool.
+
+    Raises:
+        ValueError: if it is transparent in places and light nowhere.
+    """
+    light = np.asarray(layers.convert("L")) >= SOLID
+    if layers.mode == "RGB":
+        return light
+    opaque = np.asarray(layers.getchannel("A")) >= SOLID
+    if not (light & opaque).any() and not opaque.all():
+        raise ValueError(UNCLEAR)
+    return light & opaque
 
 
 def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
     """A mask that fits a picture.
 
     Args:
-        mask: a PIL picture of any mode (half grey or lighter is redrawn), or a (H, W) array of bool
-            or of numbers (0.5 or more is redrawn).
+        mask: a PIL picture of any mode (what is half grey or lighter, and opaque, is redrawn); or
+            a (H, W) array of bool, of numbers from 0 to 1 (0.5 or more is redrawn), or of whole
+            numbers to 255 (128 or more is redrawn).
         size: width and height of the picture.
 
     Returns:
@@ -42,18 +64,10 @@ def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
     Raises:
         ValueError: if it has another size or form, is not finite, or is empty.
     """
-    if isinstance(mask, Image.Image):
-        found = np.asarray(mask.convert("L")) >= 128
+    if isinstance(mask, Image.Image) and mask.mode != "F":
+        found = _light_parts(upright_layers(copied(mask)))
     else:
-        values = np.asarray(mask)
-        if values.ndim != 2 or values.dtype.kind not in "biuf":
-            raise ValueError(
-                f"a mask is a picture or a (height, width) array of numbers, got {values.shape} "
-                f"of {values.dtype}"
-            )
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ValueError("a mask holds numbers, not NaN or infinity")
-        found = values.copy() if values.dtype == bool else values >= 0.5
+        found = _high_values(np.asarray(mask))
     if found.shape[::-1] != size:
         sizes = (f"{found.shape[1]}x{found.shape[0]}", f"{size[0]}x{size[1]}")
         raise ValueError(
@@ -62,6 +76,30 @@ def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
     if not found.any():
         raise ValueError(EMPTY)
     return found
+
+
+def _high_values(values: np.ndarray) -> np.ndarray:
+    """Where an array of numbers is in the upper half of its range: (H, W) bool.
+
+    Raises:
+        ValueError: if it has another form, or its range is not clear.
+    """
+    if values.ndim != 2 or values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"a mask is a picture or a (height, width) array of numbers, got {values.shape} "
+            f"of {values.dtype}"
+        )
+    if values.dtype.kind == "b":
+        return values.copy()
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError("a mask holds numbers, not NaN or infinity")
+    low, high = (values.min(), values.max()) if values.size else (0, 0)
+    is_grey = values.dtype.kind in "iu" and high > 1
+    if low < 0 or high > (255 if is_grey else 1):
+        raise ValueError(
+            f"a mask holds numbers from 0 to 1, or whole numbers to 255, got {low} to {high}"
+        )
+    return values >= (SOLID if is_grey else 0.5)
 
 
 def fill_holes(images: Tensor, holes: Tensor) -> Tensor:

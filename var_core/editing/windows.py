@@ -70,7 +70,7 @@ class Margins:
 
     def __post_init__(self) -> None:
         for name in ("left", "top", "right", "bottom"):
-            check_int(name, getattr(self, name), 0, MAX_SIDE)
+            object.__setattr__(self, name, check_int(name, getattr(self, name), 0, MAX_SIDE))
         if not any((self.left, self.top, self.right, self.bottom)):
             raise ValueError("nothing to add: say how many pixels at one side at least")
 

@@ -42,7 +42,7 @@ def read_settings(
 
     Args:
         info: model whose labels and limits hold.
-        labels: mapping from names of attributes and menus to value names, indices or None.
+        labels: mapping from names of attributes and menus to value names or None.
         seed: whole number.
         options: None, or a mapping from the names of `SAMPLING_OPTIONS` and "precision" to values;
             what is missing takes its default.
@@ -54,6 +54,9 @@ def read_settings(
     """
     if not isinstance(labels, Mapping):
         raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
+    for name, value in labels.items():
+        if isinstance(value, int):
+            raise ValueError(f"{name!r:.40} takes a name, a text such as '{value}', got {value}")
     given = {} if options is None else options
     if not isinstance(given, Mapping):
         raise ValueError(f"options must be an object of names to values, got {given!r:.40}")

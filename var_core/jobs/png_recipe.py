@@ -23,6 +23,11 @@ from var_core.wishes import Wish
 CHUNK = "var-studio"
 LARGE_PIXELS = 1 << 20  # larger pictures are compressed quickly: a few percent for a third of time
 DEFAULT, QUICK = -1, 1  # levels of zlib
+ENDINGS = {"": "PNG", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+WRITTEN: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True},
+}
 
 Recipe = dict[str, Any]  # JSON-ready values
 
@@ -77,10 +82,40 @@ def png_bytes(image: Image.Image, recipe: Recipe | None) -> bytes:
     info = PngInfo()
     if recipe is not None:
         info.add_text(CHUNK, json.dumps(recipe, ensure_ascii=True))
-    buffer = io.BytesIO()
-    clean = Image.frombytes(image.mode, image.size, image.tobytes())
     level = QUICK if image.width * image.height > LARGE_PIXELS else DEFAULT
-    clean.save(buffer, format="PNG", pnginfo=info, compress_level=level)
+    return _bytes_of(image, format="PNG", pnginfo=info, compress_level=level)
+
+
+def write_picture(path: Path, image: Image.Image, recipe: Recipe | None) -> None:
+    """Write a picture in the format that the name says; only PNG files hold the recipe.
+
+    Raises:
+        ValueError: if the name says another format than PNG, JPEG or WebP.
+        OSError: if there is no space or no permission.
+    """
+    kind = picture_format(path)
+    if kind == "PNG":
+        write_png(path, image, recipe)
+    else:
+        write_atomically(path, _bytes_of(image, format=kind, **WRITTEN[kind]))
+
+
+def picture_format(path: Path) -> str:
+    """The format that the name of a picture file says; PNG where it says none.
+
+    Raises:
+        ValueError: if it is not PNG, JPEG or WebP.
+    """
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        known = ", ".join(one for one in ENDINGS if one)
+        raise ValueError(f"pictures are written as {known}, not as {ending}")
+    return ENDINGS[ending]
+
+
+def _bytes_of(image: Image.Image, **how: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.frombytes(image.mode, image.size, image.tobytes()).save(buffer, **how)
     return buffer.getvalue()
 
 

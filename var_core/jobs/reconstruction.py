@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from var_core.images import fit_square
+from var_core.images import square_of
 from var_core.pipeline import VARPipeline
 
 IDENTICAL_PSNR = 99.0  # dB, shown for a picture without any error
@@ -41,9 +41,9 @@ def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
 
     Args:
         pipeline: pipeline whose tokenizer is used.
-        image: RGB picture of any size.
+        image: picture of any size and mode.
     """
-    source = fit_square(image, pipeline.image_size)
+    source = square_of(image, pipeline.image_size)
     token_maps, frames = pipeline.tokenize(source)
     bits_per_token = math.log2(pipeline.info.vocab_size)
     counts = np.cumsum([tokens[0].numel() for tokens in token_maps])

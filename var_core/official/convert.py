@@ -1,7 +1,6 @@
 """The published checkpoints of FoundationVision/VAR: read once, checked, written as safetensors."""
 
 import json
-import pickle
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -50,7 +50,7 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
         content = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # torch and zipfile have many words for damaged files
         raise CheckpointError(f"{path} is damaged, or holds more than weights") from error
     if isinstance(content, Mapping) and "trainer" in content:
         content = _unwrapped(path, content["trainer"], part)
@@ -59,9 +59,34 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(f"{path} holds {key!r:.60}, which is no weight")
+        _check_dense(path, key, value)
         if key != MASK and value.is_floating_point() and not torch.isfinite(value).all():
             raise CheckpointError(f"{path}: {key} holds values that are not finite")
     return dict(content)
+
+
+def _check_dense(path: Path, key: str, value: Tensor) -> None:
+    """Check that a tensor is plain and holds all the numbers that its shape claims."""
+    if value.layout != torch.strided or value.is_quantized or value.is_complex():
+        raise CheckpointError(f"{path}: {key} holds no plain numbers")
+    if not value.numel():
+        raise CheckpointError(f"{path}: {key} of shape {tuple(value.shape)} is empty")
+    if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise CheckpointError(f"{path}: {key} claims more numbers than the file holds")
+
+
+def _shape(state: State, key: str, num_dims: int) -> tuple[int, ...]:
+    """Shape of a weight.
+
+    Raises:
+        CheckpointError: if it is missing or has another number of dimensions.
+    """
+    if key not in state:
+        raise CheckpointError(f"{key} is missing")
+    if state[key].ndim != num_dims:
+        found = tuple(state[key].shape)
+        raise CheckpointError(f"{key} has shape {found} instead of {num_dims} dimensions")
+    return tuple(state[key].shape)
 
 
 def _unwrapped(path: Path, trainer: object, part: str) -> object:
@@ -82,13 +107,14 @@ def tokenizer_settings(state: State, sides: Sequence[int]) -> dict[str, Any]:
     levels = _count(state, r"encoder\.down\.(\d+)\..+")
     if "quantize.embedding.weight" not in state or not levels:
         raise CheckpointError("this is no official tokenizer: it has no codebook or no encoder")
-    vocab_size, code_dim = state["quantize.embedding.weight"].shape
+    vocab_size, code_dim = _shape(state, "quantize.embedding.weight", 2)
     return {
         "sides": list(sides),
         "vocab_size": vocab_size,
         "code_dim": code_dim,
         "level_channels": [
-            state[f"encoder.down.{level}.block.0.conv2.weight"].shape[0] for level in range(levels)
+            _shape(state, f"encoder.down.{level}.block.0.conv2.weight", 4)[0]
+            for level in range(levels)
         ],
         "num_blocks": _count(state, r"encoder\.down\.0\.block\.(\d+)\..+"),
         "num_refine": _count(state, r"quantize\.quant_resi\.qresi_ls\.(\d+)\..+"),
@@ -112,32 +138,33 @@ def transformer_settings(
     """
     if "pos_1LC" not in state or "class_emb.weight" not in state:
         raise CheckpointError("this is no official transformer: it has no positions or no classes")
-    length, width = state["pos_1LC"].shape[1:]
+    _, length, width = _shape(state, "pos_1LC", 3)
+    num_scales = _shape(state, "lvl_embed.weight", 2)[0]
     if sides is None:
         known = {sum(s * s for s in one): one for one in (SIDES_256, SIDES_512)}
         if length not in known:
             raise CheckpointError(f"{length} tokens are no published list of scales: name them")
         sides = known[length]
-    if sum(side * side for side in sides) != length or len(sides) != len(state["lvl_embed.weight"]):
+    if sum(side * side for side in sides) != length or len(sides) != num_scales:
         raise CheckpointError(
             f"the scales {', '.join(map(str, sides))} have {sum(s * s for s in sides)} tokens, the "
-            f"transformer {length} in {len(state['lvl_embed.weight'])} scales"
+            f"transformer {length} in {num_scales} scales"
         )
-    scaled = state.get("blocks.0.attn.scale_mul_1H11")
-    told = None if scaled is None else scaled.shape[1]
+    scaled = "blocks.0.attn.scale_mul_1H11"
+    told = _shape(state, scaled, 4)[1] if scaled in state else None
     if num_heads is not None and told not in (None, num_heads):
         raise CheckpointError(f"the transformer has {told} heads, not {num_heads}")
     return {
         "sides": list(sides),
-        "vocab_size": state["head.weight"].shape[0],
-        "code_dim": state["word_embed.weight"].shape[1],
-        "label_counts": [state["class_emb.weight"].shape[0] - 1],
+        "vocab_size": _shape(state, "head.weight", 2)[0],
+        "code_dim": _shape(state, "word_embed.weight", 2)[1],
+        "label_counts": [_shape(state, "class_emb.weight", 2)[0] - 1],
         "depth": _count(state, r"blocks\.(\d+)\..+"),
         "width": width,
         "num_heads": num_heads or told or max(1, width // HEAD_WIDTH),
-        "mlp_ratio": state["blocks.0.ffn.fc1.weight"].shape[0] / width,
+        "mlp_ratio": _shape(state, "blocks.0.ffn.fc1.weight", 2)[0] / width,
         "shared_modulation": "shared_ada_lin.1.weight" in state,
-        "qk_norm": scaled is not None,
+        "qk_norm": told is not None,
         "norm_eps": NORM_EPS,
     }
 
@@ -201,8 +228,20 @@ def convert(
             ("transformer", var, var_state),
         ):
             network.save_config(folder / name)
-            save_file(state, folder / name / WEIGHTS_FILE)
+            _save(state, folder / name / WEIGHTS_FILE)
         labels.save(folder)
+
+
+def _save(state: dict[str, Tensor], path: Path) -> None:
+    """Write weights.
+
+    Raises:
+        OSError: if there is no space or no permission.
+    """
+    try:
+        save_file(state, path)
+    except SafetensorError as error:  # which is no OSError
+        raise OSError(0, str(error), str(path)) from error
 
 
 def _renamed(
@@ -211,7 +250,7 @@ def _renamed(
     """Weights of a file under our names, in float32."""
     try:
         return {key: value.float().contiguous() for key, value in rename(official).items()}
-    except ValueError as error:
+    except (ValueError, IndexError, RuntimeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
@@ -227,6 +266,6 @@ def _fitted(
             network = network_type(**settings)
         expected = {key: value.shape for key, value in network.state_dict().items()}
         check_state(expected, {key: value.shape for key, value in state.items()})
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise CheckpointError(f"{path}: {error}") from error
     return network, state

@@ -1,5 +1,7 @@
 """Drawings recorded as CUDA graphs: a scale is one launch instead of some hundred."""
 
+import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -85,17 +87,26 @@ class Recording:
         drawing.generators = [torch.Generator(one.device) for one in self._given]
         self._latent = drawing.quantizer.empty_latent(drawing.num_images)
         self._tapes: dict[int, tuple[Tape, Drawn]] = {}
+        self._turn: weakref.ref[Turn] | None = None
 
-    def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
-        """As `Recorder.follow`; the drawing must be of the same key."""
+    @property
+    def is_free(self) -> bool:
+        """Whether no drawing uses it, whose keys and values another one would overwrite."""
+        return self._turn is None or self._turn() is None
+
+    def follow(self, drawing: Drawing) -> "Turn":
+        """As `Recorder.follow`; the drawing must be of the same key, and the recording free."""
         if drawing is not self._drawing:
             self._given = list(drawing.generators)
             _overwrite(self._drawing.embedded, drawing.embedded)
             drawing.cache = self._drawing.cache
         self._drawing.cache.fill_to(0)
-        return self._draw_scale
+        turn = Turn(self)
+        self._turn = weakref.ref(turn)
+        return turn
 
-    def _draw_scale(self, scale_index: int, latent: Tensor) -> Drawn:
+    def draw_scale(self, scale_index: int, latent: Tensor) -> Drawn:
+        """As `Drawing.draw_scale`."""
         own = self._drawing.generators
         for inner, given in zip(own, self._given, strict=True):
             inner.set_state(given.get_state())
@@ -123,10 +134,22 @@ class Recording:
         return tape, tape.record(lambda: drawing.draw_scale(scale_index, self._latent), generators)
 
 
+class Turn:
+    """The use of a recording by one drawing, which ends when nobody holds it any more."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    def __call__(self, scale_index: int, latent: Tensor) -> Drawn:
+        """As `Drawing.draw_scale`."""
+        return self._recording.draw_scale(scale_index, latent)
+
+
 class GraphRecorder:
     """Recordings by what a drawing's shapes and constants depend on; the oldest ones give way.
 
-    It serves one pair of networks.
+    It serves one pair of networks. A drawing that begins while another one of its kind is under
+    way, in this thread or another, is computed.
 
     Args:
         make_tape: makes CUDA graphs (the default), or something that behaves like them.
@@ -135,18 +158,21 @@ class GraphRecorder:
     def __init__(self, make_tape: Callable[[], Tape] | None = None) -> None:
         self._make_tape = CudaTapes() if make_tape is None else make_tape
         self._recordings: OrderedDict[Key, Recording] = OrderedDict()
+        self._lock = threading.Lock()
 
     def follow(self, drawing: Drawing) -> Callable[[int, Tensor], Drawn]:
         """What to call instead of `drawing.draw_scale`; the first time it records."""
         rows = tuple(drawing.guided.tolist())
         weights = drawing.transformer.head.weight.data_ptr()  # elsewhere once they have been moved
         key = (drawing.num_images, rows, drawing.options, drawing.backend, weights)
-        if key not in self._recordings:
-            self._recordings[key] = Recording(drawing, self._make_tape)
-        self._recordings.move_to_end(key)
-        while len(self._recordings) > MAX_RECORDINGS:
-            self._recordings.popitem(last=False)
-        return self._recordings[key].follow(drawing)
+        with self._lock:
+            if key not in self._recordings:
+                self._recordings[key] = Recording(drawing, self._make_tape)
+            self._recordings.move_to_end(key)
+            while len(self._recordings) > MAX_RECORDINGS:
+                self._recordings.popitem(last=False)
+            recording = self._recordings[key]
+            return recording.follow(drawing) if recording.is_free else drawing.draw_scale
 
 
 def _overwrite(kept: object, fresh: object) -> None:

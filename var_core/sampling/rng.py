@@ -9,6 +9,7 @@ from torch import Tensor
 from var_core.ranges import check_int
 
 MAX_SEED = 2**32 - 1
+Generators = Sequence[torch.Generator] | torch.Generator
 
 
 def generators_from_seeds(
@@ -25,6 +26,39 @@ def generators_from_seeds(
     """
     checked = [check_int("seed", seed, 0, MAX_SEED) for seed in seeds]
     return [torch.Generator(device).manual_seed(seed) for seed in checked]
+
+
+def one_for_each(
+    given: Generators | None, count: int, device: torch.device
+) -> list[torch.Generator]:
+    """A generator for each picture, on the device of the networks.
+
+    Args:
+        given: generators; or one, which seeds those of several pictures; None takes random seeds.
+        count: number of pictures.
+        device: device of the networks; generators of another device seed new ones there.
+
+    Raises:
+        ValueError: if there is another number of them.
+    """
+    if given is None:
+        made = [torch.Generator(device) for _ in range(count)]
+        for one in made:
+            one.seed()
+        return made
+    if isinstance(given, torch.Generator):
+        given = [given] if count == 1 else [_seeded_by(given, device) for _ in range(count)]
+    is_list = isinstance(given, list | tuple) and len(given) == count
+    if not is_list or not all(isinstance(one, torch.Generator) for one in given):
+        raise ValueError(
+            f"generator must be a torch.Generator or a list of {count}, one for each picture"
+        )
+    return [one if one.device.type == device.type else _seeded_by(one, device) for one in given]
+
+
+def _seeded_by(generator: torch.Generator, device: torch.device) -> torch.Generator:
+    seed = torch.randint(2**62, (), generator=generator, device=generator.device)
+    return torch.Generator(device).manual_seed(int(seed))
 
 
 def exponential_noise(shape: Sequence[int], generator: torch.Generator) -> Tensor:

@@ -55,3 +55,17 @@ def test_loading_refuses_tables_that_do_not_fit_together(tmp_path) -> None:
     (tmp_path / "splits.json").write_text("{")
     with pytest.raises(ValueError, match=r"training\.prepare"):
         load_prepared_set(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train", "validation"])
+def test_a_set_without_pictures_to_learn_from_or_to_validate_with_is_refused(
+    tmp_path, name: str
+) -> None:
+    rows = make_rows()
+    write_set(tmp_path, rows, len(rows))
+    splits = json.loads((tmp_path / "splits.json").read_text())
+    splits["held_out"] += splits[name]
+    splits[name] = []
+    (tmp_path / "splits.json").write_text(json.dumps(splits))
+    with pytest.raises(ValueError, match=f"it has no pictures for {name}"):
+        load_prepared_set(tmp_path)

@@ -124,3 +124,39 @@ def test_a_run_of_another_network_is_refused(
     run_tokenizer(data, tmp_path, 2)
     assert run_tokenizer(data, tmp_path, 4, "--vocab-size", "32") == 2
     assert "another tokenizer" in capfd.readouterr().err
+
+
+def test_other_processes_are_refused_with_a_way_on(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_tokenizer(data, tmp_path, 2)
+    (checkpoint,) = complete_checkpoints(tmp_path)
+    meta = json.loads((checkpoint / "meta.json").read_text())
+    (checkpoint / "meta.json").write_text(json.dumps({**meta, "processes": 2}))
+    assert run_tokenizer(data, tmp_path, 4) == 2
+    said = capsys.readouterr().err
+    assert "trained by 2 processes, not by 1" in said
+    assert "--continue-with-other-processes" in said
+    assert run_tokenizer(data, tmp_path, 4, "--continue-with-other-processes") == 0
+    assert "from here on other pictures are drawn" in caplog.text
+    assert load_newest(tmp_path)[1]["step"] == 4
+
+
+def test_a_run_that_ends_before_codes_are_used_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run_tokenizer(data, tmp_path, 4, "--quantize-after", "4") == 2
+    said = capsys.readouterr().err
+    assert "with 4 steps no code would be learned" in said and "--quantize-after" in said
+    assert run_tokenizer(data, tmp_path, 4, "--quantize-after", "3") == 0
+
+
+def test_the_first_steps_give_an_estimate_of_the_time(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        assert run_tokenizer(data, tmp_path, 4) == 0
+    texts = [record.message for record in caplog.records]
+    waiting = next(index for index, text in enumerate(texts) if "the first step takes" in text)
+    assert texts[waiting + 1].startswith("the first step took ")
+    assert any("a step takes" in text and " left" in text for text in texts[waiting:])

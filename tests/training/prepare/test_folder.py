@@ -108,6 +108,10 @@ def test_a_damaged_picture_takes_the_class_and_the_split_of_its_neighbour(
         (["--validation", "0"], "validation must be above 0"),
         (["--validation", "nan"], "validation must be above 0"),
         (["--images", "nowhere"], "there is no folder nowhere"),
+        (["--size", "50"], "size must be a multiple of 8, such as 48 or 56, got 50"),
+        (["--max-bad-share", "2"], "max_bad_share must be from 0 to 1"),
+        (["--attribute", "seed"], "an attribute cannot be called 'seed'"),
+        (["--attribute", "a%d"], "an attribute cannot be called 'a%d'"),
     ],
 )
 def test_bad_settings_are_one_sentence(
@@ -124,7 +128,7 @@ def test_folders_without_classes_or_pictures_are_named(
     assert "has no sub-folders" in capsys.readouterr().err
     (photos / "quince").mkdir()
     assert prepare(photos, tmp_path / "set") == 2
-    assert "quince has no PNG, JPEG or WebP pictures" in capsys.readouterr().err
+    assert "quince has no pictures; what is read ends with" in capsys.readouterr().err
 
 
 def test_from_a_folder_of_pictures_to_a_model_that_draws(photos: Path, tmp_path: Path) -> None:
@@ -155,3 +159,73 @@ def test_pictures_of_another_size_than_the_model_are_refused_at_once(
     assert train_tokenizer.main([*words.split(), *TINY_TOKENIZER.split()]) == 2
     message = capsys.readouterr().err
     assert "32 pixels a side, the tokenizer takes 64" in message and "--sides" in message
+
+
+def test_large_photos_of_many_formats_are_read_and_the_rest_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
+) -> None:
+    photos = tmp_path / "photos"
+    for name in ("cat", "dog"):
+        (photos / name).mkdir(parents=True)
+        for ending in ("gif", "bmp", "tif", "jfif", "avif", "PNG"):
+            kind = {"jfif": "JPEG", "tif": "TIFF"}.get(ending, ending.upper())
+            Image.new("RGB", (40, 30), "red").save(photos / name / f"x.{ending}", kind)
+        (photos / name / "y.heic").write_bytes(b"no reader")
+    Image.new("RGB", (5000, 4000), "red").save(photos / "cat" / "large.jpg", quality=10)
+    assert prepare(photos, tmp_path / "set", "--size", "16") == 0
+    assert "13 pictures of 2 classes, 0 damaged" in capsys.readouterr().out
+    assert "passed over: 2 .heic" in caplog.text
+
+
+def test_leftovers_of_systems_and_tools_are_passed_over_at_every_level(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
+) -> None:
+    for path in list(photos.rglob("*.*")):
+        path.with_name(f"._{path.name}").write_bytes(b"no picture")
+    for name in ("__MACOSX", ".git", "@eaDir", "apple/.thumbnails", "apple/more/@eaDir"):
+        (photos / name).mkdir()
+        (photos / name / "small.jpg").write_bytes(b"no picture")
+    (photos / "apple" / "Thumbs.db").write_bytes(b"no picture")
+    assert prepare(photos, tmp_path / "set") == 0
+    assert "60 pictures of 3 classes, 0 damaged" in capsys.readouterr().out
+    assert caplog.text.count("passed over: ") == 1 and "67 leftovers" not in caplog.text
+    assert "leftovers of systems and tools" in caplog.text
+
+
+def test_every_class_has_pictures_for_validation_and_for_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    photos = tmp_path / "photos"
+    for name, count in (("many", 20), ("two", 2), ("one", 1)):
+        (photos / name).mkdir(parents=True)
+        for index in range(count):
+            Image.new("RGB", (20, 20), (index, 0, 0)).save(photos / name / f"{index}.png")
+    for share in ("0.01", "0.49"):
+        assert prepare(photos, tmp_path / share, "--validation", share) == 0
+        data = load_prepared_set(tmp_path / share)
+        of_class = {
+            split: np.bincount(data.labels[rows, 0], minlength=3)
+            for split, rows in data.splits.items()
+        }
+        many, one, two = range(3)
+        assert of_class["validation"][one] == 0 and of_class["train"][one] == 1
+        assert of_class["validation"][two] == of_class["train"][two] == 1
+        assert of_class["validation"][many] >= 1 and of_class["train"][many] >= 1
+    for path in (*(photos / "many").glob("?*.png"), photos / "two" / "0.png"):
+        if path.name != "0.png" or path.parent.name == "two":
+            path.unlink()
+    assert prepare(photos, tmp_path / "none") == 2
+    assert "no class has two of the 3 pictures" in capsys.readouterr().err
+
+
+def test_more_damaged_pictures_can_be_allowed(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
+) -> None:
+    for name in ("01.jpg", "02.webp", "03.jpeg"):
+        (photos / "plum" / name).write_bytes(b"broken")
+    assert prepare(photos, tmp_path / "set") == 2
+    said = capsys.readouterr().err
+    assert "3 of 60 pictures cannot be read, more than 1.0%; --max-bad-share 0.06 would" in said
+    assert prepare(photos, tmp_path / "set", "--max-bad-share", "0.06") == 0
+    assert "01.jpg is replaced by" in caplog.text
+    assert "plum/04.png: 01.jpg is not a readable picture" in caplog.text

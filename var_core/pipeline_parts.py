@@ -1,0 +1,161 @@
+"""What the pipeline is made of, and how it is loaded, saved and made again: as in diffusers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+import torch
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+
+from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
+from var_core.labels import LabelSpace
+from var_core.model_info import check_index, describe_networks, read_labels, read_phrases
+from var_core.sampling.graphs import GraphRecorder
+from var_core.text import PhraseTable, PhraseVectors, TextEncoder, open_text_encoder
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+from var_core.wishes import WishEncoder
+
+ENCODER_FOLDER = "text_encoder"
+
+
+class PipelineParts(DiffusionPipeline):
+    """Networks, labels and phrases: part of `VARPipeline`, which describes the arguments."""
+
+    def __init__(
+        self,
+        tokenizer: MultiScaleVQVAE,
+        transformer: VARTransformer,
+        labels: LabelSpace | None = None,
+        phrases: PhraseTable | None = None,
+        text_encoder: str | Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._text_encoder_folder = text_encoder
+        info = describe_networks(tokenizer, transformer, labels)
+        self.register_modules(tokenizer=tokenizer, transformer=transformer)
+        self.info = info
+        self.labels = info.labels
+        self.packs = True
+        self.recorder = GraphRecorder()
+        vectors = None
+        if phrases is not None:
+            encoder_name = phrases.encoder
+
+            def open_encoder() -> TextEncoder:
+                return open_text_encoder(encoder_name, text_encoder)
+
+            vectors = PhraseVectors(phrases, open_encoder)
+        slots = transformer.num_prefix, transformer.text_dim
+        self.wish_encoder = WishEncoder(info.labels, *slots, vectors)
+
+    @classmethod
+    def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
+        cls,
+        path: str | Path,
+        torch_dtype: torch.dtype = torch.float32,
+        text_encoder: str | Path | None = None,
+        *,
+        local_files_only: bool = True,
+        cache_dir: object = None,
+        use_safetensors: bool = True,
+        low_cpu_mem_usage: bool = True,
+        variant: str | None = None,
+        device_map: object = None,
+    ) -> Self:
+        """Load a model folder, strictly; nothing is ever fetched.
+
+        Args:
+            path: a folder written by `save_pretrained`.
+            torch_dtype: dtype of both networks; the quantizer stays float32.
+            text_encoder: folder of a `transformers` text model; None takes the one inside the
+                model folder (`text_encoder`), or else the embedded encoder.
+            local_files_only: without effect, as there are no other files.
+            cache_dir: without effect.
+            use_safetensors: True.
+            low_cpu_mem_usage: without effect.
+            variant: None; `torch_dtype` chooses the dtype.
+            device_map: None; `to` chooses the device.
+
+        Raises:
+            ValueError: if an argument asks for what there is not.
+            CheckpointError: if anything is missing, surplus, misshapen, not finite or not
+                safetensors or JSON.
+        """
+        for name, is_fine, instead in (
+            ("use_safetensors", bool(use_safetensors), "no pickles are loaded"),
+            ("variant", variant is None, "use torch_dtype"),
+            ("device_map", device_map is None, 'use .to("cuda")'),
+        ):
+            if not is_fine:
+                raise ValueError(f"{name} is not for model folders: {instead}")
+        folder = Path(path)
+        check_index(folder)
+        tokenizer = load_tokenizer(folder / "tokenizer", torch_dtype)
+        transformer = load_transformer(folder / "transformer", torch_dtype)
+        labels = read_labels(folder)
+        phrases = read_phrases(folder) if transformer.num_prefix else None
+        if text_encoder is None and (folder / ENCODER_FOLDER).is_dir():
+            text_encoder = folder / ENCODER_FOLDER
+        try:
+            pipeline = cls(tokenizer, transformer, labels, phrases, text_encoder)
+        except ValueError as error:
+            raise CheckpointError(f"{folder}: {error}") from error
+        pipeline.info = replace(pipeline.info, name=folder.absolute().name)
+        return pipeline
+
+    def save_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
+        self, path: str | Path, *, safe_serialization: bool = True
+    ) -> None:
+        """Write a folder that `from_pretrained` loads: safetensors and JSON only.
+
+        Raises:
+            ValueError: if `safe_serialization` is off.
+        """
+        if not safe_serialization:
+            raise ValueError("safe_serialization must be true: no pickles are written")
+        folder = Path(path)
+        super().save_pretrained(folder, safe_serialization=True)
+        self.labels.save(folder)
+        if self.wish_encoder.vectors is not None:
+            self.wish_encoder.vectors.table.save(folder)
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """All arguments that make this pipeline again."""
+        vectors = self.wish_encoder.vectors
+        return {
+            "tokenizer": self.tokenizer,
+            "transformer": self.transformer,
+            "labels": self.labels,
+            "phrases": None if vectors is None else vectors.table,
+            "text_encoder": self._text_encoder_folder,
+        }
+
+    @classmethod
+    def from_pipe(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
+        cls, pipeline: "PipelineParts", **changes: Any
+    ) -> Self:
+        """A pipeline of the same parts, some of them changed; networks are shared.
+
+        Raises:
+            ValueError: if there is no such part, or the parts do not fit together.
+        """
+        parts: Mapping[str, Any] = pipeline.components
+        for name in changes:
+            if name not in parts:
+                raise ValueError(f"a pipeline is made of {', '.join(parts)}, not {name!r:.40}")
+        made = cls(**{**parts, **changes})
+        made.info = replace(made.info, name=pipeline.info.name)
+        return made
+
+    def enable_model_cpu_offload(self, *_: object, **__: object) -> NoReturn:
+        """Refuse, as hooks of diffusers see only whole calls of networks."""
+        raise ValueError(
+            "networks are not moved between CPU and GPU while they draw, scale by scale: "
+            'use .to("cuda") or .to("cpu")'
+        )
+
+    enable_sequential_cpu_offload = enable_model_cpu_offload
+    enable_group_offload = enable_model_cpu_offload
