@@ -1,6 +1,7 @@
 """Stands before the server: only known paths, bounded bodies, no foreign addresses."""
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
 API = "/gradio_api/"
+PROGRESS = "/gradio_api/upload_progress"
 UPLOAD = re.compile(r"/gradio_api/upload/?")
 PATHS = {
     "GET": re.compile(
@@ -30,7 +32,14 @@ PATHS = {
 }
 PATHS["HEAD"] = PATHS["GET"]
 REWRITTEN = (b"content-type", b"content-length", b"transfer-encoding")
+POLICY = (  # gradio's page holds scripts and makes functions of texts; nothing comes from elsewhere
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
+    "frame-src 'none'; object-src 'none'; base-uri 'self'; form-action 'self'"
+)
 HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
@@ -49,6 +58,7 @@ class HttpGuard:
     Args:
         app: the next application.
         is_ready: whether the engine can draw.
+        store: writes the files of a form, given its content type and body; returns their paths.
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
         pages: names of the further pages of the site.
@@ -61,6 +71,7 @@ class HttpGuard:
         self,
         app: App,
         is_ready: Callable[[], bool],
+        store: Callable[[bytes, bytes], list[str]],
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
         pages: Sequence[str] = (),
@@ -70,6 +81,7 @@ class HttpGuard:
         self.pages = {f"/{name}{end}" for name in pages for end in ("", "/")}
         self.app = app
         self.page_calls = page_calls
+        self.store = store
         self.refused = refused
         self.fault = fault
         self.is_ready = is_ready
@@ -91,6 +103,8 @@ class HttpGuard:
             await self._pass(scope, receive, send)
         elif method not in PATHS or not PATHS[method].fullmatch(path):
             await self._refuse(send, 404, "not found")
+        elif path == PROGRESS:  # an upload is over before it could be told how far it is
+            await _answer(send, 200, 'data: {"msg": "done"}\n\n', b"text/event-stream")
         elif method == "POST":
             await self._post(scope, receive, send)
         else:
@@ -139,19 +153,32 @@ class HttpGuard:
         if body is None:
             await self._refuse(send, 413, f"a request has at most {self.max_body} bytes")
             return
-        if not is_upload:
-            try:  # in a thread: others are served meanwhile
-                body = await asyncio.to_thread(_rewrite, path.removeprefix(API).rstrip("/"), body)
-            except ValueError as error:
-                await self._refuse(send, 400, str(error))
-                return
-            headers = [one for one in headers if one[0].lower() not in REWRITTEN]
-            headers.append((b"content-type", JSON_TYPE))
-            headers.append((b"content-length", str(len(body)).encode()))
-            scope = {**scope, "headers": headers}
-            if path.startswith((f"{API}queue/", f"{API}run/")):
-                self.page_calls(scope)
+        if is_upload:
+            await self._upload(dict(headers)[b"content-type"], body, send)
+            return
+        try:  # in a thread: others are served meanwhile
+            body = await asyncio.to_thread(_rewrite, path.removeprefix(API).rstrip("/"), body)
+        except ValueError as error:
+            await self._refuse(send, 400, str(error))
+            return
+        headers = [one for one in headers if one[0].lower() not in REWRITTEN]
+        headers.append((b"content-type", JSON_TYPE))
+        headers.append((b"content-length", str(len(body)).encode()))
+        scope = {**scope, "headers": headers}
+        if path.startswith((f"{API}queue/", f"{API}run/")):
+            self.page_calls(scope)
         await self._pass(scope, _replay(body, receive), send)
+
+    async def _upload(self, kind: bytes, body: bytes, send: Send) -> None:
+        try:
+            paths = await asyncio.to_thread(self.store, kind, body)
+        except ValueError as error:
+            await self._refuse(send, 400, str(error))
+        except OSError as error:
+            reference = self.fault(error)
+            await _answer(send, 507, f"the file could not be saved. Reference: {reference}")
+        else:
+            await _answer(send, 200, json.dumps(paths), JSON_TYPE)
 
     async def _refuse(self, send: Send, status: int, words: str) -> None:
         self.refused()
@@ -199,9 +226,11 @@ def _with_headers(send: Send) -> Send:
     return guarded
 
 
-async def _answer(send: Send, status: int, text: str) -> None:
+async def _answer(
+    send: Send, status: int, text: str, kind: bytes = b"text/plain; charset=utf-8"
+) -> None:
     body = text.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *HEADERS]
+    headers = [(b"content-type", kind), *HEADERS]
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -89,7 +89,7 @@ class TempFolder:
                     state = path.lstat()
                 except FileNotFoundError:  # deleted in the meantime
                     continue
-                if name != LOCK:
+                if path != self.folder / LOCK:
                     found.append((state.st_mtime, state.st_size, path))
         return found
 

@@ -4,7 +4,6 @@ import contextvars
 import ipaddress
 import sys
 from collections.abc import MutableMapping
-from html import escape
 from typing import Any
 
 import fastapi
@@ -17,6 +16,7 @@ from var_core.serving.fair_queue import BusyError, LateError
 from var_core.serving.machine_troubles import words_for
 from var_core.serving.metrics import JobMetrics
 from var_core.web.call_queue import CallQueue
+from var_core.web.html import plain_html
 
 BAD_VALUE = "A value does not fit the page. Reload the page and try again."
 IPV6_BITS = 64  # of an address, those that a provider gives to one customer
@@ -179,7 +179,7 @@ class GuardedBlocks(gr.Blocks):
             words = words_for(error) or f"Something went wrong here. Reference: {reference}"
         inputs = []
         is_program = function.api_visibility == "public"
-        raise gr.Error(words if is_program else escape(words, quote=False), print_exception=False)
+        raise gr.Error(words if is_program else plain_html(words), print_exception=False)
 
     def _filled(self, function: BlockFunction, values: list[Any]) -> list[Any]:
         try:

@@ -145,7 +145,7 @@ class Controls:
         if recipe is None:
             raise ValueError(f"{name} holds no recipe of VAR Studio")
         if recipe.get("model") != self.info.name:
-            raise ValueError(f"{name} was drawn by model {recipe.get('model')!r}")
+            raise ValueError(f"{name} was drawn by model {recipe.get('model')!r:.60}")
         precision = {"float32": "fp32", "bfloat16": "bf16"}.get(str(recipe.get("dtype")), "auto")
         options = {**recipe, "precision": precision}
         labels = {name: recipe["labels"].get(name) or ANY for name in self.attributes}

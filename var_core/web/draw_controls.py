@@ -14,7 +14,7 @@ from var_core.web.events import LATEST, QUICK, SPOKEN, Updates, Values
 from var_core.web.label_choices import LabelChoices
 from var_core.web.option_widgets import option_widgets
 from var_core.web.prompt_widgets import prompt_widgets
-from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker
+from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker, warn
 
 
 class DrawControls:
@@ -157,7 +157,7 @@ class DrawControls:
             query = dict(request.query_params)
             values, refused = self.controls.from_query(query)
             for sentence in refused:
-                gr.Warning(sentence)
+                warn(sentence)
             return self.updates(values, keep_seed="seed" in query)
 
         blocks.load(from_link, None, self.shown, **SPOKEN)

@@ -16,7 +16,7 @@ from var_core.web.html import history_html
 from var_core.web.page import Page
 from var_core.web.progress import Moment, stream
 from var_core.web.stage import Stage
-from var_core.web.widgets import deleting, save_on_click, scripted_html
+from var_core.web.widgets import deleting, inform, save_on_click, scripted_html
 
 
 class DrawTab:
@@ -136,7 +136,7 @@ class DrawTab:
         """Show the settings of a PNG that was drawn here."""
         with deleting(values[self.controls.drop]) as path:
             settings, moment = self.handlers.restore(path)
-        gr.Info(moment.status or "")
+        inform(moment.status or "")
         return {**self.updates(moment), **self.controls.updates(settings, keep_seed=True)}
 
     def last_seed(self, values: Values) -> Updates:

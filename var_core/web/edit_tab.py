@@ -21,7 +21,7 @@ from var_core.web.option_widgets import option_widget
 from var_core.web.page import Page
 from var_core.web.progress import stream
 from var_core.web.prompt_widgets import prompt_widgets
-from var_core.web.widgets import deleting, follow_labels, label_picker, result_image
+from var_core.web.widgets import deleting, follow_labels, label_picker, result_image, sentence
 
 MAX_SIDE = 512  # pixels to add
 SIDES = ("left", "top", "right", "bottom")
@@ -97,7 +97,7 @@ class EditTab:
                 "Redraw the painted area", variant="primary", elem_id="redraw-mask"
             )
             self.stop = gr.Button("Stop", variant="stop", elem_id="edit-stop")
-        self.status = gr.HTML(
+        self.status = sentence(
             "Open a picture, paint what to change; with labels left at any, what is kept decides",
             elem_id="edit-status",
         )

@@ -5,6 +5,14 @@ from html import escape
 
 from var_core.official.catalogue import ModelCard, how_to_get
 
+MAX_WORDS = 500  # characters of a sentence
+
+
+def plain_html(text: str) -> str:
+    """HTML that shows a text as it is, whoever wrote parts of it; long texts are cut."""
+    shown = text if len(text) <= MAX_WORDS else text[: MAX_WORDS - 3] + "..."
+    return escape(shown, quote=False)
+
 
 def strip_html(thumbnails: Sequence[str], sides: Sequence[int], num_sketches: int = 0) -> str:
     """The row of all scales; scales that are not drawn yet are empty frames of the same size.

@@ -7,16 +7,17 @@ from functools import partial
 
 from starlette.middleware import Middleware
 
+from var_core.images import MAX_FILE_BYTES
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
 from var_core.serving.stop_signals import wait_until
+from var_core.serving.uploads import store_uploads
 from var_core.web.assets import asset_path, read_asset
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
-MAX_UPLOAD = "10mb"
 
 
 def launch(site: Site, host: str | None, port: int | None) -> str:
@@ -38,6 +39,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         pages=site.names[1:],
+        store=lambda kind, body: store_uploads(site.folder, kind, body, MAX_FILE_BYTES),
         page_calls=lambda scope: sessions.announce(site.blocks.client.find_in(scope)),
     )
     with _plain_port_error(host, port):
@@ -50,7 +52,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             css_paths=asset_path("style.css"),
             js=f"() => {{{read_asset('page.js')}}}",
             footer_links=[],
-            max_file_size=MAX_UPLOAD,
+            max_file_size=MAX_FILE_BYTES,
             max_threads=site.num_threads,
             run_history=False,
             enable_monitoring=False,

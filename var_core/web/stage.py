@@ -7,7 +7,7 @@ from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_handlers import DrawHandlers
 from var_core.web.events import LATEST, QUICK, Updates, Values
-from var_core.web.widgets import picked_scale, result_image, save_on_click, scale_strip
+from var_core.web.widgets import picked_scale, result_image, save_on_click, scale_strip, sentence
 
 
 class Stage:
@@ -33,7 +33,7 @@ class Stage:
         self.handlers = handlers
         self.progress = gr.State(None, time_to_live=MAX_AGE_SECONDS)
         self.picture = result_image("stage", "Picture", "The picture at the chosen scale", 400)
-        self.status = gr.HTML("Ready: choose what to draw, or leave it open", elem_id="status")
+        self.status = sentence("Ready: choose what to draw, or leave it open", elem_id="status")
         self.strip = scale_strip(handlers.sides, "strip")
         total = len(handlers.sides)
         with gr.Row(elem_id="scale-row"):

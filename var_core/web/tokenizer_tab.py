@@ -14,7 +14,7 @@ from var_core.web.events import LATEST, QUICK, SPOKEN, Updates, Values
 from var_core.web.html import strip_html
 from var_core.web.page import Page
 from var_core.web.tokenizer_handlers import TokenizerHandlers
-from var_core.web.widgets import picked_scale, scale_strip
+from var_core.web.widgets import picked_scale, scale_strip, sentence
 
 
 class TokenizerTab:
@@ -60,7 +60,7 @@ class TokenizerTab:
                 alt_text="Where the reconstruction differs from your picture",
                 elem_id="error",
             )
-        self.report = gr.HTML("", elem_id="report")
+        self.report = sentence("", elem_id="report")
         with gr.Row(elem_id="look-row"):
             self.scale = gr.Slider(
                 1, self.total, self.total, step=1, label="Look at scale", elem_id="look"

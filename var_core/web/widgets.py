@@ -11,7 +11,7 @@ from gradio.components import Component
 from var_core.labels import Attribute
 from var_core.web.assets import read_asset
 from var_core.web.events import LATEST, SPOKEN, Handler, Updates, Values
-from var_core.web.html import strip_html
+from var_core.web.html import plain_html, strip_html
 from var_core.web.label_choices import ANY, Chosen, LabelChoices
 
 Pickers = Mapping[str, gr.Dropdown]
@@ -64,6 +64,31 @@ def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
         elem_id: id of the element.
     """
     return gr.HTML(html, elem_id=elem_id, js_on_load=read_asset(script))
+
+
+def sentence(text: str, elem_id: str) -> gr.HTML:
+    """A sentence about what happens, shown as it is: parts of it may come from strangers.
+
+    It is no class of its own, since gradio writes a file beside the module of each such class.
+    """
+    widget = gr.HTML(plain_html(text), elem_id=elem_id)
+    widget.postprocess = plain_sentence
+    return widget
+
+
+def plain_sentence(value: str | None) -> str | None:
+    """The value of a sentence as the page gets it."""
+    return None if value is None else plain_html(value)
+
+
+def inform(words: str) -> None:
+    """Show a message, which is plain text."""
+    gr.Info(plain_html(words))
+
+
+def warn(words: str) -> None:
+    """Show a warning, which is plain text."""
+    gr.Warning(plain_html(words))
 
 
 def scale_strip(sides: tuple[int, ...], elem_id: str) -> gr.HTML:
