@@ -101,8 +101,8 @@ def test_a_full_disk_is_said_to_who_uploads(
         raise OSError(errno.ENOSPC, "No space left on device", SECRET)
 
     with served(engine, tmp_path) as url:
-        monkeypatch.setattr("gradio.route_utils.GradioMultiPartParser.parse", fail)
+        monkeypatch.setattr("pathlib.Path.write_bytes", fail)
         form = {"content-type": "multipart/form-data; boundary=x"}
         status, said = Client(url).ask("POST", f"{API}/upload", body, **form)
-        assert status == 503 and "disk of this server is full" in said
+        assert status == 507 and "disk of this server is full" in said
         assert Client(url).ask("GET", "/readyz")[0] == 503

@@ -174,9 +174,9 @@ class HttpGuard:
             paths = await asyncio.to_thread(self.store, kind, body)
         except ValueError as error:
             await self._refuse(send, 400, str(error))
-        except OSError as error:
-            reference = self.fault(error)
-            await _answer(send, 507, f"the file could not be saved. Reference: {reference}")
+        except (OSError, MemoryError) as error:
+            self.fault(error)
+            await _answer(send, 507, words_for(error) or "the file could not be saved")
         else:
             await _answer(send, 200, json.dumps(paths), JSON_TYPE)
 
