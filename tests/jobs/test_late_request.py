@@ -49,7 +49,7 @@ def test_it_draws_what_the_request_of_decoded_pictures_draws(
         assert (late.job, late.wishes, late.seeds) == (request.job, request.wishes, request.seeds)
         *_, expected = request.start(pipeline)
         *_, found = pickle.loads(pickle.dumps(late)).start(pipeline)  # as on a lent GPU
-        assert [*map(list, found.frames)] == [*map(list, expected.frames)]
+        assert [list(one) for one in found.frames] == [list(one) for one in expected.frames]
         size = found.frames[-1][0].size
         assert late.original(size) == request.original(size)
 

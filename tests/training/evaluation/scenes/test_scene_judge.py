@@ -8,18 +8,25 @@ import pytest
 import torch
 
 from tests.training.tiny import different, final_weights
-from training.data.scenes import SpriteTable
+from training.data.scenes import SpriteTable, make_validation_scene
 from training.evaluation.features import load_features
 from training.evaluation.scenes import judge as command
 from training.evaluation.scenes.decisions import RIGHT
 from training.evaluation.scenes.judge_network import (
     SceneJudge,
+    Scores,
     judge_images,
     load_scene_judge,
     save_scene_judge,
 )
-from training.evaluation.scenes.judge_training import JudgeTraining, SceneJudgeOptions
-from training.evaluation.scenes.questions import QUESTIONS, THINGS, topics_of
+from training.evaluation.scenes.judge_training import JudgeTraining, SceneJudgeOptions, judge_loss
+from training.evaluation.scenes.questions import (
+    QUESTIONS,
+    THINGS,
+    right_answers,
+    things_of,
+    topics_of,
+)
 
 SMALL = SceneJudgeOptions(steps=4, save_every=2, batch_size=8, hidden=16, side=32)
 
@@ -50,6 +57,22 @@ def test_a_thing_counts_wherever_it_is(table: SpriteTable) -> None:
     early = torch.zeros(2, 112, 4, 4)
     things = judge.score(early).things
     assert torch.allclose(things[0], things[1])
+
+
+def test_the_loss_is_lowest_for_the_right_answers(table: SpriteTable) -> None:
+    scenes = [make_validation_scene(table, index) for index in range(6)]
+    topics = topics_of(table)
+    things = torch.full((6, len(topics.things)), -4.0)
+    answers = {name: torch.zeros(6, len(topics.answers[name])) for name in QUESTIONS}
+    losses = [judge_loss(Scores(things, answers), scenes).item()]
+    for row, scene in enumerate(scenes):
+        things[row, list(things_of(scene))] = 2.0
+    losses.append(judge_loss(Scores(things, answers), scenes).item())
+    for name in QUESTIONS:
+        for row, scene in enumerate(scenes):
+            answers[name][row, right_answers(scene)[name]] += 5.0  # the last one where unasked
+        losses.append(judge_loss(Scores(things, answers), scenes).item())
+    assert losses == sorted(losses, reverse=True) and len(set(losses)) == len(losses)
 
 
 def test_training_lowers_the_loss_and_leaves_the_early_blocks(
