@@ -23,6 +23,7 @@ from var_core.serving.machine_troubles import Health
 
 LOGGER = logging.getLogger("var_studio")
 SECONDS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
+MAX_LINES = 60  # warnings and errors in a minute
 LOOPBACK = "127.0.0.1"
 
 
@@ -36,8 +37,42 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({**head, **getattr(record, "fields", {})})
 
 
+class RateLimit(logging.Filter):
+    """Drops warnings and errors above a number in each minute, and says how many were dropped.
+
+    Args:
+        most: lines in a minute.
+        clock: returns seconds that never go back.
+    """
+
+    def __init__(self, most: int = MAX_LINES, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.most, self._clock = most, clock
+        self._minute, self._count = 0, 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written; the first one of a minute tells of those before."""
+        if record.levelno < logging.WARNING:
+            return True
+        minute = int(self._clock() // 60)
+        if minute != self._minute:
+            if self._count > self.most:
+                record.msg = f"{record.getMessage()} ({self._count - self.most} others dropped)"
+                record.args = ()
+            self._minute, self._count = minute, 0
+        self._count += 1
+        return self._count <= self.most
+
+
 def log_to_stderr() -> None:
-    """Send the log of VAR Studio to standard error, one JSON object a line."""
+    """Send the log of VAR Studio to standard error, one JSON object a line.
+
+    What strangers can cause is bounded, also in the logs of the libraries that serve them.
+    """
+    for name in ("asyncio", "uvicorn.error", LOGGER.name):
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, RateLimit) for one in logger.filters):
+            logger.addFilter(RateLimit())
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     LOGGER.handlers = [handler]

@@ -1,13 +1,18 @@
 """Starts the server of a site, with nothing open that the page does not need."""
 
+import asyncio
 import os
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import cast
 
+from gradio.http_server import Server
 from starlette.middleware import Middleware
 
 from var_core.images import MAX_FILE_BYTES
+from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
 from var_core.serving.stop_signals import wait_until
@@ -70,6 +75,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         )
     site.blocks.app.state_holder = sessions
     sessions.set_blocks(site.blocks)
+    _limit_connections(site.blocks.server, site.blocks.client.num_proxies)
     assert site.blocks.local_url is not None
     return site.blocks.local_url
 
@@ -86,6 +92,29 @@ def drain(site: Site, queue: FairQueue, seconds: float) -> None:
     events = site.blocks._queue.active_jobs
     wait_until(lambda: queue.counts() == (0, 0) and not any(events), seconds)
     site.blocks.close(verbose=False)
+
+
+def _limit_connections(server: Server, num_proxies: int) -> None:
+    """Bound the connections of a running server, in all and of each address.
+
+    Behind a proxy all of them come from its address.
+    """
+    make = cast(Callable[..., asyncio.Protocol], server.config.http_protocol_class)
+    parts = {
+        "config": server.config,
+        "server_state": server.server_state,
+        "app_state": server.lifespan.state,
+    }
+    # what asyncio shows of a listening socket cannot accept
+    listeners = [
+        cast(socket.socket, getattr(one, "_sock", one))
+        for part in server.servers
+        for one in part.sockets
+    ]
+    most = room_for_connections()
+    share = most if num_proxies else max(1, most // 2)
+    limit = ConnectionLimit(listeners, partial(make, **parts), most, share)
+    server.servers[0].get_loop().call_soon_threadsafe(limit.start)
 
 
 @contextmanager
