@@ -6,19 +6,21 @@ Run `python app.py`. Nothing leaves the machine.
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
-from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_PORT_IN_USE
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_PORT_IN_USE
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.serving.executors import pick_executor
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.installed_engines import make_engines
 from var_core.serving.metrics import JobMetrics, log_to_stderr
+from var_core.serving.stop_signals import ending_at_signals, wait_for_signal
 from var_core.serving.temp_files import TempFolder
 from var_core.web.arguments import Arguments, parse_arguments
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_tab import EditTab
 from var_core.web.page import Page, Site
-from var_core.web.server import launch
+from var_core.web.server import drain, launch
 from var_core.web.tokenizer_tab import TokenizerTab
 
 
@@ -33,7 +35,7 @@ def add_tabs(page: Page) -> None:
 
 
 def serve(arguments: Arguments) -> None:
-    """Serve the page until the process is interrupted.
+    """Serve the page until a signal ends the process; what is being drawn then is finished.
 
     Raises:
         ValueError: if a model folder is missing or damaged.
@@ -64,16 +66,19 @@ def serve(arguments: Arguments) -> None:
         if arguments.metrics_port is not None:
             metrics.serve(arguments.metrics_port)
         print(f"VAR Studio runs at {launch(site, arguments.host, arguments.port)}", flush=True)
-        site.blocks.block_thread()
+        wait_for_signal(partial(drain, site, queue))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the page as the command line says; returns the exit code."""
     try:
-        serve(parse_arguments(argv))
+        with ending_at_signals():
+            serve(parse_arguments(argv))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT if isinstance(error, ValueError) else EXIT_PORT_IN_USE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     return 0
 
 

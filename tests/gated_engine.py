@@ -2,11 +2,13 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 
 from tests.patience import LIMIT_SECONDS
 from var_core import VARPipeline
 from var_core.jobs.progress import JobProgress, Request
+from var_core.serving.executors import Worker
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
 
@@ -52,6 +54,7 @@ class GatedEngine(LocalEngine):
     Args:
         pipeline: model of every precision.
         limits: bounds of its queue.
+        clock: clock of its queue.
 
     Attributes:
         gate: open at first.
@@ -59,25 +62,41 @@ class GatedEngine(LocalEngine):
         most_waiting: largest number of jobs that waited while a scale came.
     """
 
-    def __init__(self, pipeline: VARPipeline, limits: QueueLimits | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: VARPipeline,
+        limits: QueueLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.gate = Gate()
         self.steps: list[tuple[int, int]] = []
         self.most_waiting = 0
         super().__init__(
-            pipeline.info, lambda dtype: pipeline, queue=FairQueue(limits or QueueLimits())
+            pipeline.info, lambda dtype: pipeline, queue=FairQueue(limits or QueueLimits(), clock)
         )
+        self._worker = _GatedWorker(self._worker, self)
 
-    def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
-        """As `LocalEngine.generate`; every scale waits at the gate."""
-        with contextlib.closing(super().generate(request, client)) as steps:
-            for progress in steps:
-                if not progress.ahead:
-                    self.steps.append((request.seeds[0], progress.number))
-                    self.most_waiting = max(self.most_waiting, self.queue.counts()[1])
-                    self.gate.wait()
-                yield progress
-
-    def num_jobs(self, outcome: str) -> int:
-        """How many drawings ended in a way."""
-        labels = {"job": "draw", "outcome": outcome}
+    def num_jobs(self, outcome: str, job: str = "draw") -> int:
+        """How many jobs of a kind ended in a way."""
+        labels = {"job": job, "outcome": outcome}
         return int(self.metrics.registry.get_sample_value("var_studio_jobs_total", labels) or 0)
+
+
+class _GatedWorker:
+    """A worker whose scales wait at the gate of an engine."""
+
+    def __init__(self, worker: Worker, engine: GatedEngine) -> None:
+        self._worker = worker
+        self._engine = engine
+        self.prepare, self.sharpen = worker.prepare, worker.sharpen
+        self.tokenize, self.code_colours = worker.tokenize, worker.code_colours
+
+    def draw(self, request: Request) -> Generator[JobProgress, None, None]:
+        """As `Worker.draw`; every scale waits at the gate."""
+        engine = self._engine
+        with contextlib.closing(self._worker.draw(request)) as steps:
+            for progress in steps:
+                engine.steps.append((request.seeds[0], progress.number))
+                engine.most_waiting = max(engine.most_waiting, engine.queue.counts()[1])
+                engine.gate.wait()
+                yield progress

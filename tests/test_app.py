@@ -1,12 +1,14 @@
 """The program: what it prints, and what its command line refuses."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 import app
-from tests.patience import until
-from tests.server import running_app
+from tests.clients import Client
+from tests.patience import LIMIT_SECONDS, until
+from tests.server import app_process, running_app
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -19,6 +21,25 @@ def test_it_prints_the_address_of_the_page_and_no_advice(tmp_path: Path) -> None
     with running_app(log) as url:
         assert until(lambda: f"VAR Studio runs at {url}/\n" in log.read_text())
     assert "share" not in log.read_text()
+
+
+def test_a_signal_lets_visitors_finish_and_removes_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = tmp_path / "folders"
+    folders.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folders))
+    with app_process(tmp_path / "log.txt") as (url, server):
+        assert len(list(folders.glob("var-studio-*"))) == 1
+        client = Client(url)
+        events = client.events("stream", client.call("stream", {}, 1, 8, {"precision": "fp32"}))
+        next(events)  # it draws, or waits for its first turn
+        server.send_signal(signal.SIGTERM)
+        *_, (kind, _) = events
+        assert kind == "complete"
+        assert server.wait(LIMIT_SECONDS) == 0
+    assert list(folders.glob("var-studio-*")) == []
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
 @pytest.mark.parametrize("port", ["0", "99999"])

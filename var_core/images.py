@@ -102,15 +102,20 @@ def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISIT
             size = image.size
             fits = limits is None or (max(size) <= limits.side and np.prod(size) <= limits.pixels)
             layers = upright_layers(image) if fits else None
-    except MemoryError:
-        raise
     except Exception as error:  # Pillow has many words for bad files, all of them foreign
+        if is_of_machine(error):
+            raise
         wanted = "PNG, JPEG or WebP picture" if limits is not None else "picture"
         raise ValueError(f"{name} is not a readable {wanted}") from error
     if limits is not None:
         limits.check_size(name, *size)
     assert layers is not None
     return layers
+
+
+def is_of_machine(error: Exception) -> bool:
+    """Whether an error of reading is one of the memory or the disk, not of the file."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and bool(error.errno))
 
 
 def _opened(

@@ -219,16 +219,19 @@ def test_an_edit_stops_half_way_and_goes_again(
     page = held_page
     open_editor(page, picture)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
+    before = engine.num_jobs("cancelled", "edit")
     with engine.gate.closed():
         page.locator("#redraw-mask").click()
         engine.gate.let(2)
         expect(page.locator("#edit-strip img")).to_have_count(2)
         page.keyboard.press("Escape")
         until(page, lambda: num_cancelling(gated.blocks))
+        engine.gate.let(1)  # the handler waits for this scale
+        until(page, lambda: engine.num_jobs("cancelled", "edit") > before)
     expect(page.locator("#edit-status")).to_contain_text("Stopped")
     until(page, lambda: engine.queue.counts() == (0, 0))
     assert page.locator("#edit-strip img").count() == 2
-    assert len(engine.steps) <= 3  # within one scale
+    assert len(engine.steps) <= 4  # within one scale of when the handler ended
     assert mask_of(page).any()  # nothing is lost
     page.keyboard.press("Control+Enter")
     finished(page)

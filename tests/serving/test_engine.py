@@ -19,8 +19,7 @@ from var_core import Preview, VARPipeline, generators_from_seeds
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.requests import DrawRequest
-from var_core.serving.fair_queue import BusyError, FairQueue, LateError, QueueLimits
-from var_core.serving.local_engine import LocalEngine
+from var_core.serving.fair_queue import BusyError, LateError, QueueLimits
 
 NUM_CLIENTS = 8
 FAULTY = 2**31  # seeds from here on fail half way
@@ -168,7 +167,7 @@ def test_work_stops_within_one_scale_when_its_client_goes(
     engine: GatedEngine, tmp_path: Path
 ) -> None:
     with serving(engine, tmp_path) as (url, blocks):
-        for name in ("generate", "stream"):
+        for count, name in enumerate(("generate", "stream"), start=1):
             engine.steps.clear()
             client = Client(url, 7)
             with engine.gate.closed():
@@ -178,8 +177,10 @@ def test_work_stops_within_one_scale_when_its_client_goes(
                 until(lambda: len(engine.steps) == 2)  # the second scale waits at the gate
                 stream.close()
                 until(lambda: num_alive(blocks) == 0)  # the server has seen it
+                engine.gate.let(1)
+                until(lambda: engine.num_jobs("cancelled") == count)  # noqa: B023
             until(lambda: engine.queue.counts() == (0, 0))
-            assert engine.steps == [(5, 1), (5, 2)]
+            assert engine.steps == [(5, 1), (5, 2), (5, 3)]  # the third one had begun
         assert Client(url).draw(5)
 
 
@@ -205,42 +206,84 @@ def test_clients_are_told_apart_behind_a_trusted_proxy(
     assert ends == ["complete", "error", "complete"]
 
 
+def test_without_a_trusted_proxy_nobody_can_make_up_an_address(
+    pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    engine = GatedEngine(pipeline, QueueLimits(per_client=1))
+    with served(engine, tmp_path) as url, engine.gate.closed():
+        for number in (1, 2):
+            body = json.dumps({"data": [{}, 1, 1, None, None, None]}).encode()
+            headers = {"x-forwarded-for": f"6.6.6.{number}"}
+            Client(url).ask("POST", f"{API}/call/generate", body, **headers)
+        assert until(lambda: engine.queue.counts() == (1, 0) and engine.num_jobs("busy") == 1)
+
+
 @pytest.fixture
 def request_(pipeline: VARPipeline) -> DrawRequest:
     return count_up(read_settings(pipeline.info, {"emoji": "cat"}, 1, None), 1)
 
 
 def test_a_closed_iterator_frees_its_place(pipeline: VARPipeline, request_: DrawRequest) -> None:
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
-    running, waiting = engine.generate(request_), engine.generate(request_)
-    assert len(next(running).frames) == 1
-    assert next(waiting).ahead == 1 and next(waiting).frames == ()
-    running.close()
-    assert [len(run.frames) for run in waiting] == [1, 2, 3, 4]
+    engine = GatedEngine(pipeline)
+    with engine.gate.closed():
+        engine.gate.let(1)
+        running, waiting = engine.generate(request_), engine.generate(request_)
+        assert len(next(running).frames) == 1
+        assert next(waiting).ahead == 1 and next(waiting).frames == ()
+        running.close()
+    assert [len(run.frames) for run in waiting if not run.ahead] == [1, 2, 3, 4]
     assert engine.queue.counts() == (0, 0)
+
+
+def test_a_slow_reader_holds_nobody_up(pipeline: VARPipeline, request_: DrawRequest) -> None:
+    engine = GatedEngine(pipeline)
+    slow = engine.generate(request_, "slow")
+    first = next(slow)
+    assert until(lambda: engine.queue.counts() == (0, 0))  # drawn to the end, and given up its turn
+    assert engine.num_jobs("ok") == 0
+    assert [run.number for run in engine.generate(request_, "quick")] == [1, 2, 3, 4]
+    assert [first.number, *(run.number for run in slow)] == [1, 2, 3, 4]
+    assert engine.num_jobs("ok") == 2
+
+
+def test_what_is_drawn_counts_though_its_reader_goes_early(
+    pipeline: VARPipeline, request_: DrawRequest
+) -> None:
+    engine = GatedEngine(pipeline)
+    reader = engine.generate(request_)
+    next(reader)
+    assert until(lambda: engine.queue.counts() == (0, 0))
+    reader.close()
+    assert (engine.num_jobs("ok"), engine.num_jobs("cancelled")) == (1, 0)
 
 
 def test_a_slow_job_is_ended_between_scales(pipeline: VARPipeline, request_: DrawRequest) -> None:
     now, scales = 0.0, []
-    turns = FairQueue(QueueLimits(seconds=0.15), lambda: now)
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, queue=turns)
-    with pytest.raises(LateError, match=r"may take 0\.15 seconds"):
+    engine = GatedEngine(pipeline, QueueLimits(seconds=0.15), lambda: now)
+    with pytest.raises(LateError, match=r"may take 0\.15 seconds"), engine.gate.closed():
+        engine.gate.let(1)
         for run in engine.generate(request_):
             scales.append(run.number)
             now += 0.1
-    assert scales == [1, 2] and turns.counts() == (0, 0)
+            engine.gate.let(1)
+    assert scales == [1, 2] and until(lambda: engine.queue.counts() == (0, 0))
 
 
 def test_an_abandoned_job_does_not_block_the_engine(
     pipeline: VARPipeline, request_: DrawRequest
 ) -> None:
     now = 0.0
-    turns = FairQueue(QueueLimits(seconds=0.2), lambda: now)
-    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, queue=turns)
-    abandoned = engine.generate(request_)
-    next(abandoned)
-    now = 0.3
-    assert list(engine.generate(request_, "another"))[-1].frames
+    engine = GatedEngine(pipeline, QueueLimits(seconds=0.2), lambda: now)
+    abandoned, found = engine.generate(request_), []
+    with engine.gate.closed():
+        engine.gate.let(1)
+        next(abandoned)
+        until(lambda: len(engine.steps) == 2)  # its second scale waits at the gate
+        now = 0.3
+        (other,) = side_by_side([lambda: found.extend(engine.generate(request_, "another"))])
+        assert until(lambda: len(engine.steps) == 3)
+    other.join()
+    assert found[-1].frames
     with pytest.raises(LateError):
         next(abandoned)
 
@@ -251,11 +294,14 @@ def test_every_end_of_a_job_is_counted_once(
     fail_on_high_seeds(pipeline, monkeypatch)
     engine = GatedEngine(pipeline, QueueLimits(per_client=1))
     list(engine.generate(request_))
-    stopped = engine.generate(request_)
-    next(stopped)
-    with pytest.raises(BusyError):
-        next(engine.generate(request_))
-    stopped.close()
+    with engine.gate.closed():
+        engine.gate.let(1)
+        stopped = engine.generate(request_)
+        next(stopped)
+        with pytest.raises(BusyError):
+            next(engine.generate(request_))
+        stopped.close()
+    until(lambda: engine.queue.counts() == (0, 0))
     faulty = count_up(read_settings(pipeline.info, {}, FAULTY, None), 1)
     with pytest.raises(RuntimeError):
         list(engine.generate(faulty))

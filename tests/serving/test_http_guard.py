@@ -229,3 +229,17 @@ def test_json_that_is_none_or_too_deep_is_refused(url: str, body: bytes) -> None
         status, text = ask(url, "POST", f"/gradio_api/{door}", body)
         assert 400 <= status < 500, (door, status)
         assert "Traceback" not in text and "site-packages" not in text
+
+
+def test_a_foreign_page_cannot_post_to_a_local_server(url: str) -> None:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n1\r\n--x--\r\n'
+    )
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    upload = "/gradio_api/upload"
+    assert ask(url, "POST", upload, body, **form)[0] == 200
+    assert ask(url, "POST", upload, body, origin="https://evil.example", **form)[0] == 403
+    foreign = {"origin": url, "sec-fetch-site": "cross-site"}
+    assert ask(url, "POST", upload, body, **foreign, **form)[0] == 403
+    assert ask(url, "POST", "/gradio_api/call/about", b'{"data":[]}', origin="null")[0] == 403
+    assert ask(url, "POST", "/gradio_api/call/about", b'{"data":[]}', origin=url)[0] == 200

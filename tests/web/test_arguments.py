@@ -43,3 +43,14 @@ def test_a_bad_variable_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAR_STUDIO_PRECISION", "fp8")
     with pytest.raises(ValueError, match="precision must be one of auto, fp32, bf16"):
         parse_arguments([])
+
+
+@pytest.mark.parametrize("host", ["no such host.invalid", "203.0.113.9", "a..b", "\0", ""])
+def test_a_host_that_is_not_this_machine_is_one_sentence_at_once(host: str) -> None:
+    with pytest.raises(ValueError, match="host must be an address or a name of this machine"):
+        parse_arguments(["--host", host])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
+def test_addresses_of_this_machine_are_taken(host: str) -> None:
+    assert parse_arguments(["--host", host]).host == host

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from starlette.datastructures import Headers
 
 from var_core.serving.metrics import JobMetrics
 from var_core.web.blocks import ClientAddress, GuardedBlocks
@@ -38,7 +39,7 @@ def call(handler: Callable, steps: int = 1, values: tuple = ()) -> None:
 def test_what_is_refused_becomes_one_sentence_and_what_fails_a_reference() -> None:
     with pytest.raises(gr.Error, match="seed must be a whole number"):
         call(refuse)
-    with pytest.raises(gr.Error, match=r"No space left on device\. Free some space"):
+    with pytest.raises(gr.Error, match="The disk of this server is full: nothing can be saved"):
         call(fill_disk, steps=2)
     with pytest.raises(gr.Error, match="takes 0 values, not 2"):
         call(refuse, values=(1, 2))
@@ -94,6 +95,14 @@ def test_the_address_is_the_one_that_the_outermost_trusted_proxy_has_seen() -> N
     assert found == ["10.0.0.1", "3.3.3.3", "2.2.2.2", "1.1.1.1", "10.0.0.1"]
     assert ClientAddress(1).find(request_of()) == "10.0.0.1"
     assert ClientAddress(1).find(None) == ""
+
+
+def test_all_lines_of_the_header_count_so_that_none_can_be_put_before_the_last_one() -> None:
+    lines = [(b"x-forwarded-for", b"6.6.6.6"), (b"X-Forwarded-For", b"5.5.5.5, 1.1.1.1")]
+    headers = Headers(raw=[(name.lower(), value) for name, value in lines])
+    request = gr.Request(SimpleNamespace(headers=headers, client=SimpleNamespace(host="10.0.0.1")))
+    found = [ClientAddress(num_proxies).find(request) for num_proxies in range(5)]
+    assert found == ["10.0.0.1", "1.1.1.1", "5.5.5.5", "6.6.6.6", "10.0.0.1"]
 
 
 def test_an_address_holds_for_the_handler_that_answers_its_request() -> None:

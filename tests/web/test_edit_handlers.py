@@ -1,5 +1,6 @@
 """What the buttons of the Edit tab do, called as plain functions on a tiny model."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.patience import until
 from var_core import VARPipeline, generators_from_seeds
 from var_core.jobs.mask_codec import read_runs, write_runs
 from var_core.jobs.png_recipe import read_png_recipe
+from var_core.serving.fair_queue import BusyError, FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.canvas import SHOWN_SIDE, Canvas
 from var_core.web.edit_handlers import EditHandlers, EditInputs
@@ -20,7 +23,7 @@ Ask = Callable[..., list[Moment]]
 
 @pytest.fixture
 def handlers(engine: LocalEngine, tmp_path: Path) -> EditHandlers:
-    return EditHandlers(engine.info, tmp_path)
+    return EditHandlers(engine.info, tmp_path, engine.turn)
 
 
 @pytest.fixture
@@ -179,3 +182,34 @@ def test_without_a_picture_the_buttons_say_so(
     Path(canvas.path).unlink()
     with pytest.raises(ValueError, match="open it again"):
         ask("outpaint", canvas)
+
+
+def test_all_heavy_work_takes_turns(
+    engine: LocalEngine, handlers: EditHandlers, tmp_path: Path, ask: Ask
+) -> None:
+    path = noise(tmp_path)
+    canvas, _ = handlers.open(str(path))
+    works: list[Callable[[], object]] = [
+        lambda: handlers.open(str(path)),
+        lambda: handlers.mask_from_file(canvas, str(path)),
+        lambda: handlers.grow(painted(), 2),
+    ]
+    for work in works:
+        with engine.turn("another"):
+            waiting = threading.Thread(target=work)
+            waiting.start()
+            assert until(lambda: engine.queue.counts() == (1, 1))
+        waiting.join()
+        assert engine.queue.counts() == (0, 0)
+
+
+def test_a_result_can_be_saved_though_the_queue_is_full(pipeline: VARPipeline) -> None:
+    queue = FairQueue(QueueLimits(per_client=1))
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline, queue=queue)
+    running = queue.join("")
+    with pytest.raises(BusyError), engine.turn():
+        pass
+    queue.close()
+    owed = queue.join("", is_owed=True)
+    queue.leave(running)
+    assert queue.wait(owed, 60) == 0

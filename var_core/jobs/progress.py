@@ -90,6 +90,7 @@ class JobProgress:
         total: number of scales when all is done.
         ahead: number of jobs that go first, while there is no frame yet.
         latents: latents of the frames that are sketches, in main memory.
+        seconds: time that the engine has drawn, without waiting for others.
     """
 
     request: Request
@@ -101,6 +102,7 @@ class JobProgress:
     total: int = 0
     ahead: int = 0
     latents: tuple[Tensor, ...] = ()
+    seconds: float = 0.0
 
     @property
     def labels(self) -> tuple[tuple[int, ...], ...]:

@@ -5,6 +5,7 @@ where a model has menus, a label may name their choices too: {"thing": ["fox", "
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from typing import TypedDict
 
@@ -78,8 +79,11 @@ class Endpoints:
             )
         info = self.engine.info
         pairs = zip(progress.frames[-1], progress.recipes(info), strict=True)
+        is_large = request.job == "edit"
+        with self.engine.turn(self.client(), is_owed=True) if is_large else nullcontext():
+            pictures = [png_url(image, recipe) for image, recipe in pairs]
         yield DrawnPictures(
-            pictures=[png_url(image, recipe) for image, recipe in pairs],
+            pictures=pictures,
             labels=[info.labels.names(wish.label) for wish in progress.wishes],
             prompts=[list(wish.phrases) for wish in progress.wishes],
             notes=[list(wish.notes) for wish in progress.wishes],

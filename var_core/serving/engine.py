@@ -84,6 +84,20 @@ class Engine(Protocol):
         """
         ...
 
+    def turn(
+        self, client: str = "", *, is_owed: bool = False
+    ) -> contextlib.AbstractContextManager[None]:
+        """A turn for other heavy work, such as decoding or compressing large pictures.
+
+        Args:
+            client: address of the person who asks.
+            is_owed: whether it is the end of a job that had its turn: then there is always room.
+
+        Raises:
+            BusyError: if there is no room.
+        """
+        ...
+
     def is_idle(self) -> bool:
         """Whether nobody draws or waits."""
         ...

@@ -69,31 +69,51 @@ class FairQueue:
         self._running: list[Turn] = []
         self._served: dict[str, int] = {}  # of clients that are here: number of their last turn
         self._numbers = itertools.count()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let nobody join any more; those who are here get their turns."""
+        self._is_closed = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return not self._is_closed
 
     def counts(self) -> tuple[int, int]:
         """How many jobs run and wait."""
         with self._changed:
             return len(self._running), len(self._waiting)
 
-    def join(self, client: str) -> Turn:
+    def join(self, client: str, *, is_owed: bool = False) -> Turn:
         """Take a place in the queue.
 
+        Args:
+            client: address of the person who asks.
+            is_owed: whether it is the end of a job that had its turn, which nobody may refuse.
+
         Raises:
-            BusyError: if all places are taken, or too many by this client.
+            BusyError: if all places are taken, or too many by this client, or it was closed.
         """
         with self._changed:
-            here = [turn for turn in (*self._running, *self._waiting) if turn.client == client]
-            if len(here) >= self.limits.per_client:
-                raise BusyError(
-                    f"{len(here)} of your drawings are under way already, which is the limit: "
-                    "wait until one has ended"
-                )
-            if len(self._waiting) >= self.limits.waiting:
-                raise BusyError(f"{len(self._waiting)} others are waiting: try again in a minute")
+            if not is_owed:
+                self._check_room(client)
             turn = Turn(client)
             self._waiting.append(turn)
             self._admit()
             return turn
+
+    def _check_room(self, client: str) -> None:
+        if self._is_closed:
+            raise BusyError("this server is about to end: try again in a minute")
+        here = [turn for turn in (*self._running, *self._waiting) if turn.client == client]
+        if len(here) >= self.limits.per_client:
+            raise BusyError(
+                f"{len(here)} of your drawings are under way already, which is the limit: "
+                "wait until one has ended"
+            )
+        if len(self._waiting) >= self.limits.waiting:
+            raise BusyError(f"{len(self._waiting)} others are waiting: try again in a minute")
 
     def wait(self, turn: Turn, seconds: float) -> int:
         """Wait for a turn, for at most some seconds.

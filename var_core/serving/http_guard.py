@@ -8,6 +8,8 @@ from typing import Any
 
 from var_core.serving.calls import FORM_TYPE, JSON_TYPE, media_type, read_call
 from var_core.serving.json_body import write_json
+from var_core.serving.machine_troubles import words_for
+from var_core.serving.origins import is_own
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -48,10 +50,10 @@ class HttpGuard:
     """ASGI middleware between the network and the application.
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
-    the page and its endpoints do not need (404), bodies above the cap (413) or of another kind
-    than the path takes (415), and calls that are malformed, too large to be parsed quickly, or name
-    a file by an address that the server would have to fetch (400). What it has read and judged is
-    written anew for the application, so that both see the same.
+    the page and its endpoints do not need (404), posts of foreign pages (403), bodies above the cap
+    (413) or of another kind than the path takes (415), and calls that are malformed, too large to
+    be parsed quickly, or name a file by an address that the server would have to fetch (400). What
+    it has read and judged is written anew for the application, so that both see the same.
 
     Args:
         app: the next application.
@@ -125,11 +127,17 @@ class HttpGuard:
         except Exception as error:
             reference = self.fault(error)
             if not begun:
+                if (words := words_for(error)) is not None:
+                    await _answer(send, 503, words)
+                    return
                 words = f"this server has nothing like that. Reference: {reference}"
                 await _answer(send, 400, words)
 
     async def _post(self, scope: Message, receive: Receive, send: Send) -> None:
         headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+        if not is_own(headers):
+            await self._refuse(send, 403, "other pages may not use this server")
+            return
         path = str(scope["path"])
         is_upload = UPLOAD.fullmatch(path) is not None
         try:
@@ -166,9 +174,9 @@ class HttpGuard:
             paths = await asyncio.to_thread(self.store, kind, body)
         except ValueError as error:
             await self._refuse(send, 400, str(error))
-        except OSError as error:
-            reference = self.fault(error)
-            await _answer(send, 507, f"the file could not be saved. Reference: {reference}")
+        except (OSError, MemoryError) as error:
+            self.fault(error)
+            await _answer(send, 507, words_for(error) or "the file could not be saved")
         else:
             await _answer(send, 200, json.dumps(paths), JSON_TYPE)
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from var_core.jobs.reconstruction import Reconstruction
 from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
 from var_core.serving.executors import DrawingThread, Executor
-from var_core.serving.fair_queue import BusyError, FairQueue, QueueLimits
-from var_core.serving.metrics import JobMetrics
+from var_core.serving.fair_queue import BusyError, FairQueue, QueueLimits, Turn
+from var_core.serving.metrics import JobMetrics, JobTimer
 from var_core.serving.model_cache import ModelCache
+from var_core.serving.run_ahead import run_ahead
 from var_core.serving.worker import ModelWorker
 
 TICK_SECONDS = 0.5  # between two messages to a person who waits
@@ -62,7 +64,8 @@ class LocalEngine:
         """The pipeline of a precision, "auto", "fp32" or "bf16", to be used in this thread.
 
         Raises:
-            ValueError: if the precision is unknown, or the model can no longer be loaded.
+            ValueError: if the precision is unknown.
+            ModelGoneError: if the model can no longer be loaded.
         """
         return self._local_worker.pipeline(precision)
 
@@ -76,7 +79,8 @@ class LocalEngine:
 
     def is_ready(self) -> bool:
         """As `Engine.is_ready`."""
-        return self._executor.is_ready(self.device)
+        can_load = self._local_worker.is_loadable
+        return can_load and self.queue.is_open and self._executor.is_ready(self.device)
 
     def is_idle(self) -> bool:
         """As `Engine.is_idle`."""
@@ -84,33 +88,45 @@ class LocalEngine:
 
     def generate(self, request: Request, client: str = "") -> Iterator[JobProgress]:
         """As `Engine.generate`."""
-        asked = time.monotonic()
         with self.metrics.job(request.job, len(request.wishes)) as job:
             turn = self.queue.join(client)
             try:
                 while ahead := self.queue.wait(turn, TICK_SECONDS):
                     yield JobProgress(request, ahead=ahead)
-                for progress in self._worker.draw(request):
+            except BaseException:
+                self.queue.leave(turn)
+                raise
+            yield from run_ahead(self._draw(request, turn, job))
+
+    def _draw(
+        self, request: Request, turn: Turn, job: JobTimer
+    ) -> Generator[JobProgress, None, None]:
+        """Draw at full speed, and give up the turn; a slow reader holds nobody up."""
+        started = time.monotonic()
+        try:
+            with contextlib.closing(self._worker.draw(request)) as steps:
+                for progress in steps:
                     self.queue.check(turn)
                     if progress.number == 1:
-                        job.first_preview(time.monotonic() - asked)
-                    yield progress
-            except torch.cuda.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
-                raise BusyError("the device is out of memory: draw fewer pictures") from error
-            finally:
-                self.queue.leave(turn)
+                        job.first_preview()
+                    yield replace(progress, seconds=time.monotonic() - started)
+            job.finish()
+        except torch.cuda.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise BusyError("the device is out of memory: draw fewer pictures") from error
+        finally:
+            self.queue.leave(turn)
 
     def sharpen(
         self, progress: JobProgress, client: str = "", scale: int | None = None
     ) -> JobProgress:
         """As `Engine.sharpen`."""
-        with self._turn_of(client):
+        with self.turn(client):
             return self._worker.sharpen(progress, scale)
 
     def tokenize(self, picture: Callable[[], Image.Image], client: str = "") -> Reconstruction:
         """As `Engine.tokenize`."""
-        with self.metrics.job("tokenize", 1), self._turn_of(client):
+        with self.metrics.job("tokenize", 1), self.turn(client):
             return self._worker.tokenize(picture())
 
     def code_colours(self) -> np.ndarray:
@@ -120,13 +136,13 @@ class LocalEngine:
         return self._colours
 
     @contextlib.contextmanager
-    def _turn_of(self, client: str) -> Iterator[None]:
-        """Wait for a turn, and hold it."""
-        turn = self.queue.join(client)
+    def turn(self, client: str = "", *, is_owed: bool = False) -> Iterator[None]:
+        """As `Engine.turn`."""
+        turn = self.queue.join(client, is_owed=is_owed)
         try:
             deadline = time.monotonic() + self.queue.limits.seconds
             while self.queue.wait(turn, TICK_SECONDS):
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline and not is_owed:
                     raise BusyError("too many others are drawing: try again in a minute")
             yield
         finally:

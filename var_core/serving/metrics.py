@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 
 from var_core.serving.fair_queue import BusyError, LateError
+from var_core.serving.machine_troubles import Health
 
 LOGGER = logging.getLogger("var_studio")
 SECONDS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
@@ -83,11 +84,17 @@ class JobTimer:
     """What is measured of a job while it runs."""
 
     def __init__(self) -> None:
+        self._started = time.monotonic()
         self.preview_seconds: float | None = None
+        self.seconds: float | None = None
 
-    def first_preview(self, seconds: float) -> None:
+    def first_preview(self) -> None:
         """Note the time from the request to the first preview."""
-        self.preview_seconds = seconds
+        self.preview_seconds = time.monotonic() - self._started
+
+    def finish(self) -> None:
+        """Note that the pictures are made; how long somebody looks at them does not count."""
+        self.seconds = time.monotonic() - self._started
 
 
 class JobMetrics:
@@ -95,10 +102,12 @@ class JobMetrics:
 
     Attributes:
         registry: all counters, for Prometheus.
+        health: whether the machine had troubles lately.
     """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self.health = Health()
         ProcessCollector(registry=registry)
         self._jobs = Counter(
             "var_studio_jobs", "Jobs by how they ended", ("job", "outcome"), registry=registry
@@ -133,7 +142,7 @@ class JobMetrics:
         try:
             yield job
         except GeneratorExit:
-            outcome = "cancelled"
+            outcome = "cancelled" if job.seconds is None else "ok"
             raise
         except BusyError:
             outcome = "busy"
@@ -148,7 +157,7 @@ class JobMetrics:
             outcome = "error"
             raise
         finally:
-            seconds = time.monotonic() - started
+            seconds = time.monotonic() - started if job.seconds is None else job.seconds
             if outcome == "ok":
                 self._pictures.inc(pictures)
                 self._seconds.labels(name).observe(seconds)
@@ -169,6 +178,7 @@ class JobMetrics:
         Returns:
             A reference for the visitor.
         """
+        self.health.note(error)
         reference = secrets.token_hex(4)
         frames = traceback.extract_tb(error.__traceback__)[-1:]
         where = [f"{frame.name}:{frame.lineno}" for frame in frames]

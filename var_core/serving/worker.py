@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from var_core.checkpoints import CheckpointError
 from var_core.devices import pick_dtype
 from var_core.jobs.progress import JobProgress, Request, sharpen
 from var_core.jobs.reconstruction import Reconstruction, reconstruct
 from var_core.jobs.token_map_colours import code_colours
 from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
+from var_core.serving.machine_troubles import ModelGoneError
 from var_core.serving.model_cache import ModelCache
 
 
@@ -26,6 +28,9 @@ class ModelWorker:
         cache: keeps pipelines in memory.
         device: device of the pipelines.
         dtype: dtype of the precision "auto".
+
+    Attributes:
+        is_loadable: whether the model could be loaded when it was needed last.
     """
 
     def __init__(
@@ -41,15 +46,23 @@ class ModelWorker:
         self._cache = cache
         self._device = device
         self._dtype = dtype
+        self.is_loadable = True
 
     def pipeline(self, precision: str) -> VARPipeline:
         """The pipeline of a precision, "auto", "fp32" or "bf16".
 
         Raises:
-            ValueError: if the precision is unknown, or the model can no longer be loaded.
+            ValueError: if the precision is unknown.
+            ModelGoneError: if the model can no longer be loaded.
         """
         dtype = self._dtype if precision == "auto" else pick_dtype(self._device, precision)
-        return self._cache.pipeline(self._info, dtype, self._load)
+        try:
+            pipeline = self._cache.pipeline(self._info, dtype, self._load)
+        except (CheckpointError, OSError) as error:  # its words name a path of this machine
+            self.is_loadable = False
+            raise ModelGoneError(str(error)) from error
+        self.is_loadable = True
+        return pipeline
 
     def prepare(self) -> None:
         """Load what the precision "auto" draws with, so that nobody has to wait for it.
@@ -57,7 +70,10 @@ class ModelWorker:
         Raises:
             ValueError: if the model can no longer be loaded.
         """
-        self.pipeline("auto")
+        try:
+            self.pipeline("auto")
+        except ModelGoneError as error:
+            raise ValueError(str(error)) from error
 
     def draw(self, request: Request) -> Generator[JobProgress, None, None]:
         """Draw or edit, as `Request.start`."""

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
     for name, port in (("port", given.port), ("metrics-port", given.metrics_port)):
         if port is not None:
             check_int(name, port, 1, MAX_PORT)
+    if given.host is not None:
+        check_host(given.host)
     return Arguments(
         model=given.model,
         host=given.host,
@@ -70,6 +73,23 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
         num_proxies=check_int("proxies", given.proxies, 0, MAX_PROXIES),
         metrics_port=given.metrics_port,
     )
+
+
+def check_host(host: str) -> None:
+    """Check that this machine can listen on an address.
+
+    Raises:
+        ValueError: if it cannot.
+    """
+    name = host.removeprefix("[").removesuffix("]")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(address)
+    except (OSError, ValueError) as error:  # a ValueError for a name that cannot be encoded
+        raise ValueError(
+            f"host must be an address or a name of this machine, got {host!r:.80}"
+        ) from error
 
 
 def _parser() -> argparse.ArgumentParser:

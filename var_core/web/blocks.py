@@ -10,8 +10,10 @@ import fastapi
 import gradio as gr
 from gradio.block_function import BlockFunction
 from gradio.utils import get_function_params
+from starlette.datastructures import Headers
 
 from var_core.serving.fair_queue import BusyError, LateError
+from var_core.serving.machine_troubles import words_for
 from var_core.serving.metrics import JobMetrics
 from var_core.web.call_queue import CallQueue
 from var_core.web.html import plain_html
@@ -48,12 +50,13 @@ class ClientAddress:
         """The address in a gradio request, or "" if it has none.
 
         Each trusted proxy appends the address that it has seen to the header X-Forwarded-For.
-        What stands before these addresses may be made up by the client.
+        What stands before these addresses, in the same line or in others, may be made up by the
+        client.
         """
         if not isinstance(request, gr.Request) or request.client is None:
             return ""
         if self.num_proxies:
-            seen = str(request.headers.get("x-forwarded-for", "")).split(",")
+            seen = ",".join(_forwarded_lines(request)).split(",")
             if len(seen) >= self.num_proxies and seen[-self.num_proxies].strip():
                 return network_of(seen[-self.num_proxies].strip())
         return network_of(str(request.client.host))
@@ -70,6 +73,14 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, IPV6_BITS), strict=False))
+
+
+def _forwarded_lines(request: gr.Request) -> list[str]:
+    """All lines of the header X-Forwarded-For, in their order."""
+    headers = getattr(request.request, "headers", None)
+    if isinstance(headers, Headers):
+        return headers.getlist("x-forwarded-for")
+    return [str(request.headers.get("x-forwarded-for", ""))]
 
 
 def fill_defaults(function: BlockFunction, values: list[Any]) -> list[Any]:
@@ -134,21 +145,19 @@ class GuardedBlocks(gr.Blocks):
         try:
             return await super().preprocess_data(*values, **named)
         except Exception as error:
+            if words_for(error) is not None:
+                raise
             self.metrics.refuse("handler")
             raise gr.Error(BAD_VALUE, print_exception=False) from error
 
     async def call_function(self, *values: Any, **named: Any) -> dict[str, Any]:
-        """As in `gr.Blocks`; a ValueError and an error of the disk become one sentence."""
+        """As in `gr.Blocks`; a ValueError becomes one sentence."""
         try:
             return await super().call_function(*values, **named)
         except ValueError as error:
             if not isinstance(error, BusyError | LateError):
                 self.metrics.refuse("handler")
             raise gr.Error(str(error), print_exception=False) from error
-        except OSError as error:
-            self.metrics.fault(error)
-            words = f"The picture could not be saved: {error.strerror}. Free some space, try again."
-            raise gr.Error(words, print_exception=False) from error
 
     async def process_api(
         self, block_fn: BlockFunction | int, inputs: list[Any], *rest: Any, **named: Any
@@ -166,7 +175,8 @@ class GuardedBlocks(gr.Blocks):
         except gr.Error as error:
             words = str(error.message)
         except Exception as error:
-            words = f"Something went wrong here. Reference: {self.metrics.fault(error)}"
+            reference = self.metrics.fault(error)
+            words = words_for(error) or f"Something went wrong here. Reference: {reference}"
         inputs = []
         is_program = function.api_visibility == "public"
         raise gr.Error(words if is_program else plain_html(words), print_exception=False)

@@ -66,8 +66,10 @@ class EditBoard:
         """Show a picture under a mask.
 
         Raises:
+            BusyError: if there is no room.
             ValueError: if the file of the picture has been deleted.
         """
         properties = {"shown": canvas.shown, "full": canvas.size, **self.grid}
-        painter = gr.update(value=mask, picture=canvas.url(), **properties)
+        with self.handlers.turn():
+            painter = gr.update(value=mask, picture=canvas.url(), **properties)
         return {self.canvas: canvas, self.painter: painter}

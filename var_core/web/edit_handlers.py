@@ -1,6 +1,7 @@
 """What the buttons of the Edit tab do, apart from the widgets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,10 @@ from var_core.web.picture_files import PictureFiles
 from var_core.web.progress import Moment, Plan
 
 MAX_GROW = 64  # pixels
+
+
+def _no_turn(*, is_owed: bool = False) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,17 @@ class EditHandlers:
     Args:
         info: model that draws.
         folder: folder for pictures.
+        turn: returns a turn for heavy work, as `Engine.turn` of the client who asks.
     """
 
-    def __init__(self, info: ModelInfo, folder: Path) -> None:
+    def __init__(
+        self,
+        info: ModelInfo,
+        folder: Path,
+        turn: Callable[..., AbstractContextManager[None]] = _no_turn,
+    ) -> None:
         self.info = info
+        self.turn = turn
         self.files = PictureFiles(folder)
         self.controls = Controls(info)
 
@@ -75,8 +87,9 @@ class EditHandlers:
             ValueError: if it is no such file, or too large.
             OSError: if it cannot be stored.
         """
-        image = read_image(path)
-        canvas = Canvas(Path(self.files.write(image)), image.size)
+        with self.turn():
+            image = read_image(path)
+            canvas = Canvas(Path(self.files.write(image)), image.size)
         return canvas, f"{image.width}x{image.height} pixels. Paint the area to change"
 
     def take_result(self, result: Canvas | None) -> Canvas:
@@ -95,7 +108,9 @@ class EditHandlers:
         Raises:
             ValueError: if there is no picture yet, or the file does not fit it.
         """
-        return write_runs(resize_mask(read_mask(path), _opened(canvas).shown))
+        size = _opened(canvas).shown
+        with self.turn():
+            return write_runs(resize_mask(read_mask(path), size))
 
     def grow(self, mask: object, pixels: object) -> str:
         """A painted mask with a border of some pixels added, or taken away if negative.
@@ -104,7 +119,8 @@ class EditHandlers:
             ValueError: if nothing is painted, or a value is out of range.
         """
         pixels = check_int("pixels", pixels, -MAX_GROW, MAX_GROW)
-        return write_runs(grow(_painted(mask), pixels))
+        with self.turn():
+            return write_runs(grow(_painted(mask), pixels))
 
     def plan(self, task: str, inputs: EditInputs) -> Plan:
         """Plan what a button draws.
@@ -142,10 +158,11 @@ class EditHandlers:
         """Save the result, and the picture before it at the same size."""
         info, folder, seed = self.info, self.files.new_folder(), request.seeds[0]
         result = progress.frames[-1][0]
-        path = save_pictures(info, progress, folder, choice.with_recipe)[0]
         words = drawn_words(info.labels, progress.wishes[0])
         before = folder / "before.png"
-        write_png(before, request.original(result.size), None)
+        with self.turn(is_owed=True):
+            path = save_pictures(info, progress, folder, choice.with_recipe)[0]
+            write_png(before, request.original(result.size), None)
         return Moment(
             picture=str(path),
             status=f"Done in {seconds:.2f} s, seed {seed}: {words or 'what fits the rest'}. "

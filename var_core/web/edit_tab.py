@@ -41,7 +41,7 @@ class EditTab:
 
     def __init__(self, page: Page, draw: DrawTab) -> None:
         self.page, self.draw, self.info = page, draw, page.engine.info
-        self.handlers = EditHandlers(self.info, page.folder)
+        self.handlers = EditHandlers(self.info, page.folder, page.turn)
         with gr.Tab("Edit", id="edit"), gr.Row(elem_id="edit-main"):
             with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
                 self.board = EditBoard(self.handlers)

@@ -1,6 +1,7 @@
 """The site: one page for each model, all with the same tabs, which `add_tabs` in app.py lists."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import gradio as gr
@@ -45,6 +46,10 @@ class Page:
                 gr.HTML(models_html(site.names, info.name, site.missing))
         with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
             add_tabs(self)  # and nothing else: gradio counts the children of this block
+
+    def turn(self, *, is_owed: bool = False) -> AbstractContextManager[None]:
+        """As `Engine.turn`, for the client whose handler runs."""
+        return self.engine.turn(self.client(), is_owed=is_owed)
 
 
 class Site:

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,7 @@ from var_core.jobs.contact_sheet import PREVIEW_SIDE, enlarge
 from var_core.jobs.data_url import png_url, thumbnail_url
 from var_core.jobs.progress import JobProgress, Request
 from var_core.serving.engine import Engine, sharpen_while_idle
-from var_core.web.canvas import Canvas
+from var_core.web.canvas import SHOWN_SIDE, Canvas
 from var_core.web.history import History
 from var_core.web.html import strip_html
 from var_core.web.tiles import forming_tiles
@@ -80,7 +79,7 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
         OSError: if the pictures cannot be saved.
     """
     sides, thumbnails, progress = engine.info.schedule.sides, [], None
-    for progress, seconds in paced(engine.generate(plan.request, client), plan.pause):
+    for progress in paced(engine.generate(plan.request, client), plan.pause):
         if progress.ahead:
             yield Moment(status=progress.status)
             continue
@@ -92,9 +91,9 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
         if progress.is_drawn:
             holds_all = len(progress.frames) == len(sides)
             strip = full_strip(progress, sides) if holds_all else strip
-            yield replace(plan.finish(progress, seconds), strip=strip)
+            yield replace(plan.finish(progress, progress.seconds), strip=strip)
         else:
-            preview = enlarge(newest, PREVIEW_SIDE)
+            preview = preview_of(newest)
             yield Moment(
                 preview,
                 strip,
@@ -112,34 +111,30 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
             yield Moment(strip=strip, progress=sharper)
 
 
-def paced(steps: Iterator[JobProgress], pause: float) -> Iterator[tuple[JobProgress, float]]:
+def paced(steps: Iterator[JobProgress], pause: float) -> Iterator[JobProgress]:
     """Spread the scales of a drawing over time, so that people can follow them.
 
-    The engine never waits for the pause: what it draws in the meantime is held back and shown
-    later, in the same order.
+    The engine does not wait for this: it draws ahead, and others have their turn meanwhile.
 
     Args:
         steps: the drawing after each scale, as the engine yields it.
         pause: seconds between two scales, at least.
-
-    Yields:
-        Each step, and how many seconds of drawing it took, without waiting for other clients.
     """
-    held: deque[tuple[JobProgress, float]] = deque()
-    started, shown = time.monotonic(), -math.inf
+    shown = -math.inf
     for progress in steps:
-        if progress.ahead:
-            yield progress, 0.0
-            started = time.monotonic()
-            continue
-        held.append((progress, time.monotonic() - started))
-        if time.monotonic() - shown >= pause:
-            yield held.popleft()
+        if not progress.ahead:
+            time.sleep(max(0.0, shown + pause - time.monotonic()))
             shown = time.monotonic()
-    while held:
-        time.sleep(max(0.0, shown + pause - time.monotonic()))
-        yield held.popleft()
-        shown = time.monotonic()
+        yield progress
+
+
+def preview_of(image: Image.Image) -> Image.Image:
+    """A picture at a size that is quickly compressed, sent and seen."""
+    if max(image.size) <= SHOWN_SIDE:
+        return enlarge(image, PREVIEW_SIDE)
+    small = image.copy()
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    return small
 
 
 def full_strip(progress: JobProgress, sides: Sequence[int], place: int = 0) -> str:

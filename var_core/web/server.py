@@ -1,6 +1,7 @@
 """Starts the server of a site, with nothing open that the page does not need."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from starlette.middleware import Middleware
 
 from var_core.images import MAX_FILE_BYTES
 from var_core.serving.connections import ConnectionLimit, room_for_connections
+from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
+from var_core.serving.stop_signals import wait_until
 from var_core.serving.uploads import store_uploads
 from var_core.web.assets import asset_path, read_asset
 from var_core.web.page import Site
@@ -34,10 +37,11 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     Raises:
         OSError: if the port is taken.
     """
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `ClientAddress` decides
     metrics, sessions = site.blocks.metrics, Sessions(site.blocks, MAX_SESSIONS)
     guard = Middleware(
         HttpGuard,
-        is_ready=site.engines[0].is_ready,
+        is_ready=lambda: site.engines[0].is_ready() and metrics.health.is_well(site.folder),
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         pages=site.names[1:],
@@ -75,6 +79,20 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     _limit_connections(site.blocks.server, site.blocks.client.num_proxies)
     assert site.blocks.local_url is not None
     return site.blocks.local_url
+
+
+def drain(site: Site, queue: FairQueue, seconds: float) -> None:
+    """Take no new jobs, finish those that are here, and stop listening.
+
+    Args:
+        site: the site, which was launched.
+        queue: queue of its engines.
+        seconds: time for the jobs, at most.
+    """
+    queue.close()
+    events = site.blocks._queue.active_jobs
+    wait_until(lambda: queue.counts() == (0, 0) and not any(events), seconds)
+    site.blocks.close(verbose=False)
 
 
 def _limit_connections(server: Server, num_proxies: int) -> None:

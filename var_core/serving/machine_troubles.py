@@ -1,0 +1,72 @@
+"""What goes wrong with the machine under a server: in true words, and as a sign to its host."""
+
+import errno
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+RECOVERY_SECONDS = 30.0  # after a trouble, before the server counts as ready again
+MIN_FREE_BYTES = 32_000_000  # uploads and results need some room
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_HANDLES = (errno.EMFILE, errno.ENFILE)
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "can't start new thread",
+)
+
+
+class ModelGoneError(Exception):
+    """The model that a job needs can no longer be loaded."""
+
+
+def words_for(error: BaseException) -> str | None:
+    """One sentence for the visitor, without paths; None if the machine is not to blame."""
+    if isinstance(error, ModelGoneError):
+        return "The model cannot be loaded on this server at the moment. Try again later."
+    if _is_memory(error):
+        return "This server is out of memory. Try again in a minute, or with a smaller picture."
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    if error.errno in NO_ROOM:
+        return "The disk of this server is full: nothing can be saved. Try again later."
+    if error.errno in NO_HANDLES:
+        return "Too many visitors use this server at once. Try again in a minute."
+    return f"This server cannot read or write its files: {error.strerror}. Try again later."
+
+
+def _is_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+
+
+class Health:
+    """Whether the machine is well enough for more work.
+
+    Args:
+        clock: returns seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until = 0.0
+
+    def note(self, error: BaseException) -> None:
+        """Remember an error, if the machine is to blame."""
+        if words_for(error) is not None:
+            self._until = self._clock() + RECOVERY_SECONDS
+
+    def is_well(self, folder: Path) -> bool:
+        """Whether there was no trouble lately, and there is room in the folder for pictures."""
+        try:
+            has_room = shutil.disk_usage(folder).free >= MIN_FREE_BYTES
+        except OSError:
+            has_room = False
+        return has_room and self._clock() >= self._until

@@ -1,0 +1,46 @@
+"""Runs a generator ahead of whoever reads it, so that a slow reader holds nothing up."""
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Generator
+from queue import SimpleQueue
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def run_ahead(steps: Generator[Item, None, None]) -> Generator[Item, None, None]:
+    """The items of a generator that runs at its own pace, in a thread of its own.
+
+    Closing this ends the generator after its current step; nobody waits for that. An error of the
+    generator is raised here, after the items before it.
+
+    Args:
+        steps: a generator of few items; those that nobody has read yet are kept.
+    """
+    found: SimpleQueue[tuple[Item] | BaseException | None] = SimpleQueue()
+    is_left = threading.Event()
+
+    def run() -> None:
+        try:
+            with contextlib.closing(steps):
+                for item in steps:
+                    found.put((item,))
+                    if is_left.is_set():
+                        break
+        except BaseException as error:  # raised again where the items are read
+            found.put(error)
+        else:
+            found.put(None)
+
+    context = contextvars.copy_context()  # holds whose request this is, for a lent GPU
+    thread = threading.Thread(target=context.run, args=(run,), name="run ahead", daemon=True)
+    try:
+        thread.start()
+        while (item := found.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item[0]
+    finally:
+        is_left.set()

@@ -1,0 +1,56 @@
+"""Ends a server in an orderly way: what is being drawn is finished, then everything is removed."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # of hosts, and of terminals that close
+DRAIN_SECONDS = 10.0  # hosts kill a process some 10 to 30 seconds after they asked it to end
+LAST_WORDS_SECONDS = 0.5  # for results that are on their way to visitors
+
+
+@contextmanager
+def ending_at_signals() -> Iterator[None]:
+    """Turn signals to end into a SystemExit of the main thread, so that all is cleaned up.
+
+    A signal that is ignored, as under nohup, stays so.
+    """
+    before = {
+        number: signal.getsignal(number)
+        for number in SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    for number in before:
+        signal.signal(number, _exit)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def wait_for_signal(drain: Callable[[float], None]) -> None:
+    """Wait until a signal or Ctrl-C ends this; then drain, unless a second one comes.
+
+    Args:
+        drain: finishes what is under way, in at most so many seconds.
+    """
+    with suppress(KeyboardInterrupt, SystemExit):
+        threading.Event().wait()
+    with suppress(KeyboardInterrupt, SystemExit):
+        drain(DRAIN_SECONDS)
+
+
+def wait_until(is_done: Callable[[], bool], seconds: float) -> None:
+    """Wait for a state, for at most some seconds, and then for results to reach their readers."""
+    deadline = time.monotonic() + seconds
+    while not is_done() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(min(LAST_WORDS_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
