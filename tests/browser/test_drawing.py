@@ -235,7 +235,7 @@ def test_what_is_asked_while_a_picture_is_drawn_comes_after_it(
 def test_stop_leaves_nothing_of_the_run_before(
     held_page: Page, engine: GatedEngine, gated: Gated
 ) -> None:
-    page = held_page
+    page, before = held_page, engine.num_jobs("cancelled")
     set_number(page, "count", "2")
     draw(page)
     expect(page.locator("#tiles a[download]")).to_have_count(3)
@@ -246,6 +246,8 @@ def test_stop_leaves_nothing_of_the_run_before(
         expect(page.locator("#strip img")).to_have_count(2)
         page.locator("#stop").click()
         until(page, lambda: num_cancelling(gated.blocks))
+        engine.gate.let(1)  # the handler waits for this scale
+        until(page, lambda: engine.num_jobs("cancelled") > before)
     expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
     expect(page.locator("#tiles a")).to_have_count(0)
     page.locator("#stop").click()

@@ -262,7 +262,7 @@ def test_a_new_picture_leaves_nothing_of_the_one_before(
 def test_a_new_picture_ends_the_edit_of_the_one_before(
     held_page: Page, engine: GatedEngine, gated: Gated, picture: Path, tmp_path: Path
 ) -> None:
-    page = held_page
+    page, before = held_page, engine.num_jobs("cancelled", "edit")
     open_editor(page, picture)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
     Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
@@ -272,6 +272,8 @@ def test_a_new_picture_ends_the_edit_of_the_one_before(
         expect(page.locator("#edit-strip img")).to_have_count(2)
         page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
         until(page, lambda: num_cancelling(gated.blocks))
+        engine.gate.let(1)  # the handler waits for this scale
+        until(page, lambda: engine.num_jobs("cancelled", "edit") > before)
     expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
     until(page, lambda: engine.queue.counts() == (0, 0))
     expect(page.locator("#edit-stage img")).to_have_count(0)
