@@ -260,7 +260,7 @@ def test_a_new_picture_leaves_nothing_of_the_one_before(
 
 
 def test_a_new_picture_ends_the_edit_of_the_one_before(
-    held_page: Page, engine: GatedEngine, gated: Gated, picture: Path, tmp_path: Path
+    held_page: Page, engine: GatedEngine, picture: Path, tmp_path: Path
 ) -> None:
     page, before = held_page, engine.num_jobs("cancelled", "edit")
     open_editor(page, picture)
@@ -270,8 +270,9 @@ def test_a_new_picture_ends_the_edit_of_the_one_before(
         page.locator("#redraw-mask").click()
         engine.gate.let(2)
         expect(page.locator("#edit-strip img")).to_have_count(2)
-        page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
-        until(page, lambda: num_cancelling(gated.blocks))
+        with page.expect_request(lambda request: request.url.endswith("/cancel")):
+            chosen = page.locator("#edit-files input[type=file]").first
+            chosen.set_input_files(tmp_path / "next.png")
         engine.gate.let(1)  # the handler waits for this scale
         until(page, lambda: engine.num_jobs("cancelled", "edit") > before)
     expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")

@@ -183,12 +183,12 @@ class EditTab:
     def _connect_pictures(self) -> None:
         """Open pictures; what is drawn of the picture before ends."""
         board, stage = self.board, self.draw.stage
-        board.open.upload(
-            self.open_upload, {board.open}, self.opened, cancels=self.running, **SPOKEN
-        )
         sent = [self.page.tabs, *self.opened]
+        for trigger in (board.open.upload, stage.send_edit.click, stage.tiles.edit_one):
+            trigger(None, None, None, cancels=self.running)  # first, since opening takes a turn
+        board.open.upload(self.open_upload, {board.open}, self.opened, **SPOKEN)
         for trigger in (stage.send_edit.click, stage.tiles.edit_one):
-            trigger(self.open_drawn, {*stage.looked_at}, sent, cancels=self.running, **SPOKEN)
+            trigger(self.open_drawn, {*stage.looked_at}, sent, **SPOKEN)
         given = {self.result, board.painter, self.keep_mask}
         self.use_result.click(self.take_result, given, self.opened, **SPOKEN)
 
