@@ -8,7 +8,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     document.activeElement?.blur(); // so that a text box takes over what was typed
     setTimeout(() => press(edits ? "redraw-mask" : "generate"));
-  } else if (event.key === "Escape" && !document.querySelector("[role=listbox]")) {
+  } else if (event.key === "Escape" && !document.querySelector("[role=listbox]:not([hidden])")) {
     press(edits ? "edit-stop" : "stop");
   }
 });
@@ -59,7 +59,7 @@ document.querySelectorAll(".dice").forEach((dice) => {
   dice.title = words;
 });
 
-window.varStudio = {
+Object.assign(window.varStudio, {
   link(names, values) {
     const query = new URLSearchParams();
     names.forEach((name, index) => {
@@ -67,12 +67,14 @@ window.varStudio = {
       if (value !== "" && value !== null) query.set(name, String(value));
     });
     const address = `${location.origin}${location.pathname}?${query}`;
-    history.replaceState(null, "", address);
-    navigator.clipboard?.writeText(address).catch(() => {});
-    const button = find("link");
-    const words = button.textContent;
-    button.textContent = "Link copied";
-    setTimeout(() => (button.textContent = words), 1500);
+    const copied = navigator.clipboard?.writeText(address) ?? Promise.reject(new Error("no"));
+    copied.then(
+      () => window.varStudio.notify("Link copied: it opens this page and draws this picture"),
+      () => window.varStudio.notify(`Copy this link: ${address}`),
+    );
+  },
+  opened(draws) {
+    if (draws) press("generate");
   },
   redraw(scale, total) {
     const words = scale < total ? `Redraw from scale ${scale}` : "Redraw from an earlier scale";
@@ -81,4 +83,4 @@ window.varStudio = {
   save() {
     press("download");
   },
-};
+});

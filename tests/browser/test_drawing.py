@@ -1,5 +1,6 @@
 """Drawing as a person does it, from the first click to the file."""
 
+import base64
 import subprocess
 import sys
 
@@ -165,17 +166,92 @@ def test_a_stopped_run_frees_the_engine_for_the_next_visitor(
     assert wrong == []
 
 
-def test_several_pictures_come_as_a_sheet_and_as_files(page: Page) -> None:
+@in_both_views
+def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None:
     choose(page, "emoji", "red apple")
     set_number(page, "seed", "7")
     set_number(page, "count", "3")
     draw(page)
-    expect(page.locator("#files a[href$='.png']")).to_have_count(3)
-    assert pixels(picture_bytes(page)).shape == (64, 3 * 64 + 2 * 4, 3)
+    tiles = page.locator("#tiles figure")
+    expect(tiles).to_have_count(3)
+    first = picture_bytes(page)
+    tiles.nth(2).locator("[data-look]").click()
+    expect(tiles.nth(2).locator("[data-look]")).to_have_attribute("aria-pressed", "true")
+    until(page, lambda: picture_bytes(page) != first)
+    with page.expect_download() as download:
+        tiles.nth(2).get_by_role("link", name="Save").click()
+    assert download.value.suggested_filename.endswith("-seed9.png")
+    saved = download.value.path().read_bytes()
+    assert np.array_equal(pixels(saved), pixels(picture_bytes(page)))
+    assert np.array_equal(strip_pictures(page)[-1], pixels(saved))  # the scales of the same one
+    with page.expect_download() as sheet:
+        page.get_by_role("link", name="Save all as one sheet").click()
+    assert pixels(sheet.value.path().read_bytes()).shape == (64, 3 * 64 + 2 * 4, 3)
+    tiles.nth(1).locator("[data-edit]").click()
+    shown = page.locator("#painter [data-part=picture]")
+    expect(shown).to_be_visible()
+    sent = pixels(base64.b64decode(shown.get_attribute("src").split(",")[1]))
+    page.get_by_role("tab", name="Draw").click()
+    tiles.nth(1).locator("[data-look]").click()
+    until(page, lambda: np.array_equal(pixels(picture_bytes(page)), sent))
+    set_number(page, "count", "1")
+    draw(page)
+    expect(tiles).to_have_count(0)  # nothing of the run before is left
+
+
+def test_every_style_is_a_tile_with_its_name(page: Page) -> None:
+    choose(page, "emoji", "red apple")
+    set_number(page, "seed", "7")
     draw(page, "styles")
-    expect(page.locator("#files a[href$='red-apple-twemoji-seed7.png']")).to_have_count(1)
-    height, width, _ = pixels(picture_bytes(page)).shape
-    assert width == 4 * 128 + 3 * 4 and height > 2 * 128  # rows of four, words under each
+    expect(page.locator("#tiles a[href$='red-apple-twemoji-seed7.png']")).to_have_count(1)
+    assert "twemoji" in page.locator("#tiles figcaption").all_inner_texts()
+
+
+def test_what_is_asked_while_a_picture_is_drawn_comes_after_it(
+    held_page: Page, engine: GatedEngine
+) -> None:
+    page, entries = held_page, held_page.locator("#history [data-restore]")
+    choose(page, "emoji", "red apple")
+    draw(page)
+    first, seed = picture_bytes(page), page.locator("#seed input").input_value()
+    choose(page, "emoji", "green apple")
+    with engine.gate.closed():
+        page.locator("#generate").click()
+        engine.gate.let(2)
+        expect(page.locator("#strip img")).to_have_count(2)
+        entries.first.click()  # restores the first picture
+        expect(page.locator("#status")).to_contain_text("It waits until this drawing is done")
+        engine.gate.let(1)
+        expect(page.locator("#strip img")).to_have_count(3)  # the drawing goes on
+    expect(entries).to_have_count(2)
+    expect(page.locator("#status")).to_contain_text(f"seed {seed}: food-fruit, red apple")
+    wait_done(page)
+    assert picture_bytes(page) == first
+    expect(page.locator("#emoji input")).to_have_value("\N{RED APPLE} red apple")
+    page.locator("#history [data-restore='1']").click()
+    expect(page.locator("#status")).to_contain_text("green apple")  # it was not dropped
+
+
+def test_stop_leaves_nothing_of_the_run_before(
+    held_page: Page, engine: GatedEngine, gated: Gated
+) -> None:
+    page, before = held_page, engine.num_jobs("cancelled")
+    set_number(page, "count", "2")
+    draw(page)
+    expect(page.locator("#tiles a[download]")).to_have_count(3)
+    set_number(page, "count", "1")
+    with engine.gate.closed():
+        page.locator("#generate").click()
+        engine.gate.let(2)
+        expect(page.locator("#strip img")).to_have_count(2)
+        page.locator("#stop").click()
+        until(page, lambda: num_cancelling(gated.blocks))
+        engine.gate.let(1)  # the handler waits for this scale
+        until(page, lambda: engine.num_jobs("cancelled") > before)
+    expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
+    expect(page.locator("#tiles a")).to_have_count(0)
+    page.locator("#stop").click()
+    expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
 
 
 def test_a_grid_of_guidance_and_seeds(page: Page) -> None:
@@ -183,12 +259,13 @@ def test_a_grid_of_guidance_and_seeds(page: Page) -> None:
     open_box(page, "sweep-box")
     page.locator("#guidances textarea, #guidances input").fill("0, four")
     page.locator("#sweep").click()
-    expect(page.get_by_test_id("toast-body").first).to_contain_text("write numbers with commas")
+    expect(page.locator("#status .notice")).to_contain_text("write numbers with commas")
+    expect(page.get_by_test_id("toast-body")).to_have_count(0)  # which would cover the controls
     page.locator("#guidances textarea, #guidances input").fill("0, 4")
     set_number(page, "num-seeds", "2")
     draw(page, "sweep")
-    expect(page.locator("#files a[href$='.png']")).to_have_count(4)
-    expect(page.locator("#files a[href*='guidance4']").first).to_be_attached()
+    expect(page.locator("#tiles [data-look]")).to_have_count(4)
+    expect(page.locator("#tiles a[href*='guidance4']").first).to_be_attached()
 
 
 def test_a_port_in_use_is_one_sentence(url: str) -> None:

@@ -237,6 +237,48 @@ def test_an_edit_stops_half_way_and_goes_again(
     finished(page)
 
 
+@in_both_views
+def test_a_new_picture_leaves_nothing_of_the_one_before(
+    page: Page, picture: Path, tmp_path: Path
+) -> None:
+    open_editor(page, picture)
+    choose(page, "edit-emoji", "red apple")
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    press(page, "redraw-mask")
+    expect(page.locator("#edit-status")).to_contain_text("red apple")
+    Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
+    page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
+    expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
+    expect(page.locator("#edit-stage img")).to_have_count(0)
+    expect(page.locator("#edit-strip img")).to_have_count(0)
+    expect(page.locator("#edit-emoji input")).to_have_value("any emoji")
+    page.locator("#use-edited").click()
+    expect(page.locator("#edit-status")).to_contain_text("there is no result yet")
+    open_box(page, "outpaint-box")
+    press(page, "outpaint")
+    expect(page.locator("#edit-status")).to_contain_text("what fits the rest")
+
+
+def test_a_new_picture_ends_the_edit_of_the_one_before(
+    held_page: Page, engine: GatedEngine, gated: Gated, picture: Path, tmp_path: Path
+) -> None:
+    page, before = held_page, engine.num_jobs("cancelled", "edit")
+    open_editor(page, picture)
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
+    with engine.gate.closed():
+        page.locator("#redraw-mask").click()
+        engine.gate.let(2)
+        expect(page.locator("#edit-strip img")).to_have_count(2)
+        page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
+        until(page, lambda: num_cancelling(gated.blocks))
+        engine.gate.let(1)  # the handler waits for this scale
+        until(page, lambda: engine.num_jobs("cancelled", "edit") > before)
+    expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
+    until(page, lambda: engine.queue.counts() == (0, 0))
+    expect(page.locator("#edit-stage img")).to_have_count(0)
+
+
 def test_a_drawn_picture_is_sent_to_be_edited(page: Page) -> None:
     draw(page)
     expected = pixels(picture_bytes(page))
@@ -272,12 +314,16 @@ def test_a_mask_is_loaded_and_a_picture_dropped(page: Page, picture: Path, tmp_p
 def test_what_cannot_be_edited_is_said_in_one_sentence(page: Page, picture: Path) -> None:
     page.get_by_role("tab", name="Edit").click()
     page.locator("#redraw-mask").click()
-    expect(page.get_by_text("there is no picture yet")).to_be_visible()
+    expect(page.locator("#edit-status .notice")).to_contain_text("there is no picture yet")
     open_editor(page, picture)
     page.locator("#redraw-mask").click()
-    expect(page.get_by_text("the mask is empty: paint the area to change")).to_be_visible()
+    expect(page.locator("#edit-status .notice")).to_contain_text(
+        "the mask is empty: paint the area to change"
+    )
     (picture.parent / "bad.png").write_bytes(b"no picture")
     page.locator("#edit-files input[type=file]").first.set_input_files(picture.parent / "bad.png")
-    expect(page.get_by_text("is not a readable PNG, JPEG or WebP picture")).to_be_visible()
+    expect(page.locator("#edit-status .notice")).to_contain_text(
+        "is not a readable PNG, JPEG or WebP picture"
+    )
     stroke(page, (0.3, 0.5), (0.7, 0.5))  # the first picture is still there
     press(page, "redraw-mask")

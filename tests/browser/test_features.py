@@ -22,6 +22,7 @@ from tests.browser.conftest import (
     set_number,
     strip_pictures,
     until,
+    wait_done,
 )
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline
@@ -98,7 +99,7 @@ def test_every_option_that_is_set_by_hand_stands_in_the_picture(page: Page, tmp_
     assert [recipe[name] for name in names] == [2.5, 0.8, 300, 0.7, True, "float32"]
     set_number(page, "scale", "3")
     page.locator("#redraw").click()  # a smooth picture has no tokens to keep
-    expect(page.get_by_test_id("toast-body").last).to_contain_text("draw it with Smooth off")
+    expect(page.locator("#status .notice")).to_contain_text("draw it with Smooth off")
 
 
 @in_both_views
@@ -176,20 +177,13 @@ def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: P
     open_box(page, "more")
     assert shown_values(page) == LINKED
     expect(page.locator("#keep-seed input")).to_be_checked()
-    page.evaluate(
-        """() => {
-          const link = document.querySelector("#link");
-          window.words = [];
-          const note = () => window.words.push(link.textContent.trim());
-          new MutationObserver(note).observe(link, { childList: true, characterData: true,
-            subtree: true });
-        }"""
-    )
+    wait_done(page)  # a link with a seed draws its picture
+    expect(page.locator("#tiles a[href$='red-apple-twemoji-seed13.png']")).to_have_count(1)
+    linked, address = picture_bytes(page), page.url
     page.locator("#link").click()
-    page.wait_for_url(re.compile("with_recipe=true"))
-    page.wait_for_function("window.words.includes('Link copied')")
+    expect(page.locator("#status")).to_contain_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == page.url and "emoji=red+apple" in copied
+    assert "emoji=red+apple" in copied and page.url == address
     set_number(page, "count", "1")
     draw(page)
     first = picture_bytes(page)
@@ -198,6 +192,8 @@ def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: P
     with loading(page):
         page.goto(copied)
     expect(page.locator("#seed input")).to_have_value("12")
+    wait_done(page)
+    assert picture_bytes(page) == linked
     open_box(page, "more")
     assert shown_values(page) == LINKED
 
@@ -233,7 +229,7 @@ def test_a_png_dropped_on_the_page_restores_its_settings(page: Page) -> None:
     expect(page.locator("#seed input")).to_have_value("33")
     expect(page.locator("#style input")).to_have_value("noto")
     page.evaluate(drop, base64.b64encode(b"no picture").decode())
-    expect(page.get_by_test_id("toast-body").last).to_contain_text("is not a readable PNG")
+    expect(page.locator("#status .notice")).to_contain_text("is not a readable PNG")
 
 
 def test_a_recipe_can_be_left_out(page: Page) -> None:
@@ -247,7 +243,7 @@ def test_a_recipe_can_be_left_out(page: Page) -> None:
 
 def test_the_animation_and_the_archive_are_downloaded(page: Page) -> None:
     page.locator("#animate").click()
-    expect(page.get_by_test_id("toast-body").first).to_contain_text("press Generate first")
+    expect(page.locator("#status .notice")).to_contain_text("press Generate first")
     draw(page)
     draw(page)
     with page.expect_download() as download:
@@ -317,7 +313,7 @@ def test_the_tokenizer_tab_shows_what_the_tokenizer_makes(page: Page, tmp_path: 
 
 def test_a_drawing_is_used_as_input(page: Page) -> None:
     page.locator("#use").click()
-    expect(page.get_by_test_id("toast-body").first).to_contain_text("press Generate first")
+    expect(page.locator("#status .notice")).to_contain_text("press Generate first")
     draw(page)
     drawn = pixels(picture_bytes(page))
     page.locator("#use").click()

@@ -1,6 +1,8 @@
 """What the buttons of the Draw tab do, called as plain functions on a tiny model."""
 
+import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from var_core.jobs.parsing import read_settings, style_sheet
 from var_core.jobs.png_recipe import read_png_recipe, write_png
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
-from var_core.web.history import MAX_ENTRIES
+from var_core.web.history import MAX_ENTRIES, find_entry, forget, remember
 from var_core.web.progress import Moment, Plan, stream
 
 
@@ -121,7 +123,11 @@ def test_bad_input_is_refused_before_drawing(
 
 def test_several_pictures_are_those_of_their_seeds(handlers: DrawHandlers) -> None:
     last = ask(handlers, emoji="cat", seed=5, count=3)[-1]
-    assert len(last.files) == 3 and Path(last.picture).name == "sheet.png"
+    assert len(last.files) == 3 and last.picture == last.files[0]
+    links = re.findall(r'href="gradio_api/file=([^"]+)" download="([^"]+)"', last.tiles)
+    assert [path for path, _ in links[:3]] == list(last.files)
+    assert [name for _, name in links] == [*(Path(one).name for one in last.files), "sheet.png"]
+    assert ask(handlers, emoji="cat")[-1].tiles == ""  # takes the tiles of the run before away
     for path, seed in zip(last.files, (5, 6, 7), strict=True):
         alone = ask(handlers, emoji="cat", seed=seed)[-1].picture
         assert Path(path).read_bytes() == Path(alone).read_bytes()
@@ -248,10 +254,49 @@ def test_the_history_draws_an_entry_again_to_the_byte(handlers: DrawHandlers) ->
         assert Path(again.picture).read_bytes() == Path(moment.picture).read_bytes()
         assert again.history is None  # nothing new to remember
         assert third.history[place].values["seed"] == moment.seed
-    with pytest.raises(ValueError, match="place must be a whole number from 0 to 2"):
+    with pytest.raises(ValueError, match="the history holds no picture 3"):
         handlers.plan_again(3, third.history)
     with pytest.raises(ValueError, match="nothing has been drawn yet"):
         handlers.plan_again(0, ())
+
+
+def test_an_entry_keeps_its_number_when_others_go(handlers: DrawHandlers) -> None:
+    history = ask(handlers, seed=1)[-1].history
+    for seed in range(2, MAX_ENTRIES + 2):  # one more than are kept
+        history = remember(history, replace(history[0], words=f"picture {seed}"))
+    assert [entry.number for entry in history] == list(range(1, MAX_ENTRIES + 1))
+    shorter = forget(history, 5)
+    assert find_entry(shorter, 6).words == find_entry(history, 6).words == "picture 7"
+    for number in (0, 5, True, "6", None):
+        with pytest.raises(ValueError, match="the history holds no picture"):
+            find_entry(shorter, number)
+
+
+def test_what_was_drawn_before_stop_is_said_and_shown(handlers: DrawHandlers) -> None:
+    half = ask(handlers, count=3, seed=5)[1]
+    assert half.tiles.count("<img") == 3 and half.selected == 0
+    shown = handlers.stopped(half.progress)
+    assert (shown.status, shown.scale) == ("Stopped after scale 2 of 4", 2)
+    assert np.array_equal(pixels(shown.picture), np.asarray(shown.progress.frames[1][0]))
+    assert shown.tiles.count("data-edit") == 3 and "seed7" not in shown.tiles
+    whole = ask(handlers, seed=5)[-1].progress
+    for before in (None, whole):  # nothing of the new run is there yet
+        assert handlers.stopped(before) == Moment(status="Stopped: nothing new was drawn")
+
+
+def test_each_of_several_pictures_is_looked_at_and_used(handlers: DrawHandlers) -> None:
+    progress = ask(handlers, count=3, seed=5)[-1].progress
+    shown = handlers.select(progress, 2, 3)
+    assert np.array_equal(pixels(shown.picture), np.asarray(progress.frames[2][2]))
+    assert shown.strip.count("<img") == 4 and shown.selected == 2
+    path = handlers.frame_file(progress, 4, 1)
+    assert np.array_equal(pixels(path), np.asarray(progress.frames[3][1]))
+    assert "seed6" in handlers.animate(progress, 1)
+    for place in (3, -1, "1", None, True):
+        with pytest.raises(ValueError, match="place must be a whole number from 0 to 2"):
+            handlers.select(progress, place, 3)
+        with pytest.raises(ValueError, match="place must be a whole number from 0 to 2"):
+            handlers.frame_file(progress, 3, place)
 
 
 def test_the_history_forgets_the_oldest(handlers: DrawHandlers) -> None:

@@ -48,9 +48,10 @@ def test_the_dice_stay_within_the_category(choices: LabelChoices) -> None:
     assert rolled == {("animal", "cat", ANY), ("fruit", ANY, ANY)}
 
 
-def test_tags_and_characters_are_shown_and_names_are_values(embedded: VARPipeline) -> None:
+def test_a_search_goes_through_characters_names_and_tags(embedded: VARPipeline) -> None:
     choices = LabelChoices(embedded.labels)
     emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
-    shown = {value: words for words, value in choices.choices(emoji)}
-    assert shown["red apple"].startswith("🍎 red apple (") and "fruit" in shown["red apple"]
-    assert shown[ANY] == "any emoji"
+    listed = {value: (symbol, name, tags) for value, symbol, name, tags in choices.choices(emoji)}
+    assert len(listed) == len(emoji.values) + 1
+    assert listed["red apple"][:2] == ("🍎", "red apple") and "fruit" in listed["red apple"][2]
+    assert listed[ANY] == ("", "any emoji", ())

@@ -16,10 +16,12 @@ from var_core.jobs.parsing import (
 )
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.requests import Settings
+from var_core.labels import LabelSpace
 from var_core.model_info import ModelInfo
 from var_core.ranges import check_bool, check_float, check_int
 from var_core.sampling import MAX_SEED, random_seed
 from var_core.web.label_choices import ANY
+from var_core.wishes import Wish
 
 MAX_PAUSE = 1.0  # seconds
 DEFAULT_PAUSE = 0.15
@@ -185,6 +187,11 @@ def prompt_names(info: ModelInfo) -> tuple[str, ...]:
     if info.max_phrases:
         return ("prompt", "negative_prompt")
     return ("prompt",) if len(info.labels.attributes) == 1 and info.reader.has_names else ()
+
+
+def drawn_words(labels: LabelSpace, wish: Wish) -> str:
+    """What a picture shows, in words between commas; "" where everything was left open."""
+    return ", ".join([*wish.phrases, *filter(None, labels.names(wish.label).values())])
 
 
 def _joined(phrases: object) -> object:

@@ -34,6 +34,7 @@ class DrawControls:
         sweep: button that draws a grid.
         last_seed: brings the seed of the last picture back.
         drop: reads the settings of a PNG.
+        draws: hidden; whether the page's own address names a picture.
     """
 
     def __init__(self, controls: Controls) -> None:
@@ -147,17 +148,24 @@ class DrawControls:
             "Settings from a PNG", file_types=[".png"], elem_id="drop", size="sm"
         )
         link = gr.Button("Copy link", elem_id="link", size="sm")
+        self.draws = gr.Checkbox(False, visible=False)
         script = f"(...values) => varStudio.link({json.dumps(list(self.inputs))}, values)"
         link.click(None, list(self.inputs.values()), None, js=script)
 
     def load_link(self, blocks: gr.Blocks) -> None:
-        """Show the values of the page's own address whenever the page is opened."""
+        """Show the values of the page's own address whenever the page is opened.
+
+        An address with a seed names a picture, which is drawn at once.
+        """
 
         def from_link(request: gr.Request) -> Updates:
             query = dict(request.query_params)
             values, refused = self.controls.from_query(query)
             for sentence in refused:
                 warn(sentence)
-            return self.updates(values, keep_seed="seed" in query)
+            names_picture = "seed" in query and not refused
+            return {**self.updates(values, "seed" in query), self.draws: names_picture}
 
-        blocks.load(from_link, None, self.shown, **SPOKEN)
+        blocks.load(from_link, None, [*self.shown, self.draws], **SPOKEN).success(
+            None, self.draws, None, js="draws => varStudio.opened(draws)"
+        )

@@ -15,10 +15,11 @@ from var_core.jobs.requests import DrawRequest
 from var_core.ranges import check_int
 from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.serving.fair_queue import BusyError
-from var_core.web.controls import Choice, Controls, parse_numbers
-from var_core.web.history import Entry, History, check_place, remember, write_archive
+from var_core.web.controls import Choice, Controls, drawn_words, parse_numbers
+from var_core.web.history import Entry, History, find_entry, remember, write_archive
 from var_core.web.picture_files import PictureFiles
 from var_core.web.progress import Moment, Plan, full_strip, stream
+from var_core.web.tiles import finished_tiles
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,13 @@ class DrawHandlers:
             return branch(settings, inputs.progress, inputs.scale, len(self.sides))
         raise ValueError(f"there is nothing to draw named {what!r:.40}")
 
-    def plan_again(self, place: object, history: History) -> Plan:
+    def plan_again(self, number: object, history: History) -> Plan:
         """Plan to draw an entry of the history again, to the same pixels.
 
         Raises:
             ValueError: if there is no such entry.
         """
-        entry = history[check_place(history, place)]
+        entry = find_entry(history, number)
         choice = self.controls.read(entry.values)
         finish = partial(self._finish, entry.values, choice, None)
         return Plan(entry.request, choice.pause, finish)
@@ -138,41 +139,65 @@ class DrawHandlers:
         paths = save_pictures(info, progress, folder, choice.with_recipe)
         words, seed = self._words(progress), progress.request.seeds[0]
         pictures = tuple(str(path) for path in (paths[:-1] or paths))
+        sheet = paths[-1] if len(paths) > 1 else None
         if history is not None:
             thumbnail = thumbnail_url(progress.sheet(progress.total))
             history = remember(history, Entry(progress.request, values, words, thumbnail, pictures))
         return Moment(
-            picture=str(paths[-1]),
+            picture=pictures[0],
             status=f"Done in {seconds:.2f} s, seed {seed}: {words}",
             seed=seed,
             scale=progress.total,
             progress=progress,
-            files=pictures if len(pictures) > 1 else (),
+            tiles=finished_tiles(progress, pictures, sheet),
+            selected=0,
+            files=pictures,
             history=history,
         )
 
     def _words(self, progress: JobProgress) -> str:
         """What was drawn."""
-        wish = progress.wishes[0]
-        names = self.controls.labels.names(wish.label).values()
-        drawn = ", ".join([*wish.phrases, *filter(None, names)]) or "anything"
+        drawn = drawn_words(self.controls.labels, progress.wishes[0]) or "anything"
         count = len(progress.labels)
         return f"{count} pictures, the first {drawn}" if count > 1 else drawn
 
     def stopped(self, progress: JobProgress | None) -> Moment:
         """What was drawn before somebody pressed Stop; its last frame becomes a true decode."""
-        if progress is None:
-            return Moment(status="Stopped")
+        if progress is None or progress.is_drawn:
+            return Moment(status="Stopped: nothing new was drawn")
         last = len(progress.frames)
         if progress.num_sketches == last:
             with contextlib.suppress(BusyError):
                 progress = self.engine.sharpen(progress, self.client())
         progress = sharpen_while_idle(self.engine, progress, self.client())
-        picture, strip = self.scrub(progress, last), full_strip(progress, self.sides)
-        return Moment(picture, strip, "Stopped", scale=last, progress=progress)
+        files = [self.files.write(picture) for picture in progress.frames[-1]]
+        return Moment(
+            picture=files[0],
+            strip=full_strip(progress, self.sides),
+            status=f"Stopped after scale {last} of {progress.total}",
+            scale=last,
+            progress=progress,
+            tiles=finished_tiles(progress, files, None),
+            selected=0,
+        )
 
-    def scrub(self, progress: JobProgress, scale: int) -> str:
+    def select(self, progress: JobProgress, place: object, scale: int) -> Moment:
+        """Look at another picture of a drawing.
+
+        Raises:
+            ValueError: if there is no such picture, or the scale is out of range.
+        """
+        place = check_int("place", place, 0, len(progress.labels) - 1)
+        picture, strip = self.scrub(progress, scale, place), full_strip(progress, self.sides, place)
+        return Moment(picture=picture, strip=strip, selected=place)
+
+    def scrub(self, progress: JobProgress, scale: int, place: int = 0) -> str:
         """The true decode after a scale, as a PNG file; while somebody draws, perhaps a sketch.
+
+        Args:
+            progress: the drawing.
+            scale: number of the scale, from 1.
+            place: place of the picture among those of the drawing.
 
         Raises:
             ValueError: if the scale is out of range.
@@ -181,10 +206,10 @@ class DrawHandlers:
         if scale <= progress.num_sketches and self.engine.is_idle():
             with contextlib.suppress(BusyError):
                 progress = self.engine.sharpen(progress, self.client(), scale)
-        return self.files.write(progress.sheet(scale))
+        return self.files.write(progress.frames[scale - 1][place])
 
-    def animate(self, progress: JobProgress | None) -> str:
-        """An animation of how the last picture formed, in true decodes, as a WebP file.
+    def animate(self, progress: JobProgress | None, place: int = 0) -> str:
+        """An animation of how a picture of the drawing formed, in true decodes, as a WebP file.
 
         Raises:
             BusyError: if decodes are missing, and the queue is full.
@@ -195,9 +220,8 @@ class DrawHandlers:
             raise ValueError("there is no picture yet to animate: press Generate first")
         while progress.num_sketches:
             progress = self.engine.sharpen(progress, self.client())
-        path = self.files.new_folder() / f"forming-seed{progress.request.seeds[0]}.webp"
-        numbers = range(1, len(progress.frames) + 1)
-        write_animation(path, [progress.sheet(number) for number in numbers])
+        path = self.files.new_folder() / f"forming-seed{progress.request.seeds[place]}.webp"
+        write_animation(path, [pictures[place] for pictures in progress.frames])
         return str(path)
 
     def archive(self, history: History) -> str:
@@ -221,16 +245,17 @@ class DrawHandlers:
             raise ValueError("there is no picture yet whose seed could be used: press Generate")
         return progress.request.seeds[0]
 
-    def frame_file(self, progress: JobProgress | None, scale: int) -> str:
-        """The true decode of the first picture after a scale, as a PNG file.
+    def frame_file(self, progress: JobProgress | None, scale: int, place: object = 0) -> str:
+        """The true decode of a picture of the drawing after a scale, as a PNG file.
 
         Raises:
             BusyError: if the decode is missing, and the queue is full.
-            ValueError: if there is no picture yet, or the scale is out of range.
+            ValueError: if there is no picture yet, or the scale or the place is out of range.
         """
         if progress is None:
             raise ValueError("there is no picture yet to use: press Generate first")
+        place = check_int("place", place, 0, len(progress.labels) - 1)
         check_int("scale", scale, 1, len(progress.frames))
         if scale <= progress.num_sketches:
             progress = self.engine.sharpen(progress, self.client(), scale)
-        return self.files.write(progress.frames[scale - 1][0])
+        return self.files.write(progress.frames[scale - 1][place])

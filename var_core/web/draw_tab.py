@@ -11,12 +11,12 @@ from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_controls import DrawControls
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
-from var_core.web.history import History, check_place, forget
+from var_core.web.history import History, find_entry, forget
 from var_core.web.html import history_html
 from var_core.web.page import Page
 from var_core.web.progress import Moment, stream
 from var_core.web.stage import Stage
-from var_core.web.widgets import deleting, inform, save_on_click, scripted_html
+from var_core.web.widgets import deleting, save_on_click, scripted_html
 
 
 class DrawTab:
@@ -47,7 +47,7 @@ class DrawTab:
             "seed": self.controls.inputs["seed"],
             "history": self.history,
         }
-        self.shown: list[Component] = [*self.parts.values(), self.stage.files, self.shelf]
+        self.shown: list[Component] = [*self.parts.values(), self.shelf]
         self.everything = list(dict.fromkeys([*self.shown, *self.controls.shown]))
         self._connect_drawing()
         self._connect_settings()
@@ -57,7 +57,7 @@ class DrawTab:
         gr.Markdown("### Drawn so far", elem_id="history-title")
         self.shelf = scripted_html(shelf_html(()), "history.js", "history")
         archive = gr.Button("Download all (zip)", size="sm", elem_id="archive")
-        save_on_click(archive, self.handlers.archive, self.history, self.stage.download)
+        save_on_click(archive, self.handlers.archive, [self.history], self.stage.download)
         self.shelf.forget(self.forget, {self.history}, [self.history, self.shelf], **QUICK)
 
     def _connect_drawing(self) -> None:
@@ -123,9 +123,9 @@ class DrawTab:
     def draw_again(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
         """Draw an entry of the history again, with its settings in the controls."""
         history: History = values[self.history]
-        place = check_place(history, event.place)
-        yield self.controls.updates(history[place].values, keep_seed=True)
-        plan = self.handlers.plan_again(place, history)
+        entry = find_entry(history, event.number)
+        yield self.controls.updates(entry.values, keep_seed=True)
+        plan = self.handlers.plan_again(entry.number, history)
         yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
 
     def stopped(self, values: Values) -> Updates:
@@ -136,7 +136,6 @@ class DrawTab:
         """Show the settings of a PNG that was drawn here."""
         with deleting(values[self.controls.drop]) as path:
             settings, moment = self.handlers.restore(path)
-        inform(moment.status or "")
         return {**self.updates(moment), **self.controls.updates(settings, keep_seed=True)}
 
     def last_seed(self, values: Values) -> Updates:
@@ -146,15 +145,12 @@ class DrawTab:
 
     def forget(self, values: Values, event: gr.EventData) -> Updates:
         """Take an entry out of the history."""
-        history = forget(values[self.history], event.place)
+        history = forget(values[self.history], event.number)
         return {self.history: history, self.shelf: shelf_html(history)}
 
     def updates(self, moment: Moment) -> Updates:
         """New values of the widgets that show a moment."""
         updates = moment_updates(moment, self.parts)
-        if moment.files is not None:
-            files = list(moment.files)
-            updates[self.stage.files] = gr.Files(files or None, visible=bool(files))
         if moment.history is not None:
             updates[self.shelf] = shelf_html(moment.history)
         return updates
@@ -162,4 +158,4 @@ class DrawTab:
 
 def shelf_html(history: History) -> str:
     """The history as the page shows it."""
-    return history_html([(entry.thumbnail, entry.words) for entry in history])
+    return history_html([(entry.number, entry.thumbnail, entry.words) for entry in history])

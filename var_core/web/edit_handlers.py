@@ -20,7 +20,7 @@ from var_core.jobs.progress import JobProgress
 from var_core.model_info import ModelInfo
 from var_core.ranges import check_int
 from var_core.web.canvas import Canvas
-from var_core.web.controls import Choice, Controls
+from var_core.web.controls import Choice, Controls, drawn_words
 from var_core.web.picture_files import PictureFiles
 from var_core.web.progress import Moment, Plan
 
@@ -158,13 +158,15 @@ class EditHandlers:
         """Save the result, and the picture before it at the same size."""
         info, folder, seed = self.info, self.files.new_folder(), request.seeds[0]
         result = progress.frames[-1][0]
+        words = drawn_words(info.labels, progress.wishes[0])
         before = folder / "before.png"
         with self.turn(is_owed=True):
             path = save_pictures(info, progress, folder, choice.with_recipe)[0]
             write_png(before, request.original(result.size), None)
         return Moment(
             picture=str(path),
-            status=f"Done in {seconds:.2f} s, seed {seed}. Press Use as input to go on from here",
+            status=f"Done in {seconds:.2f} s, seed {seed}: {words or 'what fits the rest'}. "
+            "Press Use as input to go on from here",
             seed=seed,
             comparison=(str(before), str(path)),
             result=Canvas(path, result.size),

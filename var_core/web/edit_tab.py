@@ -16,7 +16,7 @@ from var_core.web.edit_board import EditBoard
 from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
 from var_core.web.html import strip_html
-from var_core.web.label_choices import LabelChoices
+from var_core.web.label_choices import ANY, LabelChoices
 from var_core.web.option_widgets import option_widget
 from var_core.web.page import Page
 from var_core.web.progress import stream
@@ -24,6 +24,8 @@ from var_core.web.prompt_widgets import prompt_widgets
 from var_core.web.widgets import deleting, follow_labels, label_picker, result_image, sentence
 
 MAX_SIDE = 512  # pixels to add
+STOPPED = "Stopped; the picture to edit is as it was"
+TAKEN = "The result is now the picture to edit. Paint the area to change"
 SIDES = ("left", "top", "right", "bottom")
 
 
@@ -38,7 +40,7 @@ class EditTab:
     """
 
     def __init__(self, page: Page, draw: DrawTab) -> None:
-        self.page, self.info = page, page.engine.info
+        self.page, self.draw, self.info = page, draw, page.engine.info
         self.handlers = EditHandlers(self.info, page.folder, page.turn)
         with gr.Tab("Edit", id="edit"), gr.Row(elem_id="edit-main"):
             with gr.Column(scale=3, min_width=320, elem_id="edit-picture"):
@@ -67,9 +69,11 @@ class EditTab:
             "comparison": self.comparison,
             "result": self.result,
         }
-        self.opened: list[Component] = [self.board.canvas, self.board.painter, self.status]
+        board = [self.board.canvas, self.board.painter]
+        labels = [*self.prompts.values(), *self.labels.values()]
+        self.opened: list[Component] = [*board, *self.parts.values(), *labels]
         self._connect_drawing()
-        self._connect_pictures(draw)
+        self._connect_pictures()
 
     def _build_labels(self) -> None:
         choices = LabelChoices(self.info.labels)
@@ -172,18 +176,21 @@ class EditTab:
             for task, button in buttons.items()
         ]
         self.stop.click(None, None, None, cancels=running).then(
-            lambda: "Stopped", None, self.status, **QUICK
+            lambda: STOPPED, None, self.status, **QUICK
         )
+        self.running = running
 
-    def _connect_pictures(self, draw: DrawTab) -> None:
-        board, stage = self.board, draw.stage
-        board.open.upload(self.open_upload, {board.open}, self.opened, **SPOKEN)
-        send = partial(self.open_drawn, draw)
-        stage.send_edit.click(send, {*stage.looked_at}, [self.page.tabs, *self.opened], **SPOKEN)
-        shown: list[Component] = [board.canvas, board.painter]
-        self.use_result.click(
-            self.take_result, {self.result, board.painter, self.keep_mask}, shown, **SPOKEN
+    def _connect_pictures(self) -> None:
+        """Open pictures; what is drawn of the picture before ends."""
+        board, stage = self.board, self.draw.stage
+        board.open.upload(
+            self.open_upload, {board.open}, self.opened, cancels=self.running, **SPOKEN
         )
+        sent = [self.page.tabs, *self.opened]
+        for trigger in (stage.send_edit.click, stage.tiles.edit_one):
+            trigger(self.open_drawn, {*stage.looked_at}, sent, cancels=self.running, **SPOKEN)
+        given = {self.result, board.painter, self.keep_mask}
+        self.use_result.click(self.take_result, given, self.opened, **SPOKEN)
 
     def edit(self, task: str, values: Values) -> Iterator[Updates]:
         """Edit as a button says: "redraw", "outpaint" or "vary"."""
@@ -197,6 +204,7 @@ class EditTab:
             best_of=values[self.best_of],
         )
         plan = self.handlers.plan(task, inputs)
+        yield {self.result: None, self.comparison: None}  # of the run before
         for moment in stream(self.page.engine, plan, self.page.client()):
             yield moment_updates(moment, self.parts)
 
@@ -205,17 +213,34 @@ class EditTab:
         with deleting(values[self.board.open]) as path:  # a copy without metadata is kept
             return self._opened(path)
 
-    def open_drawn(self, draw: DrawTab, values: Values) -> Updates:
-        """Make a picture of the Draw tab the one to edit, and show this tab."""
-        progress, scale = values[draw.stage.progress], values[draw.stage.scale]
-        opened = self._opened(draw.handlers.frame_file(progress, scale))
+    def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
+        """Make a picture of the Draw tab the one to edit, and show this tab.
+
+        A tile sends its own picture, the button the one that is looked at.
+        """
+        stage = self.draw.stage
+        place = (event._data or {}).get("place", values[stage.selected])
+        path = self.draw.handlers.frame_file(values[stage.progress], values[stage.scale], place)
+        opened = self._opened(path)
         return {self.page.tabs: gr.Tabs(selected="edit"), **opened}
 
     def _opened(self, path: str) -> Updates:
         canvas, sentence = self.handlers.open(path)
-        return {**self.board.show(canvas), self.status: sentence}
+        return {**self.board.show(canvas), **self._fresh(), self.status: sentence}
+
+    def _fresh(self) -> Updates:
+        """Take away what belongs to the picture before: its result, its labels and its words."""
+        return {
+            self.stage: None,
+            self.strip: strip_html([], self.info.schedule.sides),
+            self.comparison: None,
+            self.result: None,
+            **dict.fromkeys(self.prompts.values(), ""),
+            **dict.fromkeys(self.labels.values(), ANY),
+        }
 
     def take_result(self, values: Values) -> Updates:
         """Make the result the picture to edit."""
         canvas = self.handlers.take_result(values[self.result])
-        return self.board.show(canvas, values[self.board.painter] if values[self.keep_mask] else "")
+        mask = values[self.board.painter] if values[self.keep_mask] else ""
+        return {**self.board.show(canvas, mask), **self._fresh(), self.status: TAKEN}

@@ -2,11 +2,10 @@
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from var_core.jobs.progress import Request
-from var_core.ranges import check_int
 
 MAX_ENTRIES = 24
 
@@ -21,6 +20,7 @@ class Entry:
         words: what was drawn.
         thumbnail: data URL of a small picture.
         files: paths of its PNG files.
+        number: what the page calls it by; it stays the same when others come and go.
     """
 
     request: Request
@@ -28,6 +28,7 @@ class Entry:
     words: str
     thumbnail: str
     files: tuple[str, ...]
+    number: int = 0
 
 
 History = tuple[Entry, ...]
@@ -35,28 +36,32 @@ History = tuple[Entry, ...]
 
 def remember(history: History, entry: Entry) -> History:
     """The history with a new entry at the end; it keeps the newest 24."""
-    return (*history, entry)[-MAX_ENTRIES:]
+    number = history[-1].number + 1 if history else 0
+    return (*history, replace(entry, number=number))[-MAX_ENTRIES:]
 
 
-def forget(history: History, place: object) -> History:
-    """The history without the entry at a place.
+def forget(history: History, number: object) -> History:
+    """The history without one entry.
+
+    Raises:
+        ValueError: if there is none of that number.
+    """
+    gone = find_entry(history, number)
+    return tuple(entry for entry in history if entry is not gone)
+
+
+def find_entry(history: History, number: object) -> Entry:
+    """The entry of a number.
 
     Raises:
         ValueError: if there is none.
     """
-    index = check_place(history, place)
-    return history[:index] + history[index + 1 :]
-
-
-def check_place(history: History, place: object) -> int:
-    """The place of an entry, counted from 0.
-
-    Raises:
-        ValueError: if there is no such entry.
-    """
     if not history:
         raise ValueError("nothing has been drawn yet: press Generate first")
-    return check_int("place", place, 0, len(history) - 1)
+    for entry in history:
+        if type(number) is int and entry.number == number:
+            return entry
+    raise ValueError(f"the history holds no picture {number!r:.40}")
 
 
 def write_archive(path: Path, history: Sequence[Entry]) -> None:

@@ -36,22 +36,22 @@ def strip_html(thumbnails: Sequence[str], sides: Sequence[int], num_sketches: in
     return f'<div class="scale-strip">{"".join(cells)}</div>'
 
 
-def history_html(entries: Sequence[tuple[str, str]]) -> str:
+def history_html(entries: Sequence[tuple[int, str, str]]) -> str:
     """Earlier pictures, the newest first.
 
     Args:
-        entries: (thumbnail URL, words) of each picture, the oldest first. Each becomes two buttons
-            whose `data-restore` and `data-delete` hold its place in the sequence.
+        entries: (number, thumbnail URL, words) of each picture, the oldest first. Each becomes two
+            buttons whose `data-restore` and `data-delete` hold its number.
     """
     if not entries:
         return "<p>What you draw is kept here, until you close or reload the page.</p>"
     cells = []
-    for place, (url, words) in reversed(list(enumerate(entries))):
+    for number, url, words in reversed(entries):
         text = escape(words, quote=True)
         cells.append(
-            f'<figure><button type="button" data-restore="{place}" title="Draw again: {text}">'
+            f'<figure><button type="button" data-restore="{number}" title="Draw again: {text}">'
             f'<img src="{url}" alt="{text}"></button>'
-            f'<button type="button" class="delete" data-delete="{place}" '
+            f'<button type="button" class="delete" data-delete="{number}" '
             f'aria-label="Delete {text}" title="Delete">&times;</button></figure>'
         )
     return f'<div class="history">{"".join(cells)}</div>'

@@ -8,6 +8,7 @@ from var_core.labels import Attribute, LabelSpace
 ANY = ""  # the value that leaves an attribute open
 
 Chosen = Mapping[str, str]
+SearchedChoice = tuple[str, str, str, tuple[str, ...]]  # value, symbol, name and search words
 
 
 class LabelChoices:
@@ -23,24 +24,13 @@ class LabelChoices:
         self.labels = labels
         self.names = [attribute.name for attribute in labels.attributes]
 
-    def choices(self, attribute: Attribute) -> list[tuple[str, str | int | float]]:
-        """Words to show and values of an attribute, "any" first; tags can be searched.
-
-        A search lists what holds the words in this order, so short names go first: a value whose
-        name is exactly the words is then the first hit.
-        """
-        shown = list(attribute.values)
-        if characters := self.labels.characters.get(attribute.name):
-            shown = [f"{symbol} {name}" for symbol, name in zip(characters, shown, strict=True)]
-        if tags := self.labels.tags.get(attribute.name):
-            shown = [
-                f"{name} ({', '.join(words)})" if words else name
-                for name, words in zip(shown, tags, strict=True)
-            ]
-        choices = list(zip(shown, attribute.values, strict=True))
-        if tags:
-            choices.sort(key=lambda choice: len(choice[1]))
-        return [(f"any {attribute.name}", ANY), *choices]
+    def choices(self, attribute: Attribute) -> list[SearchedChoice]:
+        """What a search goes through, "any" first."""
+        count, name = len(attribute.values), attribute.name
+        symbols = self.labels.characters.get(name) or ("",) * count
+        tags = self.labels.tags.get(name) or ((),) * count
+        rows = zip(attribute.values, symbols, attribute.values, tags, strict=True)
+        return [(ANY, "", f"any {name}", ()), *rows]
 
     def follower(self, name: str) -> Callable[[Chosen], dict[str, str]] | None:
         """What changes the other labels after this one was chosen; None if nothing has to."""

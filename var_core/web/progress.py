@@ -14,6 +14,7 @@ from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.web.canvas import SHOWN_SIDE, Canvas
 from var_core.web.history import History
 from var_core.web.html import strip_html
+from var_core.web.tiles import forming_tiles
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class Moment:
         seed: seed of the first picture.
         scale: position of the scale slider.
         progress: what has been drawn so far.
-        files: at the end, the PNG files of several pictures; empty for a single picture.
+        tiles: HTML of several pictures; "" for a single one.
+        selected: place of the picture that is looked at, from 0.
+        files: at the end, the PNG files of all pictures.
         history: at the end, the history with this drawing.
         comparison: at the end of an edit, the PNG files before and after.
         result: at the end of an edit, the finished picture.
@@ -39,6 +42,8 @@ class Moment:
     seed: int | None = None
     scale: int | None = None
     progress: JobProgress | None = None
+    tiles: str | None = None
+    selected: int | None = None
     files: tuple[str, ...] | None = None
     history: History | None = None
     comparison: tuple[str, str] | None = None
@@ -62,7 +67,7 @@ class Plan:
 
 
 def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
-    """Draw, and show every scale.
+    """Draw, and show every scale; of several pictures, the first one is large.
 
     Args:
         engine: engine that draws.
@@ -78,7 +83,7 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
         if progress.ahead:
             yield Moment(status=progress.status)
             continue
-        newest = progress.sheet(len(progress.frames))
+        newest = progress.frames[-1][0]
         if len(thumbnails) == len(sides):  # an edit begins with its next window
             thumbnails = []
         thumbnails.append(thumbnail_url(newest))
@@ -90,12 +95,20 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
         else:
             preview = preview_of(newest)
             yield Moment(
-                preview, strip, progress.status, plan.request.seeds[0], progress.number, progress
+                preview,
+                strip,
+                progress.status,
+                plan.request.seeds[0],
+                progress.number,
+                progress,
+                forming_tiles(progress),
+                selected=0,
             )
     if progress is not None and progress.num_sketches:
         sharper = sharpen_while_idle(engine, progress, client)
         if sharper is not progress:  # the strip alone changes: by now people look at other scales
-            yield Moment(strip=full_strip(sharper, sides), progress=sharper)
+            strip = full_strip(sharper, sides) if len(sharper.labels) == 1 else None  # or pictures
+            yield Moment(strip=strip, progress=sharper)
 
 
 def paced(steps: Iterator[JobProgress], pause: float) -> Iterator[JobProgress]:
@@ -124,16 +137,13 @@ def preview_of(image: Image.Image) -> Image.Image:
     return small
 
 
-def full_strip(progress: JobProgress, sides: Sequence[int]) -> str:
-    """HTML of all scales so far: one picture pixel for pixel, several pictures as thumbnails.
+def full_strip(progress: JobProgress, sides: Sequence[int], place: int = 0) -> str:
+    """HTML of all scales so far of one picture, pixel for pixel.
 
     Args:
         progress: a drawing that holds the frames of all its scales.
         sides: sides of the token maps of all scales.
+        place: place of the picture among those of the drawing.
     """
-    if len(progress.labels) == 1:
-        urls = [png_url(frame) for (frame,) in progress.frames]
-    else:
-        numbers = range(1, len(progress.frames) + 1)
-        urls = [thumbnail_url(progress.sheet(number)) for number in numbers]
+    urls = [png_url(pictures[place]) for pictures in progress.frames]
     return strip_html(urls, sides, progress.num_sketches)

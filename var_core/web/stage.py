@@ -6,8 +6,15 @@ from gradio.components import Component
 from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_handlers import DrawHandlers
-from var_core.web.events import LATEST, QUICK, Updates, Values
-from var_core.web.widgets import picked_scale, result_image, save_on_click, scale_strip, sentence
+from var_core.web.events import LATEST, QUICK, Updates, Values, moment_updates
+from var_core.web.widgets import (
+    picked_scale,
+    result_image,
+    save_on_click,
+    scale_strip,
+    scripted_html,
+    sentence,
+)
 
 
 class Stage:
@@ -19,10 +26,11 @@ class Stage:
     Attributes:
         progress: the last drawing.
         scale: the scale that is looked at.
-        looked_at: both, as inputs of an event.
+        selected: place of the picture that is looked at.
+        looked_at: all three, as inputs of an event.
+        tiles: several pictures, each to be looked at and edited.
         shown: widgets under the names of the parts of a moment.
         status: a sentence about the drawing.
-        files: PNG files of several pictures.
         download: hidden; the browser saves the file that it holds.
         redraw: button that draws everything after the scale again.
         send_edit: sends the picture to the Edit tab.
@@ -32,8 +40,10 @@ class Stage:
     def __init__(self, handlers: DrawHandlers) -> None:
         self.handlers = handlers
         self.progress = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+        self.selected = gr.State(0, time_to_live=MAX_AGE_SECONDS)
         self.picture = result_image("stage", "Picture", "The picture at the chosen scale", 400)
         self.status = sentence("Ready: choose what to draw, or leave it open", elem_id="status")
+        self.tiles = scripted_html("", "tiles.js", "tiles")
         self.strip = scale_strip(handlers.sides, "strip")
         total = len(handlers.sides)
         with gr.Row(elem_id="scale-row"):
@@ -49,19 +59,20 @@ class Stage:
             self.redraw = gr.Button(
                 "Redraw from an earlier scale", interactive=False, elem_id="redraw", min_width=160
             )
-        with gr.Row():
+        with gr.Row(elem_id="picture-actions"):
             animate = gr.Button("Save animation", size="sm", elem_id="animate")
             self.send_edit = gr.Button("Send to Edit", size="sm", elem_id="send-edit")
             self.send_look = gr.Button("Send to Tokenizer", size="sm", elem_id="use")
-        self.files = gr.Files(label="Pictures", visible=False, interactive=False, elem_id="files")
         self.download = gr.DownloadButton(elem_id="download", visible="hidden")
-        self.looked_at: list[Component] = [self.progress, self.scale]
+        self.looked_at: list[Component] = [self.progress, self.scale, self.selected]
         self.shown: dict[str, Component] = {
             "picture": self.picture,
             "strip": self.strip,
             "status": self.status,
             "scale": self.scale,
             "progress": self.progress,
+            "tiles": self.tiles,
+            "selected": self.selected,
         }
         script = f"scale => varStudio.redraw(scale, {total})"
         self.scale.change(None, self.scale, self.redraw, js=script)
@@ -69,11 +80,23 @@ class Stage:
         self.strip.pick(picked_scale, None, self.scale, **LATEST).then(
             self.scrub, {*self.looked_at}, [self.picture], **QUICK
         )
-        save_on_click(animate, handlers.animate, self.progress, self.download)
+        self.tiles.look_at(
+            self.select, {*self.looked_at}, [self.picture, self.strip, self.selected], **LATEST
+        )
+        save_on_click(animate, handlers.animate, [self.progress, self.selected], self.download)
 
     def scrub(self, values: Values) -> Updates:
         """Show the picture at the chosen scale."""
         progress: JobProgress | None = values[self.progress]
         if progress is None:
             return gr.skip()
-        return {self.picture: self.handlers.scrub(progress, values[self.scale])}
+        place = values[self.selected]
+        return {self.picture: self.handlers.scrub(progress, values[self.scale], place)}
+
+    def select(self, values: Values, event: gr.EventData) -> Updates:
+        """Look at the picture of a tile."""
+        progress: JobProgress | None = values[self.progress]
+        if progress is None:
+            return gr.skip()
+        scale = min(values[self.scale], len(progress.frames))
+        return moment_updates(self.handlers.select(progress, event.place, scale), self.shown)

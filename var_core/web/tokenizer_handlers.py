@@ -97,5 +97,6 @@ class TokenizerHandlers:
             status=f"Your picture after {scale} scales. Choose labels, then press Redraw",
             scale=scale,
             progress=progress,
-            files=(),
+            tiles="",
+            selected=0,
         )

@@ -133,5 +133,5 @@ class TokenizerTab:
     def take_drawn(self, draw: DrawTab, values: Values) -> Updates:
         """Look inside a picture of the Draw tab."""
         progress, scale = values[draw.stage.progress], values[draw.stage.scale]
-        path = draw.handlers.frame_file(progress, scale)
+        path = draw.handlers.frame_file(progress, scale, values[draw.stage.selected])
         return {self.page.tabs: gr.Tabs(selected="tokenizer"), self.source: path}

@@ -1,9 +1,9 @@
 """Small widgets that several tabs use."""
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -14,19 +14,27 @@ from var_core.web.events import LATEST, SPOKEN, Handler, Updates, Values
 from var_core.web.html import plain_html, strip_html
 from var_core.web.label_choices import ANY, Chosen, LabelChoices
 
-Pickers = Mapping[str, gr.Dropdown]
+Pickers = Mapping[str, gr.HTML]
 
 
 def label_picker(
     choices: LabelChoices, attribute: Attribute, elem_id: str, min_width: int
-) -> gr.Dropdown:
-    """A dropdown with the labels of one attribute."""
-    return gr.Dropdown(
-        choices.choices(attribute),
-        value=ANY,
-        label=attribute.name.capitalize(),
+) -> gr.HTML:
+    """A list with the labels of one attribute, searched by `assets/search.js`.
+
+    Its value is the label, or `ANY`. The choices stand in the script as JSON inside a string:
+    gradio takes every word between quotes in a script for the name of an event.
+    """
+    content = json.dumps(
+        {"label": attribute.name.capitalize(), "choices": choices.choices(attribute)}
+    )
+    return gr.HTML(
+        ANY,
+        html_template=read_asset("picker.html"),
+        js_on_load=f"const PICKER = {json.dumps(content)};\n{read_asset('picker.js')}",
         elem_id=elem_id,
         min_width=min_width,
+        container=True,
     )
 
 
@@ -81,11 +89,6 @@ def plain_sentence(value: str | None) -> str | None:
     return None if value is None else plain_html(value)
 
 
-def inform(words: str) -> None:
-    """Show a message, which is plain text."""
-    gr.Info(plain_html(words))
-
-
 def warn(words: str) -> None:
     """Show a warning, which is plain text."""
     gr.Warning(plain_html(words))
@@ -116,17 +119,20 @@ def result_image(elem_id: str, label: str, alt_text: str, height: int) -> gr.Ima
 
 
 def save_on_click(
-    button: gr.Button, make_file: Callable[[Any], str], state: gr.State, download: gr.DownloadButton
+    button: gr.Button,
+    make_file: Callable[..., str],
+    states: list[Component],
+    download: gr.DownloadButton,
 ) -> None:
     """Let a button save a file in the browser.
 
     Args:
         button: the button.
-        make_file: function from the value of the state to the path of the file.
-        state: what the file is made of.
+        make_file: function from the values of the states to the path of the file.
+        states: what the file is made of.
         download: a hidden button of the page that holds the file.
     """
-    button.click(make_file, state, download, **SPOKEN).success(
+    button.click(make_file, states, download, **SPOKEN).success(
         None, None, None, js="() => varStudio.save()"
     )
 

@@ -1,0 +1,51 @@
+// What gradio says in boxes over the page stands in the status line of the tab that is in view.
+const statusInView = () =>
+  ["status", "edit-status", "report"]
+    .map((id) => document.querySelector(`#${id}`))
+    .find((line) => line?.offsetParent);
+
+const withdraw = () => {
+  document.querySelectorAll(".notice").forEach((notice) => notice.remove());
+};
+
+/** Say something instead of the status, until the next status or the next click. */
+const notify = (words) => {
+  const line = statusInView();
+  if (!line || !words) return;
+  const notice = line.querySelector(".notice") ?? document.createElement("p");
+  const said = notice.textContent;
+  if (said.includes(words)) return;
+  notice.className = "notice";
+  notice.setAttribute("role", "alert");
+  notice.textContent = said ? `${said}. ${words}` : words;
+  line.append(notice);
+};
+
+const takeToasts = () => {
+  document.querySelectorAll("[data-testid=toast-body]").forEach((toast) => {
+    const messages = [...toast.querySelectorAll("[data-testid=toast-text]:not([data-taken])")];
+    messages.forEach((message) => {
+      message.dataset.taken = "true";
+      notify(message.textContent.trim());
+    });
+    if (messages.length) toast.querySelector("[data-testid=toast-close]")?.click();
+  });
+};
+
+document.body.classList.add("says-in-status"); // hides the boxes
+new MutationObserver(takeToasts).observe(document.body, { childList: true, subtree: true });
+["status", "edit-status", "report"].forEach((id) => {
+  const words = document.querySelector(`#${id} .html-container`);
+  if (!words) return;
+  const all = { childList: true, characterData: true, subtree: true };
+  new MutationObserver(withdraw).observe(words, all);
+});
+document.addEventListener(
+  "click",
+  (event) => {
+    const button = event.target.closest("button");
+    if (button && !button.closest(".toast-wrap")) withdraw();
+  },
+  true,
+);
+window.varStudio = { ...window.varStudio, notify };

@@ -1,0 +1,97 @@
+// Search in a list of names: what is meant comes first, what only holds the letters last.
+// A choice is [value, symbol, name, tags].
+
+/** Words in lower case without accents and punctuation, for example "two o clock". */
+const searchKey = (text) =>
+  text
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, " ")
+    .trim();
+
+const searchKeys = new WeakMap(); // of choices, made once
+const keysOf = (choice) => {
+  if (!searchKeys.has(choice)) {
+    const [, , name, tags] = choice;
+    searchKeys.set(choice, { name: searchKey(name), tags: tags.map((tag) => searchKey(tag)) });
+  }
+  return searchKeys.get(choice);
+};
+
+const holdsWords = (text, words) => ` ${text} `.includes(` ${words} `);
+
+/** How well a choice fits, from 0 (its very name); Infinity where it does not fit at all. */
+const searchRank = ({ name, tags }, words) => {
+  const parts = words.split(" ");
+  const every = [name, ...tags].join(" ");
+  const tests = [
+    () => name === words,
+    () => name.startsWith(words),
+    () => holdsWords(name, words),
+    () => tags.includes(words),
+    () => tags.some((tag) => tag.startsWith(words)),
+    () => tags.some((tag) => holdsWords(tag, words)),
+    () => parts.every((part) => holdsWords(every, part)),
+    () => ` ${name}`.includes(` ${words}`),
+    () => name.includes(words),
+    () => tags.some((tag) => tag.includes(words)),
+    () => parts.every((part) => every.includes(part)),
+  ];
+  const found = tests.findIndex((fits) => fits());
+  return found < 0 ? Infinity : found;
+};
+
+const pairsOf = (word) => {
+  const framed = `^${word}$`;
+  return new Set([...framed].slice(1).map((letter, place) => framed[place] + letter));
+};
+
+/** Share of the pairs of letters that two words have in common, 0 to 1. */
+const likeness = (one, other) => {
+  const [first, second] = [pairsOf(one), pairsOf(other)];
+  const both = [...first].filter((pair) => second.has(pair)).length;
+  return (2 * both) / (first.size + second.size);
+};
+
+const likest = (word, texts) =>
+  Math.max(0, ...texts.flatMap((text) => text.split(" ")).map((other) => likeness(word, other)));
+
+/** How near a choice comes to words that no choice fits; every word counts for itself. */
+const nearness = ({ name, tags }, words) =>
+  words
+    .split(" ")
+    .filter((word, _, all) => word.length > 2 || all.length === 1)
+    .map((word) => Math.max(likest(word, [name]), 0.9 * likest(word, tags)) ** 2)
+    .reduce((sum, one) => sum + one, 0);
+
+const MAX_NEAREST = 5;
+
+/**
+ * The choices that fit some words, best first.
+ * Where none fits, `fits` is false and `choices` holds the nearest ones.
+ */
+const searchChoices = (choices, text) => {
+  const bare = text.replaceAll("\uFE0F", "").trim();
+  const symbol = choices.find((one) => bare && one[1].replaceAll("\uFE0F", "") === bare);
+  if (symbol) return { fits: true, choices: [symbol] };
+  const words = searchKey(text);
+  if (!words) return { fits: !bare, choices: bare ? [] : choices };
+  const ranked = choices
+    .map((choice) => {
+      const keys = keysOf(choice);
+      const whole = holdsWords(keys.name, words) ? 0 : 1; // "car seat" before "carrot"
+      return { choice, rank: searchRank(keys, words), whole, length: keys.name.length };
+    })
+    .filter((one) => one.rank < Infinity)
+    .toSorted((a, b) => a.rank - b.rank || a.whole - b.whole || a.length - b.length);
+  if (ranked.length) return { fits: true, choices: ranked.map((one) => one.choice) };
+  const nearest = choices
+    .filter((choice) => choice[0])
+    .map((choice) => ({ choice, near: nearness(keysOf(choice), words) }))
+    .toSorted((a, b) => b.near - a.near)
+    .slice(0, MAX_NEAREST);
+  return { fits: false, choices: nearest.map((one) => one.choice) };
+};
+
+window.varStudio = { ...window.varStudio, search: searchChoices };

@@ -1,0 +1,145 @@
+"""The search in lists of names: its order as a table, and what a person sees of it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import in_both_views
+from var_core import VARPipeline
+from var_core.web.assets import read_asset
+from var_core.web.label_choices import LabelChoices
+
+pytestmark = pytest.mark.browser
+QUERY = "/?pause=0"
+CHOICES = [
+    ["", "", "any thing", []],
+    ["cart", "", "cart", ["carriage"]],
+    ["scary ogre", "", "scary ogre", []],
+    ["carrot", "🥕", "carrot", ["food"]],
+    ["police car", "🚓", "police car", ["patrol"]],
+    ["car park", "", "car park", []],
+    ["automobile", "🚗", "automobile", ["car", "driving"]],
+    ["wagon", "", "wagon", ["carriage"]],
+    ["boat", "", "boat", ["sea car"]],
+    ["angry face", "", "angry face", ["unhappy"]],
+    ["grinning face", "", "grinning face", ["happy", "smile"]],
+    ["café", "", "café", []],
+    ["red apple", "🍎", "red apple", ["fruit", "diet"]],
+    ["green apple", "🍏", "green apple", ["fruit"]],
+    ["heart", "❤️", "heart", []],
+]
+
+
+@pytest.fixture(scope="module")
+def blank(browser: Browser) -> Iterator[Page]:
+    """An empty page that knows how to search."""
+    page = browser.new_page()
+    page.evaluate(f"() => {{{read_asset('search.js')}}}")
+    yield page
+    page.close()
+
+
+def search(page: Page, choices: list, words: str) -> tuple[bool, list[str]]:
+    """Whether anything fits, and the values in their order."""
+    found = page.evaluate(
+        "([choices, words]) => window.varStudio.search(choices, words)", [choices, words]
+    )
+    return found["fits"], [one[0] for one in found["choices"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("cart", ["cart"]),  # the very name
+        (
+            "car",
+            [
+                *("car park", "cart", "carrot"),  # the name begins with it, whole words first
+                "police car",  # a word of the name
+                "automobile",  # a tag
+                "wagon",  # a tag begins with it
+                "boat",  # a word of a tag
+                "scary ogre",  # letters inside a word
+            ],
+        ),
+        ("happy", ["grinning face", "angry face"]),
+        ("Apple", ["red apple", "green apple"]),  # the shorter name first
+        ("apple fruit", ["red apple", "green apple"]),  # words of name and tags together
+        ("apple, diet", ["red apple"]),
+        ("CAFE", ["café"]),
+        ("🥕", ["carrot"]),
+        ("❤", ["heart"]),
+        ("  police-car ", ["police car"]),
+    ],
+)
+def test_what_is_meant_comes_first(blank: Page, words: str, expected: list[str]) -> None:
+    assert search(blank, CHOICES, words) == (True, expected)
+
+
+def test_without_words_everything_is_listed_in_its_own_order(blank: Page) -> None:
+    assert search(blank, CHOICES, " ") == (True, [one[0] for one in CHOICES])
+
+
+@pytest.mark.parametrize(
+    ("words", "first"), [("astronaut on a carrot", "carrot"), ("carot", "carrot"), ("aple", "")]
+)
+def test_where_nothing_fits_the_nearest_is_shown(blank: Page, words: str, first: str) -> None:
+    fits, values = search(blank, CHOICES, words)
+    assert not fits and len(values) == 5 and "" not in values
+    assert values[0] == first or (not first and "apple" in values[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("happy", "grinning|smiling|happy"),
+        ("owl", "^owl$"),
+        ("cat", "^cat$"),
+        ("dog", "^dog$"),
+        ("red apple", "^red apple$"),
+        ("astronaut", "^astronaut$"),
+    ],
+)
+def test_the_emoji_that_is_named_is_the_first_hit(
+    blank: Page, embedded: VARPipeline, words: str, expected: str
+) -> None:
+    emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
+    fits, values = search(blank, [*LabelChoices(embedded.labels).choices(emoji)], words)
+    assert fits and re.search(expected, values[0]), values[:5]
+
+
+@in_both_views
+def test_enter_takes_the_best_hit(page: Page) -> None:
+    box = page.locator("#emoji input")
+    box.click()
+    page.keyboard.type("owl")
+    expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value(re.compile("owl$"))
+    expect(page.locator("#category input")).to_have_value("animal-bird")
+    box.click()
+    page.keyboard.type("cat")
+    page.keyboard.press("Tab")  # what was typed and fits is taken, not forgotten
+    expect(box).to_have_value(re.compile(" cat$"))
+
+
+@in_both_views
+def test_words_that_fit_nothing_are_said_with_the_nearest(page: Page) -> None:
+    box, note = page.locator("#emoji input"), page.locator("#emoji .note")
+    box.click()
+    page.keyboard.type("astronaut riding a horse")
+    expect(note).to_contain_text("Nothing here is called “astronaut riding a horse”. The nearest:")
+    nearest = page.get_by_role("option").all_inner_texts()
+    assert any("astronaut" in one for one in nearest) and any("horse" in one for one in nearest)
+    page.keyboard.press("Enter")  # which picks none of them unasked
+    expect(box).to_have_value("astronaut riding a horse")
+    page.keyboard.press("Tab")
+    expect(note).to_contain_text("it is still any emoji. The nearest: ")
+    expect(box).to_have_value("any emoji")
+    box.click()
+    page.keyboard.type("astronaut riding a horse")
+    page.get_by_role("option").filter(has_text="astronaut").first.click()
+    expect(box).to_have_value(re.compile("astronaut"))
+    expect(note).to_be_hidden()
