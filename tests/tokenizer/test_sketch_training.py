@@ -182,10 +182,11 @@ def test_a_stopped_picture_becomes_a_true_decode(
     expected = true_frames(sketching, stopped)
     assert not same(stopped.frames[1][0], expected[1][0])
     moment = DrawHandlers(engine, tmp_path, str).stopped(stopped)
-    assert moment.status == "Stopped" and moment.scale == 2 and not moment.progress.latents
+    assert moment.status == "Stopped after scale 2 of 4"
+    assert moment.scale == 2 and not moment.progress.latents
     for found, wanted in zip(moment.progress.frames, expected, strict=True):
         assert all(map(same, found, wanted))
-    only = replace(stopped, frames=stopped.frames[:1], latents=(), number=1, total=1)
+    only = replace(stopped, frames=stopped.frames[:1], latents=(), number=1)
     assert (
         DrawHandlers(engine, tmp_path, str).stopped(only).progress is only
     )  # true from the beginning

@@ -23,7 +23,7 @@ CHUNK = 128  # scenes that are painted and encoded together
 AHEAD = 4  # chunks per process
 CAPACITY = 1 << 20  # scenes kept; then the oldest give way
 FIRST_BATCHES = 4  # so many batches' worth of scenes are waited for
-MAX_SHARE = 0.15  # of the time since the first batch, for new scenes
+MAX_SHARE = 0.25  # of the time since the first batch, for new scenes
 
 
 class ReplayedTokens:
