@@ -63,6 +63,6 @@ def test_the_picture_uses_the_room_that_there_is(page: Page, width: int) -> None
     page.set_viewport_size({"width": width, "height": 900})
     wait_done(page)
     side = page.locator("#stage img").evaluate(
-        "image => Math.min(image.clientWidth, image.clientHeight)"
+        "image => image.decode().then(() => Math.min(image.clientWidth, image.clientHeight))"
     )
     assert side >= min(0.7 * width, 390) and (width < 1700 or side >= 550)

@@ -144,7 +144,8 @@ def press(client: Client, target: str, event: str, values: list) -> list[dict]:
     (function,) = [
         one
         for one in config["dependencies"]
-        if any(ids.get(source) == target and what == event for source, what in one["targets"])
+        if one["backend_fn"]
+        and any(ids.get(source) == target and what == event for source, what in one["targets"])
     ][:1]
     body = {"data": values, "fn_index": function["id"], "session_hash": "s1", "trigger_id": None}
     status, text = client.ask("POST", f"{API}/queue/join", json.dumps(body).encode())
