@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from training.data.picture_source import PictureSource
 from training.data.token_cache import weights_digest
-from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, token_maps
+from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
 from training.loop.checkpoint import SaveError
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -80,10 +80,7 @@ class TokenPool:
         numbers = torch.randint(len(self.tokens), (size,), generator=generator)
         labels, captions = self.pictures.described(numbers, generator)
         tokens = self.tokens[numbers].long().to(self.tokenizer.device)
-        features = None
-        if self.with_features:
-            maps = token_maps(self.tokenizer.schedule, tokens)
-            features = self.tokenizer.quantizer.sum_scales(maps)[-1]
+        features = summed_features(self.tokenizer, tokens) if self.with_features else None
         return TokenBatch(tokens, features, labels, captions)
 
     def fixed(self, split: str, limit: int) -> TokenBatch:

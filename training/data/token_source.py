@@ -96,6 +96,12 @@ def encode_pictures(tokenizer: MultiScaleVQVAE, images: Tensor) -> tuple[Tensor,
     return torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1), features.float()
 
 
+@torch.no_grad()
+def summed_features(tokenizer: MultiScaleVQVAE, tokens: Tensor) -> Tensor:
+    """What is kept of the features of pictures: the sums of all scales, (B, D, H, W) float32."""
+    return tokenizer.quantizer.sum_scales(token_maps(tokenizer.schedule, tokens))[-1]
+
+
 def token_maps(schedule: ScaleSchedule, tokens: Tensor) -> list[Tensor]:
     """Flat tokens (B, L) as K maps (B, S, S)."""
     return [

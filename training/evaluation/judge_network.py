@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.evaluation.features import EARLY_CHANNELS, INPUT_SIDE, NUM_FEATURES, FeatureNet
+from training.evaluation.judge_file import read_judge, write_judge
 from var_core.devices import pick_dtype
-from var_core.files import replacing
 from var_core.images import uint8_to_tensor
 
 COMMAND = "python -m training.evaluation.judge --data DATA --nets data/nets --out runs/judge"
@@ -97,13 +94,9 @@ def measure_accuracy(judge: Judge, images: np.ndarray, labels: np.ndarray) -> fl
 
 def save_judge(judge: Judge, path: Path | str) -> None:
     """Write a judge as one safetensors file, atomically."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous() for name, tensor in judge.state_dict().items()}
     hidden, num_classes = judge.head[1].out_features, judge.head[4].out_features
     settings = {"num_classes": num_classes, "hidden": hidden, "side": judge.net.side}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"settings": json.dumps(settings)})
+    write_judge(judge, settings, path)
 
 
 def load_judge(path: Path | str) -> Judge:
@@ -112,14 +105,4 @@ def load_judge(path: Path | str) -> Judge:
     Raises:
         ValueError: if the file is missing or damaged; the message names the command to run.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"the judge {path} is missing; run: {COMMAND}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            settings = json.loads(file.metadata()["settings"])
-        judge = Judge(**settings)
-        judge.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the judge {path} is damaged; delete it and run: {COMMAND}") from error
-    return judge.requires_grad_(False).eval()
+    return read_judge(path, lambda settings: Judge(**settings), COMMAND)

@@ -17,10 +17,8 @@ import torch
 from torch import Tensor
 
 from training.data.scenes.atlas import SpriteTable, read_table
-from training.data.scenes.captions import Captioner
-from training.data.scenes.phrases import Phrases
-from training.data.scenes.renderer import SceneRenderer
-from training.data.scenes.stream import StreamOptions, draft_batch
+from training.data.scenes.renderer import CPU_BATCH, SceneRenderer
+from training.data.scenes.stream import StreamOptions, draft_in_worker, start_worker
 
 SHARED_MEMORY = Path("/dev/shm")  # of Linux
 MIN_FREE_BYTES = 4 << 30  # below, files go to the usual temporary folder
@@ -108,9 +106,7 @@ def _memory_folder() -> Path | None:
 
 @dataclass
 class _Painter:
-    captioner: Captioner
     renderer: SceneRenderer
-    options: StreamOptions
     folder: Path
 
 
@@ -119,18 +115,15 @@ _painter: _Painter | None = None  # of this process, where it is one that paints
 
 def _start_painter(sprites: Path, options: StreamOptions, folder: Path) -> None:
     global _painter
-    torch.set_num_threads(1)
-    table = read_table(sprites)
-    captioner = Captioner(table, Phrases(table))
-    _painter = _Painter(captioner, SceneRenderer(table), options, folder)
+    start_worker(sprites, options, CPU_BATCH)
+    _painter = _Painter(SceneRenderer(read_table(sprites)), folder)
 
 
 def _paint(number: int) -> _Sent:
     assert _painter is not None  # the initializer of the pool has run
-    painter = _painter
-    draft = draft_batch(painter.captioner, painter.options, number, painter.renderer.batch)
-    images = painter.renderer.paint(draft.plans)
-    path = painter.folder / f"{number}.u8"
+    draft = draft_in_worker(number)
+    images = _painter.renderer.paint(draft.plans)
+    path = _painter.folder / f"{number}.u8"
     images.add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8).numpy().tofile(path)
     styles = np.array([scene.style for scene in draft.scenes])
     return _Sent(path, styles, draft.phrases.numpy())

@@ -14,7 +14,7 @@ from torch import Generator
 from training.data.scenes.painting import PaintedChunk, ScenePainters
 from training.data.scenes.pictures import SEED, ScenePictures
 from training.data.scenes.stream import StreamOptions
-from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, token_maps
+from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
 from var_core.tokenizer import MultiScaleVQVAE
 
 logger = logging.getLogger(__name__)
@@ -94,10 +94,7 @@ class ReplayedTokens:
             self._seconds += time.monotonic() - now
         rows = torch.randint(self.num_kept, (size,), generator=generator)
         tokens = self.tokens[rows.to(self.tokens.device)].long()
-        features = None
-        if self.with_features:
-            maps = token_maps(self.tokenizer.schedule, tokens)
-            features = self.tokenizer.quantizer.sum_scales(maps)[-1]
+        features = summed_features(self.tokenizer, tokens) if self.with_features else None
         return TokenBatch(tokens, features, self.styles[rows], self.phrases[rows])
 
     def fixed(self, split: str, limit: int) -> TokenBatch:

@@ -71,20 +71,22 @@ class SceneBatch:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class Draft:
+    """Scenes of a batch that are described, and planned, but not painted."""
+
     plans: list[Plan]
     phrases: Tensor
     scenes: tuple[Scene, ...]
 
 
-def draft_batch(captioner: Captioner, options: StreamOptions, batch: int, together: int) -> _Draft:
+def draft_batch(captioner: Captioner, options: StreamOptions, batch: int, together: int) -> Draft:
     """Describe the scenes of a batch and prepare their painting, `together` at once."""
     table = captioner.table
     scenes = tuple(
         make_scene(table, options.seed, index, options.among) for index in options.indices(batch)
     )
     captions = [captioner.caption(scene, caption_random(scene)) for scene in scenes]
-    return _Draft(plan_scenes(table, scenes, options.side, together), phrase_rows(captions), scenes)
+    return Draft(plan_scenes(table, scenes, options.side, together), phrase_rows(captions), scenes)
 
 
 def caption_random(scene: Scene) -> Random:
@@ -139,7 +141,7 @@ class SceneStream:
         if self._executor is None:
             self._executor = self._open_executor()
         if self.options.workers:
-            return self._executor.submit(_draft_in_worker, number)
+            return self._executor.submit(draft_in_worker, number)
         return self._executor.submit(self.batch, number)
 
     def _open_executor(self) -> Executor:
@@ -149,11 +151,11 @@ class SceneStream:
         return ProcessPoolExecutor(
             self.options.workers,
             mp_context=get_context("spawn"),
-            initializer=_start_worker,
+            initializer=start_worker,
             initargs=(folder, self.options, together),
         )
 
-    def _paint(self, number: int, draft: _Draft) -> SceneBatch:
+    def _paint(self, number: int, draft: Draft) -> SceneBatch:
         styles = torch.tensor([scene.style for scene in draft.scenes], dtype=torch.int64)
         images = self.renderer.paint(draft.plans)
         return SceneBatch(number, images, styles, draft.phrases, draft.scenes)
@@ -182,13 +184,15 @@ class _Worker:
 _worker: _Worker | None = None  # of this process, where it is one of a pool
 
 
-def _start_worker(folder: Path, options: StreamOptions, together: int) -> None:
+def start_worker(folder: Path, options: StreamOptions, together: int) -> None:
+    """Let this process of a pool describe scenes: the first call in it."""
     global _worker
     torch.set_num_threads(1)
     table: SpriteTable = read_table(folder)
     _worker = _Worker(Captioner(table, Phrases(table)), options, together)
 
 
-def _draft_in_worker(number: int) -> _Draft:
+def draft_in_worker(number: int) -> Draft:
+    """As `draft_batch`, in a process that `start_worker` began."""
     assert _worker is not None, f"process {os.getpid()} was not started by a stream"
     return draft_batch(_worker.captioner, _worker.options, number, _worker.together)

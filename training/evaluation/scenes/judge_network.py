@@ -1,20 +1,18 @@
 """The judge of scenes: a pretrained net that names things, place, time, weather and style."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.evaluation.features import EARLY_CHANNELS, NUM_FEATURES, FeatureNet
+from training.evaluation.judge_file import read_judge, write_judge
 from training.evaluation.judge_network import fast_autocast
 from training.evaluation.scenes.questions import QUESTIONS, Topics
-from var_core.files import replacing
 
 COMMAND = "python -m training.evaluation.scenes.judge --data DATA --nets data/nets --out runs/judge"
 SIDE = 192  # pixels: 6 x 6 late maps, so that small things have positions of their own
@@ -112,10 +110,8 @@ def judge_images(judge: SceneJudge, images: Tensor, batch_size: int = 32) -> Sco
 
 def save_scene_judge(judge: SceneJudge, path: Path) -> None:
     """Write a judge as one safetensors file, atomically."""
-    tensors = {name: tensor.contiguous() for name, tensor in judge.state_dict().items()}
     settings = {"hidden": judge.hidden, "side": judge.net.side, "topics": judge.topics.to_json()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"settings": json.dumps(settings)})
+    write_judge(judge, settings, path)
 
 
 def load_scene_judge(path: str | Path) -> SceneJudge:
@@ -124,16 +120,9 @@ def load_scene_judge(path: str | Path) -> SceneJudge:
     Raises:
         ValueError: if the file is missing or damaged; the message names the command to run.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"the judge {path} is missing; run: {COMMAND}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            settings = json.loads((file.metadata() or {})["settings"])
-        judge = SceneJudge(
-            Topics.from_json(settings["topics"]), settings["hidden"], settings["side"]
-        )
-        judge.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the judge {path} is damaged; delete it and run: {COMMAND}") from error
-    return judge.requires_grad_(False).eval()
+    return read_judge(path, _build, COMMAND)
+
+
+def _build(settings: dict[str, Any]) -> SceneJudge:
+    topics = Topics.from_json(settings["topics"])
+    return SceneJudge(topics, settings["hidden"], settings["side"])
