@@ -14,7 +14,7 @@ SECTIONS = ("Args:", "Attributes:", "Returns:", "Yields:", "Raises:")
 # An argument line names a thing; these words begin a clause whose noun is missing.
 NO_NOUN = re.compile(
     r"(of|gives|hears|likewise|tells|as|is|are|does|draws|asks|takes|knows|may|must|where|whose|who"
-    r"|which|from|for|in|by|with|to|that|until|so)\b",
+    r"|which|from|for|in|by|with|to|that|until|so|returns)\b",
     re.IGNORECASE,
 )
 ENTRY = re.compile(r"(\*{0,2}\w+)(?: \([^)]*\))?: *(\S.*)")

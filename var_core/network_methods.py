@@ -77,7 +77,7 @@ class NetworkMethods:
             condition: what each of B pictures is to show.
             options: how tokens are drawn.
             generators: one per picture.
-            make_rule: returns the rule for some rows of the batch.
+            make_rule: function that returns the rule for some rows of the batch.
             together: pictures at once on a CPU, where they may be.
             against: what guidance pushes away from, B rows; None is the null condition.
         """

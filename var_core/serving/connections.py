@@ -60,7 +60,7 @@ class ConnectionLimit:
 
     Args:
         listeners: listening sockets.
-        make_protocol: returns what answers the requests of a connection.
+        make_protocol: function that returns what answers the requests of a connection.
         most: number of open connections.
         share: number of open connections of one address.
     """

@@ -39,7 +39,7 @@ class Endpoints:
 
     Args:
         engine: engine that draws.
-        client: returns the address of the client who asks.
+        client: function that returns the address of the client who asks.
     """
 
     def __init__(self, engine: Engine, client: Callable[[], str] = str) -> None:

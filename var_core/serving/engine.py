@@ -64,8 +64,8 @@ class Engine(Protocol):
         """Encode a picture, and decode every prefix of its token maps.
 
         Args:
-            picture: returns the picture; called when its turn has come, so that those who wait
-                hold no pixels.
+            picture: function that returns the picture; called when its turn has come, so that
+                those who wait hold no pixels.
             client: address of the person who asks.
 
         Raises:

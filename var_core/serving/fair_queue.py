@@ -58,7 +58,7 @@ class FairQueue:
 
     Args:
         limits: limits of the queue.
-        clock: returns seconds that never go back.
+        clock: function that returns seconds that never go back.
     """
 
     def __init__(self, limits: QueueLimits, clock: Callable[[], float] = time.monotonic) -> None:

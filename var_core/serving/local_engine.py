@@ -29,7 +29,7 @@ class LocalEngine:
 
     Args:
         info: the model.
-        load: returns the model's pipeline in a dtype, on the device.
+        load: function that returns the model's pipeline in a dtype, on the device.
         queue: decides who draws next; shared by the engines of a process.
         metrics: counts how jobs end; shared by the engines of a process.
         cache: keeps pipelines in memory; shared by the engines of a process.

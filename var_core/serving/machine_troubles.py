@@ -51,7 +51,7 @@ class Health:
     """Whether the machine is well enough for more work.
 
     Args:
-        clock: returns seconds that never go back.
+        clock: function that returns seconds that never go back.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -42,7 +42,7 @@ class RateLimit(logging.Filter):
 
     Args:
         most: lines in a minute.
-        clock: returns seconds that never go back.
+        clock: function that returns seconds that never go back.
     """
 
     def __init__(self, most: int = MAX_LINES, clock: Callable[[], float] = time.monotonic) -> None:

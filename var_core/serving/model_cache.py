@@ -30,7 +30,7 @@ class ModelCache:
         Args:
             info: the model; models are told apart by their names.
             dtype: dtype of its networks.
-            load: returns the pipeline in a dtype.
+            load: function that returns the pipeline in a dtype.
 
         Raises:
             ValueError: if it can no longer be loaded.

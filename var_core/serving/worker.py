@@ -24,7 +24,7 @@ class ModelWorker:
 
     Args:
         info: the model.
-        load: returns the model's pipeline in a dtype, on the device.
+        load: function that returns the model's pipeline in a dtype, on the device.
         cache: keeps pipelines in memory.
         device: device of the pipelines.
         dtype: dtype of the precision "auto".

@@ -26,7 +26,7 @@ class CallQueue(Queue):
     """Bounds the calls of each address, and drops what nobody fetches.
 
     Args:
-        find_client: returns the address of a request.
+        find_client: function that returns the address of a request.
         named: arguments of gradio's queue.
     """
 

@@ -51,7 +51,7 @@ class DrawHandlers:
     Args:
         engine: engine that draws.
         folder: folder for finished pictures.
-        client: returns the address of the client who asks.
+        client: function that returns the address of the client who asks.
     """
 
     def __init__(self, engine: Engine, folder: Path, client: Callable[[], str]) -> None:

@@ -60,7 +60,7 @@ class EditHandlers:
     Args:
         info: model that draws.
         folder: folder for pictures.
-        turn: returns a turn for heavy work, as `Engine.turn` of the client who asks.
+        turn: function that returns a turn for heavy work, as `Engine.turn` of the client who asks.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class Page:
     Attributes:
         blocks: gradio's blocks.
         folder: folder for finished pictures.
-        client: returns the address of the client who asks.
+        client: function that returns the address of the client who asks.
         tabs: all tabs.
     """
 

@@ -42,7 +42,7 @@ class TokenizerHandlers:
     Args:
         engine: encodes and decodes.
         folder: folder for pictures.
-        client: returns the address of the client who asks.
+        client: function that returns the address of the client who asks.
     """
 
     def __init__(self, engine: Engine, folder: Path, client: Callable[[], str]) -> None:
