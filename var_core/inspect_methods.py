@@ -108,16 +108,15 @@ class InspectMethods:
 
 
 def check_place(
-    info: ModelInfo, scale: object, row: object, column: object, tokens: Sequence[object]
-) -> None:
-    """Check a place in the token maps, and codes to put there.
+    info: ModelInfo, scale: int, row: object, column: object, tokens: Sequence[object]
+) -> tuple[int, int]:
+    """Check a place in the token maps, and codes to put there; returns row and column.
 
     Raises:
         ValueError: if a value is out of range.
     """
     sides = info.schedule.sides
     side = sides[check_int("scale", scale, 1, len(sides)) - 1]
-    check_int("row", row, 0, side - 1)
-    check_int("column", column, 0, side - 1)
     for token in tokens:
         check_int("a token", token, 0, info.vocab_size - 1)
+    return check_int("row", row, 0, side - 1), check_int("column", column, 0, side - 1)
