@@ -1,0 +1,64 @@
+"""The tab Look inside: what happens to pictures that are sent to it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from var_core.jobs.parsing import count_up, read_settings
+from var_core.serving.local_engine import LocalEngine
+from var_core.serving.metrics import JobMetrics
+from var_core.web.draw_tab import DrawTab
+from var_core.web.inside_tab import InsideTab
+from var_core.web.page import Page, Site
+
+
+@pytest.fixture
+def tab(engine: LocalEngine, tmp_path: Path) -> InsideTab:
+    tabs = []
+
+    def add_tabs(page: Page) -> None:
+        tabs.append(InsideTab(page, DrawTab(page)))
+
+    Site([engine], add_tabs, tmp_path, JobMetrics())
+    return tabs[0]
+
+
+@pytest.mark.parametrize("is_picture", [True, False])
+def test_an_upload_is_not_kept(tab: InsideTab, tmp_path: Path, is_picture: bool) -> None:
+    upload = tmp_path / "mine.png"
+    upload.write_text("no picture")
+    if is_picture:
+        Image.new("RGB", (40, 30), "teal").save(upload)
+        assert "PSNR" in tab.open({tab.source: str(upload)})[tab.report]
+    else:
+        with pytest.raises(ValueError, match="not a readable"):
+            tab.open({tab.source: str(upload)})
+    assert not upload.exists()
+
+
+def test_the_tab_looks_at_once_into_what_was_drawn(tab: InsideTab, engine: LocalEngine) -> None:
+    stage, settings = tab.draw.stage, read_settings(engine.info, {"emoji": "cat"}, 3, None)
+    progress = list(engine.generate(count_up(settings, 2)))[-1]
+    values = {tab.view: None, stage.progress: None, stage.scale: 4, stage.selected: 1}
+    assert tab.view not in tab.take_first(values)  # nothing was drawn
+    values[stage.progress] = progress
+    view = tab.take_first(values)[tab.view]
+    assert view.inside.wish == progress.wishes[1]
+    assert tab.view not in tab.take_first({**values, tab.view: view})  # it stays
+    sent = tab.take_drawn({**values, stage.selected: 0})
+    assert sent[tab.view].inside.wish == progress.wishes[0] and tab.page.tabs in sent
+
+
+def test_drawing_on_shows_the_result_in_the_draw_tab(tab: InsideTab, engine: LocalEngine) -> None:
+    draw, settings = tab.draw, read_settings(engine.info, {"emoji": "cat"}, 3, None)
+    progress = list(engine.generate(count_up(settings, 1)))[-1]
+    view = tab.handlers.look(progress, 0)
+    values = {widget: widget.value for widget in draw.given}
+    values |= {draw.stage.progress: None, draw.history: (), tab.view: view}
+    event = SimpleNamespace(scale=2, row=1, column=0, token=9)
+    first, *_, last = tab.draw_on(values, event)
+    assert tab.page.tabs in first
+    drawn = last.get(draw.stage.progress)
+    assert drawn.token_maps[1][0, 1, 0] == 9 and drawn.wishes == progress.wishes

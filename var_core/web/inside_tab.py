@@ -1,0 +1,108 @@
+"""The tab Look inside: the tokens of a picture, and what the model thinks of each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from var_core.serving.temp_files import MAX_AGE_SECONDS
+from var_core.web.assets import read_asset
+from var_core.web.draw_tab import DrawTab
+from var_core.web.events import DRAWING, LATEST, SPOKEN, EventOptions, Updates, Values
+from var_core.web.inside_handlers import InsideHandlers, View
+from var_core.web.page import Page
+from var_core.web.widgets import deleting, sentence
+
+ASKED: EventOptions = {**SPOKEN, "trigger_mode": "always_last"}  # while one moves over tokens
+HINT = (
+    "Open any picture, or press Look inside at a drawing: its tokens scale by scale, how sure the "
+    "model was of each, and where it looked"
+)
+
+
+class InsideTab:
+    """A picture scale by scale; the browser part is `assets/inside.js`.
+
+    Args:
+        page: the page that it belongs to.
+        draw: the Draw tab; it sends pictures here, and draws on from a token.
+    """
+
+    def __init__(self, page: Page, draw: DrawTab) -> None:
+        self.page, self.draw = page, draw
+        self.handlers = InsideHandlers(page.engine, page.client)
+        with gr.Tab("Look inside", id="inside") as self.tab:
+            self.view = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+            with gr.Row(elem_id="inside-row"):
+                self.source = gr.UploadButton(
+                    "Open a picture", file_types=["image"], elem_id="source", size="sm", scale=0
+                )
+                self.report = sentence(HINT, elem_id="report")
+            self.inside = gr.HTML(
+                "",
+                html_template=read_asset("inside.html"),
+                js_on_load=read_asset("inside.js"),
+                elem_id="inside",
+                patches="",
+            )
+        self.shown: list[Component] = [self.view, self.inside, self.report]
+        self._connect()
+
+    def _connect(self) -> None:
+        stage, draw = self.draw.stage, self.draw
+        self.source.upload(self.open, {self.source}, self.shown, **SPOKEN)
+        sent = [self.page.tabs, *self.shown]
+        stage.send_look.click(self.take_drawn, {*stage.looked_at}, sent, **SPOKEN)
+        self.tab.select(self.take_first, {self.view, *stage.looked_at}, self.shown, **SPOKEN)
+        events: Any = self.inside  # its events are those that the script triggers
+        events.ask(self.ask, {self.view}, [self.inside], **ASKED)
+        running = events.draw_on(
+            self.draw_on,
+            {self.view, *draw.given},
+            [self.page.tabs, *draw.shown],
+            show_progress_on=stage.status,
+            **DRAWING,
+        )
+        draw.controls.stop.click(None, None, None, cancels=[running], **LATEST)
+
+    def open(self, values: Values) -> Updates:
+        """Look into an uploaded picture, which is not kept."""
+        with deleting(values[self.source]) as path:
+            return self._updates(self.handlers.open(path))
+
+    def take_drawn(self, values: Values) -> Updates:
+        """Look into the chosen picture of the Draw tab, and show this tab."""
+        stage = self.draw.stage
+        view = self.handlers.look(values[stage.progress], values[stage.selected])
+        return {self.page.tabs: gr.Tabs(selected="inside"), **self._updates(view)}
+
+    def take_first(self, values: Values) -> Updates:
+        """Look into what was drawn, if nothing else is here yet."""
+        stage = self.draw.stage
+        if values[self.view] is not None or values[stage.progress] is None:
+            return gr.skip()
+        return self._updates(self.handlers.look(values[stage.progress], values[stage.selected]))
+
+    def ask(self, values: Values, event: gr.EventData) -> Updates:
+        """Show what other codes would look like at a place."""
+        place = event.scale, event.row, event.column
+        patches = self.handlers.patches(values[self.view], *place)
+        return {self.inside: gr.update(patches=patches)}
+
+    def draw_on(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
+        """Keep the scales up to a token, one of its alternatives in its place; draw the rest."""
+        view: View | None = values[self.view]
+        place = event.scale, event.row, event.column
+        progress, scale = self.handlers.exchanged(view, *place, event.token)
+        changes = self.handlers.values_of(view)
+        steps = self.draw.draw_rest(values, progress, scale, changes)
+        yield {self.page.tabs: gr.Tabs(selected="draw")}
+        yield from steps
+
+    def _updates(self, view: View) -> Updates:
+        return {
+            self.view: view,
+            self.inside: gr.update(value=view.content, patches=""),
+            self.report: view.report,
+        }
