@@ -17,7 +17,7 @@ from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
 from var_core.serving.stop_signals import wait_until
 from var_core.serving.uploads import Uploads
-from var_core.web.assets import asset_path, read_asset
+from var_core.web.assets import read_asset, style_paths
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
@@ -56,7 +56,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             prevent_thread_lock=True,
             quiet=True,  # else gradio advises to publish the page
             theme=page_theme(),
-            css_paths=asset_path("style.css"),
+            css_paths=style_paths(),
             js=f"() => {{{''.join(map(read_asset, SCRIPTS))}}}",
             footer_links=[],
             max_file_size=MAX_FILE_BYTES,
