@@ -1,8 +1,8 @@
 """The tab Look inside: what happens to pictures that are sent to it."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from PIL import Image
 
@@ -57,8 +57,21 @@ def test_drawing_on_shows_the_result_in_the_draw_tab(tab: InsideTab, engine: Loc
     view = tab.handlers.look(progress, 0)
     values = {widget: widget.value for widget in draw.given}
     values |= {draw.stage.progress: None, draw.history: (), tab.view: view}
-    event = SimpleNamespace(scale=2, row=1, column=0, token=9)
+    event = gr.EventData(None, {"scale": 2, "row": 1, "column": 0, "token": 9})
     first, *_, last = tab.draw_on(values, event)
     assert tab.page.tabs in first
     drawn = last.get(draw.stage.progress)
     assert drawn.token_maps[1][0, 1, 0] == 9 and drawn.wishes == progress.wishes
+
+
+@pytest.mark.parametrize("data", [None, [], "scale", {}, {"scale": 1}, {"scale": {}, "row": []}])
+def test_events_that_tell_nothing_are_refused(
+    tab: InsideTab, engine: LocalEngine, data: object
+) -> None:
+    settings = read_settings(engine.info, {"emoji": "cat"}, 3, None)
+    view = tab.handlers.look(list(engine.generate(count_up(settings, 1)))[-1], 0)
+    event = gr.EventData(None, data)
+    with pytest.raises(ValueError, match="must be"):
+        tab.ask({tab.view: view}, event)
+    with pytest.raises(ValueError, match="must be"):
+        next(tab.draw_on({tab.view: view}, event))

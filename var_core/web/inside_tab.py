@@ -86,15 +86,14 @@ class InsideTab:
 
     def ask(self, values: Values, event: gr.EventData) -> Updates:
         """Show what other codes would look like at a place."""
-        place = event.scale, event.row, event.column
-        patches = self.handlers.patches(values[self.view], *place)
+        scale, row, column, _ = told(event)
+        patches = self.handlers.patches(values[self.view], scale, row, column)
         return {self.inside: gr.update(patches=patches)}
 
     def draw_on(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
         """Keep the scales up to a token, one of its alternatives in its place; draw the rest."""
         view: View | None = values[self.view]
-        place = event.scale, event.row, event.column
-        progress, scale = self.handlers.exchanged(view, *place, event.token)
+        progress, scale = self.handlers.exchanged(view, *told(event))
         changes = self.handlers.values_of(view)
         steps = self.draw.draw_rest(values, progress, scale, changes)
         yield {self.page.tabs: gr.Tabs(selected="draw")}
@@ -106,3 +105,9 @@ class InsideTab:
             self.inside: gr.update(value=view.content, patches=""),
             self.report: view.report,
         }
+
+
+def told(event: gr.EventData) -> tuple[object, object, object, object]:
+    """Scale, row, column and token of an event; None where it does not tell them."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return data.get("scale"), data.get("row"), data.get("column"), data.get("token")
