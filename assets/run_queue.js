@@ -12,6 +12,13 @@ const nameOf = (button) => {
   return gone ? `#history [data-delete="${gone}"]` : `#${button.id}`;
 };
 
+/** Draw and Stop are one button: the focus goes from one to the other. */
+const showStop = (isDrawing) => {
+  const isHeld = document.activeElement?.closest("#generate, #stop");
+  document.body.classList.toggle("drawing", isDrawing);
+  if (isHeld) document.querySelector(isDrawing ? "#stop" : "#generate")?.focus();
+};
+
 const watchRuns = (status, buttons) => {
   const waiting = [];
   let running = "";
@@ -21,6 +28,9 @@ const watchRuns = (status, buttons) => {
     const tracker = document.querySelector(`#${status} [data-testid=status-tracker]`);
     return Boolean(tracker) && !tracker.matches(".hide") && !tracker.querySelector(".error");
   };
+  const tell = () => {
+    if (status === "status") showStop(Boolean(running) || isBusy());
+  };
   const next = () => {
     clearTimeout(timer);
     running = "";
@@ -28,6 +38,7 @@ const watchRuns = (status, buttons) => {
     const button = document.querySelector(waiting.shift() ?? "#none");
     if (button) setTimeout(() => button.click());
     else if (waiting.length) next();
+    tell();
   };
   const follow = () => {
     if (isBusy()) {
@@ -36,6 +47,7 @@ const watchRuns = (status, buttons) => {
     } else if (running && wasBusy) {
       next();
     }
+    tell();
   };
   const asked = (event) => {
     const button = event.target.closest(buttons);
@@ -45,6 +57,7 @@ const watchRuns = (status, buttons) => {
       if (button.dataset.delete) return;
       running = name;
       timer = setTimeout(next, STARTING);
+      tell();
       return;
     }
     event.preventDefault();
@@ -58,7 +71,9 @@ const watchRuns = (status, buttons) => {
   document.addEventListener(
     "click",
     (event) => {
-      if (event.target.closest("#stop, #edit-stop")) waiting.length = 0;
+      if (!event.target.closest("#stop, #edit-stop")) return;
+      if (event.detail > 1) event.stopImmediatePropagation(); // a double click on Draw
+      else waiting.length = 0;
     },
     true,
   );

@@ -191,7 +191,15 @@ def choose(page: Page, name: str, text: str, words: str | None = None) -> None:
     expect(box).to_have_value(re.compile(re.escape(words or text)))
 
 
+def set_count(page: Page, count: int) -> None:
+    """Choose the number of pictures."""
+    page.locator("#count").get_by_text(str(count), exact=True).click()
+    expect(page.locator(f"#count input[value='{count}']")).to_be_checked()
+
+
 def set_number(page: Page, name: str, value: str) -> None:
+    if name == "seed" and not page.locator("#seed").count():
+        open_box(page, "more")
     box = page.locator(f"#{name} input[type=number]")
     box.fill(value)
     box.press("Tab")

@@ -23,6 +23,7 @@ from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
+STYLES = ("style.css", "ask.css")
 SCRIPTS = ("search.js", "notices.js", "run_queue.js", "page.js")  # page.js sets up what is left
 
 
@@ -55,7 +56,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             prevent_thread_lock=True,
             quiet=True,  # else gradio advises to publish the page
             theme=page_theme(),
-            css_paths=asset_path("style.css"),
+            css_paths=[asset_path(name) for name in STYLES],
             js=f"() => {{{''.join(map(read_asset, SCRIPTS))}}}",
             footer_links=[],
             max_file_size=MAX_FILE_BYTES,
