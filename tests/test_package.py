@@ -33,9 +33,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_the_wheel_holds_what_runs_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     sources = {str(path.relative_to(ROOT)) for path in ROOT.glob("var_core/**/*.py")}
-    looks = {path.name for path in (ROOT / "assets").iterdir() if path.is_file()}
+    assets = [path for path in (ROOT / "assets").iterdir() if path.is_file()]
+    assets += (ROOT / "assets" / "styles").iterdir()
+    looks = {str(path.relative_to(ROOT)) for path in assets}
     assert {"var_core/app.py", "var_core/py.typed", *sources} <= names
-    assert {f"var_core/assets/{name}" for name in looks} <= names
+    assert {f"var_core/{name}" for name in looks} <= names
     assert wheel.read("var_core/app.py") == (ROOT / "app.py").read_bytes()
     models = {str(path.relative_to(ROOT)) for path in EMBEDDED_MODEL.rglob("*") if path.is_file()}
     assert {f"var_core/{name}" for name in models} <= names

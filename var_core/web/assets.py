@@ -4,12 +4,20 @@ from pathlib import Path
 
 from var_core.locations import assets_folder
 
+# files of assets/styles, in the order in which they are applied: one for each part of the page
+STYLES = ("frame", "header", "ask", "stage", "strip", "history", "edit", "inside", "widths")
+
 
 def asset_path(name: str) -> Path:
-    """The path of a file of the page, for example "style.css"."""
+    """The path of a file of the page, for example "page.js"."""
     return assets_folder() / name
 
 
 def read_asset(name: str) -> str:
     """The text of a file of the page."""
     return asset_path(name).read_text("utf-8")
+
+
+def style_paths() -> list[Path]:
+    """The style sheets of the page, in the order in which they are applied."""
+    return [asset_path(f"styles/{name}.css") for name in STYLES]

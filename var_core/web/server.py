@@ -17,13 +17,12 @@ from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
 from var_core.serving.stop_signals import wait_until
 from var_core.serving.uploads import store_uploads
-from var_core.web.assets import asset_path, read_asset
+from var_core.web.assets import read_asset, style_paths
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
-STYLES = ("style.css", "ask.css")
 SCRIPTS = ("search.js", "notices.js", "run_queue.js", "page.js")  # page.js sets up what is left
 
 
@@ -56,7 +55,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             prevent_thread_lock=True,
             quiet=True,  # else gradio advises to publish the page
             theme=page_theme(),
-            css_paths=[asset_path(name) for name in STYLES],
+            css_paths=style_paths(),
             js=f"() => {{{''.join(map(read_asset, SCRIPTS))}}}",
             footer_links=[],
             max_file_size=MAX_FILE_BYTES,

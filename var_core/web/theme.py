@@ -1,4 +1,4 @@
-"""How the page looks, as far as gradio's themes decide it; the rest is `assets/style.css`."""
+"""How the page looks, as far as gradio's themes decide it; the rest is `assets/styles/`."""
 
 from gradio.themes import Base, Soft
 
