@@ -14,6 +14,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Draw shows what forms
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#generate, #styles, #sweep") || find("stage")?.offsetParent) return;
+  const tabs = [...document.querySelectorAll("[role=tab]")];
+  tabs.find((tab) => tab.textContent.trim() === "Draw")?.click();
+});
+
 // a click into a list's box is the start of a search: typing replaces what is there
 document.addEventListener("focusin", (event) => {
   const box = event.target;

@@ -89,21 +89,20 @@ def test_one_generation_is_one_post_and_one_stream_of_jpeg_previews(page: Page) 
     until(page, lambda: previews[-1:] == ["png"])
     assert len(previews) > 1 and set(previews[:-1]) == {"jpeg"}
 
-    def posts() -> list[str]:
-        return [one.url.rsplit("?")[0] for one in requests if one.method == "POST"]
-
     open_box(page, "more")
     choose(page, "preset", "Wild")  # its POST comes after all that the double click has caused
     expect(page.locator("#temperature input[type=number]")).to_have_value("1.3")
-    assert len(posts()) == 2 and all(url.endswith("/queue/join") for url in posts()), posts()
+    posts = [one.url.rsplit("?")[0] for one in requests if one.method == "POST"]
+    assert posts[0].endswith("/queue/join"), posts
+    assert {url.rsplit("/", 1)[-1] for url in posts[1:]} == {"predict"}, posts  # of the preset
     streams = [request.url for request in requests if "/queue/data" in request.url]
-    assert len(streams) == 2, streams
+    assert len(streams) == 1, streams
     expect(page.locator("#history [data-restore]")).to_have_count(1)
 
 
 @in_both_views
 def test_nothing_moves_while_previews_arrive(held_page: Page, engine: GatedEngine) -> None:
-    page, names = held_page, ("stage", "strip", "scale", "generate")
+    page, names = held_page, ("stage", "strip", "scale", "count")
     where = f"""() => {list(names)}.map(name => {{
       const box = document.getElementById(name).getBoundingClientRect();
       return [name, Math.round(box.y + scrollY), Math.round(box.height)];
@@ -187,7 +186,7 @@ def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None
     assert np.array_equal(strip_pictures(page)[-1], pixels(saved))  # the scales of the same one
     with page.expect_download() as sheet:
         page.get_by_role("link", name="Save all as one sheet").click()
-    assert pixels(sheet.value.path().read_bytes()).shape == (64, 4 * 64 + 3 * 4, 3)
+    assert pixels(sheet.value.path().read_bytes()).shape == (2 * 64 + 4, 2 * 64 + 4, 3)
     tiles.nth(1).locator("[data-edit]").click()
     shown = page.locator("#painter [data-part=picture]")
     expect(shown).to_be_visible()

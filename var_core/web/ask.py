@@ -1,4 +1,4 @@
-"""What to draw, above all tabs: words and labels, the button that draws, and a drawer of options."""
+"""What to draw, above all tabs: words and labels, the buttons that draw, a drawer of options."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -35,11 +35,10 @@ class DrawTab:
         self.page = page
         self.handlers = DrawHandlers(page.engine, page.folder, page.client)
         self.controls = page.ask
-        with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
-            with gr.Column(scale=3, min_width=320, elem_id="stage-column"):
-                self.stage = Stage(self.handlers)
-                with gr.Column(elem_id="history-column"):
-                    self._build_history()
+        with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
+            self.stage = Stage(self.handlers)
+            with gr.Column(elem_id="history-column"):
+                self._build_history()
         self.parts: dict[str, Component] = {
             **self.stage.shown,
             "seed": self.controls.inputs["seed"],

@@ -22,6 +22,7 @@ class Drawer:
 
     Attributes:
         inputs: widgets under the names of the controls that it holds.
+        seed: seed of the next drawing, if it is kept.
         keep_seed: whether the next drawing keeps the seed.
         guidances: guidance of each row of a grid.
         num_seeds: columns of a grid.
@@ -33,13 +34,16 @@ class Drawer:
     def __init__(self, controls: Controls, defaults: Mapping[str, Any]) -> None:
         self.controls = controls
         with gr.Row(elem_id="drawers"):
-            with gr.Accordion("More options", open=False, elem_id="more"):
-                with gr.Row(elem_id="options"):
-                    self.inputs: dict[str, Component] = {"seed": self._build_seed(defaults["seed"])}
-                    self.preset = gr.Dropdown(
-                        list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
-                    )
-                    self.inputs.update(option_widgets(controls.info, defaults))
+            with (
+                gr.Accordion("More options", open=False, elem_id="more"),
+                gr.Row(elem_id="options"),
+            ):
+                self.seed = self._build_seed(defaults["seed"])
+                self.inputs: dict[str, Component] = {"seed": self.seed}
+                self.preset = gr.Dropdown(
+                    list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
+                )
+                self.inputs.update(option_widgets(controls.info, defaults))
             with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
                 self._build_grid()
             with gr.Row(elem_id="exchange"):
@@ -52,7 +56,7 @@ class Drawer:
         """Set its events up; a link holds the values of all widgets."""
         sampling = [self.inputs[name] for name in SAMPLING_OPTIONS]
         self.preset.input(self.apply_preset, {self.preset}, sampling, **LATEST)
-        self.inputs["seed"].input(None, None, self.keep_seed, js="() => true", **QUICK)
+        self.seed.input(None, None, self.keep_seed, js="() => true", **QUICK)
         script = f"(...values) => varStudio.link({json.dumps(list(every))}, values)"
         self.link.click(None, list(every.values()), None, js=script)
 
