@@ -48,8 +48,6 @@ def serve(arguments: Arguments) -> None:
     log_to_stderr()
     with TempFolder() as files:
         os.environ["GRADIO_TEMP_DIR"] = str(files.folder)
-        pictures = files.folder / "pictures"
-        pictures.mkdir()
         engines[0].prepare()  # the front page can draw as soon as it opens
         metrics.watch("running", "Jobs that run", lambda: queue.counts()[0])
         metrics.watch("waiting", "Jobs that wait", lambda: queue.counts()[1])
@@ -57,7 +55,7 @@ def serve(arguments: Arguments) -> None:
         site = Site(
             engines,
             add_tabs,
-            pictures,
+            files.pictures,
             metrics,
             arguments.num_proxies,
             () if executor.is_lent else missing,

@@ -1,8 +1,7 @@
 // What gradio says in boxes over the page stands in the status line of the tab that is in view.
+const STATUSES = ["status", "edit-status", "report"];
 const statusInView = () =>
-  ["status", "edit-status", "report"]
-    .map((id) => document.querySelector(`#${id}`))
-    .find((line) => line?.offsetParent);
+  STATUSES.map((id) => document.querySelector(`#${id}`)).find((line) => line?.offsetParent);
 
 const withdraw = () => {
   document.querySelectorAll(".notice").forEach((notice) => notice.remove());
@@ -34,11 +33,16 @@ const takeToasts = () => {
 
 document.body.classList.add("says-in-status"); // hides the boxes
 new MutationObserver(takeToasts).observe(document.body, { childList: true, subtree: true });
-["status", "edit-status", "report"].forEach((id) => {
-  const words = document.querySelector(`#${id} .html-container`);
-  if (!words) return;
-  const all = { childList: true, characterData: true, subtree: true };
-  new MutationObserver(withdraw).observe(words, all);
+// a tab is built when it is opened, so the whole page is watched for its new statuses
+const isStatus = ({ target }) => {
+  const place = target.nodeType === Node.TEXT_NODE ? target.parentElement : target;
+  const words = place?.closest(".html-container");
+  return Boolean(words) && STATUSES.includes(words.closest("[id]")?.id);
+};
+new MutationObserver((changes) => changes.some(isStatus) && withdraw()).observe(document.body, {
+  childList: true,
+  characterData: true,
+  subtree: true,
 });
 document.addEventListener(
   "click",

@@ -19,28 +19,34 @@ const showStop = (isDrawing) => {
   if (isHeld) document.querySelector(isDrawing ? "#stop" : "#generate")?.focus();
 };
 
+/** Whether a call is the last one that gradio makes for a stop. */
+const isReset = ({ name }) => name.endsWith("/gradio_api/reset");
+
 const watchRuns = (status, buttons) => {
   const waiting = [];
   let running = "";
   let wasBusy = false;
+  let isStopping = false; // until gradio has told the server, it drops every click
   let timer = 0;
   const isBusy = () => {
     const tracker = document.querySelector(`#${status} [data-testid=status-tracker]`);
     return Boolean(tracker) && !tracker.matches(".hide") && !tracker.querySelector(".error");
   };
   const tell = () => {
-    if (status === "status") showStop(Boolean(running) || isBusy());
+    if (status === "status") showStop(!isStopping && (Boolean(running) || isBusy()));
   };
   const next = () => {
     clearTimeout(timer);
     running = "";
     wasBusy = false;
+    isStopping = false;
     const button = document.querySelector(waiting.shift() ?? "#none");
     if (button) setTimeout(() => button.click());
     else if (waiting.length) next();
     tell();
   };
   const follow = () => {
+    if (isStopping) return;
     if (isBusy()) {
       wasBusy = true;
       clearTimeout(timer);
@@ -53,7 +59,7 @@ const watchRuns = (status, buttons) => {
     const button = event.target.closest(buttons);
     if (!button) return;
     const name = nameOf(button);
-    if (!running && !isBusy()) {
+    if (!running && !isStopping && !isBusy()) {
       if (button.dataset.delete) return;
       running = name;
       timer = setTimeout(next, STARTING);
@@ -62,7 +68,8 @@ const watchRuns = (status, buttons) => {
     }
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (name === running || waiting.includes(name)) return; // a double click is one drawing
+    const isDouble = isStopping ? event.detail > 1 : name === running;
+    if (isDouble || waiting.includes(name)) return; // a double click is one drawing
     waiting.push(name);
     button.closest("figure")?.setAttribute("aria-busy", "true");
     window.varStudio.notify("It waits until this drawing is done; Stop forgets it");
@@ -72,15 +79,18 @@ const watchRuns = (status, buttons) => {
     "click",
     (event) => {
       if (!event.target.closest("#stop, #edit-stop")) return;
-      if (event.detail > 1) event.stopImmediatePropagation(); // a double click on Draw
-      else waiting.length = 0;
+      if (event.detail > 1) return event.stopImmediatePropagation(); // a double click on Draw
+      waiting.length = 0;
+      isStopping ||= isBusy();
+      tell();
     },
     true,
   );
+  new PerformanceObserver((calls) => {
+    if (isStopping && calls.getEntries().some(isReset)) next();
+  }).observe({ type: "resource" });
   const all = { attributes: true, attributeFilter: ["class"], childList: true, subtree: true };
-  new MutationObserver(follow).observe(document.querySelector(`#${status}`), all);
+  new MutationObserver(follow).observe(document.body, all); // a tab is built when it is opened
 };
 
-for (const [status, buttons] of Object.entries(DRAWS)) {
-  if (document.querySelector(`#${status}`)) watchRuns(status, buttons);
-}
+for (const [status, buttons] of Object.entries(DRAWS)) watchRuns(status, buttons);

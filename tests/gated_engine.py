@@ -90,6 +90,7 @@ class _GatedWorker:
         self._engine = engine
         self.prepare, self.sharpen = worker.prepare, worker.sharpen
         self.tokenize, self.code_colours = worker.tokenize, worker.code_colours
+        self.answer = worker.answer
 
     def draw(self, request: Request) -> Generator[JobProgress, None, None]:
         """As `Worker.draw`; every scale waits at the gate."""

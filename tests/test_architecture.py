@@ -44,10 +44,17 @@ ORDER = [
     ),
     ("var_core.labels", "var_core.text", "var_core.tokenizer", "var_core.transformer"),
     ("var_core.sampling",),
-    ("var_core.checkpoints", "var_core.editing", "var_core.outputs", "var_core.wishes"),
+    (
+        "var_core.checkpoints",
+        "var_core.editing",
+        "var_core.inspection",
+        "var_core.outputs",
+        "var_core.wishes",
+    ),
     (
         "var_core.edit_methods",
         "var_core.edit_previews",
+        "var_core.inspect_methods",
         "var_core.model_info",
         "var_core.network_methods",
         "var_core.open_labels",

@@ -137,6 +137,14 @@ class NetworkMethods:
             decoded = self.decode_latent(torch.cat(quantization.latents))
         return quantization.token_maps, tensor_to_images(decoded)
 
+    @in_own_dtype
+    def decode_prefixes(self, token_maps: Sequence[Tensor]) -> list[Image.Image]:
+        """The picture of some token maps after 1, 2, ... of their scales, (1, S, S) int64 each."""
+        with torch.inference_mode():
+            maps = [tokens.to(self.tokenizer.device) for tokens in token_maps]
+            latents = torch.cat(self.tokenizer.quantizer.sum_scales(maps))
+            return tensor_to_images(self.decode_latent(latents))
+
     def reconstruct(self, image: Image.Image) -> list[Image.Image]:
         """A picture after 1, 2, ... K of the tokenizer's scales, as `tokenize` returns it."""
         return self.tokenize(image)[1]

@@ -1,4 +1,7 @@
-"""What people call: draw, stream, save and load; editing is in `edit_methods`."""
+"""What people call: draw, stream, save and load.
+
+Editing is in `edit_methods`, looking inside in `inspect_methods`.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -8,6 +11,7 @@ from torch import Tensor
 
 from var_core.edit_methods import EditMethods
 from var_core.images import tensor_to_images
+from var_core.inspect_methods import InspectMethods
 from var_core.labels import Label
 from var_core.network_methods import NetworkMethods
 from var_core.open_labels import fill_open_labels
@@ -23,7 +27,7 @@ OUTPUT_TYPES = ("pil", "np", "pt")
 TOGETHER = 4  # pictures at once on a CPU: more gain little, and each keeps its keys and values
 
 
-class VARPipeline(EditMethods, NetworkMethods, PipelineParts):
+class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
     """Next-scale image generation (arXiv 2404.02905) as a diffusers pipeline.
 
     Args:

@@ -237,6 +237,22 @@ def test_an_edit_stops_half_way_and_goes_again(
     finished(page)
 
 
+def test_what_is_pressed_while_an_edit_stops_is_drawn_after_it(
+    held_page: Page, engine: GatedEngine, gated: Gated, picture: Path
+) -> None:
+    page = held_page
+    open_editor(page, picture)
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    with engine.gate.closed():
+        page.locator("#redraw-mask").click()
+        engine.gate.let(2)
+        expect(page.locator("#edit-strip img")).to_have_count(2)
+        page.keyboard.press("Escape")
+        until(page, lambda: num_cancelling(gated.blocks))
+        page.locator("#redraw-mask").click()
+    finished(page)
+
+
 @in_both_views
 def test_a_new_picture_leaves_nothing_of_the_one_before(
     page: Page, picture: Path, tmp_path: Path

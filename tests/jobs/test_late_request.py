@@ -85,6 +85,7 @@ def test_nobody_decodes_a_picture_before_his_turn(
     mine = engine.queue.join("a")
     for call in (
         lambda: endpoints.tokenize(sent),
+        lambda: endpoints.look_inside({}, picture=sent),
         lambda: next(endpoints.edit(sent, sent, {})),
         lambda: next(endpoints.outpaint(sent, {}, right=8)),
         lambda: next(endpoints.vary(sent, 2, {})),

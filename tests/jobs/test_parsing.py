@@ -118,6 +118,7 @@ def drawn(stream: Iterator[object]) -> object:
     return last
 
 
+TOKENS = [[[[0] * side] * side] for side in PIPELINE.info.schedule.sides]
 FIELDS: dict[str, Callable[[object], object]] = {
     "labels": lambda value: drawn(API.generate(value)),
     "a label": lambda value: drawn(API.generate({"emoji": value})),
@@ -140,9 +141,17 @@ FIELDS: dict[str, Callable[[object], object]] = {
     "side": lambda value: drawn(API.outpaint(PICTURE, {}, right=value)),
     "keep_scales": lambda value: drawn(API.vary(PICTURE, value, {})),
     "recipe": lambda value: API.recipe(value),
+    "inside tokens": lambda value: API.look_inside({}, value),
+    "inside picture": lambda value: API.look_inside({}, picture=value),
+    "exchanged tokens": lambda value: API.exchange(value, 1, 0, 0, [0]),
+    "place": lambda value: API.exchange(TOKENS, 2, value, value, [0]),
+    "codes": lambda value: API.exchange(TOKENS, 2, 0, 0, value),
 }
 
-NEVER_DRAWN = ("token_maps", "scale", "picture", "recipe", "edited picture", "mask")
+NEVER_DRAWN = (
+    *("token_maps", "scale", "picture", "recipe", "edited picture", "mask"),
+    *("inside tokens", "inside picture"),
+)
 
 
 @pytest.mark.parametrize("count", EXAMPLES)
@@ -164,14 +173,7 @@ def test_an_endpoint_refuses_what_is_malformed_before_any_network_runs(
         try:
             FIELDS[field](value)
         except DrawnError:  # it was well-formed after all, and would have been drawn
-            assert field not in (
-                "token_maps",
-                "scale",
-                "picture",
-                "recipe",
-                "edited picture",
-                "mask",
-            )
+            assert field not in NEVER_DRAWN
         except ValueError as error:
             assert "Traceback" not in str(error) and str(Path.home()) not in str(error)
 

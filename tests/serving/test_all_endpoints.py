@@ -152,7 +152,11 @@ def readme_block(language: str, word: str) -> str:
 def test_the_client_example_of_the_readme_works(url: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = readme_block("python", "gradio_client").replace("http://127.0.0.1:7860", url)
-    exec(compile(code, "README.md", "exec"), {})
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    inside = readme_block("python", "/look_inside")
+    exec(compile(inside, "README.md", "exec"), names)
+    assert len(names["inside"]["entropy"]) == len(names["drawing"]["token_maps"])
     with Image.open(tmp_path / "apple.png") as apple:
         assert apple.size == (64, 64)
 

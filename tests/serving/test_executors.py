@@ -8,6 +8,7 @@ import pytest
 
 from tests.clients import Client, served
 from var_core import VARPipeline
+from var_core.jobs.inside import exchange, inside_drawing
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.serving.executors import DrawingThread
 from var_core.serving.fair_queue import FairQueue, QueueLimits
@@ -37,6 +38,8 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
     assert len(set(pictures.values())) == 3 and len(used) == 1
     *_, run = engine.generate(count_up(read_settings(pipeline.info, {}, 1, None), 1))
     engine.tokenize(lambda: run.frames[-1][0])
+    inside = engine.answer(inside_drawing(run, 0))
+    engine.answer(exchange(engine.info, inside.reconstruction.token_maps, 2, 0, 1, [3]))
     assert len(used) == 1 and threading.get_ident() not in used
 
 

@@ -34,6 +34,8 @@ ENDPOINTS = {  # how many values they take; the last two are prompts, which may 
     "edit": 10,
     "outpaint": 13,
     "vary": 8,
+    "look_inside": 5,
+    "exchange": 6,
 }
 MARKER = "planted-6b1f"
 

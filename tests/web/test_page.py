@@ -19,7 +19,10 @@ DRAWING = {
     *("redraw-mask", "outpaint", "vary"),
     *("source", "drop"),
 }
-ENDPOINTS = "about edit generate outpaint recipe redraw stream styles sweep tokenize vary"
+ENDPOINTS = (
+    "about edit exchange generate look_inside outpaint recipe redraw stream styles sweep "
+    "tokenize vary"
+)
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed
     assert {element for element, _ in drawing} == DRAWING
     public = [one for one in site.blocks.fns.values() if one.api_visibility == "public"]
     queued = [one for one in public if one.api_name not in ("recipe", "about")]
-    assert len(queued) == 9
+    assert len(queued) == 11
     every = [*drawing.values(), *queued]
     assert {function.concurrency_limit for function in every} == {None}
     assert all(function.queue for function in every)

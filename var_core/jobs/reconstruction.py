@@ -4,6 +4,7 @@ The colours of token maps are in `token_map_colours.py`.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,26 @@ def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
     """
     source = square_of(image, pipeline.image_size)
     token_maps, frames = pipeline.tokenize(source)
+    return _report(pipeline, source, token_maps, frames)
+
+
+def reconstruct_tokens(pipeline: VARPipeline, token_maps: Sequence[Tensor]) -> Reconstruction:
+    """Decode every prefix of given token maps; the source is the picture of all of them.
+
+    Args:
+        pipeline: pipeline whose tokenizer is used.
+        token_maps: tokens of the first scales or of all, (1, S, S) each.
+    """
+    frames = pipeline.decode_prefixes(token_maps)
+    return _report(pipeline, frames[-1], token_maps, frames)
+
+
+def _report(
+    pipeline: VARPipeline,
+    source: Image.Image,
+    token_maps: Sequence[Tensor],
+    frames: Sequence[Image.Image],
+) -> Reconstruction:
     bits_per_token = math.log2(pipeline.info.vocab_size)
     counts = np.cumsum([tokens[0].numel() for tokens in token_maps])
     return Reconstruction(

@@ -9,6 +9,25 @@ from torch import Tensor
 from var_core.tokenizer import MultiScaleQuantizer
 
 
+def check_token_maps(quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor]) -> None:
+    """Check the tokens of the first scales of some pictures, (B, S, S) each.
+
+    Raises:
+        ValueError: if one is misshapen or holds no code's number.
+    """
+    sides, vocab_size = quantizer.schedule.sides, quantizer.vocab_size
+    for number, (tokens, side) in enumerate(zip(token_maps, sides, strict=False), start=1):
+        if tokens.shape[1:] != (side, side) or len(tokens) != len(token_maps[0]):
+            raise ValueError(
+                f"tokens of scale {number} must be ({len(token_maps[0])}, {side}, {side}), "
+                f"got {tuple(tokens.shape)}"
+            )
+        if tokens.is_floating_point() or ((tokens < 0) | (tokens >= vocab_size)).any():
+            raise ValueError(
+                f"tokens of scale {number} must be whole numbers from 0 to {vocab_size - 1}"
+            )
+
+
 class KeepScales:
     """Keeps the coarse scales of an earlier picture, so that the rest is drawn anew from there.
 
@@ -26,17 +45,7 @@ class KeepScales:
             raise ValueError(
                 f"1 to {len(sides) - 1} scales can be kept of {len(sides)}, got {len(token_maps)}"
             )
-        vocab_size = quantizer.vocab_size
-        for number, (tokens, side) in enumerate(zip(token_maps, sides, strict=False), start=1):
-            if tokens.shape[1:] != (side, side) or len(tokens) != len(token_maps[0]):
-                raise ValueError(
-                    f"tokens of scale {number} must be ({len(token_maps[0])}, {side}, {side}), "
-                    f"got {tuple(tokens.shape)}"
-                )
-            if tokens.is_floating_point() or ((tokens < 0) | (tokens >= vocab_size)).any():
-                raise ValueError(
-                    f"tokens of scale {number} must be whole numbers from 0 to {vocab_size - 1}"
-                )
+        check_token_maps(quantizer, token_maps)
         self.codes = [quantizer.embed(tokens.long()) for tokens in token_maps]
         self.forced_scales = frozenset(range(len(token_maps)))
 

@@ -1,6 +1,7 @@
 """The list of all endpoints for programs: plain typed functions, JSON in and out.
 
-Those that draw are in `draw_endpoints.py`, those that edit in `edit_endpoints.py`.
+Those that draw are in `draw_endpoints.py`, those that edit in `edit_endpoints.py`, those that look
+inside a picture in `inside_endpoints.py`.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from var_core.jobs.png_recipe import read_png_recipe
 from var_core.sampling import MAX_SEED
 from var_core.serving.draw_endpoints import DrawEndpoints
 from var_core.serving.edit_endpoints import EditEndpoints
+from var_core.serving.inside_endpoints import InsideEndpoints
 
 
 class TokenizedPicture(TypedDict):
@@ -23,7 +25,7 @@ class TokenizedPicture(TypedDict):
     bits: list[int]
 
 
-class Api(DrawEndpoints, EditEndpoints):
+class Api(DrawEndpoints, EditEndpoints, InsideEndpoints):
     """All endpoints of one model."""
 
     def queued(self) -> list[Callable[..., Any]]:
@@ -38,6 +40,8 @@ class Api(DrawEndpoints, EditEndpoints):
             self.outpaint,
             self.vary,
             self.tokenize,
+            self.look_inside,
+            self.exchange,
         ]
 
     def immediate(self) -> list[Callable[..., Any]]:

@@ -3,15 +3,12 @@
 from collections.abc import Iterator
 from typing import TypedDict
 
-from torch import Tensor
-
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import (
     DEFAULT_SEED,
     branch,
     count_up,
     progress_from_tokens,
-    read_tokens,
     style_sheet,
     sweep,
 )
@@ -146,23 +143,6 @@ class DrawEndpoints(Endpoints):
             negative_prompt: what the pictures should not show.
         """
         settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
-        earlier = progress_from_tokens(self.engine.info, self._tokens(token_maps))
+        earlier = progress_from_tokens(self.engine.info, self.read_token_maps(token_maps))
         num_scales = self.engine.info.schedule.num_scales
         yield from self.draw(branch(settings, earlier, scale, num_scales))
-
-    def _tokens(self, token_maps: object) -> tuple[Tensor, ...]:
-        """Token maps of one picture, checked against the schedule and the codebook."""
-        sides = self.engine.info.schedule.sides
-        if not isinstance(token_maps, list) or len(token_maps) != len(sides):
-            raise ValueError(f"token_maps must be a list of {len(sides)} scales")
-        pairs = zip(sides, token_maps, strict=True)
-        return read_tokens(self.engine.info, (_flat(one, (1, side, side)) for side, one in pairs))
-
-
-def _flat(values: object, shape: tuple[int, ...]) -> list[object]:
-    """The entries of nested lists of exactly this shape."""
-    if not shape:
-        return [values]
-    if not isinstance(values, list) or len(values) != shape[0]:
-        raise ValueError(f"token_maps must hold scales of one picture, rows of {shape[-1]} tokens")
-    return [cell for value in values for cell in _flat(value, shape[1:])]

@@ -10,10 +10,11 @@ from functools import partial
 from typing import TypedDict
 
 from PIL import Image
+from torch import Tensor
 
 from var_core.images import read_image
 from var_core.jobs.data_url import png_url
-from var_core.jobs.parsing import read_base64, read_settings
+from var_core.jobs.parsing import read_base64, read_settings, read_tokens
 from var_core.jobs.progress import JobProgress, Request
 from var_core.jobs.requests import Settings
 from var_core.serving.engine import Engine
@@ -66,6 +67,18 @@ class Endpoints:
         """
         return partial(read_image, read_base64(picture))
 
+    def read_token_maps(self, token_maps: object) -> tuple[Tensor, ...]:
+        """Token maps of one picture, as in a result, checked against schedule and codebook.
+
+        Raises:
+            ValueError: if they are malformed, or a token is no code's number.
+        """
+        sides = self.engine.info.schedule.sides
+        if not isinstance(token_maps, list) or len(token_maps) != len(sides):
+            raise ValueError(f"token_maps must be a list of {len(sides)} scales")
+        pairs = zip(sides, token_maps, strict=True)
+        return read_tokens(self.engine.info, (_flat(one, (1, side, side)) for side, one in pairs))
+
     def draw(self, request: Request) -> Iterator[DrawnPictures]:
         """Draw; only the last result holds pictures.
 
@@ -90,3 +103,12 @@ class Endpoints:
             seeds=seeds,
             token_maps=[tokens.tolist() for tokens in progress.token_maps],
         )
+
+
+def _flat(values: object, shape: tuple[int, ...]) -> list[object]:
+    """The entries of nested lists of exactly this shape."""
+    if not shape:
+        return [values]
+    if not isinstance(values, list) or len(values) != shape[0]:
+        raise ValueError(f"token_maps must hold scales of one picture, rows of {shape[-1]} tokens")
+    return [cell for value in values for cell in _flat(value, shape[1:])]

@@ -10,16 +10,19 @@ of a server, `executors.py` decides where their networks run: in a thread, or on
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
 
 from var_core.jobs.progress import JobProgress, Request
+from var_core.jobs.question import Question
 from var_core.jobs.reconstruction import Reconstruction
 from var_core.model_info import ModelInfo
 from var_core.serving.fair_queue import BusyError
+
+Answer = TypeVar("Answer")
 
 
 class Engine(Protocol):
@@ -71,6 +74,19 @@ class Engine(Protocol):
         Raises:
             BusyError: if there is no room.
             ValueError: if the picture cannot be read.
+        """
+        ...
+
+    def answer(self, question: Question[Answer], client: str = "") -> Answer:
+        """Answer a question about a picture, in a turn.
+
+        Args:
+            question: what is asked.
+            client: address of the person who asks.
+
+        Raises:
+            BusyError: if there is no room.
+            ValueError: if the question does not fit the model.
         """
         ...
 

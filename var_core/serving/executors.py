@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from var_core.jobs.progress import JobProgress, Request
+from var_core.jobs.question import Question
 from var_core.jobs.reconstruction import Reconstruction
 
 Result = TypeVar("Result")
@@ -39,6 +40,10 @@ class Worker(Protocol):
 
     def tokenize(self, image: Image.Image) -> Reconstruction:
         """Encode a picture, and decode every prefix of its token maps."""
+        ...
+
+    def answer(self, question: Question[Result]) -> Result:
+        """Answer a question about a picture."""
         ...
 
     def code_colours(self) -> np.ndarray:
@@ -136,6 +141,10 @@ class _ThreadWorker:
         """As `Worker.tokenize`."""
         return self._thread.run(lambda: self._worker.tokenize(image))
 
+    def answer(self, question: Question[Result]) -> Result:
+        """As `Worker.answer`."""
+        return self._thread.run(lambda: self._worker.answer(question))
+
     def code_colours(self) -> np.ndarray:
         """As `Worker.code_colours`."""
         return self._thread.run(self._worker.code_colours)
@@ -182,6 +191,7 @@ class _LentWorker:
         self._draw = lend(draw_sharply)
         self._sharpen = lend(worker.sharpen)
         self._tokenize = lend(worker.tokenize)
+        self._answer = lend(worker.answer)
         self._code_colours = lend(worker.code_colours)
 
     def prepare(self) -> None:
@@ -199,6 +209,10 @@ class _LentWorker:
     def tokenize(self, image: Image.Image) -> Reconstruction:
         """As `Worker.tokenize`."""
         return self._tokenize(image)
+
+    def answer(self, question: Question[Result]) -> Result:
+        """As `Worker.answer`."""
+        return self._answer(question)
 
     def code_colours(self) -> np.ndarray:
         """As `Worker.code_colours`."""

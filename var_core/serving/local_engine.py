@@ -4,12 +4,14 @@ import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
 
 from var_core.jobs.progress import JobProgress, Request
+from var_core.jobs.question import Question
 from var_core.jobs.reconstruction import Reconstruction
 from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
@@ -22,6 +24,7 @@ from var_core.serving.worker import ModelWorker
 
 TICK_SECONDS = 0.5  # between two messages to a person who waits
 CPU = torch.device("cpu")
+Answer = TypeVar("Answer")
 
 
 class LocalEngine:
@@ -104,16 +107,13 @@ class LocalEngine:
         """Draw at full speed, and give up the turn; a slow reader holds nobody up."""
         started = time.monotonic()
         try:
-            with contextlib.closing(self._worker.draw(request)) as steps:
+            with _memory_left(), contextlib.closing(self._worker.draw(request)) as steps:
                 for progress in steps:
                     self.queue.check(turn)
                     if progress.number == 1:
                         job.first_preview()
                     yield replace(progress, seconds=time.monotonic() - started)
             job.finish()
-        except torch.cuda.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise BusyError("the device is out of memory: draw fewer pictures") from error
         finally:
             self.queue.leave(turn)
 
@@ -128,6 +128,11 @@ class LocalEngine:
         """As `Engine.tokenize`."""
         with self.metrics.job("tokenize", 1), self.turn(client):
             return self._worker.tokenize(picture())
+
+    def answer(self, question: Question[Answer], client: str = "") -> Answer:
+        """As `Engine.answer`."""
+        with self.metrics.job(question.job, 0), self.turn(client), _memory_left():
+            return self._worker.answer(question)
 
     def code_colours(self) -> np.ndarray:
         """As `Engine.code_colours`."""
@@ -147,3 +152,13 @@ class LocalEngine:
             yield
         finally:
             self.queue.leave(turn)
+
+
+@contextlib.contextmanager
+def _memory_left() -> Iterator[None]:
+    """Say in a sentence that the memory of the device was too small."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise BusyError("the device is out of memory: draw fewer pictures") from error

@@ -1,6 +1,7 @@
 """The work on the networks of one model; an executor decides where it runs."""
 
 from collections.abc import Callable, Generator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,12 +10,15 @@ from PIL import Image
 from var_core.checkpoints import CheckpointError
 from var_core.devices import pick_dtype
 from var_core.jobs.progress import JobProgress, Request, sharpen
+from var_core.jobs.question import Question
 from var_core.jobs.reconstruction import Reconstruction, reconstruct
 from var_core.jobs.token_map_colours import code_colours
 from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
 from var_core.serving.machine_troubles import ModelGoneError
 from var_core.serving.model_cache import ModelCache
+
+Answer = TypeVar("Answer")
 
 
 class ModelWorker:
@@ -86,6 +90,10 @@ class ModelWorker:
     def tokenize(self, image: Image.Image) -> Reconstruction:
         """Encode a picture, and decode every prefix of its token maps."""
         return reconstruct(self.pipeline("auto"), image)
+
+    def answer(self, question: Question[Answer]) -> Answer:
+        """Answer a question about a picture, as `Question.answer`."""
+        return question.answer(self.pipeline(question.precision))
 
     def code_colours(self) -> np.ndarray:
         """A colour for every code, (V, 3) uint8: codes that are near each other look alike."""

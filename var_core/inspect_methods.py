@@ -1,0 +1,122 @@
+"""The methods of the pipeline that look inside."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from PIL import Image
+from torch import Tensor
+
+from var_core.images import tensor_to_images
+from var_core.inspection import NUM_ALTERNATIVES, Inspection, exchanged_latents, inspect_tokens
+from var_core.labels import Label
+from var_core.model_info import ModelInfo
+from var_core.ranges import check_int
+from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
+from var_core.wishes import Prompt, Wish, WishEncoder
+
+
+class InspectablePipeline(Protocol):
+    """What looking inside needs of a pipeline; `VARPipeline` has it all."""
+
+    info: ModelInfo
+    tokenizer: MultiScaleVQVAE
+    transformer: VARTransformer
+    wish_encoder: WishEncoder
+
+    def pack(self) -> None:
+        """Lay the weights out for drawing."""
+        ...
+
+    def decode_latent(self, latent: Tensor) -> Tensor:
+        """Latents to pictures."""
+        ...
+
+
+class InspectMethods:
+    """What the model thinks of a picture's tokens: part of `VARPipeline`."""
+
+    def inspect(
+        self: InspectablePipeline,
+        token_maps: Sequence[Tensor],
+        class_labels: Sequence[Label | Wish] | None = None,
+        num_alternatives: int = NUM_ALTERNATIVES,
+        *,
+        prompt: str | Sequence[Prompt] | None = None,
+    ) -> Inspection:
+        """How likely the model finds each token of some pictures, and where each scale looks.
+
+        `result = pipeline([...]); pipeline.inspect(result.token_maps, result.wishes)` looks into
+        drawings, `pipeline.inspect(pipeline.tokenize(image)[0], [label])` into any picture. A
+        smooth drawing has no tokens of its own: encode its picture.
+
+        The numbers are those of the plain conditional distribution, without guidance and filters
+        (see `inspection.inspect_tokens`).
+
+        Args:
+            token_maps: tokens of the first scales or of all, (B, S, S) int64 each, coarse to fine.
+            class_labels: labels of each picture as for drawing, or the wishes of a result. What is
+                open is not drawn: the model judges by what remains. None leaves all labels open.
+            num_alternatives: number of other codes for each token, 1 to 64.
+            prompt: prompts as for drawing.
+
+        Raises:
+            ValueError: if an argument is out of range or does not fit the model.
+        """
+        count = len(token_maps[0]) if len(token_maps) else 1
+        if class_labels is None and prompt is None:
+            class_labels = [None] * count
+        asked = self.info.reader.read_all(class_labels, prompt)
+        wishes = [replace(wish, negative=()) for wish in asked]
+        device = self.transformer.device
+        condition = self.wish_encoder.condition(wishes, device)
+        maps = [tokens.to(device) for tokens in token_maps]
+        self.pack()
+        parts = self.transformer, self.tokenizer.quantizer, maps, condition
+        return inspect_tokens(*parts, num_alternatives)
+
+    def exchange(
+        self: InspectablePipeline,
+        token_maps: Sequence[Tensor],
+        scale: int,
+        row: int,
+        column: int,
+        tokens: Sequence[int],
+    ) -> list[Image.Image]:
+        """A picture with other codes in one place, all other tokens of all scales as they are.
+
+        Args:
+            token_maps: tokens of one picture, (1, S, S) int64 each, coarse to fine.
+            scale: number of the scale, from 1.
+            row: place from the top, from 0.
+            column: place from the left, from 0.
+            tokens: codes to put there, 1 to 64.
+
+        Returns:
+            One picture for each code.
+
+        Raises:
+            ValueError: if a value is out of range.
+        """
+        check_place(self.info, scale, row, column, tokens)
+        device = self.transformer.device
+        maps = [one.to(device) for one in token_maps]
+        place = scale - 1, row, column
+        latents = exchanged_latents(self.tokenizer.quantizer, maps, *place, tokens)
+        return tensor_to_images(self.decode_latent(latents))
+
+
+def check_place(
+    info: ModelInfo, scale: int, row: object, column: object, tokens: Sequence[object]
+) -> tuple[int, int]:
+    """Check a place in the token maps, and codes to put there; returns row and column.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    sides = info.schedule.sides
+    side = sides[check_int("scale", scale, 1, len(sides)) - 1]
+    for token in tokens:
+        check_int("a token", token, 0, info.vocab_size - 1)
+    return check_int("row", row, 0, side - 1), check_int("column", column, 0, side - 1)
