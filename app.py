@@ -3,12 +3,17 @@
 Run `python app.py`. Nothing leaves the machine.
 """
 
+from var_core.terminal import be_quiet_while_loading, run_quietly
+
+if __name__ == "__main__":
+    be_quiet_while_loading()  # the modules below take seconds
+
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 
-from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_PORT_IN_USE
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_PORT_IN_USE
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.serving.executors import pick_executor
 from var_core.serving.fair_queue import FairQueue
@@ -69,14 +74,18 @@ def serve(arguments: Arguments) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the page as the command line says; returns the exit code."""
+    return run_quietly(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         with ending_at_signals():
             serve(parse_arguments(argv))
+    except BrokenPipeError:
+        raise  # ends the command quietly
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT if isinstance(error, ValueError) else EXIT_PORT_IN_USE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     return 0
 
 

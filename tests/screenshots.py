@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     choose,
     draw,
     open_page,
+    set_count,
     set_number,
 )
 from tests.browser.test_editing import press, stroke
@@ -41,7 +42,7 @@ def several_drawings(page: Page) -> None:
     choose(page, "emoji", "any emoji")
     choose(page, "style", "any style")
     choose(page, "category", "animal-bird")
-    set_number(page, "count", "8")
+    set_count(page, 8)
     draw(page)
 
 

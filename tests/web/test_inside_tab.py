@@ -1,5 +1,6 @@
 """The tab Look inside: what happens to pictures that are sent to it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -29,24 +30,29 @@ def tab(engine: LocalEngine, tmp_path: Path) -> InsideTab:
 def test_an_upload_is_not_kept(tab: InsideTab, tmp_path: Path, is_picture: bool) -> None:
     upload = tmp_path / "mine.png"
     upload.write_text("no picture")
+    values = {tab.source: str(upload), tab.draw.stage.progress: None}
     if is_picture:
         Image.new("RGB", (40, 30), "teal").save(upload)
-        assert "PSNR" in tab.open({tab.source: str(upload)})[tab.report]
+        assert "PSNR" in tab.open(values)[tab.report]
     else:
         with pytest.raises(ValueError, match="not a readable"):
-            tab.open({tab.source: str(upload)})
+            tab.open(values)
     assert not upload.exists()
 
 
 def test_the_tab_looks_at_once_into_what_was_drawn(tab: InsideTab, engine: LocalEngine) -> None:
     stage, settings = tab.draw.stage, read_settings(engine.info, {"emoji": "cat"}, 3, None)
     progress = list(engine.generate(count_up(settings, 2)))[-1]
-    values = {tab.view: None, stage.progress: None, stage.scale: 4, stage.selected: 1}
-    assert tab.view not in tab.take_first(values)  # nothing was drawn
+    values = {tab.beside: None, stage.progress: None, stage.scale: 4, stage.selected: 1}
+    assert tab.view not in tab.take_new(values)  # nothing was drawn
     values[stage.progress] = progress
-    view = tab.take_first(values)[tab.view]
-    assert view.inside.wish == progress.wishes[1]
-    assert tab.view not in tab.take_first({**values, tab.view: view})  # it stays
+    shown = tab.take_new(values)
+    assert shown[tab.view].inside.wish == progress.wishes[1]
+    values[tab.beside] = shown[tab.beside]
+    values[stage.progress] = replace(progress, latents=())  # its sketches have become true decodes
+    assert tab.view not in tab.take_new(values)  # what is shown stays
+    again = list(engine.generate(count_up(settings, 2)))[-1]
+    assert tab.view in tab.take_new({**values, stage.progress: again})
     sent = tab.take_drawn({**values, stage.selected: 0})
     assert sent[tab.view].inside.wish == progress.wishes[0] and tab.page.tabs in sent
 

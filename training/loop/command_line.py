@@ -164,7 +164,7 @@ def run_command(
 
     Returns:
         0; 2 for settings or data that cannot be used; 3 for output that cannot be written; 130 for
-        Ctrl-C.
+        Ctrl-C; 141 if nobody reads what it prints.
     """
     return run_quietly(lambda: _worked(work, settings_type, about, argv))
 
@@ -180,10 +180,17 @@ def _worked(
         work(parse_settings(settings_type, argv, about))
     except ValueError as error:
         return fail(str(error), EXIT_BAD_INPUT)
+    except BrokenPipeError:
+        raise  # ends the command quietly
     except OSError as error:
-        place = f"{error.filename} " if error.filename else ""
-        return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_NO_OUTPUT)
+        return fail_to_write(error)
     return 0
+
+
+def fail_to_write(error: OSError) -> int:
+    """Print what the system refused to write; returns the exit code."""
+    place = f"{error.filename} " if error.filename else ""
+    return fail(f"{place}cannot be written: {error.strerror or error}", EXIT_NO_OUTPUT)
 
 
 def fail(message: str, code: int) -> int:

@@ -10,7 +10,6 @@ from gradio.components import Component
 
 from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
-from var_core.web.draw_controls import DrawControls
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
 from var_core.web.history import History, find_entry, forget
@@ -22,13 +21,13 @@ from var_core.web.widgets import deleting, save_on_click, scripted_html
 
 
 class DrawTab:
-    """Controls at the left, the picture and its scales, and what was drawn so far.
+    """The picture and its scales, and what was drawn so far.
 
     Args:
         page: the page that it belongs to.
 
     Attributes:
-        controls: what to draw.
+        controls: what to draw, above all tabs.
         stage: the last drawing.
         shown: every widget that shows a part of a drawing.
         everything: these widgets, and those that hold the settings of a drawing.
@@ -38,13 +37,11 @@ class DrawTab:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.handlers = DrawHandlers(page.engine, page.folder, page.client)
-        with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
-            with gr.Column(scale=2, min_width=300, elem_id="controls"):
-                self.controls = DrawControls(self.handlers.controls)
-            with gr.Column(scale=3, min_width=320, elem_id="stage-column"):
-                self.stage = Stage(self.handlers)
-                with gr.Column(elem_id="history-column"):
-                    self._build_history()
+        self.controls = page.ask
+        with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
+            self.stage = Stage(self.handlers)
+            with gr.Column(elem_id="history-column"):
+                self._build_history()
         self.parts: dict[str, Component] = {
             **self.stage.shown,
             "seed": self.controls.inputs["seed"],
@@ -67,8 +64,8 @@ class DrawTab:
         controls, stage = self.controls, self.stage
         self.given: list[Component] = [
             *controls.shown,
-            controls.guidances,
-            controls.num_seeds,
+            controls.drawer.guidances,
+            controls.drawer.num_seeds,
             stage.progress,
             stage.scale,
             self.history,
@@ -76,7 +73,7 @@ class DrawTab:
         buttons = {
             "pictures": controls.generate,
             "styles": controls.styles,
-            "grid": controls.sweep,
+            "grid": controls.drawer.sweep,
             "rest": stage.redraw,
         }
         running: list[dict[str, Any]] = [
@@ -103,11 +100,9 @@ class DrawTab:
         )
 
     def _connect_settings(self) -> None:
-        controls, stage = self.controls, self.stage
-        controls.drop.upload(self.restore, {controls.drop}, self.everything, **SPOKEN)
-        seed = [controls.inputs["seed"], controls.keep_seed]
-        controls.last_seed.click(self.last_seed, {stage.progress}, seed, **SPOKEN)
-        controls.load_link(self.page.blocks)
+        drop = self.controls.drawer.drop
+        drop.upload(self.restore, {drop}, self.everything, **SPOKEN)
+        self.controls.load_link(self.page.blocks)
 
     def draw(self, what: str, values: Values) -> Iterator[Updates]:
         """Draw what a button stands for: "pictures", "styles", "grid" or "rest"."""
@@ -141,8 +136,8 @@ class DrawTab:
             keep_seed=values[self.controls.keep_seed],
             progress=values[self.stage.progress],
             scale=values[self.stage.scale],
-            guidances=values[self.controls.guidances],
-            num_seeds=values[self.controls.num_seeds],
+            guidances=values[self.controls.drawer.guidances],
+            num_seeds=values[self.controls.drawer.num_seeds],
             history=values[self.history],
         )
 
@@ -160,14 +155,9 @@ class DrawTab:
 
     def restore(self, values: Values) -> Updates:
         """Show the settings of a PNG that was drawn here."""
-        with deleting(values[self.controls.drop]) as path:
+        with deleting(values[self.controls.drawer.drop]) as path:
             settings, moment = self.handlers.restore(path)
         return {**self.updates(moment), **self.controls.updates(settings, keep_seed=True)}
-
-    def last_seed(self, values: Values) -> Updates:
-        """Take the seed of the last picture for the next one."""
-        seed = self.handlers.last_seed(values[self.stage.progress])
-        return {self.controls.inputs["seed"]: seed, self.controls.keep_seed: True}
 
     def forget(self, values: Values, event: gr.EventData) -> Updates:
         """Take an entry out of the history."""

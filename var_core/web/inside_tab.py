@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.assets import read_asset
 from var_core.web.draw_tab import DrawTab
@@ -34,6 +35,7 @@ class InsideTab:
         self.handlers = InsideHandlers(page.engine, page.client)
         with gr.Tab("Look inside", id="inside") as self.tab:
             self.view = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+            self.beside = gr.State(None, time_to_live=MAX_AGE_SECONDS)  # what was drawn meanwhile
             with gr.Row(elem_id="inside-row"):
                 self.source = gr.UploadButton(
                     "Open a picture", file_types=["image"], elem_id="source", size="sm", scale=0
@@ -46,15 +48,17 @@ class InsideTab:
                 elem_id="inside",
                 patches="",
             )
-        self.shown: list[Component] = [self.view, self.inside, self.report]
+        self.shown: list[Component] = [self.view, self.beside, self.inside, self.report]
         self._connect()
 
     def _connect(self) -> None:
         stage, draw = self.draw.stage, self.draw
-        self.source.upload(self.open, {self.source}, self.shown, **SPOKEN)
+        given = {self.source, stage.progress}
+        self.source.upload(self.open, given, self.shown, **SPOKEN)
         sent = [self.page.tabs, *self.shown]
         stage.send_look.click(self.take_drawn, {*stage.looked_at}, sent, **SPOKEN)
-        self.tab.select(self.take_first, {self.view, *stage.looked_at}, self.shown, **SPOKEN)
+        looked_at = {self.beside, *stage.looked_at}
+        self.tab.select(self.take_new, looked_at, self.shown, **SPOKEN)
         events: Any = self.inside  # its events are those that the script triggers
         events.ask(self.ask, {self.view}, [self.inside], **ASKED)
         running = events.draw_on(
@@ -69,20 +73,22 @@ class InsideTab:
     def open(self, values: Values) -> Updates:
         """Look into an uploaded picture, which is not kept."""
         with deleting(values[self.source]) as path:
-            return self._updates(self.handlers.open(path))
+            return self._updates(self.handlers.open(path), values[self.draw.stage.progress])
 
     def take_drawn(self, values: Values) -> Updates:
         """Look into the chosen picture of the Draw tab, and show this tab."""
         stage = self.draw.stage
         view = self.handlers.look(values[stage.progress], values[stage.selected])
-        return {self.page.tabs: gr.Tabs(selected="inside"), **self._updates(view)}
+        shown = self._updates(view, values[stage.progress])
+        return {self.page.tabs: gr.Tabs(selected="inside"), **shown}
 
-    def take_first(self, values: Values) -> Updates:
-        """Look into what was drawn, if nothing else is here yet."""
+    def take_new(self, values: Values) -> Updates:
+        """Look into what has been drawn since the tab showed something, if anything has."""
         stage = self.draw.stage
-        if values[self.view] is not None or values[stage.progress] is None:
+        progress: JobProgress | None = values[stage.progress]
+        if progress is None or progress.request is values[self.beside]:
             return gr.skip()
-        return self._updates(self.handlers.look(values[stage.progress], values[stage.selected]))
+        return self._updates(self.handlers.look(progress, values[stage.selected]), progress)
 
     def ask(self, values: Values, event: gr.EventData) -> Updates:
         """Show what other codes would look like at a place."""
@@ -99,9 +105,10 @@ class InsideTab:
         yield {self.page.tabs: gr.Tabs(selected="draw")}
         yield from steps
 
-    def _updates(self, view: View) -> Updates:
+    def _updates(self, view: View, progress: JobProgress | None) -> Updates:
         return {
             self.view: view,
+            self.beside: None if progress is None else progress.request,
             self.inside: gr.update(value=view.content, patches=""),
             self.report: view.report,
         }
