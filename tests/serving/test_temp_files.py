@@ -23,26 +23,44 @@ def test_old_files_go_and_young_ones_stay(tmp_path: Path) -> None:
         young = write(cache.folder / "pictures" / "a" / "picture.png", 10)
         cache.sweep()
         assert not old.exists() and young.exists()
-        assert cache.size() == 10
+        young.unlink()
+        assert cache.size() < 20_000  # of folders
 
 
 def test_above_the_cap_the_oldest_files_go(tmp_path: Path) -> None:
-    with TempFolder(tmp_path, max_bytes=250) as cache:
-        files = [write(cache.folder / f"{age}.png", 100, age) for age in (30, 10, 40, 20)]
+    with TempFolder(tmp_path) as cache:
+        files = [write(cache.folder / f"{age}.png", 100_000, age) for age in (30, 10, 40, 20)]
+        cache.max_bytes = cache.size() - 150_000
         cache.sweep()
         assert [file.exists() for file in files] == [False, True, False, True]
-        assert cache.size() == 200
+        assert cache.size() <= cache.max_bytes
+
+
+def test_empty_files_and_folders_take_room_too(tmp_path: Path) -> None:
+    with TempFolder(tmp_path) as cache:
+        before = cache.size()
+        for number in range(100):
+            write(cache.pictures / str(number) / "a.png", 0)
+        assert cache.size() - before >= 200 * 1000
+        cache.max_bytes = before + 150_000
+        cache.sweep()
+        assert len(list(cache.pictures.rglob("*.png"))) < 100
 
 
 def test_empty_folders_go_when_nobody_can_be_writing_into_them(tmp_path: Path) -> None:
     with TempFolder(tmp_path, max_age=100) as cache:
-        pictures = cache.folder / "pictures"
-        old, young = pictures / "old", pictures / "young"
-        for folder in (old, young):
-            folder.mkdir(parents=True)
-        os.utime(old, (time.time() - 200,) * 2)
+        pictures = cache.pictures
+        old, older, young = pictures / "old", cache.folder / "older", pictures / "young"
+        for folder in (old, older, young):
+            folder.mkdir()
+        for folder in (old, older, pictures):
+            os.utime(folder, (time.time() - 200,) * 2)
         cache.sweep()
-        assert not old.exists() and young.exists() and pictures.exists()
+        assert not old.exists() and not older.exists() and young.exists()
+        young.rmdir()
+        os.utime(pictures, (time.time() - 200,) * 2)
+        cache.sweep()
+        assert pictures.exists()
 
 
 def test_the_folder_goes_at_the_end(tmp_path: Path) -> None:

@@ -1,14 +1,24 @@
 """Every upload has a place of its own, whatever it is called."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.clients import API, Client, serving
 from var_core.pipeline import VARPipeline
+from var_core.serving.client_budget import ClientBudget
+from var_core.serving.fair_queue import BusyError
 from var_core.serving.local_engine import LocalEngine
+from var_core.serving.machine_troubles import words_for
 from var_core.serving.temp_files import TempFolder
-from var_core.serving.uploads import MAX_FILES, harmless_name, store_uploads
+from var_core.serving.uploads import (
+    MAX_FILES,
+    UNUSED_SECONDS,
+    Uploads,
+    harmless_name,
+    remove_upload,
+)
 
 KIND = b"multipart/form-data; boundary=----WebKitFormBoundaryx/y"
 MARK = b"------WebKitFormBoundaryx/y"
@@ -31,7 +41,20 @@ def form(*files: tuple[str, bytes], name: str = "files") -> bytes:
 
 
 def store(folder: Path, *files: tuple[str, bytes], limit: int = 100) -> list[str]:
-    return store_uploads(folder, KIND, form(*files), limit)
+    return Uploads(folder, limit).store("a", KIND, form(*files))
+
+
+class Clock:
+    """Time that stands still until a test moves it."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def small_room(folder: Path, total: int, share: int, clock: Clock) -> Uploads:
+    return Uploads(folder, 10_000, ClientBudget("uploads", total, share), clock)
 
 
 def test_the_same_name_and_content_share_no_place(tmp_path: Path) -> None:
@@ -80,7 +103,73 @@ def test_what_is_no_upload_is_refused_and_leaves_nothing(
     tmp_path: Path, kind: bytes, body: bytes
 ) -> None:
     with pytest.raises(ValueError, match=r"form|files|boundary|bytes"):
-        store_uploads(tmp_path, kind, body, 100)
+        Uploads(tmp_path, 100).store("a", kind, body)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_uploads_of_one_byte_are_refused_when_the_disk_has_no_room_for_them(tmp_path: Path) -> None:
+    with TempFolder(tmp_path) as files:
+        before = files.size()
+        uploads = small_room(files.pictures, 200_000, 100_000, Clock())
+        kept = []
+        for client in ("a", "b", "c"):
+            with pytest.raises(BusyError, match="room"):
+                while True:
+                    kept += uploads.store(client, KIND, form(("x", b"1")))
+        assert len(kept) < 40
+        assert all(Path(path).read_bytes() == b"1" for path in kept)
+        assert 0 < files.size() - before <= 200_000
+        files.sweep()
+        assert all(Path(path).exists() for path in kept)
+
+
+def test_an_address_that_fills_its_share_leaves_room_for_others(tmp_path: Path) -> None:
+    uploads = small_room(tmp_path, 200_000, 50_000, Clock())
+    with pytest.raises(BusyError, match="your uploads"):
+        while True:
+            uploads.store("busy", KIND, form(("x", bytes(9_000))))
+    with pytest.raises(BusyError, match="your uploads"):
+        uploads.check("busy", 30_000)
+    assert uploads.store("other", KIND, form(("x", bytes(9_000))))
+
+
+def test_an_upload_without_room_for_all_of_its_files_leaves_none(tmp_path: Path) -> None:
+    uploads = small_room(tmp_path, 50_000, 50_000, Clock())
+    with pytest.raises(BusyError, match="room"):
+        uploads.store("a", KIND, form(*[("x", bytes(9_000))] * 5))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_room_comes_back_with_what_was_used_and_what_nobody_used(tmp_path: Path) -> None:
+    clock = Clock()
+    uploads = small_room(tmp_path, 50_000, 50_000, clock)
+
+    def fill() -> list[Path]:
+        kept: list[Path] = []
+        with pytest.raises(BusyError):
+            while True:
+                kept += map(Path, uploads.store("a", KIND, form(("x", bytes(9_000)))))
+        clock.now += 10
+        return kept
+
+    first, second, *_ = fill()
+    remove_upload(first)  # used
+    second.write_bytes(b"small")  # used, and shown
+    third, *_ = fill()
+    assert second.exists() and third.exists() and not first.parent.exists()
+    clock.now += UNUSED_SECONDS
+    assert len(fill()) > 1
+    assert second.exists() and not third.exists()
+
+
+def test_a_full_disk_refuses_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=1_000_000))
+    with pytest.raises(OSError) as refused:
+        store(tmp_path, ("a", b"1"))
+    assert "disk of this server is full" in str(words_for(refused.value))
     assert list(tmp_path.iterdir()) == []
 
 

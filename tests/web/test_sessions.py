@@ -107,6 +107,20 @@ def test_one_address_has_few_calls_under_way(
     assert other.ask("POST", f"{API}/call/generate", body)[0] == 200
 
 
+def test_the_bodies_of_all_waiting_calls_are_bounded_together(
+    served: tuple[str, gr.Blocks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, blocks = served
+    body = json.dumps({"data": ["x" * 100_000]}).encode()
+    monkeypatch.setattr(blocks._queue, "get_events", lambda: None)  # nothing is answered
+    monkeypatch.setattr(call_queue, "MAX_HELD_BYTES", 350_000)
+    clients = [Client(url, 2 + number) for number in range(5)]
+    asked = [client.ask("POST", f"{API}/call/tokenize", body) for client in clients]
+    assert [status for status, _ in asked] == [200] * 3 + [503] * 2
+    assert "all the room" in asked[-1][1]
+    assert clients[-1].ask("POST", f"{API}/call/tokenize", b'{"data": [""]}')[0] == 200
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [

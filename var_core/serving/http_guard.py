@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from var_core.serving.calls import FORM_TYPE, JSON_TYPE, media_type, read_call
+from var_core.serving.client_budget import ClientBudget, Held
+from var_core.serving.fair_queue import BusyError
 from var_core.serving.json_body import write_json
 from var_core.serving.machine_troubles import words_for
 from var_core.serving.origins import is_own
+from var_core.serving.uploads import Uploads
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -17,6 +20,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
+MAX_HELD_BYTES = 18 * MAX_BODY_BYTES  # of all bodies that come at the moment
+MAX_CLIENT_HELD_BYTES = 4 * MAX_BODY_BYTES
+BODY_SECONDS = 300.0  # in which a body must come; a slow line needs a minute for a photo
 API = "/gradio_api/"
 PROGRESS = "/gradio_api/upload_progress"
 UPLOAD = re.compile(r"/gradio_api/upload/?")
@@ -51,19 +57,20 @@ class HttpGuard:
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
     the page and its endpoints do not need (404), posts of foreign pages (403), bodies above the cap
-    (413) or of another kind than the path takes (415), and calls that are malformed, too large to
+    (413) or of another kind than the path takes (415), more bodies at once than there is room for
+    (503), and calls that are malformed, too large to
     be parsed quickly, or name a file by an address that the server would have to fetch (400). What
     it has read and judged is written anew for the application, so that both see the same.
 
     Args:
         app: the next application.
         is_ready: whether the engine can draw.
-        store: writes the files of a form, given its content type and body; returns their paths.
+        uploads: writes the files of forms.
+        find_client: function from a scope to the address of the visitor.
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
         pages: names of the further pages of the site.
-        page_calls: called with the scope of every call that comes from a page, before it is passed
-            on.
+        page_calls: called with the address of the visitor before a call of a page is passed on.
         max_body: size of the largest body in bytes.
     """
 
@@ -71,17 +78,20 @@ class HttpGuard:
         self,
         app: App,
         is_ready: Callable[[], bool],
-        store: Callable[[bytes, bytes], list[str]],
+        uploads: Uploads,
+        find_client: Callable[[Message], str] = lambda scope: "",
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
         pages: Sequence[str] = (),
-        page_calls: Callable[[Message], None] = lambda scope: None,
+        page_calls: Callable[[str], None] = lambda client: None,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
         self.pages = {f"/{name}{end}" for name in pages for end in ("", "/")}
         self.app = app
         self.page_calls = page_calls
-        self.store = store
+        self.uploads = uploads
+        self.find_client = find_client
+        self.bodies = ClientBudget("requests", MAX_HELD_BYTES, MAX_CLIENT_HELD_BYTES)
         self.refused = refused
         self.fault = fault
         self.is_ready = is_ready
@@ -148,30 +158,49 @@ class HttpGuard:
             await self._refuse(send, 415, str(error))
             return
         declared = dict(headers).get(b"content-length", b"0")
-        fits = declared.isdigit() and int(declared) <= self.max_body
-        body = await self._read(receive) if fits else None
-        if body is None:
-            await self._refuse(send, 413, f"a request has at most {self.max_body} bytes")
+        if not declared.isdigit() or int(declared) > self.max_body:
+            await self._refuse_long(send)
             return
-        if is_upload:
-            await self._upload(dict(headers)[b"content-type"], body, send)
-            return
+        client = self.find_client(scope)
+        try:
+            if is_upload:
+                await asyncio.to_thread(self.uploads.check, client, int(declared))
+            with self.bodies.hold(client) as held:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await self._read(receive, held)
+                if body is None:
+                    await self._refuse_long(send)
+                elif is_upload:
+                    await self._upload(client, dict(headers)[b"content-type"], body, send)
+                else:
+                    await self._call(scope, client, body, receive, send)
+        except BusyError as error:
+            await self._refuse(send, 503, str(error))
+        except TimeoutError:
+            await self._refuse(send, 408, "the request took too long to come")
+
+    async def _call(
+        self, scope: Message, client: str, body: bytes, receive: Receive, send: Send
+    ) -> None:
+        path = str(scope["path"])
         try:  # in a thread: others are served meanwhile
             body = await asyncio.to_thread(_rewrite, path.removeprefix(API).rstrip("/"), body)
         except ValueError as error:
             await self._refuse(send, 400, str(error))
             return
-        headers = [one for one in headers if one[0].lower() not in REWRITTEN]
+        headers = [one for one in scope["headers"] if one[0].lower() not in REWRITTEN]
         headers.append((b"content-type", JSON_TYPE))
         headers.append((b"content-length", str(len(body)).encode()))
         scope = {**scope, "headers": headers}
         if path.startswith((f"{API}queue/", f"{API}run/")):
-            self.page_calls(scope)
+            self.page_calls(client)
         await self._pass(scope, _replay(body, receive), send)
 
-    async def _upload(self, kind: bytes, body: bytes, send: Send) -> None:
+    async def _upload(self, client: str, kind: bytes, body: bytes, send: Send) -> None:
         try:
-            paths = await asyncio.to_thread(self.store, kind, body)
+            paths = await asyncio.to_thread(self.uploads.store, client, kind, body)
+        except BusyError:
+            raise
         except ValueError as error:
             await self._refuse(send, 400, str(error))
         except (OSError, MemoryError) as error:
@@ -180,18 +209,26 @@ class HttpGuard:
         else:
             await _answer(send, 200, json.dumps(paths), JSON_TYPE)
 
+    async def _refuse_long(self, send: Send) -> None:
+        await self._refuse(send, 413, f"a request has at most {self.max_body} bytes")
+
     async def _refuse(self, send: Send, status: int, words: str) -> None:
         self.refused()
         await _answer(send, status, words)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body, or None if it is too long or its sender has gone."""
+    async def _read(self, receive: Receive, held: Held) -> bytes | None:
+        """The whole body, or None if it is too long or its sender has gone.
+
+        Raises:
+            BusyError: if there is no room for more bodies.
+        """
         parts, size = [], 0
         while True:
             message = await receive()
             if message["type"] != "http.request":
                 return None
             parts.append(message.get("body", b""))
+            held.take(len(parts[-1]))
             size += len(parts[-1])
             if size > self.max_body:
                 return None

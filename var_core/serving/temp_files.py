@@ -1,10 +1,13 @@
 """The folder for uploads and finished pictures: bounded, and swept even after a crash."""
 
+import contextlib
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,6 +19,9 @@ LOCK = ".lock"
 MAX_BYTES = 1 << 30
 MAX_AGE_SECONDS = 6 * 3600
 ROUND_SECONDS = 60
+BLOCK_BYTES = 4096  # files take whole blocks of a disk
+STAT_BLOCK_BYTES = 512  # of the counts that the system gives
+ENTRY_BYTES = 1024  # of the disk, for the name and the properties of a file or folder
 
 
 class TempFolder:
@@ -25,8 +31,13 @@ class TempFolder:
 
     Args:
         parent: folder to make it in; None takes the system's folder for temporary files.
-        max_bytes: size of all files together; the oldest files are deleted first.
+        max_bytes: room on the disk for all files and folders together; the oldest files are deleted
+            first.
         max_age: age of the oldest file in seconds.
+
+    Attributes:
+        folder: the folder.
+        pictures: folder in it for uploads and finished pictures.
     """
 
     def __init__(
@@ -39,6 +50,8 @@ class TempFolder:
         for left in parent.glob(f"{PREFIX}*"):
             _remove_if_dead(left)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        self.pictures = self.folder / "pictures"
+        self.pictures.mkdir()
         self.max_bytes = max_bytes
         self.max_age = max_age
         self._lock = FileLock(self.folder / LOCK)
@@ -55,22 +68,22 @@ class TempFolder:
         self._lock.release()
 
     def size(self) -> int:
-        """Size of all files in bytes."""
-        return sum(size for _, size, _ in self._files())
+        """Bytes on the disk of all files and folders."""
+        return sum(entry.size for entry in self._entries())
 
     def sweep(self) -> None:
         """Delete old files, the oldest files above the limit, and empty folders."""
-        files = sorted(self._files(), key=lambda file: file[0])
-        total = sum(size for _, size, _ in files)
-        for changed, size, path in files:
-            if total <= self.max_bytes and time.time() - changed <= self.max_age:
+        entries = sorted(self._entries(), key=lambda entry: entry.changed)
+        total = sum(entry.size for entry in entries)
+        for one in entries:
+            if total <= self.max_bytes and time.time() - one.changed <= self.max_age:
                 break
-            path.unlink(missing_ok=True)
-            total -= size
-        for folder, _, _ in os.walk(self.folder, topdown=False):
-            path = Path(folder)
-            if path.parent not in (self.folder, self.folder.parent):  # not pictures/, not itself
-                _remove_if_empty(path, self.max_age)
+            if not one.is_folder:
+                one.path.unlink(missing_ok=True)
+                total -= one.size
+        for one in sorted(entries, key=lambda entry: len(entry.path.parts), reverse=True):
+            if one.is_folder and one.path != self.pictures:
+                _remove_if_empty(one, self.max_age)
 
     def _rounds(self) -> None:
         while not self._ended.wait(ROUND_SECONDS):
@@ -79,28 +92,44 @@ class TempFolder:
             except OSError as error:
                 LOGGER.warning("sweep", extra={"fields": {"kind": type(error).__name__}})
 
-    def _files(self) -> list[tuple[float, int, Path]]:
-        """Time of the last change, size in bytes, and path of every file but the lock."""
+    def _entries(self) -> list["_Entry"]:
+        """All files but the lock, and all folders."""
         found = []
-        for folder, _, names in os.walk(self.folder):
-            for name in names:
+        for folder, folders, names in os.walk(self.folder):
+            for name in (*folders, *names):
                 path = Path(folder) / name
                 try:
                     state = path.lstat()
                 except FileNotFoundError:  # deleted in the meantime
                     continue
                 if path != self.folder / LOCK:
-                    found.append((state.st_mtime, state.st_size, path))
+                    size = max(state.st_size, state.st_blocks * STAT_BLOCK_BYTES) + ENTRY_BYTES
+                    found.append(_Entry(path, stat.S_ISDIR(state.st_mode), state.st_mtime, size))
         return found
 
 
-def _remove_if_empty(folder: Path, max_age: float) -> None:
+@dataclass(frozen=True)
+class _Entry:
+    """A file or folder.
+
+    Attributes:
+        path: its path.
+        is_folder: whether it is a folder.
+        changed: time of the last change.
+        size: bytes that it takes on the disk.
+    """
+
+    path: Path
+    is_folder: bool
+    changed: float
+    size: int
+
+
+def _remove_if_empty(folder: _Entry, max_age: float) -> None:
     """Remove an empty folder, unless it is new: somebody may be about to write into it."""
-    try:
-        if time.time() - folder.stat().st_mtime > min(max_age, ROUND_SECONDS):
-            folder.rmdir()
-    except OSError:
-        return
+    if time.time() - folder.changed > min(max_age, ROUND_SECONDS):
+        with contextlib.suppress(OSError):
+            folder.path.rmdir()
 
 
 def _remove_if_dead(folder: Path) -> None:

@@ -16,6 +16,7 @@ from gradio.utils import run_coro_in_background
 
 MAX_CALLS = 24  # of one address, waiting and running
 MAX_CALL_BYTES = 64_000_000  # bodies of the calls of one address
+MAX_HELD_BYTES = 256_000_000  # bodies of the calls of all addresses
 LARGE_BYTES = 1_000_000  # of a body that is worth a search for garbage
 UNREAD_SECONDS = 60.0  # how long a result waits for somebody to read it
 MAX_UNREAD_BYTES = 256_000_000  # of all results together
@@ -44,15 +45,8 @@ class CallQueue(Queue):
         self, body: PredictBodyInternal, request: fastapi.Request, username: str | None
     ) -> tuple[bool, Any, Any]:
         """Take a call into the queue, unless its address has too many there already."""
-        client = self.find_client(request)
-        size = int(request.headers.get("content-length", 0))
-        calls, held = self._calls_of(client)
-        if calls >= MAX_CALLS or (calls and held + size > MAX_CALL_BYTES):
-            return (
-                False,
-                "too many of your calls are under way: wait until one has ended",
-                ("queue_full"),
-            )
+        if refusal := self._refusal(request):
+            return False, refusal, "queue_full"
         pushed = await super().push(body, request, username)
         for name in ("_body", "_json"):  # the content is in the body that is queued
             vars(request).pop(name, None)
@@ -62,7 +56,7 @@ class CallQueue(Queue):
         self, events: list[Event], batch: bool, begin_time: float, fn: BlockFunction
     ) -> None:
         """Answer calls; their values go at once, though the errors that they led to may stay."""
-        size = sum(map(_body_size, events))
+        size = sum(_body_size(event.request) for event in events)
         try:
             await super().process_events(events, batch, begin_time, fn)
         finally:
@@ -83,14 +77,17 @@ class CallQueue(Queue):
             self._unread[session] = (since, size + _size(getattr(event_message, "output", None)))
             super().send_message(event, event_message)
 
-    def _calls_of(self, client: str) -> tuple[int, int]:
-        """How many calls of an address wait or run, and the size of their bodies."""
-        sizes = [
-            _body_size(event)
-            for event in list(self.event_ids_to_events.values())
-            if self.find_client(event.request) == client
-        ]
-        return len(sizes), sum(sizes)
+    def _refusal(self, request: fastapi.Request) -> str | None:
+        """Why there is no room for a call; None if there is."""
+        client, size = self.find_client(request), _body_size(request)
+        under_way = [one.request for one in list(self.event_ids_to_events.values())]
+        if sum(map(_body_size, under_way)) + size > MAX_HELD_BYTES:
+            return "the calls of others take all the room: try again in a minute"
+        own = [one for one in under_way if self.find_client(one) == client]
+        held = sum(map(_body_size, own))
+        if len(own) >= MAX_CALLS or (own and held + size > MAX_CALL_BYTES):
+            return "too many of your calls are under way: wait until one has ended"
+        return None
 
     async def _drop_unread(self) -> None:
         while not self.stopped:
@@ -113,8 +110,8 @@ class CallQueue(Queue):
                 self.pending_event_ids_session.pop(session, None)
 
 
-def _body_size(event: Event) -> int:
-    return int(event.request.headers.get("content-length", 0))
+def _body_size(request: fastapi.Request) -> int:
+    return int(request.headers.get("content-length", 0))
 
 
 def _size(content: object) -> int:

@@ -16,7 +16,7 @@ from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
 from var_core.serving.stop_signals import wait_until
-from var_core.serving.uploads import store_uploads
+from var_core.serving.uploads import Uploads
 from var_core.web.assets import read_asset, style_paths
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
@@ -45,8 +45,9 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         pages=site.names[1:],
-        store=lambda kind, body: store_uploads(site.folder, kind, body, MAX_FILE_BYTES),
-        page_calls=lambda scope: sessions.announce(site.blocks.client.find_in(scope)),
+        uploads=Uploads(site.folder, MAX_FILE_BYTES),
+        find_client=site.blocks.client.find_in,
+        page_calls=sessions.announce,
     )
     with _plain_port_error(host, port):
         site.blocks.launch(

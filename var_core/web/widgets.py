@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from var_core.labels import Attribute
+from var_core.serving.uploads import remove_upload
 from var_core.web.assets import read_asset
 from var_core.web.events import LATEST, SPOKEN, Handler, Updates, Values
 from var_core.web.html import plain_html, strip_html
@@ -143,4 +144,4 @@ def deleting(path: str) -> Iterator[str]:
     try:
         yield path
     finally:
-        Path(path).unlink(missing_ok=True)
+        remove_upload(Path(path))

@@ -174,7 +174,7 @@ def test_large_photos_of_many_formats_are_read_and_the_rest_is_counted(
     Image.new("RGB", (5000, 4000), "red").save(photos / "cat" / "large.jpg", quality=10)
     assert prepare(photos, tmp_path / "set", "--size", "16") == 0
     assert "13 pictures of 2 classes, 0 damaged" in capsys.readouterr().out
-    assert "passed over: 2 .heic" in caplog.text
+    assert "passed over: 2 .heic; convert pictures among them to PNG or JPEG" in caplog.text
 
 
 def test_leftovers_of_systems_and_tools_are_passed_over_at_every_level(
