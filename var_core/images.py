@@ -121,7 +121,7 @@ def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISIT
 
 
 def _without_exif(file: Path | io.BytesIO) -> tuple[io.BytesIO, bytes]:
-    """A file of a visitor, if it is a JPEG without EXIF, which Pillow reads on opening; the EXIF."""
+    """The file without EXIF where Pillow would read it on opening, and that EXIF."""
     content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
     if not content.startswith(JPEG):
         return io.BytesIO(content), b""
