@@ -1,7 +1,7 @@
 // One drawing of a tab after the other: what is asked meanwhile waits, and nothing is dropped.
 const DRAWS = {
   status: "#generate, #styles, #sweep, #redraw, #draw-on, #history [data-restore], #history [data-delete]",
-  "edit-status": "#redraw-mask, #outpaint, #vary",
+  "edit-status": "#redraw-mask, #again, #outpaint, #vary",
 };
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten
 

@@ -73,9 +73,7 @@ def editing(page: Page) -> None:
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
     page.locator("#painter [data-part=rectangle]").click()
     stroke(page, (0.3, 0.45), (0.75, 0.9))
-    choose(page, "edit-emoji", "red apple")
-    page.locator("#edit-keep input").check()
-    set_number(page, "edit-seed", "7")
+    choose(page, "emoji", "red apple")
     press(page, "redraw-mask")
 
 

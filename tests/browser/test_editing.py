@@ -1,14 +1,15 @@
 """The Edit tab, by mouse and by finger, at both sizes."""
 
-import base64
 import json
 import re
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import (
     FRAMES,
@@ -25,6 +26,7 @@ from tests.browser.conftest import (
 from tests.clients import num_cancelling
 from tests.gated_engine import GatedEngine
 from var_core.editing import Window, window_around
+from var_core.editing.masks import grow
 
 pytestmark = pytest.mark.browser
 QUERY = "/?pause=0"
@@ -83,32 +85,76 @@ def window_of(page: Page) -> str:
     return page.evaluate("document.querySelector('#painter [data-window]').dataset.window")
 
 
+def watch_posts(page: Page) -> list[str]:
+    """A list that collects the addresses of all that is sent."""
+    posts: list[str] = []
+    page.on("request", lambda one: posts.append(one.url) if one.method == "POST" else None)
+    return posts
+
+
+def drag(page: Page, handle: Locator, x: float, y: float) -> None:
+    """Drag a handle by so many pixels of the screen."""
+    box = handle.bounding_box()
+    place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*place)
+    page.mouse.down()
+    page.mouse.move(place[0] + x, place[1] + y, steps=5)
+    page.mouse.up()
+    page.evaluate(FRAMES)
+
+
 def tool(page: Page, name: str) -> None:
     page.locator(f"#painter [data-part={name}]").click()
 
 
-RESULT = "(document.querySelector('#edit-stage img')?.getAttribute('src') ?? '')"
+def shown_file(page: Page) -> str:
+    """The address of the picture that is edited."""
+    return page.locator("#painter [data-part=save]").get_attribute("href") or ""
+
+
+def shown_pixels(page: Page) -> np.ndarray:
+    """The picture that is edited, as it would be saved."""
+    address = page.locator("#painter [data-part=save]").evaluate("link => link.href")
+    with urllib.request.urlopen(address) as reply:
+        return pixels(reply.read())
 
 
 def finished(page: Page, before: str = "") -> np.ndarray:
     """Wait for a finished picture, another file than the one before; its pixels."""
-    page.wait_for_function(
-        f"before => {RESULT}.endsWith('.png') && {RESULT} !== before", arg=before
-    )
+    until(page, lambda: shown_file(page) not in ("", before))
     expect(page.locator("#edit-status")).to_contain_text("Done in ")
-    return pixels(picture_bytes(page, "edit-stage"))
+    return shown_pixels(page)
 
 
 def press(page: Page, name: str) -> np.ndarray:
     """Press a button that draws; the finished picture."""
-    before = page.evaluate(RESULT)
+    before = shown_file(page)
     page.locator(f"#{name}").click()
     return finished(page, before)
+
+
+def extra_tools(page: Page) -> None:
+    """Show all tools, some of which a phone hides."""
+    if page.locator("#painter [data-part=more]").is_visible():
+        tool(page, "more")
+
+
+def versions(page: Page) -> int:
+    return page.locator("#painter [data-version]").count()
+
+
+def go_back(page: Page, act: Callable[[], object]) -> None:
+    """Do what shows another version, and wait for it."""
+    before = shown_file(page)
+    act()
+    until(page, lambda: shown_file(page) != before)
+    page.evaluate(FRAMES)
 
 
 @in_both_views
 def test_the_tools_paint_what_they_say(page: Page, picture: Path) -> None:
     open_editor(page, picture)
+    extra_tools(page)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
     line = mask_of(page)
     assert line[32, 22:42].all() and not line[10].any()
@@ -136,15 +182,121 @@ def test_the_tools_paint_what_they_say(page: Page, picture: Path) -> None:
     before = float(size.input_value())
     page.keyboard.press("]")
     assert float(size.input_value()) > before
+
+
+@in_both_views
+def test_the_lasso_fills_what_it_runs_around(page: Page, picture: Path) -> None:
+    open_editor(page, picture)
+    tool(page, "lasso")
+    stroke(page, (0.25, 0.25), (0.75, 0.25), (0.25, 0.75))  # and straight back
+    found = mask_of(page)
+    rows, columns = np.mgrid[:64, :64] + 0.5
+    triangle = (rows > 17) & (columns > 17) & (rows + columns < 63)
+    outside = (rows < 15) | (columns < 15) | (rows + columns > 65)
+    assert found[triangle].all() and not found[outside].any()
+
+
+def test_what_is_painted_grows_and_shrinks_at_once(page: Page, picture: Path) -> None:
+    open_editor(page, picture)
+    posts = watch_posts(page)
     tool(page, "rectangle")
     stroke(page, (0.25, 0.25), (0.5, 0.5))
-    area, before_growing = mask_of(page).sum(), page.locator("#painter .coverage").inner_text()
-    page.locator("#grow").click()
-    expect(page.locator("#painter .coverage")).not_to_have_text(before_growing)
-    assert mask_of(page).sum() == (area**0.5 + 2) ** 2
-    page.locator("#shrink").click()
-    expect(page.locator("#painter .coverage")).to_have_text(before_growing)
-    assert mask_of(page).sum() == area
+    area = mask_of(page)
+    tool(page, "grow")
+    assert np.array_equal(mask_of(page), grow(area, 1))
+    tool(page, "shrink")
+    tool(page, "shrink")
+    assert np.array_equal(mask_of(page), grow(area, -1))
+    assert posts == []  # painting is nobody else's business
+
+
+def test_the_arrow_keys_paint_too(page: Page, picture: Path) -> None:
+    open_editor(page, picture)
+    page.locator("#painter [data-part=board]").focus()
+    page.keyboard.press("Enter")
+    assert mask_of(page)[32, 32]
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Enter")
+    dabs = mask_of(page)
+    assert dabs[32, :30].any() and not dabs[:20].any()
+
+
+def test_a_stroke_on_an_enlarged_picture_lands_where_the_brush_is(
+    page: Page, picture: Path
+) -> None:
+    open_editor(page, picture)
+    board = page.locator("#painter [data-part=board]").bounding_box()
+    before = page.locator(BOARD).bounding_box()
+    x, y = before["x"] + before["width"] * 0.25, before["y"] + before["height"] * 0.25
+    page.mouse.move(x, y)
+    for _ in range(4):
+        page.mouse.wheel(0, -300)
+    until(page, lambda: page.locator(BOARD).bounding_box()["width"] > 3 * before["width"])
+    page.mouse.down()
+    page.mouse.up()
+    rows, columns = np.nonzero(mask_of(page))
+    assert abs(rows.mean() - 15.5) < 1 and abs(columns.mean() - 15.5) < 1  # the place stayed
+    ring = page.locator("#painter [data-part=ring]").bounding_box()
+    assert abs(ring["x"] + ring["width"] / 2 - x) < 2 and ring["width"] > 60
+    tool(page, "undo")
+    page.locator(BOARD).evaluate("(_, id) => document.querySelector(id).focus()", "#painter .board")
+    zoomed = page.locator(BOARD).bounding_box()
+    page.keyboard.down(" ")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 50, y + 30, steps=5)
+    page.mouse.up()
+    page.keyboard.up(" ")
+    until(page, lambda: abs(page.locator(BOARD).bounding_box()["x"] - zoomed["x"] - 50) < 1)
+    assert not mask_of(page).any()  # the picture was moved, not painted on
+    page.mouse.move(x + 50, y + 30)
+    page.mouse.down()
+    page.mouse.up()
+    rows, columns = np.nonzero(mask_of(page))
+    assert abs(rows.mean() - 15.5) < 1 and abs(columns.mean() - 15.5) < 1
+    page.keyboard.press("0")
+    until(page, lambda: page.locator(BOARD).bounding_box()["width"] <= board["width"])
+
+
+@pytest.mark.parametrize("visitor", ["phone"], indirect=True)
+def test_two_fingers_enlarge_and_one_paints(page: Page, picture: Path) -> None:
+    open_editor(page, picture)
+    box = page.locator(BOARD).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touches = [[(x - 20, y), None], [(x - 20, y), (x + 20, y)]]
+    touches += [[(x - 20 - step, y), (x + 20 + step, y)] for step in range(5, 61, 5)]
+    fingers = page.context.new_cdp_session(page)
+    for place, pair in enumerate(touches):
+        points = [{"x": one[0], "y": one[1], "id": n} for n, one in enumerate(pair) if one]
+        kind = "touchStart" if place < 2 else "touchMove"
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    fingers.detach()
+    until(page, lambda: page.locator(BOARD).bounding_box()["width"] > 3 * box["width"])
+    assert not mask_of(page).any()  # the first finger had begun a stroke
+    assert page.locator("#painter [data-part=undo]").is_disabled()
+    page.touchscreen.tap(x, y)
+    rows, columns = np.nonzero(mask_of(page))
+    assert abs(rows.mean() - 31.5) < 1 and abs(columns.mean() - 31.5) < 1
+
+
+@in_both_views
+def test_nothing_lies_over_the_picture_or_its_tools(page: Page, picture: Path) -> None:
+    open_editor(page, picture)
+    covered = page.evaluate(
+        """() => [...document.querySelectorAll("#painter .tools > button, #painter .board")]
+          .filter(one => one.offsetParent).filter(one => {
+            const box = one.getBoundingClientRect();
+            const over = document.elementFromPoint(box.x + box.width / 3, box.y + box.height / 3);
+            return !over || !one.contains(over);
+          }).map(one => one.dataset.part)"""
+    )
+    box = page.locator(BOARD).bounding_box()
+    width = page.viewport_size["width"]
+    assert covered == [] and box["width"] > (0.8 if width < 500 else 0.3) * width
+    assert box["y"] + box["height"] < page.viewport_size["height"]
 
 
 @in_both_views
@@ -152,6 +304,8 @@ def test_the_grid_shows_the_window_that_the_model_sees(page: Page, tmp_path: Pat
     path = tmp_path / "wide.png"
     Image.new("RGB", (300, 200), "teal").save(path)
     open_editor(page, path)
+    extra_tools(page)
+    tool(page, "show")
     tool(page, "rectangle")
     stroke(page, (0.2, 0.2), (0.35, 0.5))
     mask = mask_of(page)
@@ -161,55 +315,134 @@ def test_the_grid_shows_the_window_that_the_model_sees(page: Page, tmp_path: Pat
 
 
 @in_both_views
-def test_everything_that_edits_edits_and_sends_one_post(page: Page, picture: Path) -> None:
+def test_everything_that_edits_edits_in_place_and_sends_one_post(page: Page, picture: Path) -> None:
     source = np.asarray(Image.open(picture))
     open_editor(page, picture)
-    posts: list[str] = []
-    page.on("request", lambda one: posts.append(one.url) if one.method == "POST" else None)
+    posts = watch_posts(page)
     tool(page, "rectangle")
     stroke(page, (0.25, 0.25), (0.75, 0.75))
     mask = mask_of(page)
-    assert posts == []  # painting is nobody else's business
     inner = press(page, "redraw-mask")
     assert len(posts) == 1 and "/queue/join" in posts[0]
     changed = (inner != source).any(axis=2)
     assert changed[mask].mean() > 0.9 and not changed[:13].any() and not changed[:, :13].any()
-    assert page.locator("#edit-strip img").count() == 7
-
-    page.locator("#use-edited").click()
     expect(page.locator("#painter .coverage")).to_have_text("0 % to redraw")  # visibly cleared
-    choose(page, "edit-emoji", "red apple")
-    expect(page.locator("#edit-category input")).to_have_value(re.compile("food-fruit"))
-    page.locator("#edit-keep input").check()
-    set_number(page, "edit-seed", "3")
-    tool(page, "rectangle")
+
+    choose(page, "emoji", "red apple")
+    expect(page.locator("#category input")).to_have_value(re.compile("food-fruit"))
+    open_box(page, "more")
+    set_number(page, "seed", "3")
     stroke(page, (0.1, 0.1), (0.9, 0.9))
     as_apple = press(page, "redraw-mask")
     assert (as_apple != inner).any()
-    assert np.array_equal(press(page, "redraw-mask"), as_apple)  # the seed is kept
-
-    open_box(page, "outpaint-box")
-    wide = press(page, "outpaint")  # right by half, as it is set
-    assert wide.shape == (64, 96, 3)
-    assert np.array_equal(wide[:, :60], inner[:, :60])
-    open_box(page, "vary-box")
+    assert np.array_equal(press(page, "again"), as_apple)  # the seed is kept
+    page.locator("#keep-seed input").uncheck()
+    assert (press(page, "again") != as_apple).any()
+    before = shown_pixels(page)
     varied = press(page, "vary")
-    assert varied.shape == (64, 64, 3) and (varied != inner).any()
-    open_box(page, "compare-box")
-    expect(page.locator("#compare img")).to_have_count(2)
-    before, after = (
-        page.locator("#compare img").nth(place).get_attribute("src") for place in (0, 1)
+    assert varied.shape == (64, 64, 3) and (varied != before).any()
+    assert versions(page) == 6
+
+
+@in_both_views
+def test_handles_at_the_edges_add_room(page: Page, picture: Path) -> None:
+    source = np.asarray(Image.open(picture))
+    open_editor(page, picture)
+    right = page.locator("#painter .handle[data-side=right]")
+    expect(page.locator("#painter [data-part=room]")).to_be_hidden()
+    right.click()
+    expect(page.locator("#painter [data-part=room]")).to_be_visible()
+    expect(page.locator("#outpaint")).to_be_disabled()
+    board = page.locator(BOARD).bounding_box()
+    drag(page, right, board["width"] / 4, 0)
+    expect(page.locator("#painter [data-part=total]")).to_have_text("80 \u00d7 64 pixels")
+    frame = page.locator("#painter [data-part=frame]").bounding_box()
+    assert abs(frame["width"] / frame["height"] - 80 / 64) < 0.05
+    drag(page, right, -1000, 0)  # no more than none can be taken away
+    expect(page.locator("#painter [data-part=total]")).to_have_text("64 \u00d7 64 pixels")
+    page.locator("#side-left").fill("16")
+    bottom = page.locator("#painter .handle[data-side=bottom]")
+    bottom.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#side-bottom")).to_have_value("8")
+    larger = press(page, "outpaint")
+    assert larger.shape == (72, 80, 3)
+    assert np.array_equal(larger[:60, 20:], source[:60, 4:])
+    expect(page.locator("#painter [data-part=room]")).to_be_hidden()
+
+
+@in_both_views
+def test_the_picture_before_is_seen_while_a_button_or_key_is_held(
+    page: Page, picture: Path
+) -> None:
+    open_editor(page, picture)
+    compare, before = (
+        page.locator(f"#painter [data-part={name}]") for name in ("compare", "before")
     )
-    assert before != after
-    page.locator("#keep-mask input").check()
-    painted = mask_of(page)
-    assert painted.any()
-    shown = page.locator("#painter [data-part=picture]")
-    before = shown.get_attribute("src")
-    page.locator("#use-edited").click()
-    expect(shown).not_to_have_attribute("src", before)
-    page.evaluate(FRAMES)
-    assert np.array_equal(mask_of(page), painted)
+    expect(compare).to_be_disabled()  # nothing was changed yet
+    tool(page, "rectangle")
+    stroke(page, (0.25, 0.25), (0.75, 0.75))
+    press(page, "redraw-mask")
+    expect(before).to_be_hidden()
+    compare.dispatch_event("pointerdown")
+    expect(before).to_be_visible()
+    compare.dispatch_event("pointerup")
+    expect(before).to_be_hidden()
+    page.keyboard.down("c")
+    expect(before).to_be_visible()
+    source = before.evaluate("image => image.decode().then(() => image.src)")
+    with urllib.request.urlopen(source) as reply:
+        assert np.array_equal(pixels(reply.read()), np.asarray(Image.open(picture)))
+    page.keyboard.up("c")
+    expect(before).to_be_hidden()
+
+
+@in_both_views
+def test_whole_edits_are_undone_and_every_version_comes_back(page: Page, picture: Path) -> None:
+    source = np.asarray(Image.open(picture))
+    open_editor(page, picture)
+    tool(page, "rectangle")
+    stroke(page, (0.25, 0.25), (0.75, 0.75))
+    first = mask_of(page)
+    inner = press(page, "redraw-mask")
+    stroke(page, (0.1, 0.1), (0.3, 0.3))
+    second = mask_of(page)
+    go_back(page, lambda: [tool(page, "undo"), tool(page, "undo")])  # the stroke, then the edit
+    assert np.array_equal(shown_pixels(page), source)
+    assert np.array_equal(mask_of(page), first)  # what was painted for it is back
+    go_back(page, lambda: page.keyboard.press("Control+y"))
+    assert np.array_equal(shown_pixels(page), inner)
+    assert not mask_of(page).any()
+    stroke(page, (0.1, 0.1), (0.3, 0.3))
+    go_back(page, lambda: page.locator("#painter [data-version='0']").click())
+    assert np.array_equal(shown_pixels(page), source)
+    other = press(page, "redraw-mask")
+    assert versions(page) == 3
+    go_back(page, lambda: page.locator("#painter [data-version='1']").click())
+    assert np.array_equal(shown_pixels(page), inner)
+    assert np.array_equal(mask_of(page), second)  # also what was painted and not used yet
+    assert (other != inner).any()
+
+
+def test_strokes_during_an_edit_are_kept_for_the_next_one(
+    held_page: Page, engine: GatedEngine, picture: Path
+) -> None:
+    page = held_page
+    open_editor(page, picture)
+    tool(page, "rectangle")
+    stroke(page, (0.1, 0.1), (0.4, 0.4))
+    with engine.gate.closed():
+        page.locator("#redraw-mask").click()
+        engine.gate.let(2)
+        forming = page.locator("#painter [data-part=forming]")
+        expect(forming).to_be_visible()  # in the place of the picture
+        expect(page.locator("#painter .coverage")).to_have_text("0 % to redraw")
+        stroke(page, (0.6, 0.6), (0.9, 0.9))
+        painted = mask_of(page)
+    finished(page, shown_file(page))
+    expect(forming).to_be_hidden()
+    assert painted.any() and np.array_equal(mask_of(page), painted)
 
 
 @in_both_views
@@ -219,22 +452,24 @@ def test_an_edit_stops_half_way_and_goes_again(
     page = held_page
     open_editor(page, picture)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
+    painted = mask_of(page)
     before = engine.num_jobs("cancelled", "edit")
     with engine.gate.closed():
         page.locator("#redraw-mask").click()
         engine.gate.let(2)
-        expect(page.locator("#edit-strip img")).to_have_count(2)
+        expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
         page.keyboard.press("Escape")
         until(page, lambda: num_cancelling(gated.blocks))
         engine.gate.let(1)  # the handler waits for this scale
         until(page, lambda: engine.num_jobs("cancelled", "edit") > before)
     expect(page.locator("#edit-status")).to_contain_text("Stopped")
     until(page, lambda: engine.queue.counts() == (0, 0))
-    assert page.locator("#edit-strip img").count() == 2
+    expect(page.locator("#painter [data-part=forming]")).to_be_hidden()
     assert len(engine.steps) <= 4  # within one scale of when the handler ended
-    assert mask_of(page).any()  # nothing is lost
+    assert np.array_equal(mask_of(page), painted)  # nothing is lost
+    opened = shown_file(page)
     page.keyboard.press("Control+Enter")
-    finished(page)
+    finished(page, opened)
 
 
 def test_what_is_pressed_while_an_edit_stops_is_drawn_after_it(
@@ -246,7 +481,7 @@ def test_what_is_pressed_while_an_edit_stops_is_drawn_after_it(
     with engine.gate.closed():
         page.locator("#redraw-mask").click()
         engine.gate.let(2)
-        expect(page.locator("#edit-strip img")).to_have_count(2)
+        expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
         page.keyboard.press("Escape")
         until(page, lambda: num_cancelling(gated.blocks))
         page.locator("#redraw-mask").click()
@@ -254,25 +489,28 @@ def test_what_is_pressed_while_an_edit_stops_is_drawn_after_it(
 
 
 @in_both_views
-def test_a_new_picture_leaves_nothing_of_the_one_before(
+def test_a_new_picture_starts_afresh_and_loses_no_version(
     page: Page, picture: Path, tmp_path: Path
 ) -> None:
     open_editor(page, picture)
-    choose(page, "edit-emoji", "red apple")
+    choose(page, "emoji", "red apple")
     stroke(page, (0.3, 0.5), (0.7, 0.5))
-    press(page, "redraw-mask")
+    apple = press(page, "redraw-mask")
     expect(page.locator("#edit-status")).to_contain_text("red apple")
     Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
     page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
     expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
-    expect(page.locator("#edit-stage img")).to_have_count(0)
-    expect(page.locator("#edit-strip img")).to_have_count(0)
-    expect(page.locator("#edit-emoji input")).to_have_value("any emoji")
-    page.locator("#use-edited").click()
-    expect(page.locator("#edit-status")).to_contain_text("there is no result yet")
-    open_box(page, "outpaint-box")
-    press(page, "outpaint")
+    expect(page.locator("#emoji input")).to_have_value("any emoji")
+    expect(page.locator("#painter [data-part=compare]")).to_be_disabled()
+    expect(page.locator("#painter [data-part=undo]")).to_be_disabled()
+    page.locator("#again").click()
+    expect(page.locator("#edit-status")).to_contain_text("there is nothing to try again")
+    page.locator("#painter .handle[data-side=right]").click()
+    page.locator("#side-right").fill("8")
+    assert press(page, "outpaint").shape == (40, 88, 3)
     expect(page.locator("#edit-status")).to_contain_text("what fits the rest")
+    go_back(page, lambda: page.locator("#painter [data-version='1']").click())
+    assert np.array_equal(shown_pixels(page), apple)
 
 
 def test_a_new_picture_ends_the_edit_of_the_one_before(
@@ -285,7 +523,7 @@ def test_a_new_picture_ends_the_edit_of_the_one_before(
     with engine.gate.closed():
         page.locator("#redraw-mask").click()
         engine.gate.let(2)
-        expect(page.locator("#edit-strip img")).to_have_count(2)
+        expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
         with page.expect_request(lambda request: request.url.endswith("/cancel")):
             chosen = page.locator("#edit-files input[type=file]").first
             chosen.set_input_files(tmp_path / "next.png")
@@ -293,7 +531,8 @@ def test_a_new_picture_ends_the_edit_of_the_one_before(
         until(page, lambda: engine.num_jobs("cancelled", "edit") > before)
     expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
     until(page, lambda: engine.queue.counts() == (0, 0))
-    expect(page.locator("#edit-stage img")).to_have_count(0)
+    expect(page.locator("#painter [data-part=forming]")).to_be_hidden()
+    assert versions(page) == 2 and shown_pixels(page).shape == (40, 80, 3)
 
 
 def test_a_drawn_picture_is_sent_to_be_edited(page: Page) -> None:
@@ -301,8 +540,7 @@ def test_a_drawn_picture_is_sent_to_be_edited(page: Page) -> None:
     expected = pixels(picture_bytes(page))
     page.locator("#send-edit").click()
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
-    shown = page.locator("#painter [data-part=picture]").get_attribute("src")
-    assert np.array_equal(pixels(base64.b64decode(shown.split(",")[1])), expected)
+    assert np.array_equal(shown_pixels(page), expected)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
     assert json.loads(window_of(page)) == {"left": 0, "top": 0, "side": 64}
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import open_box, wait_done
+from tests.browser.conftest import wait_done
 
 pytestmark = pytest.mark.browser
 QUERY = "/?pause=0&seed=5&count=8"
@@ -48,8 +48,7 @@ def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     page.locator("#tiles [data-edit]").first.click()
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
-    open_box(page, "outpaint-box")
-    open_box(page, "vary-box")
+    page.locator("#painter .handle[data-side=right]").click()
     fits(page, "Edit")
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("tab", name="Draw").click()

@@ -15,7 +15,8 @@ from var_core.jobs.png_recipe import read_png_recipe
 from var_core.serving.fair_queue import BusyError, FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.canvas import SHOWN_SIDE, Canvas
-from var_core.web.edit_handlers import EditHandlers, EditInputs
+from var_core.web.edit_handlers import SIDES, EditHandlers, EditInputs
+from var_core.web.edit_versions import Edit
 from var_core.web.progress import Moment, stream
 
 Ask = Callable[..., list[Moment]]
@@ -30,18 +31,17 @@ def handlers(engine: LocalEngine, tmp_path: Path) -> EditHandlers:
 def ask(engine: LocalEngine, handlers: EditHandlers) -> Ask:
     def ask(
         task: str,
-        canvas: Canvas | None,
+        canvas: Canvas,
         mask: object = "",
         sides: tuple = (0, 0, 8, 0),
         **changes: object,
     ) -> list[Moment]:
         """Every moment of an edit; what is not named stays at its default, without a pause."""
         values = {**handlers.controls.defaults(), "pause": 0.0}
-        margins = dict(zip(("left", "top", "right", "bottom"), sides, strict=True))
-        extra = {"margins": margins, "keep_scales": 2}
-        for name, value in changes.items():
-            (values if name in values else extra)[name] = value
-        plan = handlers.plan(task, EditInputs(canvas, mask, values, **extra))
+        margins = dict(zip(SIDES, sides, strict=True))
+        edit = Edit(task, mask, margins, changes.pop("keep_scales", 2))
+        extra = {name: changes.pop(name) for name in ("best_of",) if name in changes}
+        plan = handlers.plan(EditInputs(canvas, edit, {**values, **changes}, **extra))
         return list(stream(engine, plan, ""))
 
     return ask
@@ -68,10 +68,11 @@ def test_a_redrawn_area_streams_and_ends_with_files_to_compare(
     handlers: EditHandlers, ask: Ask, tmp_path: Path, pipeline: VARPipeline
 ) -> None:
     path = noise(tmp_path)
-    canvas, words = handlers.open(str(path))
+    version = handlers.open(str(path), "Opened")
+    canvas = version.canvas
     assert canvas.size == canvas.shown == (40, 30)
-    assert canvas.url().startswith("data:image/png")
-    assert words.startswith("40x30 pixels")
+    assert canvas.view == canvas.path and pixels(canvas.thumbnail).shape == (30, 40, 3)
+    assert version.words == "Opened, 40x30 pixels"
     moments = ask("redraw", canvas, painted(), emoji="cat", seed=5)
     assert [one.status for one in moments[:-1]] == [f"Scale {n} of 4" for n in (1, 2, 3)]
     assert [one.strip.count("<img") for one in moments] == [1, 2, 3, 4]
@@ -82,52 +83,51 @@ def test_a_redrawn_area_streams_and_ends_with_files_to_compare(
         [{"emoji": "cat"}],
         generator=generators_from_seeds([5]),
     )
-    assert np.array_equal(pixels(last.picture), np.asarray(expected.images[0]))
-    assert np.array_equal(pixels(last.comparison[0]), pixels(path))
-    assert read_png_recipe(last.picture) is None
-    assert last.result.size == (40, 30) and last.seed == 5
+    made = last.version
+    assert np.array_equal(pixels(made.canvas.path), np.asarray(expected.images[0]))
+    assert np.array_equal(pixels(made.before), pixels(path))
+    assert read_png_recipe(made.canvas.path) is None
+    assert made.canvas.size == (40, 30) and last.seed == 5 and "cat" in made.words
+    assert made.edit.mask == painted() and made.parent == 0
 
 
 def test_added_sides_show_the_picture_before_in_its_place(
     handlers: EditHandlers, ask: Ask, tmp_path: Path
 ) -> None:
     path = noise(tmp_path)
-    canvas, *_ = handlers.open(str(path))
+    canvas = handlers.open(str(path), "").canvas
     last = ask("outpaint", canvas, sides=(3, 0, 8, 5))[-1]
-    assert last.result.size == (51, 35)
-    before = pixels(last.comparison[0])
+    assert last.version.canvas.size == (51, 35)
+    before = pixels(last.version.before)
     assert np.array_equal(before[:30, 3:43], pixels(path)) and (before[:, :3] == 255).all()
 
 
 def test_a_variation_carries_a_recipe_that_makes_it_again(
     handlers: EditHandlers, ask: Ask, tmp_path: Path, pipeline: VARPipeline
 ) -> None:
-    canvas, *_ = handlers.open(str(noise(tmp_path)))
+    canvas = handlers.open(str(noise(tmp_path)), "").canvas
     last = ask("vary", canvas, keep_scales=2, emoji="cat", style="flat")[-1]
-    values, kept = handlers.controls.from_recipe(last.picture)
+    values, kept = handlers.controls.from_recipe(last.version.canvas.path)
     assert len(kept) == 2
     choice = handlers.controls.read(values)
     again = pipeline([choice.settings.wish], generator=generators_from_seeds([7]), keep=kept)
-    assert np.array_equal(pixels(last.picture), np.asarray(again.images[0]))
+    assert np.array_equal(pixels(last.version.canvas.path), np.asarray(again.images[0]))
 
 
-def test_a_result_becomes_the_input(handlers: EditHandlers, ask: Ask, tmp_path: Path) -> None:
-    canvas, *_ = handlers.open(str(noise(tmp_path)))
-    last = ask("outpaint", canvas)[-1]
-    taken = handlers.take_result(last.result)
-    assert taken == last.result and taken.url().startswith("data:image/png")
-    assert ask("redraw", taken, painted(48))[-1].result.size == (48, 30)
+def test_a_result_is_edited_further(handlers: EditHandlers, ask: Ask, tmp_path: Path) -> None:
+    canvas = handlers.open(str(noise(tmp_path)), "").canvas
+    wide = ask("outpaint", canvas)[-1].version.canvas
+    assert ask("redraw", wide, painted(48))[-1].version.canvas.size == (48, 30)
 
 
-def test_masks_are_loaded_grown_and_shrunk(handlers: EditHandlers, tmp_path: Path) -> None:
-    canvas, *_ = handlers.open(str(noise(tmp_path)))
+def test_a_mask_is_loaded_from_a_file(handlers: EditHandlers, tmp_path: Path) -> None:
+    canvas = handlers.open(str(noise(tmp_path)), "").canvas
     mask = tmp_path / "mask.png"
     Image.fromarray((read_runs(painted()) * 255).astype(np.uint8)).resize((80, 60), 0).save(mask)
     assert handlers.mask_from_file(canvas, str(mask)) == painted()
-    assert read_runs(handlers.grow(painted(), 2)).sum() == 14 * 14
-    assert read_runs(handlers.grow(painted(), -2)).sum() == 6 * 6
-    with pytest.raises(ValueError, match="paint the area"):
-        handlers.grow("", 1)
+    Image.new("L", (30, 30), 255).save(mask)
+    with pytest.raises(ValueError, match="must have the same shape"):
+        handlers.mask_from_file(canvas, str(mask))
 
 
 def test_large_pictures_are_painted_on_at_a_smaller_size(
@@ -135,12 +135,13 @@ def test_large_pictures_are_painted_on_at_a_smaller_size(
 ) -> None:
     path = tmp_path / "large.png"
     Image.new("RGB", (3000, 1500), "teal").save(path)
-    canvas, *_ = handlers.open(str(path))
+    canvas = handlers.open(str(path), "").canvas
     assert canvas.size == (3000, 1500) and canvas.shown == (SHOWN_SIDE, SHOWN_SIDE // 2)
+    assert pixels(canvas.view).shape[1::-1] == canvas.shown
     mask = np.zeros((512, 1024), bool)
     mask[256:266, 512:522] = True
     last = ask("redraw", canvas, write_runs(mask))[-1]
-    found = pixels(last.picture)
+    found = pixels(last.version.canvas.path)
     assert found.shape == (1500, 3000, 3)
     changed = (found != pixels(path)).any(axis=2)
     assert changed.any() and not changed[:600].any() and not changed[:, :1350].any()
@@ -163,23 +164,16 @@ def test_large_pictures_are_painted_on_at_a_smaller_size(
 def test_bad_input_is_refused_before_drawing(
     handlers: EditHandlers, ask: Ask, tmp_path: Path, task: str, changes: dict, message: str
 ) -> None:
-    canvas, *_ = handlers.open(str(noise(tmp_path)))
+    canvas = handlers.open(str(noise(tmp_path)), "").canvas
     with pytest.raises(ValueError, match=message):
         ask(task, canvas, **changes)
 
 
-def test_without_a_picture_the_buttons_say_so(
+def test_a_picture_that_was_deleted_is_asked_for_again(
     handlers: EditHandlers, ask: Ask, tmp_path: Path
 ) -> None:
-    for task in ("redraw", "outpaint", "vary"):
-        with pytest.raises(ValueError, match="there is no picture yet"):
-            ask(task, None)
-    with pytest.raises(ValueError, match="there is no picture yet"):
-        handlers.mask_from_file(None, str(noise(tmp_path)))
-    with pytest.raises(ValueError, match="there is no result yet"):
-        handlers.take_result(None)
-    canvas, *_ = handlers.open(str(noise(tmp_path)))
-    Path(canvas.path).unlink()
+    canvas = handlers.open(str(noise(tmp_path)), "").canvas
+    canvas.path.unlink()
     with pytest.raises(ValueError, match="open it again"):
         ask("outpaint", canvas)
 
@@ -188,11 +182,10 @@ def test_all_heavy_work_takes_turns(
     engine: LocalEngine, handlers: EditHandlers, tmp_path: Path, ask: Ask
 ) -> None:
     path = noise(tmp_path)
-    canvas, _ = handlers.open(str(path))
+    canvas = handlers.open(str(path), "").canvas
     works: list[Callable[[], object]] = [
-        lambda: handlers.open(str(path)),
+        lambda: handlers.open(str(path), ""),
         lambda: handlers.mask_from_file(canvas, str(path)),
-        lambda: handlers.grow(painted(), 2),
     ]
     for work in works:
         with engine.turn("another"):

@@ -1,14 +1,19 @@
-"""The Edit tab: what happens to pictures that are sent to it."""
+"""The Edit tab: pictures that are sent to it, and the versions of what it makes of them."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from var_core.jobs.mask_codec import write_runs
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_tab import EditTab
+from var_core.web.edit_versions import Versions
 from var_core.web.label_choices import ANY
 from var_core.web.page import Page, Site
 
@@ -29,61 +34,123 @@ def tab(engine: LocalEngine, tmp_path: Path) -> EditTab:
     return edit_tab(engine, tmp_path)
 
 
-def assert_fresh(tab: EditTab, updates: dict) -> None:
-    """Nothing of the picture before is left: no result, no label that decides what is drawn."""
-    assert [updates[one] for one in (tab.stage, tab.comparison, tab.result)] == [None] * 3
-    assert "<img" not in updates[tab.strip]
-    assert [updates[one] for one in tab.labels.values()] == [ANY] * len(tab.labels)
+def opened(tab: EditTab, folder: Path, versions: Versions | None = None) -> dict:
+    """What the page shows after a picture was opened."""
+    upload = folder / "mine.png"
+    Image.new("RGB", (40, 30), "teal").save(upload)
+    before = versions or Versions()
+    return tab.open_upload({tab.board.open: str(upload), tab.board.versions: before})
+
+
+def painted() -> str:
+    mask = np.zeros((30, 40), bool)
+    mask[10:20, 10:20] = True
+    return write_runs(mask)
+
+
+def edits(
+    tab: EditTab, task: str, versions: Versions, mask: str = "", data: object = None
+) -> Iterator[dict]:
+    """The updates of an edit."""
+    defaults = {**tab.handlers.controls.defaults(), "pause": 0.0}
+    values = {widget: defaults[name] for name, widget in tab.inputs.items()}
+    values |= {tab.board.versions: versions, tab.board.painter: mask, tab.page.ask.keep_seed: True}
+    values |= {tab.keep_scales: 1, tab.best_of: 1}
+    return tab.edit(task, values, data)
+
+
+def edited(tab: EditTab, *asked: object, **named: object) -> list[dict]:
+    """All updates of an edit that ends well."""
+    return list(edits(tab, *asked, **named))
+
+
+def go(tab: EditTab, versions: Versions, number: object, mask: str = "") -> dict:
+    values = {tab.board.versions: versions, tab.board.painter: mask}
+    return tab.board.go(values, SimpleNamespace(_data={"number": number}))
+
+
+def scene(tab: EditTab, updates: dict) -> dict:
+    return updates[tab.board.painter]["scene"]
+
+
+def test_an_upload_is_copied_and_deleted_and_labels_start_anew(
+    tab: EditTab, tmp_path: Path
+) -> None:
+    updates = opened(tab, tmp_path)
+    canvas = updates[tab.board.versions].here.canvas
+    assert not (tmp_path / "mine.png").exists() and canvas.path.is_file()
+    shown = scene(tab, updates)
+    assert (shown["mask"], shown["full"], shown["model"]) == ("", (40, 30), tab.info.image_size)
+    assert (shown["before"], shown["undo"], shown["redo"]) == ("", None, None)
+    assert updates[tab.status].startswith("Opened, 40x30 pixels")
+    assert [updates[tab.inputs[name]] for name in tab.page.ask.controls.attributes] == [ANY] * 3
     assert set(updates) <= {*tab.opened}
 
 
-def test_its_labels_and_seed_are_its_own_and_the_options_those_of_draw(tab: EditTab) -> None:
-    assert list(tab.inputs) == tab.handlers.controls.names
-    ids = {name: widget.elem_id for name, widget in tab.inputs.items()}
-    assert (ids["emoji"], ids["seed"], ids["top_p"]) == ("edit-emoji", "edit-seed", "top_p")
+def test_a_result_takes_the_place_of_the_picture(tab: EditTab, tmp_path: Path) -> None:
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    sides = dict.fromkeys(("left", "top", "right", "bottom"), 8)
+    first, *forming, last = edited(tab, "outpaint", versions, data=sides)
+    assert first[tab.board.painter]["forming"] == "wait"
+    assert all(one[tab.board.painter]["forming"].startswith("data:image/jpeg") for one in forming)
+    shown = scene(tab, last)
+    assert shown["full"] == (56, 46) and last[tab.board.painter]["forming"] == ""
+    assert shown["mask"] is None and shown["place"] == [8, 8]  # what is painted meanwhile is kept
+    assert (shown["undo"], shown["redo"], len(shown["versions"])) == (0, None, 2)
+    assert "what fits the rest" in last[tab.status]
 
 
-def test_an_upload_is_copied_and_deleted(tab: EditTab, tmp_path: Path) -> None:
-    upload = tmp_path / "mine.png"
-    Image.new("RGB", (40, 30), "teal").save(upload)
-    updates = tab.open_upload({tab.board.open: str(upload)})
-    canvas = updates[tab.board.canvas]
-    assert not upload.exists() and canvas.path.is_file()
-    painter = updates[tab.board.painter]
-    assert (painter["value"], painter["full"], painter["model"]) == (
-        "",
-        (40, 30),
-        tab.info.image_size,
-    )
-    assert updates[tab.status].startswith("40x30 pixels")
-    assert_fresh(tab, updates)
-
-
-@pytest.mark.parametrize("keep", [True, False])
-def test_a_result_becomes_the_input_with_or_without_the_mask(
-    tab: EditTab, tmp_path: Path, keep: bool
-) -> None:
-    path = tmp_path / "mine.png"
-    Image.new("RGB", (40, 30), "teal").save(path)
-    canvas, _ = tab.handlers.open(str(path))
-    values = {tab.result: canvas, tab.board.painter: "runs", tab.keep_mask: keep}
-    updates = tab.take_result(values)
-    assert updates[tab.board.canvas] == canvas
-    assert updates[tab.board.painter]["value"] == ("runs" if keep else "")
-    assert_fresh(tab, updates)
-
-
-def test_an_edit_takes_the_result_of_the_run_before_away_first(
+def test_whole_edits_are_undone_redone_and_tried_again_with_their_masks(
     tab: EditTab, tmp_path: Path
 ) -> None:
-    path = tmp_path / "mine.png"
-    Image.new("RGB", (40, 30), "teal").save(path)
-    canvas, _ = tab.handlers.open(str(path))
-    defaults = {**tab.handlers.controls.defaults(), "pause": 0.0}
-    values = {widget: defaults[name] for name, widget in tab.inputs.items()}
-    values |= {tab.board.canvas: canvas, tab.board.painter: "", tab.keep_seed: True}
-    values |= dict.fromkeys(tab.sides.values(), 8)
-    values |= {tab.keep_scales: 1, tab.best_of: 1}
-    first, *_, last = tab.edit("outpaint", values)
-    assert first == {tab.result: None, tab.comparison: None}
-    assert last[tab.result].size == (56, 46) and "what fits the rest" in last[tab.status]
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    versions = edited(tab, "redraw", versions, painted())[-1][tab.board.versions]
+    back = go(tab, versions, versions.undone, mask="")
+    assert scene(tab, back)["mask"] == painted()
+    forth = go(tab, back[tab.board.versions], back[tab.board.versions].redone, mask=painted())
+    assert scene(tab, forth)["current"] == 1 and scene(tab, forth)["before"]
+    again = edited(tab, "again", forth[tab.board.versions])[-1][tab.board.versions]
+    assert [one.parent for one in again.all] == [None, 0, 0]
+    assert (again.here.number, again.here.edit) == (2, versions.here.edit)
+    assert again.go(0).redone == 2  # the newest one
+
+
+def test_another_picture_loses_no_version_of_the_one_before(tab: EditTab, tmp_path: Path) -> None:
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    versions = edited(tab, "vary", versions)[-1][tab.board.versions]
+    updates = opened(tab, tmp_path, versions)
+    versions = updates[tab.board.versions]
+    assert [one.parent for one in versions.all] == [None, 0, None] and versions.current == 2
+    assert versions.undone is None and scene(tab, updates)["before"] == ""
+    assert scene(tab, go(tab, versions, 1))["current"] == 1
+
+
+@pytest.mark.parametrize("number", [7, -1, None, "0", True, 0.0])
+def test_a_version_that_is_not_there_is_refused(
+    tab: EditTab, tmp_path: Path, number: object
+) -> None:
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    with pytest.raises(ValueError, match="there is no version"):
+        go(tab, versions, number)
+
+
+@pytest.mark.parametrize("task", ["redraw", "outpaint", "vary", "again"])
+def test_without_a_picture_the_buttons_say_so(tab: EditTab, task: str) -> None:
+    with pytest.raises(ValueError, match="there is no picture yet"):
+        edited(tab, task, Versions())
+
+
+def test_what_was_never_done_is_not_done_again(tab: EditTab, tmp_path: Path) -> None:
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    with pytest.raises(ValueError, match="nothing to try again"):
+        edited(tab, "again", versions)
+
+
+def test_an_edit_that_fails_gives_the_painted_area_back(tab: EditTab, tmp_path: Path) -> None:
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    versions.here.canvas.path.unlink()
+    forming = []
+    with pytest.raises(ValueError, match="open it again"):
+        for one in edits(tab, "redraw", versions, painted()):
+            forming.append(one[tab.board.painter]["forming"])
+    assert forming == ["wait", ""]

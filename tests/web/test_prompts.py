@@ -19,11 +19,12 @@ from var_core.wishes import Wish
 ENGINE = tiny_engine(make_prompted())
 
 
-def test_a_model_with_text_has_boxes_for_words_on_both_tabs(tmp_path: Path) -> None:
+def test_a_model_with_text_has_boxes_for_words_that_edits_share(tmp_path: Path) -> None:
     inputs = draw_tab(ENGINE, tmp_path).controls.inputs
     assert list(inputs)[:3] == ["prompt", "negative_prompt", "style"]
-    edits = edit_tab(ENGINE, tmp_path).inputs
-    assert list(edits) == list(inputs) and edits["prompt"] is not inputs["prompt"]
+    edit = edit_tab(ENGINE, tmp_path)
+    assert edit.inputs is edit.page.ask.inputs and list(edit.inputs) == list(inputs)
+    assert edit.wish[edit.inputs["prompt"]] == ""  # with a new picture
 
 
 def test_words_are_drawn_saved_and_given_back(tmp_path: Path) -> None:

@@ -1,11 +1,23 @@
 """Scripts, styles and templates of the page: files of the folder `assets/`."""
 
+import re
 from pathlib import Path
 
 from var_core.locations import assets_folder
 
 # files of assets/styles, in the order in which they are applied: one for each part of the page
-STYLES = ("frame", "header", "ask", "stage", "strip", "history", "edit", "inside", "widths")
+STYLES = (
+    "frame",
+    "header",
+    "ask",
+    "stage",
+    "strip",
+    "history",
+    "edit",
+    "painter",
+    "inside",
+    "widths",
+)
 
 
 def asset_path(name: str) -> Path:
@@ -16,6 +28,17 @@ def asset_path(name: str) -> Path:
 def read_asset(name: str) -> str:
     """The text of a file of the page."""
     return asset_path(name).read_text("utf-8")
+
+
+def read_script(name: str) -> str:
+    """The text of a script, with the scripts that it imports in the place of their imports."""
+    folder = Path(name).parent
+
+    def imported(found: re.Match[str]) -> str:
+        return read_script(str(folder / found[1]))
+
+    text = re.sub(r'^import .*? from "\./(.+)";\n', imported, read_asset(name), flags=re.MULTILINE)
+    return re.sub(r"^export ", "", text, flags=re.MULTILINE)
 
 
 def style_paths() -> list[Path]:

@@ -5,17 +5,18 @@ from pathlib import Path
 
 from PIL import Image
 
-from var_core.jobs.data_url import png_url
+from var_core.jobs.data_url import THUMBNAIL_SIDE
+from var_core.jobs.png_recipe import write_png
 
 SHOWN_SIDE = 1024  # pixels; larger pictures are painted on at a smaller size
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture to edit.
+    """A picture to edit, and smaller copies of it beside its file.
 
     Attributes:
-        path: PNG file with the pixels of the picture and no metadata.
+        path: PNG file of the picture.
         size: width and height in pixels.
     """
 
@@ -25,17 +26,32 @@ class Canvas:
     @property
     def shown(self) -> tuple[int, int]:
         """Width and height at which it is painted on."""
-        width, height = self.size
-        factor = min(1.0, SHOWN_SIDE / max(width, height))
-        return max(1, round(width * factor)), max(1, round(height * factor))
+        return shown_size(self.size)
 
-    def url(self) -> str:
-        """The picture at the size at which it is painted on, as data URL.
+    @property
+    def view(self) -> Path:
+        """PNG file of the picture at the size at which it is painted on."""
+        return self.path if self.shown == self.size else self.path.with_name("view.png")
+
+    @property
+    def thumbnail(self) -> Path:
+        """JPEG file of a small copy."""
+        return self.path.with_name("thumbnail.jpg")
+
+    def write_copies(self, image: Image.Image) -> None:
+        """Write the smaller copies.
+
+        Args:
+            image: the picture at its full size.
 
         Raises:
-            ValueError: if the file has been deleted.
+            OSError: if there is no space.
         """
-        return png_url(self.read().resize(self.shown, Image.Resampling.LANCZOS))
+        if self.view != self.path:
+            write_view(self.view, image)
+        small = image.convert("RGB")
+        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        small.save(self.thumbnail, format="jpeg", quality=85)
 
     def read(self) -> Image.Image:
         """The picture at its full size.
@@ -48,3 +64,19 @@ class Canvas:
                 return image.convert("RGB")
         except OSError as error:
             raise ValueError("the picture is not there any more: open it again") from error
+
+
+def shown_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height at which a picture of a size is painted on."""
+    width, height = size
+    factor = min(1.0, SHOWN_SIDE / max(width, height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def write_view(path: Path, image: Image.Image) -> None:
+    """Write a picture as PNG at the size at which it is painted on.
+
+    Raises:
+        OSError: if there is no space.
+    """
+    write_png(path, image.resize(shown_size(image.size), Image.Resampling.LANCZOS), None)

@@ -1,46 +1,50 @@
-"""The left side of the Edit tab: the picture to edit, and the mask that is painted on it."""
+"""The canvas of an edit: the picture, the mask that is painted on it, and its versions."""
 
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from var_core.serving.temp_files import MAX_AGE_SECONDS
-from var_core.web.assets import read_asset
-from var_core.web.canvas import Canvas
+from var_core.web.assets import read_asset, read_script
 from var_core.web.edit_handlers import EditHandlers
+from var_core.web.edit_versions import Version, Versions
 from var_core.web.events import SPOKEN, Updates, Values
+from var_core.web.tiles import file_url
 from var_core.web.widgets import deleting
+
+WAITING = "wait"  # instead of a picture that forms
 
 
 class EditBoard:
-    """The picture to edit and its mask; the browser part is `assets/painter.js`.
+    """The picture to edit and its mask; the browser part is `assets/painter/`.
 
     Args:
         handlers: opens pictures and masks.
 
     Attributes:
-        canvas: the picture.
-        painter: the mask as run lengths, "" if nothing is painted.
+        versions: the picture and what it was before.
+        painter: the mask as run lengths, "" if nothing is painted. Its events are `outpaint` and
+            `go`, to another version.
         open: button that takes a picture from the visitor.
     """
 
     def __init__(self, handlers: EditHandlers) -> None:
         self.handlers = handlers
-        self.canvas = gr.State(None, time_to_live=MAX_AGE_SECONDS)
-        # goes with every update: an update before the tab is shown replaces all properties
-        info = handlers.info
-        self.grid: dict[str, Any] = {"model": info.image_size, "cells": info.schedule.final_side}
+        self.versions = gr.State(Versions(), time_to_live=MAX_AGE_SECONDS)
         self.painter = gr.HTML(
             "",
-            html_template=read_asset("painter.html"),
-            js_on_load=read_asset("painter.js"),
+            html_template=read_asset("painter/painter.html"),
+            js_on_load=read_script("painter/painter.js"),
             elem_id="painter",
-            picture="",
-            shown=[1, 1],
-            full=[1, 1],
-            **self.grid,
+            scene=None,
+            forming="",
         )
+        self.painter.go(
+            self.go, {self.versions, self.painter}, [self.versions, self.painter], **SPOKEN
+        )
+
+    def build_files(self) -> None:
+        """Add the buttons that take files."""
         with gr.Row(elem_id="edit-files"):
             self.open = gr.UploadButton(
                 "Open a picture", file_types=["image"], elem_id="open", size="sm"
@@ -48,28 +52,63 @@ class EditBoard:
             self.load_mask = gr.UploadButton(
                 "Load a mask", file_types=["image"], elem_id="load-mask", size="sm"
             )
-            grow = gr.Button("Grow", size="sm", elem_id="grow", min_width=60)
-            shrink = gr.Button("Shrink", size="sm", elem_id="shrink", min_width=60)
         self.load_mask.upload(
-            self.open_mask, {self.canvas, self.load_mask}, [self.painter], **SPOKEN
+            self.open_mask, {self.versions, self.load_mask}, [self.painter], **SPOKEN
         )
-        for button, pixels in ((grow, 1), (shrink, -1)):
-            change = partial(handlers.grow, pixels=pixels)
-            button.click(change, self.painter, self.painter, **SPOKEN)
 
     def open_mask(self, values: Values) -> Updates:
         """Show an uploaded mask."""
         with deleting(values[self.load_mask]) as path:
-            return {self.painter: self.handlers.mask_from_file(values[self.canvas], path)}
+            canvas = values[self.versions].here.canvas
+            return {self.painter: self.handlers.mask_from_file(canvas, path)}
 
-    def show(self, canvas: Canvas, mask: str = "") -> Updates:
-        """Show a picture under a mask.
+    def go(self, values: Values, event: gr.EventData) -> Updates:
+        """Look at another version; what is painted on this one comes back with it."""
+        versions: Versions = values[self.versions]
+        versions = versions.painted(versions.current, values[self.painter])
+        return self.show(versions.go((event._data or {}).get("number")))
 
-        Raises:
-            BusyError: if there is no room.
-            ValueError: if the file of the picture has been deleted.
-        """
-        properties = {"shown": canvas.shown, "full": canvas.size, **self.grid}
-        with self.handlers.turn():
-            painter = gr.update(value=mask, picture=canvas.url(), **properties)
-        return {self.canvas: canvas, self.painter: painter}
+    def add(self, versions: Versions, version: Version) -> Updates:
+        """Show a picture that was opened."""
+        return self.show(versions.added(version))
+
+    def add_result(self, versions: Versions, version: Version) -> Updates:
+        """Show the result of an edit; what is painted meanwhile is kept for the next one."""
+        edit, parent = version.edit, version.parent
+        assert edit is not None and parent is not None
+        painted = versions.painted(parent, edit.mask) if edit.task == "redraw" else versions
+        is_new = parent == versions.current  # and not another try
+        place = [edit.margins.get(side, 0) if is_new else 0 for side in ("left", "top")]
+        return self.show(painted.added(version), mask=None, place=place)
+
+    def show(self, versions: Versions, **changes: Any) -> Updates:
+        """Show the version that is looked at, with the mask that was painted on it."""
+        here = versions.here
+        info, canvas = self.handlers.info, here.canvas
+        scene = {
+            "picture": file_url(canvas.view),
+            "before": file_url(here.before) if here.before else "",
+            "file": file_url(canvas.path),
+            "name": canvas.path.name,
+            "shown": canvas.shown,
+            "full": canvas.size,
+            "model": info.image_size,
+            "cells": info.schedule.final_side,
+            "mask": here.mask,
+            "place": [0, 0],
+            "versions": [_shown(one) for one in versions.all],
+            "current": versions.current,
+            "undo": versions.undone,
+            "redo": versions.redone,
+            **changes,
+        }
+        return {self.versions: versions, self.painter: gr.update(scene=scene, forming="")}
+
+
+def _shown(version: Version) -> dict[str, Any]:
+    return {
+        "number": version.number,
+        "url": file_url(version.canvas.thumbnail),
+        "words": version.words,
+        "starts": version.parent is None,
+    }

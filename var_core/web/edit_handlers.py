@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,21 +10,20 @@ import numpy as np
 from PIL import Image
 
 from var_core.editing import Margins, read_mask
-from var_core.editing.masks import EMPTY, grow
+from var_core.editing.masks import EMPTY
 from var_core.images import read_image
 from var_core.jobs.late_request import LateRequest, edit_later, outpaint_later, vary_later
 from var_core.jobs.mask_codec import read_runs, resize_mask, write_runs
 from var_core.jobs.output_files import save_pictures
-from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress
 from var_core.model_info import ModelInfo
-from var_core.ranges import check_int
-from var_core.web.canvas import Canvas
+from var_core.web.canvas import Canvas, write_view
 from var_core.web.controls import Choice, Controls, drawn_words
+from var_core.web.edit_versions import Edit, Version
 from var_core.web.picture_files import PictureFiles
 from var_core.web.progress import Moment, Plan
 
-MAX_GROW = 64  # pixels
+SIDES = ("left", "top", "right", "bottom")
 
 
 def _no_turn(*, is_owed: bool = False) -> AbstractContextManager[None]:
@@ -33,24 +32,22 @@ def _no_turn(*, is_owed: bool = False) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True)
 class EditInputs:
-    """What the Edit tab holds when one of its buttons is pressed.
+    """What the page holds when an edit begins.
 
     Attributes:
-        canvas: the picture, or None.
-        mask: run lengths of the painted mask; "" if nothing is painted.
+        canvas: the picture.
+        edit: what is asked of it.
         values: values of the controls.
+        parent: number of the picture's version.
         keep_seed: whether the seed stays as it is.
-        margins: pixels to add at each side.
-        keep_scales: scales that a variation keeps.
         best_of: number of candidates of the coarse scales.
     """
 
-    canvas: Canvas | None
-    mask: object
+    canvas: Canvas
+    edit: Edit
     values: Mapping[str, object]
+    parent: int = 0
     keep_seed: bool = True
-    margins: Mapping[str, int] = field(default_factory=dict)
-    keep_scales: int = 1
     best_of: int = 1
 
 
@@ -74,14 +71,12 @@ class EditHandlers:
         self.files = PictureFiles(folder)
         self.controls = Controls(info)
 
-    def open(self, path: str) -> tuple[Canvas, str]:
-        """Make a picture the one to edit.
+    def open(self, path: str, words: str) -> Version:
+        """A picture to edit, as the first version of what becomes of it.
 
         Args:
             path: path of a PNG, JPEG or WebP file.
-
-        Returns:
-            The canvas, and a sentence.
+            words: what it is, for people.
 
         Raises:
             ValueError: if it is no such file, or too large.
@@ -90,103 +85,72 @@ class EditHandlers:
         with self.turn():
             image = read_image(path)
             canvas = Canvas(Path(self.files.write(image)), image.size)
-        return canvas, f"{image.width}x{image.height} pixels. Paint the area to change"
+            canvas.write_copies(image)
+        return Version(canvas, f"{words}, {image.width}x{image.height} pixels")
 
-    def take_result(self, result: Canvas | None) -> Canvas:
-        """Make a result the picture to edit.
-
-        Raises:
-            ValueError: if there is none yet.
-        """
-        if result is None:
-            raise ValueError("there is no result yet: redraw something first")
-        return result
-
-    def mask_from_file(self, canvas: Canvas | None, path: str) -> str:
+    def mask_from_file(self, canvas: Canvas, path: str) -> str:
         """Run lengths of a mask file: what is lighter than half grey is redrawn.
 
         Raises:
-            ValueError: if there is no picture yet, or the file does not fit it.
+            ValueError: if the file does not fit the picture.
         """
-        size = _opened(canvas).shown
         with self.turn():
-            return write_runs(resize_mask(read_mask(path), size))
+            return write_runs(resize_mask(read_mask(path), canvas.shown))
 
-    def grow(self, mask: object, pixels: object) -> str:
-        """A painted mask with a border of some pixels added, or taken away if negative.
-
-        Raises:
-            ValueError: if nothing is painted, or a value is out of range.
-        """
-        pixels = check_int("pixels", pixels, -MAX_GROW, MAX_GROW)
-        with self.turn():
-            return write_runs(grow(_painted(mask), pixels))
-
-    def plan(self, task: str, inputs: EditInputs) -> Plan:
-        """Plan what a button draws.
-
-        Args:
-            task: "redraw", "outpaint" or "vary".
-            inputs: values of the tab.
+    def plan(self, inputs: EditInputs) -> Plan:
+        """Plan an edit.
 
         Raises:
             ValueError: if a value is out of range.
         """
-        canvas = _opened(inputs.canvas)
         choice = self.controls.read(self.controls.with_seed(inputs.values, inputs.keep_seed))
-        request = self._request(task, inputs, canvas, choice)
-        return Plan(request, choice.pause, partial(self._finish, request, choice))
+        request = self._request(inputs, choice)
+        return Plan(request, choice.pause, partial(self._finish, inputs, request, choice))
 
-    def _request(
-        self, task: str, inputs: EditInputs, canvas: Canvas, choice: Choice
-    ) -> LateRequest:
-        settings, best_of = choice.settings, inputs.best_of
-        if task == "redraw":
-            mask = partial(_mask_of, _given(inputs.mask))
-            return edit_later(settings, canvas.read, mask, best_of=best_of)
-        if task == "outpaint":
-            margins = Margins(**inputs.margins)
-            return outpaint_later(settings, canvas.read, margins, best_of=best_of)
-        if task == "vary":
+    def _request(self, inputs: EditInputs, choice: Choice) -> LateRequest:
+        edit, settings, best_of = inputs.edit, choice.settings, inputs.best_of
+        picture = inputs.canvas.read
+        if edit.task == "redraw":
+            return edit_later(
+                settings, picture, partial(_mask_of, _given(edit.mask)), best_of=best_of
+            )
+        if edit.task == "outpaint":
+            margins = Margins(**{side: edit.margins.get(side, 0) for side in SIDES})  # checks them
+            return outpaint_later(settings, picture, margins, best_of=best_of)
+        if edit.task == "vary":
             num_scales = self.info.schedule.num_scales
-            return vary_later(settings, canvas.read, inputs.keep_scales, 1, num_scales)
-        raise ValueError(f"there is no task named {task!r:.40}")
+            return vary_later(settings, picture, edit.keep_scales, 1, num_scales)
+        raise ValueError(f"there is no task named {edit.task!r:.40}")
 
     def _finish(
-        self, request: LateRequest, choice: Choice, progress: JobProgress, seconds: float
+        self,
+        inputs: EditInputs,
+        request: LateRequest,
+        choice: Choice,
+        progress: JobProgress,
+        seconds: float,
     ) -> Moment:
         """Save the result, and the picture before it at the same size."""
         info, folder, seed = self.info, self.files.new_folder(), request.seeds[0]
         result = progress.frames[-1][0]
-        words = drawn_words(info.labels, progress.wishes[0])
+        words = drawn_words(info.labels, progress.wishes[0]) or "what fits the rest"
         before = folder / "before.png"
         with self.turn(is_owed=True):
             path = save_pictures(info, progress, folder, choice.with_recipe)[0]
-            write_png(before, request.original(result.size), None)
+            write_view(before, request.original(result.size))
+            canvas = Canvas(path, result.size)
+            canvas.write_copies(result)
         return Moment(
-            picture=str(path),
-            status=f"Done in {seconds:.2f} s, seed {seed}: {words or 'what fits the rest'}. "
-            "Press Use as input to go on from here",
+            status=f"Done in {seconds:.2f} s, seed {seed}: {words}. Hold Compare to see it before",
             seed=seed,
-            comparison=(str(before), str(path)),
-            result=Canvas(path, result.size),
+            version=Version(canvas, f"{words}, seed {seed}", 0, inputs.parent, inputs.edit, before),
         )
-
-
-def _opened(canvas: Canvas | None) -> Canvas:
-    if canvas is None:
-        raise ValueError("there is no picture yet: open one, drop one, or send one from Draw")
-    return canvas
 
 
 def _given(mask: object) -> object:
     if mask in ("", None):
         raise ValueError(EMPTY)
     return mask
-
-
-def _painted(mask: object) -> np.ndarray:
-    return read_runs(_given(mask))
 
 
 def _mask_of(mask: object, image: Image.Image) -> np.ndarray:

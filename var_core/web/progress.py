@@ -11,7 +11,8 @@ from var_core.jobs.contact_sheet import PREVIEW_SIDE, enlarge
 from var_core.jobs.data_url import png_url, thumbnail_url
 from var_core.jobs.progress import JobProgress, Request
 from var_core.serving.engine import Engine, sharpen_while_idle
-from var_core.web.canvas import SHOWN_SIDE, Canvas
+from var_core.web.canvas import SHOWN_SIDE
+from var_core.web.edit_versions import Version
 from var_core.web.history import History
 from var_core.web.html import strip_html
 from var_core.web.tiles import forming_tiles
@@ -32,8 +33,7 @@ class Moment:
         selected: place of the picture that is looked at, from 0.
         files: at the end, the PNG files of all pictures.
         history: at the end, the history with this drawing.
-        comparison: at the end of an edit, the PNG files before and after.
-        result: at the end of an edit, the finished picture.
+        version: at the end of an edit, the finished picture.
     """
 
     picture: Image.Image | str | None = None
@@ -46,8 +46,7 @@ class Moment:
     selected: int | None = None
     files: tuple[str, ...] | None = None
     history: History | None = None
-    comparison: tuple[str, str] | None = None
-    result: Canvas | None = None
+    version: Version | None = None
 
 
 @dataclass(frozen=True)

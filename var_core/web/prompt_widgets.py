@@ -9,12 +9,11 @@ from var_core.web.controls import Controls
 EXAMPLE = "a fox, a birthday cake, in the snow at night"
 
 
-def prompt_widgets(controls: Controls, prefix: str = "") -> dict[str, Component]:
+def prompt_widgets(controls: Controls) -> dict[str, Component]:
     """The boxes for words, under the names of the controls; none for a model that takes no words.
 
     Args:
         controls: controls of the model.
-        prefix: beginning of the boxes' ids.
     """
     boxes: dict[str, Component] = {}
     for name in controls.prompts:
@@ -24,6 +23,6 @@ def prompt_widgets(controls: Controls, prefix: str = "") -> dict[str, Component]
             placeholder="what the picture should not show" if is_negative else EXAMPLE,
             lines=1 if is_negative else 2,
             max_length=MAX_PROMPT_CHARACTERS,
-            elem_id=prefix + name.replace("_", "-"),
+            elem_id=name.replace("_", "-"),
         )
     return boxes

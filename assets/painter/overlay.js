@@ -1,0 +1,59 @@
+const GRID_LINE = "rgba(120, 120, 140, 0.4)"; // between the tokens
+const GRID_FRAME = "rgba(67, 56, 202, 0.9)"; // around the window that the model sees
+const redrawn = (share) => `rgba(67, 56, 202, ${0.12 + 0.28 * share})`; // a token, by its share
+
+/** Tokens of the square that the model sees: places, sides and painted shares. */
+export const tokensUnder = (mask, model, cells) => {
+  const window = mask.window(model);
+  if (!window) return { window, tokens: [] };
+  const side = window.side / cells;
+  const tokens = Array.from({ length: cells * cells }, (_, index) => {
+    const left = window.left + (index % cells) * side;
+    const top = window.top + Math.floor(index / cells) * side;
+    return { left, top, side, share: mask.share(left, top, side) };
+  });
+  return { window, tokens };
+};
+
+/** A pen for a board that is as fine as the screen, in the screen's pixels. */
+export const cleanPen = (board, { width, height }) => {
+  const fine = window.devicePixelRatio || 1;
+  board.width = Math.max(1, Math.round(width * fine));
+  board.height = Math.max(1, Math.round(height * fine));
+  const pen = board.getContext("2d");
+  pen.scale(fine, fine);
+  return pen;
+};
+
+export const drawTokens = (pen, view, { window, tokens }) => {
+  const box = ({ left, top, side }) => [
+    view.left + left * view.scale,
+    view.top + top * view.scale,
+    side * view.scale,
+    side * view.scale,
+  ];
+  pen.strokeStyle = GRID_LINE;
+  for (const token of tokens) {
+    pen.strokeRect(...box(token));
+    if (token.share > 0) {
+      pen.fillStyle = redrawn(token.share);
+      pen.fillRect(...box(token));
+    }
+  }
+  pen.strokeStyle = GRID_FRAME;
+  pen.lineWidth = 2;
+  pen.strokeRect(...box(window));
+};
+
+/** The line of the lasso so far, in pixels of the picture. */
+export const drawLasso = (pen, view, points) => {
+  pen.beginPath();
+  for (const [x, y] of points) pen.lineTo(view.left + x * view.scale, view.top + y * view.scale);
+  pen.closePath();
+  pen.lineWidth = 3;
+  pen.strokeStyle = "white";
+  pen.stroke();
+  pen.lineWidth = 1.5;
+  pen.strokeStyle = "rgb(225, 29, 72)";
+  pen.stroke();
+};
