@@ -29,7 +29,6 @@ from var_core.editing import Window, window_around
 from var_core.editing.masks import grow
 
 pytestmark = pytest.mark.browser
-QUERY = "/?pause=0"
 BOARD = "#painter [data-part=mask]"
 
 

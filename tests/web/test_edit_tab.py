@@ -52,7 +52,7 @@ def edits(
     tab: EditTab, task: str, versions: Versions, mask: str = "", data: object = None
 ) -> Iterator[dict]:
     """The updates of an edit."""
-    defaults = {**tab.handlers.controls.defaults(), "pause": 0.0}
+    defaults = tab.handlers.controls.defaults()
     values = {widget: defaults[name] for name, widget in tab.inputs.items()}
     values |= {tab.board.versions: versions, tab.board.painter: mask, tab.page.ask.keep_seed: True}
     values |= {tab.keep_scales: 1, tab.best_of: 1}

@@ -9,7 +9,7 @@ from var_core.web.assets import read_asset, read_script
 from var_core.web.edit_handlers import EditHandlers
 from var_core.web.edit_versions import Version, Versions
 from var_core.web.events import SPOKEN, Updates, Values
-from var_core.web.tiles import file_url
+from var_core.web.picture_files import file_url
 from var_core.web.widgets import deleting
 
 WAITING = "wait"  # instead of a picture that forms

@@ -105,7 +105,7 @@ class EditHandlers:
         """
         choice = self.controls.read(self.controls.with_seed(inputs.values, inputs.keep_seed))
         request = self._request(inputs, choice)
-        return Plan(request, choice.pause, partial(self._finish, inputs, request, choice))
+        return Plan(request, partial(self._finish, inputs, request, choice))
 
     def _request(self, inputs: EditInputs, choice: Choice) -> LateRequest:
         edit, settings, best_of = inputs.edit, choice.settings, inputs.best_of

@@ -125,11 +125,10 @@ class EditTab:
         """Open pictures; what is drawn of the picture before ends."""
         board, stage = self.board, self.draw.stage
         sent = [self.page.tabs, *self.opened]
-        for trigger in (board.open.upload, stage.send_edit.click, stage.tiles.edit_one):
+        for trigger in (board.open.upload, stage.view.edit_one):
             trigger(None, None, None, cancels=self.running)  # first, since opening takes a turn
         board.open.upload(self.open_upload, {board.versions, board.open}, self.opened, **SPOKEN)
-        for trigger in (stage.send_edit.click, stage.tiles.edit_one):
-            trigger(self.open_drawn, {board.versions, *stage.looked_at}, sent, **SPOKEN)
+        stage.view.edit_one(self.open_drawn, {board.versions, stage.progress}, sent, **SPOKEN)
 
     def _editing(self, task: str) -> Callable[[Values, gr.EventData], Iterator[Updates]]:
         """The handler of a button; gradio finds no event in a `partial`."""
@@ -187,7 +186,7 @@ class EditTab:
         updates = moment_updates(moment, {"status": self.status, "seed": self.inputs["seed"]})
         if moment.version is not None:
             updates |= self.board.add_result(versions, moment.version)
-        elif moment.picture is not None and not isinstance(moment.picture, str):
+        elif moment.picture is not None:
             updates[self.board.painter] = gr.update(forming=jpeg_url(moment.picture))
         return updates
 
@@ -197,13 +196,9 @@ class EditTab:
             return self._opened(values[self.board.versions], path, "Opened")
 
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
-        """Make a picture of the Draw tab the one to edit, and show this tab.
-
-        A tile sends its own picture, the button the one that is looked at.
-        """
-        stage = self.draw.stage
-        place = (event._data or {}).get("place", values[stage.selected])
-        path = self.draw.handlers.frame_file(values[stage.progress], values[stage.scale], place)
+        """Make a picture of the Draw tab the one to edit, and show this tab."""
+        progress = values[self.draw.stage.progress]
+        path = self.draw.handlers.frame_file(progress, event.scale, event.place)
         opened = self._opened(values[self.board.versions], path, "Drawn")
         return {self.page.tabs: gr.Tabs(selected="edit"), **opened}
 
