@@ -334,9 +334,9 @@ def test_everything_that_edits_edits_in_place_and_sends_one_post(page: Page, pic
     stroke(page, (0.1, 0.1), (0.9, 0.9))
     as_apple = press(page, "redraw-mask")
     assert (as_apple != inner).any()
-    assert np.array_equal(press(page, "again"), as_apple)  # the seed is kept
+    assert np.array_equal(press(page, "try-again"), as_apple)  # the seed is kept
     page.locator("#keep-seed input").uncheck()
-    assert (press(page, "again") != as_apple).any()
+    assert (press(page, "try-again") != as_apple).any()
     before = shown_pixels(page)
     varied = press(page, "vary")
     assert varied.shape == (64, 64, 3) and (varied != before).any()
@@ -502,7 +502,7 @@ def test_a_new_picture_starts_afresh_and_loses_no_version(
     expect(page.locator("#emoji input")).to_have_value("any emoji")
     expect(page.locator("#painter [data-part=compare]")).to_be_disabled()
     expect(page.locator("#painter [data-part=undo]")).to_be_disabled()
-    page.locator("#again").click()
+    page.locator("#try-again").click()
     expect(page.locator("#edit-status")).to_contain_text("there is nothing to try again")
     page.locator("#painter .handle[data-side=right]").click()
     page.locator("#side-right").fill("8")

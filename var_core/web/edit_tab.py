@@ -65,7 +65,7 @@ class EditTab:
     def _build_actions(self) -> None:
         with gr.Row(elem_id="edit-actions"):
             self.redraw = gr.Button("Redraw", variant="primary", elem_id="redraw-mask")
-            self.again = gr.Button("Try again", elem_id="again")
+            self.again = gr.Button("Try again", elem_id="try-again")
             self.stop = gr.Button("Stop", variant="stop", elem_id="edit-stop")
 
     def _build_variation(self) -> None:
