@@ -70,7 +70,7 @@ def walk(folder: Path, passed_over: Counter[str], above: tuple[Path, ...] = ()) 
     """The files of a folder and of those in it, sorted; leftovers are counted, not entered.
 
     Args:
-        folder: where to look.
+        folder: folder to look in.
         passed_over: counts what is left out.
         above: the folders that lead here, without links; a link back to one is not followed.
     """
