@@ -1,0 +1,72 @@
+"""A gallery of pictures: by keyboard alone, by link, and after the page was opened anew."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import (
+    choose_action,
+    draw,
+    in_both_views,
+    loading,
+    picture_bytes,
+    set_count,
+    wait_done,
+)
+
+pytestmark = pytest.mark.browser
+
+
+@in_both_views
+def test_a_gallery_loses_nothing(page: Page) -> None:
+    set_count(page, 8)
+    draw(page)
+    tiles, entries = page.locator("#tiles figure"), page.locator("#history [data-restore]")
+    expect(tiles).to_have_count(8)
+    expect(entries).to_have_count(1)
+    first, address = picture_bytes(page), page.url
+    choose_action(page, 5, "Copy link")
+    expect(page.locator("#status")).to_contain_text("Link copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert page.url == address
+    sixth = picture_bytes(page)
+    assert sixth != first
+    with loading(page):
+        page.reload()
+    wait_done(page)
+    expect(tiles).to_have_count(8)
+    expect(entries).to_have_count(1)
+    assert picture_bytes(page) == first
+    with loading(page):
+        page.goto(copied)
+    wait_done(page)
+    expect(tiles).to_have_count(0)
+    assert picture_bytes(page) == sixth
+    page.go_back()
+    expect(page.locator("#stage .stage")).to_have_attribute("data-state", "drawn")
+    expect(tiles).to_have_count(8)
+    wait_done(page)
+    assert picture_bytes(page) == first
+
+
+def test_the_keyboard_reaches_everything(page: Page) -> None:
+    set_count(page, 4)
+    draw(page)
+    picks = page.locator("#tiles [data-look]")
+    picks.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(picks.nth(1)).to_be_focused()
+    expect(picks.nth(1)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-more='1']")).to_be_focused()
+    page.locator("#stage .large").press("Enter")
+    expect(page.locator("dialog[open]")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(picks.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#status")).to_contain_text("Done in ")  # Escape stopped nothing
+    page.locator("#strip").press("Home")
+    expect(page.locator("#redraw")).to_be_enabled()
