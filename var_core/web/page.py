@@ -39,7 +39,7 @@ class Page:
         info = engine.info
         gr.Markdown(
             f"# VAR Studio\nPictures drawn coarse to fine, in {info.schedule.num_scales} scales. "
-            f"Model `{info.name}`, {info.image_size} px, on {engine.device.type}."
+            f"Model `{info.name.replace('`', '')}`, {info.image_size} px, on {engine.device.type}."
         )
         if site.missing or len(site.names) > 1:
             with gr.Accordion("Models", open=False, elem_id="models"):
