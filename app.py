@@ -3,12 +3,17 @@
 Run `python app.py`. Nothing leaves the machine.
 """
 
+from var_core.terminal import be_quiet_while_loading, run_quietly
+
+if __name__ == "__main__":
+    be_quiet_while_loading()  # the modules below take seconds
+
 import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 
-from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_PORT_IN_USE
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_PORT_IN_USE
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.serving.executors import pick_executor
 from var_core.serving.fair_queue import FairQueue
@@ -19,9 +24,9 @@ from var_core.serving.temp_files import TempFolder
 from var_core.web.arguments import Arguments, parse_arguments
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_tab import EditTab
+from var_core.web.inside_tab import InsideTab
 from var_core.web.page import Page, Site
 from var_core.web.server import drain, launch
-from var_core.web.tokenizer_tab import TokenizerTab
 
 
 def add_tabs(page: Page) -> None:
@@ -31,7 +36,7 @@ def add_tabs(page: Page) -> None:
     """
     draw = DrawTab(page)
     EditTab(page, draw)
-    TokenizerTab(page, draw)
+    InsideTab(page, draw)
 
 
 def serve(arguments: Arguments) -> None:
@@ -69,14 +74,18 @@ def serve(arguments: Arguments) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the page as the command line says; returns the exit code."""
+    return run_quietly(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         with ending_at_signals():
             serve(parse_arguments(argv))
+    except BrokenPipeError:
+        raise  # ends the command quietly
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT if isinstance(error, ValueError) else EXIT_PORT_IN_USE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     return 0
 
 

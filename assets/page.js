@@ -1,5 +1,6 @@
 // runs when the page has been built
 const find = (id) => document.querySelector(`#${id}`);
+const OPENED = "[role=listbox]:not([hidden]), :popover-open"; // which Escape closes
 const press = (id) => find(id)?.click();
 
 document.addEventListener("keydown", (event) => {
@@ -8,9 +9,16 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     document.activeElement?.blur(); // so that a text box takes over what was typed
     setTimeout(() => press(edits ? "redraw-mask" : "generate"));
-  } else if (event.key === "Escape" && !document.querySelector("[role=listbox]:not([hidden])")) {
+  } else if (event.key === "Escape" && !document.querySelector(OPENED)) {
     press(edits ? "edit-stop" : "stop");
   }
+});
+
+// Draw shows what forms
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#generate, #styles, #sweep") || find("stage")?.offsetParent) return;
+  const tabs = [...document.querySelectorAll("[role=tab]")];
+  tabs.find((tab) => tab.textContent.trim() === "Draw")?.click();
 });
 
 // a click into a list's box is the start of a search: typing replaces what is there
@@ -28,7 +36,9 @@ document.addEventListener("focusin", (event) => {
 
 // a PNG that is dropped beside the upload areas restores its settings
 const isOurs = (event) =>
-  event.dataTransfer?.types.includes("Files") && !event.target.closest("#source, #painter");
+  event.dataTransfer?.types.includes("Files") &&
+  !document.querySelector("#inside-row")?.offsetParent && // there it is looked into
+  !event.target.closest("#painter");
 document.addEventListener("dragover", (event) => {
   if (isOurs(event)) event.preventDefault();
 });

@@ -1,6 +1,6 @@
 // One drawing of a tab after the other: what is asked meanwhile waits, and nothing is dropped.
 const DRAWS = {
-  status: "#generate, #styles, #sweep, #redraw, #history [data-restore], #history [data-delete]",
+  status: "#generate, #styles, #sweep, #redraw, #draw-on, #history [data-restore], #history [data-delete]",
   "edit-status": "#redraw-mask, #outpaint, #vary",
 };
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten
@@ -10,6 +10,13 @@ const nameOf = (button) => {
   const { restore, delete: gone } = button.dataset;
   if (restore) return `#history [data-restore="${restore}"]`;
   return gone ? `#history [data-delete="${gone}"]` : `#${button.id}`;
+};
+
+/** Draw and Stop are one button: the focus goes from one to the other. */
+const showStop = (isDrawing) => {
+  const isHeld = document.activeElement?.closest("#generate, #stop");
+  document.body.classList.toggle("drawing", isDrawing);
+  if (isHeld) document.querySelector(isDrawing ? "#stop" : "#generate")?.focus();
 };
 
 /** Whether a call is the last one that gradio makes for a stop. */
@@ -25,6 +32,9 @@ const watchRuns = (status, buttons) => {
     const tracker = document.querySelector(`#${status} [data-testid=status-tracker]`);
     return Boolean(tracker) && !tracker.matches(".hide") && !tracker.querySelector(".error");
   };
+  const tell = () => {
+    if (status === "status") showStop(!isStopping && (Boolean(running) || isBusy()));
+  };
   const next = () => {
     clearTimeout(timer);
     running = "";
@@ -33,6 +43,7 @@ const watchRuns = (status, buttons) => {
     const button = document.querySelector(waiting.shift() ?? "#none");
     if (button) setTimeout(() => button.click());
     else if (waiting.length) next();
+    tell();
   };
   const follow = () => {
     if (isStopping) return;
@@ -42,6 +53,7 @@ const watchRuns = (status, buttons) => {
     } else if (running && wasBusy) {
       next();
     }
+    tell();
   };
   const asked = (event) => {
     const button = event.target.closest(buttons);
@@ -51,11 +63,12 @@ const watchRuns = (status, buttons) => {
       if (button.dataset.delete) return;
       running = name;
       timer = setTimeout(next, STARTING);
+      tell();
       return;
     }
     event.preventDefault();
     event.stopImmediatePropagation();
-    const isDouble = name === running && !isStopping;
+    const isDouble = isStopping ? event.detail > 1 : name === running;
     if (isDouble || waiting.includes(name)) return; // a double click is one drawing
     waiting.push(name);
     button.closest("figure")?.setAttribute("aria-busy", "true");
@@ -66,8 +79,10 @@ const watchRuns = (status, buttons) => {
     "click",
     (event) => {
       if (!event.target.closest("#stop, #edit-stop")) return;
+      if (event.detail > 1) return event.stopImmediatePropagation(); // a double click on Draw
       waiting.length = 0;
       isStopping ||= isBusy();
+      tell();
     },
     true,
   );

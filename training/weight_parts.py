@@ -15,8 +15,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.loop.command_line import EXIT_BAD_INPUT
+from training.loop.command_line import fail, fail_to_write
 from var_core.checkpoints import CONFIG_FILE, WEIGHTS_FILE
+from var_core.exit_codes import EXIT_BAD_INPUT
+from var_core.terminal import run_quietly
 
 MAX_BYTES = 15_000_000
 
@@ -78,14 +80,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("way", choices=("cut", "join"))
     parser.add_argument("source", type=Path, help="folder to read")
     parser.add_argument("target", type=Path, help="folder to write")
-    arguments = parser.parse_args(argv)
+    return run_quietly(lambda: _run(parser.parse_args(argv)))
+
+
+def _run(arguments: argparse.Namespace) -> int:
     work = cut_weights if arguments.way == "cut" else join_weights
     try:
         count = work(arguments.source, arguments.target)
+        print(f"{arguments.target}: {count} parts")
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    print(f"{arguments.target}: {count} parts")
+        return fail(str(error), EXIT_BAD_INPUT)
+    except BrokenPipeError:
+        raise  # ends the command quietly
+    except OSError as error:
+        return fail_to_write(error)
     return 0
 
 

@@ -4,3 +4,4 @@ EXIT_BAD_INPUT = 2  # the command line, a value or a file that was given is wron
 EXIT_NO_OUTPUT = 3  # the output cannot be written
 EXIT_PORT_IN_USE = 4  # the page cannot listen there
 EXIT_INTERRUPTED = 130  # Ctrl-C, as shells count it
+EXIT_CLOSED_PIPE = 141  # nobody reads the output, as shells count it

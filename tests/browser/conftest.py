@@ -191,7 +191,14 @@ def choose(page: Page, name: str, text: str, words: str | None = None) -> None:
     expect(box).to_have_value(re.compile(re.escape(words or text)))
 
 
+def set_count(page: Page, count: int) -> None:
+    """Choose the number of pictures."""
+    page.locator(f"#count input[value='{count}']").check()
+
+
 def set_number(page: Page, name: str, value: str) -> None:
+    if name == "seed" and not page.locator("#seed").count():
+        open_box(page, "more")
     box = page.locator(f"#{name} input[type=number]")
     box.fill(value)
     box.press("Tab")

@@ -19,6 +19,7 @@ from tests.browser.conftest import (
     open_page,
     picture_bytes,
     pixels,
+    set_count,
     set_number,
     strip_pictures,
     until,
@@ -88,21 +89,20 @@ def test_one_generation_is_one_post_and_one_stream_of_jpeg_previews(page: Page) 
     until(page, lambda: previews[-1:] == ["png"])
     assert len(previews) > 1 and set(previews[:-1]) == {"jpeg"}
 
-    def posts() -> list[str]:
-        return [one.url.rsplit("?")[0] for one in requests if one.method == "POST"]
-
-    expect(page.locator("#keep-seed input")).not_to_be_checked()
-    page.locator("#reuse").click()  # its POST comes after all that the double click has caused
-    expect(page.locator("#keep-seed input")).to_be_checked()
-    assert len(posts()) == 2 and all(url.endswith("/queue/join") for url in posts()), posts()
+    open_box(page, "more")
+    choose(page, "preset", "Wild")  # its POST comes after all that the double click has caused
+    expect(page.locator("#temperature input[type=number]")).to_have_value("1.3")
+    posts = [one.url.rsplit("?")[0] for one in requests if one.method == "POST"]
+    assert posts[0].endswith("/queue/join"), posts
+    assert {url.rsplit("/", 1)[-1] for url in posts[1:]} == {"predict"}, posts  # of the preset
     streams = [request.url for request in requests if "/queue/data" in request.url]
-    assert len(streams) == 2, streams
+    assert len(streams) == 1, streams
     expect(page.locator("#history [data-restore]")).to_have_count(1)
 
 
 @in_both_views
 def test_nothing_moves_while_previews_arrive(held_page: Page, engine: GatedEngine) -> None:
-    page, names = held_page, ("stage", "strip", "scale", "generate")
+    page, names = held_page, ("stage", "strip", "scale", "count")
     where = f"""() => {list(names)}.map(name => {{
       const box = document.getElementById(name).getBoundingClientRect();
       return [name, Math.round(box.y + scrollY), Math.round(box.height)];
@@ -170,10 +170,10 @@ def test_a_stopped_run_frees_the_engine_for_the_next_visitor(
 def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None:
     choose(page, "emoji", "red apple")
     set_number(page, "seed", "7")
-    set_number(page, "count", "3")
+    set_count(page, 4)
     draw(page)
     tiles = page.locator("#tiles figure")
-    expect(tiles).to_have_count(3)
+    expect(tiles).to_have_count(4)
     first = picture_bytes(page)
     tiles.nth(2).locator("[data-look]").click()
     expect(tiles.nth(2).locator("[data-look]")).to_have_attribute("aria-pressed", "true")
@@ -186,7 +186,7 @@ def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None
     assert np.array_equal(strip_pictures(page)[-1], pixels(saved))  # the scales of the same one
     with page.expect_download() as sheet:
         page.get_by_role("link", name="Save all as one sheet").click()
-    assert pixels(sheet.value.path().read_bytes()).shape == (64, 3 * 64 + 2 * 4, 3)
+    assert pixels(sheet.value.path().read_bytes()).shape == (2 * 64 + 4, 2 * 64 + 4, 3)
     tiles.nth(1).locator("[data-edit]").click()
     shown = page.locator("#painter [data-part=picture]")
     expect(shown).to_be_visible()
@@ -194,7 +194,7 @@ def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None
     page.get_by_role("tab", name="Draw").click()
     tiles.nth(1).locator("[data-look]").click()
     until(page, lambda: np.array_equal(pixels(picture_bytes(page)), sent))
-    set_number(page, "count", "1")
+    set_count(page, 1)
     draw(page)
     expect(tiles).to_have_count(0)  # nothing of the run before is left
 
@@ -212,6 +212,7 @@ def test_what_is_asked_while_a_picture_is_drawn_comes_after_it(
 ) -> None:
     page, entries = held_page, held_page.locator("#history [data-restore]")
     choose(page, "emoji", "red apple")
+    open_box(page, "more")
     draw(page)
     first, seed = picture_bytes(page), page.locator("#seed input").input_value()
     choose(page, "emoji", "green apple")
@@ -236,10 +237,10 @@ def test_stop_leaves_nothing_of_the_run_before(
     held_page: Page, engine: GatedEngine, gated: Gated
 ) -> None:
     page, before = held_page, engine.num_jobs("cancelled")
-    set_number(page, "count", "2")
+    set_count(page, 4)
     draw(page)
-    expect(page.locator("#tiles a[download]")).to_have_count(3)
-    set_number(page, "count", "1")
+    expect(page.locator("#tiles a[download]")).to_have_count(5)
+    set_count(page, 1)
     with engine.gate.closed():
         page.locator("#generate").click()
         engine.gate.let(2)
@@ -250,7 +251,7 @@ def test_stop_leaves_nothing_of_the_run_before(
         until(page, lambda: engine.num_jobs("cancelled") > before)
     expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
     expect(page.locator("#tiles a")).to_have_count(0)
-    page.locator("#stop").click()
+    page.keyboard.press("Escape")  # where nothing runs
     expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
 
 

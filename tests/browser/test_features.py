@@ -1,4 +1,4 @@
-"""What a visitor does around a drawing: controls, scales, links, files, history, tokenizer."""
+"""What a visitor does around a drawing: controls, scales, links, files, history."""
 
 import base64
 import io
@@ -19,16 +19,13 @@ from tests.browser.conftest import (
     open_box,
     picture_bytes,
     pixels,
+    set_count,
     set_number,
     strip_pictures,
     until,
     wait_done,
 )
-from tests.conftest import EMBEDDED_MODEL
-from var_core import VARPipeline
-from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.png_recipe import read_png_recipe
-from var_core.jobs.reconstruction import error_map, reconstruct
 
 pytestmark = pytest.mark.browser
 QUERY = "/?pause=0"
@@ -58,6 +55,7 @@ def test_dice_pick_within_what_is_chosen(page: Page) -> None:
 
 
 def test_a_seed_is_new_kept_and_used_again(page: Page) -> None:
+    open_box(page, "more")
     seed, keep = page.locator("#seed input"), page.locator("#keep-seed input")
     expect(keep).not_to_be_checked()
     draw(page)
@@ -66,13 +64,10 @@ def test_a_seed_is_new_kept_and_used_again(page: Page) -> None:
     draw(page)
     second = seed.input_value()
     assert second != first
-    page.locator("#dice-seed").click()
-    expect(seed).not_to_have_value(second)
-    expect(keep).to_be_checked()
-    page.locator("#reuse").click()
-    expect(seed).to_have_value(second)
+    keep.check()
     picture = picture_bytes(page)
     draw(page)
+    expect(seed).to_have_value(second)
     assert picture_bytes(page) == picture
 
 
@@ -159,7 +154,8 @@ def shown_values(page: Page) -> dict[str, str]:
     values = {name: page.locator(f"#{name} input").input_value() for name in ("emoji", "style")}
     values["emoji"] = re.sub(r"^\W+ | \(.*$", "", values["emoji"])
     values["seed"] = page.locator("#seed input").input_value()
-    numbers = ("count", "guidance", "temperature", "top_k", "top_p", "pause")
+    values["count"] = page.locator("#count input:checked").input_value()
+    numbers = ("guidance", "temperature", "top_k", "top_p", "pause")
     for name in numbers:
         values[name] = page.locator(f"#{name} input[type=number]").input_value()
     values["guidance_scale"] = values.pop("guidance")
@@ -184,27 +180,27 @@ def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: P
     expect(page.locator("#status")).to_contain_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "emoji=red+apple" in copied and page.url == address
-    set_number(page, "count", "1")
+    set_count(page, 1)
     draw(page)
     first = picture_bytes(page)
     (tmp_path / "mine.png").write_bytes(first)
 
     with loading(page):
         page.goto(copied)
+    open_box(page, "more")
     expect(page.locator("#seed input")).to_have_value("12")
     wait_done(page)
     assert picture_bytes(page) == linked
-    open_box(page, "more")
     assert shown_values(page) == LINKED
 
     with loading(page):
         page.goto(url)
+    open_box(page, "more")
     expect(page.locator("#seed input")).to_have_value("7")
     with page.expect_file_chooser() as chooser:
         page.locator("#drop").click()
     chooser.value.set_files(tmp_path / "mine.png")
     expect(page.locator("#seed input")).to_have_value("12")
-    open_box(page, "more")
     assert shown_values(page) == {**LINKED, "count": "1", "pause": "0.15"}  # no picture's concern
     draw(page)
     assert picture_bytes(page) == first
@@ -217,13 +213,14 @@ def test_a_png_dropped_on_the_page_restores_its_settings(page: Page) -> None:
     data = base64.b64encode(picture_bytes(page)).decode()
     with loading(page):
         page.reload()
+    open_box(page, "more")
     expect(page.locator("#seed input")).to_have_value("7")
     drop = """data => {
       const bytes = Uint8Array.from(atob(data), one => one.charCodeAt(0));
       const transfer = new DataTransfer();
       transfer.items.add(new File([bytes], "it.png", {type: "image/png"}));
       const event = {dataTransfer: transfer, bubbles: true, cancelable: true};
-      document.querySelector("#hints").dispatchEvent(new DragEvent("drop", event));
+      document.querySelector(".header").dispatchEvent(new DragEvent("drop", event));
     }"""
     page.evaluate(drop, data)
     expect(page.locator("#seed input")).to_have_value("33")
@@ -243,7 +240,7 @@ def test_a_recipe_can_be_left_out(page: Page) -> None:
 
 def test_the_animation_and_the_archive_are_downloaded(page: Page) -> None:
     page.locator("#animate").click()
-    expect(page.locator("#status .notice")).to_contain_text("press Generate first")
+    expect(page.locator("#status .notice")).to_contain_text("press Draw first")
     draw(page)
     draw(page)
     with page.expect_download() as download:
@@ -261,6 +258,7 @@ def test_the_animation_and_the_archive_are_downloaded(page: Page) -> None:
 @in_both_views
 def test_the_history_restores_and_deletes(page: Page) -> None:
     choose(page, "emoji", "red apple")
+    open_box(page, "more")
     draw(page)
     first, seed = picture_bytes(page), page.locator("#seed input").input_value()
     choose(page, "emoji", "green apple")
@@ -277,45 +275,3 @@ def test_the_history_restores_and_deletes(page: Page) -> None:
     expect(entries).to_have_count(1)
     page.locator("#history [data-delete='0']").click()
     expect(page.locator("#history")).to_contain_text("What you draw is kept here")
-
-
-@in_both_views
-def test_the_tokenizer_tab_shows_what_the_tokenizer_makes(page: Page, tmp_path: Path) -> None:
-    ramp = np.linspace(0, 255, 96).astype(np.uint8)
-    mine = Image.fromarray(
-        np.stack(np.broadcast_arrays(ramp, ramp[::-1, None], 99), axis=2).astype(np.uint8)
-    )
-    mine.save(tmp_path / "mine.png")
-    page.get_by_role("tab", name="Tokenizer").click()
-    page.locator("#source input[type=file]").set_input_files(tmp_path / "mine.png")
-    expect(page.locator("#report")).to_contain_text("bits")
-    expect(page.locator("#error img")).to_be_visible()
-    dtype = pick_dtype(pick_device())
-    pipeline = VARPipeline.from_pretrained(EMBEDDED_MODEL, torch_dtype=dtype)
-    expected = reconstruct(pipeline, mine)
-    shown = strip_pictures(page, "frames")
-    assert all(map(np.array_equal, shown, map(np.asarray, expected.frames)))
-    expect(page.locator("#tokens img")).to_have_count(len(expected.frames))
-    expect(page.locator("#report")).to_contain_text(f"PSNR {expected.psnr[-1]:.1f} dB")
-    source = page.locator("#frame img").get_attribute("src")
-    page.locator("#frames button[data-scale='3']").click()
-    expect(page.locator("#frame img")).not_to_have_attribute("src", source)
-    assert np.array_equal(pixels(picture_bytes(page, "frame")), shown[2])
-    error = np.asarray(error_map(expected.source, expected.frames[2]))
-    assert np.array_equal(pixels(picture_bytes(page, "error")), error)
-
-    page.locator("#send").click()
-    expect(page.locator("#status")).to_contain_text("press Redraw")
-    choose(page, "emoji", "red apple")
-    draw(page, "redraw")
-    assert all(map(np.array_equal, strip_pictures(page)[:3], shown[:3]))
-
-
-def test_a_drawing_is_used_as_input(page: Page) -> None:
-    page.locator("#use").click()
-    expect(page.locator("#status .notice")).to_contain_text("press Generate first")
-    draw(page)
-    drawn = pixels(picture_bytes(page))
-    page.locator("#use").click()
-    expect(page.locator("#report")).to_contain_text("bits")
-    assert np.array_equal(pixels(picture_bytes(page, "source")), drawn)

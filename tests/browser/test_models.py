@@ -40,7 +40,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_models_are_switched_without_a_restart(page: Page) -> None:
     assert page.locator("#emoji").count() == 1
-    page.locator("#models > button").click()
+    page.get_by_role("button", name="emoji64", exact=True).click()
     expect(page.locator("#models")).to_contain_text("python -m var_core download var-d36")
     with loading(page):
         page.locator("#models").get_by_role("link", name="var-d16").click()
@@ -52,7 +52,7 @@ def test_models_are_switched_without_a_restart(page: Page) -> None:
     draw(page)
     expect(page.locator("#status")).to_contain_text("great white shark")
     assert pixels(picture_bytes(page)).shape == (64, 64, 3)
-    page.locator("#models > button").click()
+    page.get_by_role("button", name="var-d16", exact=True).click()
     with loading(page):
         page.locator("#models").get_by_role("link", name="emoji64").click()
     expect(page.locator("#emoji input")).to_be_visible()

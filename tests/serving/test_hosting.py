@@ -14,7 +14,15 @@ from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT, running_app
 from var_core.command_line.main import main
 from var_core.serving.fair_queue import QueueLimits
-from var_core.serving.hosting import HARDWARE, PARTS, front_matter, problems, write_space
+from var_core.serving.hosting import (
+    FIRST,
+    HARDWARE,
+    PARTS,
+    front_matter,
+    lock_entries,
+    problems,
+    write_space,
+)
 from var_core.web.arguments import parse_arguments
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -77,6 +85,8 @@ def change(path: Path, old: str, new: str) -> None:
         ("Spacefile", "header: mini", "header: default", "differs from the front matter"),
         ("Spacefile", "v: 0", "v: [", "while parsing"),
         ("requirements.txt", "tqdm==", "tqdm>=", "tqdm>=4.70.1 is not pinned"),
+        (FIRST, "tqdm==4.70.1", "tqdm==4.70.0", f"{FIRST} lacks tqdm==4.70.1: run .ci/lock.py"),
+        (FIRST, "--hash=", "# ", f"{FIRST} lacks torch==2.10.0"),
     ],
 )
 def test_what_is_wrong_is_named(folder: Path, name: str, old: str, new: str, words: str) -> None:
@@ -103,7 +113,7 @@ def test_the_folder_holds_what_the_space_runs_and_nothing_else(
 ) -> None:
     out = tmp_path / "space"
     assert main(["space", "--out", str(out), "--hardware", variant]) == 0
-    assert {path.name for path in out.iterdir()} == {*PARTS, "requirements.txt"}
+    assert {path.name for path in out.iterdir()} == {*PARTS, "requirements.txt", FIRST}
     assert not list(out.rglob("__pycache__"))
     assert problems(out) == []
     head = front_matter((out / "README.md").read_text("utf-8"))
@@ -111,6 +121,11 @@ def test_the_folder_holds_what_the_space_runs_and_nothing_else(
     pins = (out / "requirements.txt").read_text().split("\n")
     assert "torch==2.10.0" in pins and not any(pin.startswith("gradio") for pin in pins)
     assert any(pin.startswith("spaces==") for pin in pins) == (variant == "zero")
+    lock = (out / FIRST).read_text()
+    assert lock.startswith("--require-hashes\n")
+    locked = {entry.split("==")[0] for entry in lock_entries(lock) if "--hash=sha256:" in entry}
+    assert ("xformers" in locked) == (variant == "zero")
+    assert {"gradio", "mcp", "authlib", "spaces", "uvicorn", "websockets", "triton"} <= locked
     assert head["python_version"] == ("3.12.12" if variant == "zero" else "3.12")
 
 
@@ -188,14 +203,30 @@ def test_pictures_are_the_same_without_spaces_with_it_and_on_a_lent_gpu() -> Non
     assert run(LENT) == plain
 
 
+def test_a_pin_that_is_not_locked_is_named(tmp_path: Path) -> None:
+    for name in (*PARTS, "requirements.txt", ".ci"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    assert problems(tmp_path) == []
+    pins = (ROOT / "requirements.txt").read_text()
+    (tmp_path / "requirements.txt").unlink()
+    (tmp_path / "requirements.txt").write_text(f"{pins}zzz==1.0\n")
+    assert problems(tmp_path) == ["space.txt lacks zzz==1.0: run .ci/lock.py"]
+    (tmp_path / ".ci").unlink()
+    assert problems(tmp_path) == ["space.txt is missing: .ci/lock.py writes it"]
+
+
 @pytest.mark.network
 @pytest.mark.parametrize("variant", HARDWARE)
-def test_the_pins_of_a_space_resolve(variant: str, tmp_path: Path) -> None:
+def test_the_pins_of_a_space_resolve_to_its_lock(variant: str, tmp_path: Path) -> None:
     write_space(tmp_path / "space", variant)
+    entries = lock_entries((tmp_path / "space" / FIRST).read_text())
+    versions = tmp_path / "versions.txt"  # without hashes, for which pip would load gigabytes
+    versions.write_text("\n".join(entry.split()[0] for entry in entries))
     version = front_matter(README)["sdk_version"]
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "-q"]
     options = ["--python-version", "3.12", "--only-binary", ":all:", "--target", str(tmp_path)]
-    wanted = ["-r", str(tmp_path / "space" / "requirements.txt"), f"gradio=={version}"]
+    wanted = ["-r", str(tmp_path / "space" / "requirements.txt"), "-c", str(versions)]
+    wanted += [f"gradio[oauth,mcp]=={version}", "uvicorn", "websockets", "spaces"]
     subprocess.run([*command, *options, *wanted], check=True, timeout=LIMIT_SECONDS)
 
 

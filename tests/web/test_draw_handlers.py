@@ -192,7 +192,7 @@ def test_redrawing_keeps_the_scales_up_to_the_scrubber(handlers: DrawHandlers) -
     assert read_png_recipe(last.picture)["kept"] == kept
     smooth = ask(handlers, smooth=True)[-1].progress
     for state, scale, message in (
-        (None, 2, "press Generate first"),
+        (None, 2, "press Draw first"),
         (progress, 4, "nothing is left to draw after the last scale"),
         (progress, 0, "scale must be a whole number from 1 to 3"),
         (smooth, 2, "no tokens to keep"),
@@ -314,7 +314,7 @@ def test_the_archive_holds_every_picture(handlers: DrawHandlers) -> None:
     files = [file for entry in last.history for file in entry.files]
     assert found == [Path(file).read_bytes() for file in files]
     assert names[0].startswith("001-animal-cat-") and len(set(names)) == 3
-    with pytest.raises(ValueError, match="press Generate first"):
+    with pytest.raises(ValueError, match="press Draw first"):
         handlers.archive(())
 
 
@@ -325,7 +325,7 @@ def test_the_animation_has_a_frame_for_every_scale(handlers: DrawHandlers) -> No
         moving.seek(3)
         shown = np.asarray(moving.convert("RGB").resize(progress.frames[-1][0].size), np.float64)
     assert np.abs(shown - np.asarray(progress.frames[-1][0], np.float64)).mean() < 12
-    with pytest.raises(ValueError, match="press Generate first"):
+    with pytest.raises(ValueError, match="press Draw first"):
         handlers.animate(None)
 
 
@@ -334,7 +334,7 @@ def test_a_picture_is_used_as_input_at_its_scale(handlers: DrawHandlers) -> None
     assert np.array_equal(
         pixels(handlers.frame_file(progress, 3)), np.asarray(progress.frames[2][0])
     )
-    with pytest.raises(ValueError, match="press Generate first"):
+    with pytest.raises(ValueError, match="press Draw first"):
         handlers.frame_file(None, 1)
 
 

@@ -9,7 +9,7 @@ from accelerate import PartialState
 from filelock import FileLock, Timeout
 
 from training.loop.checkpoint import SaveError
-from training.loop.command_line import fail, parse_settings
+from training.loop.command_line import check_out, fail, fail_to_write, parse_settings
 from training.loop.footprint import Footprint
 from training.loop.run import Run
 from training.loop.run_settings import RunSettings
@@ -17,6 +17,7 @@ from training.loop.stop_signals import stop_signals
 from training.loop.train_loop import train
 from var_core.devices import pick_device
 from var_core.exit_codes import EXIT_BAD_INPUT
+from var_core.terminal import run_quietly
 
 EXIT_NOT_FINITE = 4
 EXIT_SAVE = 5
@@ -43,17 +44,35 @@ def train_command(
 
     Returns:
         0 when done, or stopped by a signal and saved; 2 for settings or data that cannot be used;
-        4 when gradients stay not finite; 5 when a checkpoint cannot be saved; 6 when another run
-        writes to the same folder.
+        3 when the folder cannot be written; 4 when gradients stay not finite; 5 when a checkpoint
+        cannot be saved; 6 when another run writes to the same folder; 130 for Ctrl-C before the
+        first step; 141 if nobody reads what it prints.
     """
+    return run_quietly(lambda: _planned_or_run(make_run, plan, settings_type, about, argv))
+
+
+def _planned_or_run(
+    make_run: Callable[[AnySettings], Run[Any, Any]],
+    plan: Callable[[AnySettings], Footprint],
+    settings_type: type[AnySettings],
+    about: str,
+    argv: Sequence[str] | None,
+) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         settings = parse_settings(settings_type, argv, about)
         if settings.dry_run:
             print(plan(settings).describe(settings))
             return 0
+        check_out(settings)
     except ValueError as error:
         return fail(str(error), EXIT_BAD_INPUT)
+    except OSError as error:
+        return fail_to_write(error)
+    return _run(make_run, settings)
+
+
+def _run(make_run: Callable[[AnySettings], Run[Any, Any]], settings: AnySettings) -> int:
     lock = FileLock(Path(settings.out) / ".lock")
     # without the hint, processes that torchrun starts on CPUs would not know of each other
     processes = PartialState(cpu=pick_device().type == "cpu")
@@ -75,6 +94,10 @@ def train_command(
         return fail(f"another run is writing to {settings.out}", EXIT_LOCKED)
     except SaveError as error:
         return fail(str(error), EXIT_SAVE)
+    except BrokenPipeError:
+        raise  # ends the command quietly
+    except OSError as error:
+        return fail_to_write(error)
     except FloatingPointError as error:
         return fail(str(error), EXIT_NOT_FINITE)
     finally:

@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: words of the command line; None takes those of the process.
 
     Returns:
-        The exit code: 0, 2 for bad input, 3 for output that cannot be written, 130 for Ctrl-C.
+        The exit code: 0, 2 for bad input, 3 for output that cannot be written, 130 for Ctrl-C,
+        141 if nobody reads it.
     """
     return run_quietly(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
 
@@ -35,6 +36,8 @@ def _run(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except BrokenPipeError:
+        raise  # ends the command quietly
     except OSError as error:
         path = f"{error.filename}: " if error.filename else ""
         print(f"error: cannot write {path}{error.strerror or error}", file=sys.stderr)

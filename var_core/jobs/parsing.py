@@ -169,7 +169,7 @@ def branch(
         ValueError: if nothing was drawn yet, or a value is out of range.
     """
     if earlier is None or not earlier.token_maps:
-        raise ValueError("there is no picture yet to go on from: press Generate first")
+        raise ValueError("there is no picture yet to go on from: press Draw first")
     if earlier.request.is_smooth:
         raise ValueError("a smooth picture has no tokens to keep: draw it with Smooth off first")
     if scale == num_scales:

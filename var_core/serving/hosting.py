@@ -16,6 +16,8 @@ TORCH = "torch==2.10.0"  # ZeroGPU accepts it, and xformers 0.0.35 is built for 
 SPACES = "spaces==0.51.3"
 PYTHON = {"cpu": "3.12", "zero": "3.12.12"}  # ZeroGPU has only this one
 PARTS = ("app.py", "var_core", "assets", "README.md", "LICENSE", MANIFEST)
+LOCK = ".ci/locks/space.txt"  # versions and hashes of all packages of the "zero" variant
+FIRST = "pre-requirements.txt"  # the Hub installs it before, and apart from, what it adds itself
 LEFT_OUT = ("__pycache__", "*.pyc", ".*")
 HEAD = ("v", "app_name", "icon", "micros")  # keys of a Deta Spacefile
 NEEDED = ("title", "emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "app_file", "license")
@@ -65,6 +67,7 @@ def problems(root: Path | None = None) -> list[str]:
         found
         + _front_matter_problems(root, head)
         + _pin_problems(root, head)
+        + _lock_problems(root)
         + _model_problems(root)
     )
 
@@ -100,6 +103,28 @@ def _pin_problems(root: Path, head: dict) -> list[str]:
     if pins.get("gradio", head.get("sdk_version")) != head.get("sdk_version"):
         found.append(f"gradio is pinned to {pins['gradio']}, sdk_version {head.get('sdk_version')}")
     return found
+
+
+def _lock_problems(root: Path) -> list[str]:
+    """Pins that the lock of a checkout, or of a folder for a Space, does not have."""
+    is_space = (root / FIRST).exists()
+    lock = root / (FIRST if is_space else LOCK)
+    if not lock.exists():
+        return [f"{lock.name} is missing: .ci/lock.py writes it"]
+    lines = (root / "requirements.txt").read_text("utf-8").split("\n")
+    pins = [line for line in lines if line] if is_space else space_pins(lines, "zero")
+    wanted = {pin.split(";")[0].strip() for pin in pins}
+    locked = {
+        entry.split()[0]
+        for entry in lock_entries(lock.read_text("utf-8"))
+        if "--hash=sha256:" in entry
+    }
+    return [f"{lock.name} lacks {pin}: run .ci/lock.py" for pin in sorted(wanted - locked)]
+
+
+def lock_entries(lock: str) -> list[str]:
+    """The entries of a lock, each `name==version` with its hashes in the lines below."""
+    return re.findall(r"^[\w.-]+==.*\n(?:[ \t].*\n)*", lock, re.MULTILINE)
 
 
 def _model_problems(root: Path) -> list[str]:
@@ -150,7 +175,10 @@ def write_space(out: Path, variant: str, root: Path | None = None) -> None:
         path = out / name
         path.write_text(_for_variant(path.read_text("utf-8"), variant), "utf-8")
     pins = (root / "requirements.txt").read_text("utf-8").split("\n")
-    (out / "requirements.txt").write_text("\n".join(_pins(pins, variant)) + "\n", "utf-8")
+    (out / "requirements.txt").write_text("\n".join(space_pins(pins, variant)) + "\n", "utf-8")
+    entries = lock_entries((root / LOCK).read_text("utf-8"))
+    needed = [entry for entry in entries if variant == "zero" or not entry.startswith("xformers==")]
+    (out / FIRST).write_text("".join(["--require-hashes\n", *needed]), "utf-8")
 
 
 def _for_variant(text: str, variant: str) -> str:
@@ -162,7 +190,7 @@ def _for_variant(text: str, variant: str) -> str:
     return text
 
 
-def _pins(lines: list[str], variant: str) -> list[str]:
+def space_pins(lines: list[str], variant: str) -> list[str]:
     """Requirements without gradio, which comes with the Space, and with ZeroGPU's torch."""
     left_out = ("gradio",) if variant == "zero" else ("gradio", "xformers")
     kept = [line for line in lines if line and line.split("==")[0] not in left_out]

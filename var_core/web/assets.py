@@ -5,7 +5,7 @@ from pathlib import Path
 from var_core.locations import assets_folder
 
 # files of assets/styles, in the order in which they are applied: one for each part of the page
-STYLES = ("frame", "ask", "stage", "strip", "history", "edit", "inside", "widths")
+STYLES = ("frame", "header", "ask", "stage", "strip", "history", "edit", "inside", "widths")
 
 
 def asset_path(name: str) -> Path:

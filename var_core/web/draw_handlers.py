@@ -112,7 +112,7 @@ class DrawHandlers:
         """
         values, kept = self.controls.from_recipe(path)
         if not kept:
-            sentence = "The settings of that picture are back. Press Generate to draw it again"
+            sentence = "The settings of that picture are back. Press Draw to draw it again"
             return values, Moment(status=sentence)
         choice = self.controls.read(values)
         request = replace(count_up(choice.settings, 1), keep=kept)
@@ -217,7 +217,7 @@ class DrawHandlers:
             OSError: if it cannot be saved.
         """
         if progress is None:
-            raise ValueError("there is no picture yet to animate: press Generate first")
+            raise ValueError("there is no picture yet to animate: press Draw first")
         while progress.num_sketches:
             progress = self.engine.sharpen(progress, self.client())
         path = self.files.new_folder() / f"forming-seed{progress.request.seeds[place]}.webp"
@@ -235,16 +235,6 @@ class DrawHandlers:
         write_archive(path, history)
         return str(path)
 
-    def last_seed(self, progress: JobProgress | None) -> int:
-        """The seed of the last picture.
-
-        Raises:
-            ValueError: if there is no picture yet.
-        """
-        if progress is None:
-            raise ValueError("there is no picture yet whose seed could be used: press Generate")
-        return progress.request.seeds[0]
-
     def frame_file(self, progress: JobProgress | None, scale: int, place: object = 0) -> str:
         """The true decode of a picture of the drawing after a scale, as a PNG file.
 
@@ -253,7 +243,7 @@ class DrawHandlers:
             ValueError: if there is no picture yet, or the scale or the place is out of range.
         """
         if progress is None:
-            raise ValueError("there is no picture yet to use: press Generate first")
+            raise ValueError("there is no picture yet to use: press Draw first")
         place = check_int("place", place, 0, len(progress.labels) - 1)
         check_int("scale", scale, 1, len(progress.frames))
         if scale <= progress.num_sketches:

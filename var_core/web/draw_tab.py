@@ -1,14 +1,15 @@
 """The Draw tab: pictures that form scale by scale."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
-from var_core.web.draw_controls import DrawControls
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
 from var_core.web.history import History, find_entry, forget
@@ -20,28 +21,27 @@ from var_core.web.widgets import deleting, save_on_click, scripted_html
 
 
 class DrawTab:
-    """Controls at the left, the picture and its scales, and what was drawn so far.
+    """The picture and its scales, and what was drawn so far.
 
     Args:
         page: the page that it belongs to.
 
     Attributes:
-        controls: what to draw.
+        controls: what to draw, above all tabs.
         stage: the last drawing.
         shown: every widget that shows a part of a drawing.
         everything: these widgets, and those that hold the settings of a drawing.
+        given: widgets that a drawing is made of.
     """
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.handlers = DrawHandlers(page.engine, page.folder, page.client)
-        with gr.Tab("Draw", id="draw"), gr.Row(elem_id="main"):
-            with gr.Column(scale=2, min_width=300, elem_id="controls"):
-                self.controls = DrawControls(self.handlers.controls)
-            with gr.Column(scale=3, min_width=320, elem_id="stage-column"):
-                self.stage = Stage(self.handlers)
-                with gr.Column(elem_id="history-column"):
-                    self._build_history()
+        self.controls = page.ask
+        with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
+            self.stage = Stage(self.handlers)
+            with gr.Column(elem_id="history-column"):
+                self._build_history()
         self.parts: dict[str, Component] = {
             **self.stage.shown,
             "seed": self.controls.inputs["seed"],
@@ -62,10 +62,10 @@ class DrawTab:
 
     def _connect_drawing(self) -> None:
         controls, stage = self.controls, self.stage
-        every = [
+        self.given: list[Component] = [
             *controls.shown,
-            controls.guidances,
-            controls.num_seeds,
+            controls.drawer.guidances,
+            controls.drawer.num_seeds,
             stage.progress,
             stage.scale,
             self.history,
@@ -73,13 +73,13 @@ class DrawTab:
         buttons = {
             "pictures": controls.generate,
             "styles": controls.styles,
-            "grid": controls.sweep,
+            "grid": controls.drawer.sweep,
             "rest": stage.redraw,
         }
         running: list[dict[str, Any]] = [
             button.click(
                 partial(self.draw, what),
-                {*every},
+                {*self.given},
                 self.shown,
                 show_progress_on=stage.status,
                 **DRAWING,
@@ -100,25 +100,46 @@ class DrawTab:
         )
 
     def _connect_settings(self) -> None:
-        controls, stage = self.controls, self.stage
-        controls.drop.upload(self.restore, {controls.drop}, self.everything, **SPOKEN)
-        seed = [controls.inputs["seed"], controls.keep_seed]
-        controls.last_seed.click(self.last_seed, {stage.progress}, seed, **SPOKEN)
-        controls.load_link(self.page.blocks)
+        drop = self.controls.drawer.drop
+        drop.upload(self.restore, {drop}, self.everything, **SPOKEN)
+        self.controls.load_link(self.page.blocks)
 
     def draw(self, what: str, values: Values) -> Iterator[Updates]:
         """Draw what a button stands for: "pictures", "styles", "grid" or "rest"."""
-        inputs = DrawInputs(
+        plan = self.handlers.plan(what, self._inputs(values))
+        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
+
+    def draw_rest(
+        self,
+        values: Values,
+        progress: JobProgress,
+        scale: int,
+        changes: Mapping[str, object],
+    ) -> Iterator[Updates]:
+        """Draw everything after a scale of a picture that may come from elsewhere.
+
+        Args:
+            values: values of `given`.
+            progress: holds the tokens of the picture.
+            scale: number of scales to keep.
+            changes: values of controls that hold instead of those on the page.
+        """
+        inputs = self._inputs(values)
+        changed = {**inputs.values, **changes}
+        inputs = replace(inputs, values=changed, progress=progress, scale=scale)
+        plan = self.handlers.plan("rest", inputs)
+        return map(self.updates, stream(self.page.engine, plan, self.page.client()))
+
+    def _inputs(self, values: Values) -> DrawInputs:
+        return DrawInputs(
             values=self.controls.values(values),
             keep_seed=values[self.controls.keep_seed],
             progress=values[self.stage.progress],
             scale=values[self.stage.scale],
-            guidances=values[self.controls.guidances],
-            num_seeds=values[self.controls.num_seeds],
+            guidances=values[self.controls.drawer.guidances],
+            num_seeds=values[self.controls.drawer.num_seeds],
             history=values[self.history],
         )
-        plan = self.handlers.plan(what, inputs)
-        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
 
     def draw_again(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
         """Draw an entry of the history again, with its settings in the controls."""
@@ -134,14 +155,9 @@ class DrawTab:
 
     def restore(self, values: Values) -> Updates:
         """Show the settings of a PNG that was drawn here."""
-        with deleting(values[self.controls.drop]) as path:
+        with deleting(values[self.controls.drawer.drop]) as path:
             settings, moment = self.handlers.restore(path)
         return {**self.updates(moment), **self.controls.updates(settings, keep_seed=True)}
-
-    def last_seed(self, values: Values) -> Updates:
-        """Take the seed of the last picture for the next one."""
-        seed = self.handlers.last_seed(values[self.stage.progress])
-        return {self.controls.inputs["seed"]: seed, self.controls.keep_seed: True}
 
     def forget(self, values: Values, event: gr.EventData) -> Updates:
         """Take an entry out of the history."""

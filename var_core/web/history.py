@@ -57,7 +57,7 @@ def find_entry(history: History, number: object) -> Entry:
         ValueError: if there is none.
     """
     if not history:
-        raise ValueError("nothing has been drawn yet: press Generate first")
+        raise ValueError("nothing has been drawn yet: press Draw first")
     for entry in history:
         if type(number) is int and entry.number == number:
             return entry
@@ -73,7 +73,7 @@ def write_archive(path: Path, history: Sequence[Entry]) -> None:
     """
     files = [Path(file) for entry in history for file in entry.files if Path(file).is_file()]
     if not files:
-        raise ValueError("there are no pictures to download: press Generate first")
+        raise ValueError("there are no pictures to download: press Draw first")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for number, file in enumerate(files, start=1):
             archive.write(file, f"{number:03d}-{file.name}")

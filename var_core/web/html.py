@@ -1,9 +1,7 @@
-"""HTML of the scale strip, the token maps, the history and the list of models."""
+"""HTML of the scale strip and the history."""
 
 from collections.abc import Sequence
 from html import escape
-
-from var_core.official.catalogue import ModelCard, how_to_get
 
 MAX_WORDS = 500  # characters of a sentence
 
@@ -55,43 +53,3 @@ def history_html(entries: Sequence[tuple[int, str, str]]) -> str:
             f'aria-label="Delete {text}" title="Delete">&times;</button></figure>'
         )
     return f'<div class="history">{"".join(cells)}</div>'
-
-
-def tokens_html(
-    maps: Sequence[str], sides: Sequence[int], bits: Sequence[int], psnr: Sequence[float]
-) -> str:
-    """Token maps as pictures, with the bits and the quality after each scale.
-
-    Args:
-        maps: URLs of the pictures of the K token maps.
-        sides: sides of the token maps.
-        bits: bits of all tokens up to each scale.
-        psnr: quality of the reconstruction after each scale, in dB.
-    """
-    cells = [
-        f'<figure><img src="{url}" alt="Token map {side} by {side}">'
-        f"<figcaption>{side}&times;{side}<br>{count} bits<br>{quality:.1f} dB</figcaption></figure>"
-        for url, side, count, quality in zip(maps, sides, bits, psnr, strict=True)
-    ]
-    return f'<div class="scale-strip">{"".join(cells)}</div>'
-
-
-def models_html(names: Sequence[str], here: str, missing: Sequence[ModelCard]) -> str:
-    """Installed models as links, the others with the command that installs them.
-
-    Args:
-        names: names of the installed models; the model of the front page comes first.
-        here: name of the model of this page.
-        missing: models that are not installed.
-    """
-    lines = []
-    for number, name in enumerate(names):
-        address = "/" if number == 0 else f"/{escape(name)}"
-        link = f'<a href="{address}" target="_self">{escape(name)}</a>'
-        lines.append(f"<b>{escape(name)}</b>, this page" if name == here else link)
-    lines += [
-        f"{escape(card.name)}, {card.pixels} px, {card.parameters} million parameters, is not "
-        f"installed: <code>{escape(how_to_get(card))}</code>, then start again"
-        for card in missing
-    ]
-    return f'<ul class="models">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'

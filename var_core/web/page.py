@@ -12,8 +12,11 @@ from var_core.serving.all_endpoints import Api
 from var_core.serving.engine import Engine
 from var_core.serving.fair_queue import QueueLimits
 from var_core.serving.metrics import JobMetrics
+from var_core.web.ask import Ask
 from var_core.web.blocks import ClientAddress, GuardedBlocks
-from var_core.web.html import models_html
+from var_core.web.controls import Controls
+from var_core.web.header import header_html
+from var_core.web.widgets import scripted_html
 
 SPARE_THREADS = 32  # for calls that answer at once; every job that waits holds one more
 
@@ -30,6 +33,7 @@ class Page:
         blocks: gradio's blocks.
         folder: folder for finished pictures.
         client: function that returns the address of the client who asks.
+        ask: what to draw, above all tabs.
         tabs: all tabs.
     """
 
@@ -37,13 +41,9 @@ class Page:
         self.engine = engine
         self.blocks, self.folder, self.client = site.blocks, site.folder, site.blocks.client
         info = engine.info
-        gr.Markdown(
-            f"# VAR Studio\nPictures drawn coarse to fine, in {info.schedule.num_scales} scales. "
-            f"Model `{info.name.replace('`', '')}`, {info.image_size} px, on {engine.device.type}."
-        )
-        if site.missing or len(site.names) > 1:
-            with gr.Accordion("Models", open=False, elem_id="models"):
-                gr.HTML(models_html(site.names, info.name, site.missing))
+        header = header_html(info, engine.device.type, site.names, site.missing)
+        scripted_html(header, "header.js", "header")
+        self.ask = Ask(Controls(info))
         with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
             add_tabs(self)  # and nothing else: gradio counts the children of this block
 

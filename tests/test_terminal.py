@@ -1,0 +1,121 @@
+"""Commands at a terminal: Ctrl-C at any time, letters it does not know, readers that leave."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import EMBEDDED_MODEL
+from tests.patience import LIMIT_SECONDS, until
+from tests.server import ROOT, app_process
+from tests.training.tiny import tokenizer_arguments
+
+TRAINING = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "training").rglob("*.py")
+    if "sys.exit(main())" in path.read_text("utf-8")
+)
+COMMANDS = [["app.py"], ["-m", "var_core"], *(["-m", name] for name in TRAINING)]
+INSTALLED = [
+    f"import sys; from var_core.{name} import main; sys.exit(main())"
+    for name in ("page_command", "__main__")
+]
+HELD = "import os, time\nopen(os.environ['LOADING'], 'w').close()\nwhile True: time.sleep(0.01)\n"
+
+
+def start(words: list[str], **environment: str) -> subprocess.Popen[str]:
+    """Start a command whose output is caught."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the loading of networks begins, and never ends."""
+    for package in ("torch", "numpy"):
+        (tmp_path / f"{package}.py").write_text(HELD)
+    return {"PYTHONPATH": str(tmp_path), "LOADING": str(tmp_path / "loading")}
+
+
+@pytest.mark.parametrize(
+    "words", [*COMMANDS, *(["-c", code] for code in INSTALLED)], ids=lambda words: words[-1][:40]
+)
+def test_ctrl_c_while_a_command_is_loaded_is_quiet(words: list[str], held: dict[str, str]) -> None:
+    with start(words, **held) as command:
+        until(lambda: Path(held["LOADING"]).exists() or command.poll() is not None)
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=LIMIT_SECONDS)
+    assert (command.returncode, out, err) == (130, "", "")
+
+
+def finish(*words: str, code: int = 0, **environment: str) -> tuple[str, str]:
+    """Output and errors of a command that ends with this code."""
+    with start(list(words), **environment) as command:
+        out, err = command.communicate(timeout=LIMIT_SECONDS)
+    assert command.returncode == code, err
+    assert "Traceback" not in err
+    return out, err
+
+
+def test_training_works_where_letters_are_ascii(tmp_path: Path) -> None:
+    ascii_only = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
+    for name in ("äpfel", "birnen"):
+        (tmp_path / "größe" / name).mkdir(parents=True)
+        for shade in range(8):
+            picture = Image.new("RGB", (64, 64), (shade * 30, 90, 200))
+            picture.save(tmp_path / "größe" / name / f"{shade}-ü.png")
+    data, run = tmp_path / "data-ö", tmp_path / "run-ö"
+    images = ["--images", str(tmp_path / "größe"), "--out", str(data)]
+    out, _ = finish("-m", "training.prepare.folder", *images, **ascii_only)
+    assert "data-\\xf6" in out
+    finish("-m", "training.train_tokenizer", *tokenizer_arguments(data, run, 2), **ascii_only)
+    assert (run / "tokenizer" / "config.json").is_file()
+    words = ["--tokenizer", str(run), "--transformer", str(run), "--data", str(data), "--out", "ü"]
+    _, said = finish("-m", "training.export", *words, code=2, **ascii_only)
+    assert "run-\\xf6" in said
+
+
+def test_the_page_starts_where_letters_are_ascii(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, log = tmp_path / "größe", tmp_path / "log.txt"
+    model.symlink_to(EMBEDDED_MODEL)
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    monkeypatch.setenv("LC_ALL", "C")
+    with app_process(log, "--model", str(model)) as (url, _):
+        until(lambda: f"VAR Studio runs at {url}" in log.read_text())
+
+
+@pytest.mark.parametrize("reader", ["leaves", "is missing"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["app.py", "--port", "0"],
+        ["-m", "var_core", "info"],
+        ["-m", "training.recipe", "training/recipes/quick.yaml", "--dry-run"],
+    ],
+    ids=lambda words: words[-2],
+)
+def test_a_command_needs_no_reader(words: list[str], reader: str) -> None:
+    close = (lambda: os.close(1)) if reader == "is missing" else None
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=close
+    ) as command:
+        assert command.stdout and command.stderr
+        command.stdout.close()
+        said = command.stderr.read()
+    if words[0] == "app.py":
+        assert command.returncode == 2 and said.startswith("error: port ")
+    else:
+        assert command.returncode == (0 if close else 141) and said == ""
