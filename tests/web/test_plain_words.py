@@ -3,7 +3,6 @@
 import io
 import json
 import urllib.parse
-from html.parser import HTMLParser
 from pathlib import Path
 
 import gradio as gr
@@ -12,14 +11,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tests.clients import API, Client, serving
-from tests.hostile_labels import FORMS, hostile_engine
 from tests.web.test_hostile_calls import config_of, default_values, press, upload
-from var_core.pipeline import VARPipeline
 from var_core.serving.local_engine import LocalEngine
-from var_core.web.draw_handlers import DrawHandlers, DrawInputs
-from var_core.web.draw_tab import shelf_html
 from var_core.web.html import MAX_WORDS, plain_html
-from var_core.web.progress import stream
 from var_core.web.sessions import PageState
 from var_core.web.widgets import plain_sentence, sentence
 
@@ -108,40 +102,3 @@ def test_every_answer_forbids_what_comes_from_elsewhere(
     sources = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert sources["default-src"] == "'self'" and sources["object-src"] == "'none'"
     assert all("http" not in source and "*" not in source for source in sources.values())
-
-
-class Elements(HTMLParser):
-    """The elements of some HTML, with their attributes."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
-@pytest.mark.parametrize("what", ["pictures", "styles", "grid"])
-@pytest.mark.parametrize("emoji", FORMS)
-def test_labels_of_a_model_cannot_write_html(
-    pipeline: VARPipeline, tmp_path: Path, what: str, emoji: str
-) -> None:
-    engine = hostile_engine(pipeline, tmp_path / "model")
-    handlers = DrawHandlers(engine, tmp_path, str)
-    values = {**handlers.controls.defaults(), "pause": 0.0, "emoji": emoji}
-    plan = handlers.plan(what, DrawInputs(values, guidances="0, 2", num_seeds=2))
-    moments = list(stream(engine, plan, ""))
-    written = [shelf_html(moment.history) for moment in moments if moment.history]
-    for moment in moments:
-        written += [moment.tiles or "", moment.strip or "", plain_sentence(moment.status) or ""]
-    elements = [one for html in written for one in Elements(html).found]
-    assert any(tag == "img" for tag, _ in elements)
-    for tag, attributes in elements:
-        assert tag not in ("script", "svg") and not any(
-            name.startswith("on") for name in attributes
-        )
-        if tag == "img":
-            assert str(attributes["src"]).startswith(("data:image/", "gradio_api/file="))
-    names = [file.name for file in tmp_path.rglob("*.png")]
-    assert names and not any(set(name) & set("<>\"'/`$") for name in names)
