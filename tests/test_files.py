@@ -93,3 +93,14 @@ def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(bytes(range(256)) * 5000)
     assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_cannot_be_written_is_named_as_it_was_typed(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError) as folder:
+        write_atomically(tmp_path, b"x")
+    assert folder.value.filename == str(tmp_path)
+    assert not list(tmp_path.iterdir())
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match="No space left") as full:
+            write_atomically(Path("/dev/full"), b"x")
+        assert full.value.filename == "/dev/full"

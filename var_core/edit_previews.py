@@ -22,6 +22,7 @@ from var_core.images import upright
 from var_core.labels import Label
 from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, VARPipelineOutput
+from var_core.ranges import check_kind
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.rng import Generators
 from var_core.tokenizer import MultiScaleVQVAE
@@ -101,7 +102,8 @@ def edit_previews(
     generator: Generators | None,
 ) -> Iterator[Preview]:
     """Check the arguments of `edit`, and start."""
-    options = options.fitted(pipeline.info.vocab_size)
+    options = check_kind("options", options, SamplingOptions).fitted(pipeline.info.vocab_size)
+    check_kind("edit_options", edit_options, EditOptions)
     picture = upright(image)
     holes = check_mask(mask, picture.size)
     windows = [window_around(holes, pipeline.info.image_size)]
@@ -119,7 +121,9 @@ def outpaint_previews(
     generator: Generators | None,
 ) -> Iterator[Preview]:
     """Check the arguments of `outpaint`, and start."""
-    options = options.fitted(pipeline.info.vocab_size)
+    options = check_kind("options", options, SamplingOptions).fitted(pipeline.info.vocab_size)
+    check_kind("edit_options", edit_options, EditOptions)
+    check_kind("margins", margins, Margins)
     picture = upright(image)
     width, height = picture.size
     size = margins.canvas(width, height)

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all, and the hash of a file."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -22,11 +23,17 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: if there is no space or no permission.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if is_special(path):
         with tempfile.TemporaryDirectory() as folder:
             yield (temporary := Path(folder) / "content")
-            with temporary.open("rb") as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target)
+            try:
+                with temporary.open("rb") as source, path.open("wb") as target:
+                    shutil.copyfileobj(source, target)
+            except OSError as error:  # writing itself names no file
+                error.filename = error.filename or str(path)
+                raise
         return
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from var_core.open_labels import fill_open_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.own_dtype import in_own_dtype
 from var_core.pipeline_parts import PipelineParts
-from var_core.ranges import check_choice
+from var_core.ranges import check_choice, check_kind
 from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.rng import Generators
 from var_core.wishes import Prompt, Wish
@@ -117,7 +117,8 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         negative_prompt: str | Sequence[Prompt] | None = None,
     ) -> VARPipelineOutput:
         """As `__call__`, with the sampling options in one object."""
-        options, rule = options.fitted(self.info.vocab_size), self._keep_rule(keep)
+        options = check_kind("options", options, SamplingOptions).fitted(self.info.vocab_size)
+        rule = self._keep_rule(keep)
         asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
         wishes, generators = self._prepare(asked, generator, output_type, keep)
         condition = self.wish_encoder.condition(wishes, self.device)
@@ -145,7 +146,8 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
 
         The arguments are those of `draw`. They are checked here, not at the first preview.
         """
-        options, rule = options.fitted(self.info.vocab_size), self._keep_rule(keep)
+        options = check_kind("options", options, SamplingOptions).fitted(self.info.vocab_size)
+        rule = self._keep_rule(keep)
         asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
         wishes, generators = self._prepare(asked, generator, output_type, keep)
         condition = self.wish_encoder.condition(wishes, self.device)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
@@ -11,13 +11,16 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
 from var_core.labels import LabelSpace
 from var_core.model_info import check_index, describe_networks, read_labels, read_phrases
+from var_core.ranges import check_kind
 from var_core.sampling.graphs import GraphRecorder
 from var_core.text import PhraseTable, PhraseVectors, TextEncoder, open_text_encoder
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 from var_core.wishes import WishEncoder
 
+DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 ENCODER_FOLDER = "text_encoder"
+Made = TypeVar("Made", bound="PipelineParts")
 
 
 class PipelineParts(DiffusionPipeline):
@@ -33,6 +36,11 @@ class PipelineParts(DiffusionPipeline):
     ) -> None:
         super().__init__()
         self._text_encoder_folder = text_encoder
+        for name, part, kind in (
+            ("tokenizer", tokenizer, MultiScaleVQVAE),
+            ("transformer", transformer, VARTransformer),
+        ):
+            check_kind(name, getattr(part, "_orig_mod", part), kind)  # what was compiled, inside
         info = describe_networks(tokenizer, transformer, labels)
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
         self.info = info
@@ -90,6 +98,9 @@ class PipelineParts(DiffusionPipeline):
         ):
             if not is_fine:
                 raise ValueError(f"{name} is not for model folders: {instead}")
+        if torch_dtype not in DTYPES:
+            known = ", ".join(map(str, DTYPES))
+            raise ValueError(f"torch_dtype must be one of {known}, got {torch_dtype!r:.40}")
         folder = Path(path)
         check_index(folder)
         tokenizer = load_tokenizer(folder / "tokenizer", torch_dtype)
@@ -121,6 +132,12 @@ class PipelineParts(DiffusionPipeline):
         if self.wish_encoder.vectors is not None:
             self.wish_encoder.vectors.table.save(folder)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as what it is made of; locks and recordings are made anew."""
+        names = ("packs", "_progress_bar_config")
+        state = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return _made_of, (type(self), self.components, self.info.name), state
+
     @property
     def components(self) -> dict[str, Any]:
         """All arguments that make this pipeline again."""
@@ -146,9 +163,7 @@ class PipelineParts(DiffusionPipeline):
         for name in changes:
             if name not in parts:
                 raise ValueError(f"a pipeline is made of {', '.join(parts)}, not {name!r:.40}")
-        made = cls(**{**parts, **changes})
-        made.info = replace(made.info, name=pipeline.info.name)
-        return made
+        return _made_of(cls, {**parts, **changes}, pipeline.info.name)
 
     def enable_model_cpu_offload(self, *_: object, **__: object) -> NoReturn:
         """Refuse, as hooks of diffusers see only whole calls of networks."""
@@ -159,3 +174,9 @@ class PipelineParts(DiffusionPipeline):
 
     enable_sequential_cpu_offload = enable_model_cpu_offload
     enable_group_offload = enable_model_cpu_offload
+
+
+def _made_of(kind: type[Made], components: Mapping[str, Any], name: str) -> Made:
+    made = kind(**components)
+    made.info = replace(made.info, name=name)
+    return made

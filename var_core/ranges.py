@@ -2,6 +2,9 @@
 
 import difflib
 from collections.abc import Sequence
+from typing import TypeVar
+
+Kind = TypeVar("Kind")
 
 
 def plain(value: object) -> object:
@@ -52,6 +55,17 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> ValueError:
     close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.0)
     hint = f"; the nearest is {close[0]!r}" if close else ""
     return ValueError(f"there is no {kind} {shown!r}{hint}")
+
+
+def check_kind(name: str, value: object, kind: type[Kind]) -> Kind:
+    """Return `value` if it is an object of a class.
+
+    Raises:
+        ValueError: otherwise.
+    """
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} must be of type {kind.__name__}, got {value!r:.40}")
+    return value
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> str:

@@ -88,6 +88,11 @@ class WishReader:
         if isinstance(negative_prompt, str):
             negatives = [negative_prompt] * count
         elif negative_prompt is not None:
+            if not isinstance(negative_prompt, list | tuple):
+                raise ValueError(
+                    "negative_prompt must be a text, or a list of one for each picture, "
+                    f"got {negative_prompt!r:.40}"
+                )
             negatives = negative_prompt
         if not len(labels) == len(prompts) == len(negatives):
             raise ValueError(

@@ -332,3 +332,15 @@ def test_a_transparent_mask_means_what_is_painted_white(model: Path, tmp_path: P
         assert main([*command, "--seed", "3", "--out", str(tmp_path / "x.png")]) == 0
         drawn.append((tmp_path / "x.png").read_bytes())
     assert drawn[0] == drawn[1]
+
+
+def test_an_empty_name_and_a_folder_as_file_are_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for more, message in (
+        (["--emoji", ""], "there is no emoji ''"),
+        (["--out", ""], ". is a folder: a picture file needs a name"),
+        (["--out", str(tmp_path)], f"{tmp_path} is a folder: --out is the name of"),
+    ):
+        assert main(["generate", "--model", str(model), *more]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {message}")

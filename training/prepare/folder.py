@@ -66,17 +66,35 @@ def is_leftover(path: Path) -> bool:
     return path.name[0] in ".$" or path.name.lower() in LEFTOVERS
 
 
-def walk(folder: Path, passed_over: Counter[str]) -> list[Path]:
-    """The files of a folder and of those in it, sorted; leftovers are counted, not entered."""
-    files = []
+def walk(folder: Path, passed_over: Counter[str], above: tuple[Path, ...] = ()) -> list[Path]:
+    """The files of a folder and of those in it, sorted; leftovers are counted, not entered.
+
+    Args:
+        folder: folder to look in.
+        passed_over: counts what is left out.
+        above: the folders that lead here, without links; a link back to one is not followed.
+    """
+    files, above = [], (*above, folder.resolve())
     for path in sorted(folder.iterdir()):
         if is_leftover(path):
             passed_over["leftovers of systems and tools"] += 1
         elif path.is_dir():
-            files += walk(path, passed_over)
+            place = path.resolve()
+            if any(one.is_relative_to(place) for one in above):
+                passed_over["links to a folder that they lie in"] += 1
+            else:
+                files += walk(path, passed_over, above)
         else:
             files.append(path)
     return files
+
+
+def check_class_name(folder: Path) -> None:
+    """Raise ValueError if the name of a folder is no Unicode text, which a label must be."""
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the name of the folder {folder.name!a} is no UTF-8 text") from error
 
 
 def find_pictures(folder: Path) -> dict[str, list[Path]]:
@@ -94,6 +112,7 @@ def find_pictures(folder: Path) -> dict[str, list[Path]]:
         raise ValueError(f"{folder} has no sub-folders: one is needed for each class")
     found, endings, passed_over = {}, readable_endings(), Counter[str]()
     for place in classes:
+        check_class_name(place)
         files = walk(place, passed_over)
         found[place.name] = [path for path in files if path.suffix.lower() in endings]
         passed_over.update(

@@ -120,6 +120,8 @@ def read_drawing_flags(arguments: argparse.Namespace) -> DrawingFlags:
     check_int("seed", seed, 0, MAX_SEED - count + 1)
     info = read_model_info(arguments.model)
     picture_format(arguments.out)
+    if count == 1 and arguments.out.is_dir():
+        raise ValueError(f"{arguments.out} is a folder: --out is the name of a picture file")
     labels = _read_labels(arguments, info.labels)
     chosen = {name: getattr(arguments, name) for name in SAMPLING_OPTIONS}
     options = {name: value for name, value in chosen.items() if value is not None}
@@ -153,7 +155,7 @@ def _read_labels(arguments: argparse.Namespace, known: LabelSpace) -> dict[str, 
     labels: dict[str, object] = {}
     for one in filter(_has_flag, (*known.attributes, *known.menus)):
         word = getattr(arguments, f"label_{one.name}", None)
-        if word:
+        if word not in (None, []):  # an empty name is one that there is not
             labels[one.name] = word
     for pair in arguments.attribute:
         name, equals, word = pair.partition("=")

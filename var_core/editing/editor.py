@@ -158,8 +158,8 @@ def _view(
         slice(top, top + rows.stop - rows.start),
         slice(left, left + columns.stop - columns.start),
     )
-    image = torch.zeros(1, 3, window.side, window.side)
-    holes = torch.ones(1, 1, window.side, window.side)
+    image = torch.zeros(1, 3, window.side, window.side, dtype=torch.float32)
+    holes = torch.ones(1, 1, window.side, window.side, dtype=torch.float32)
     image[place] = uint8_to_tensor(crop(picture, (rows, columns))[None])
     holes[place] = torch.from_numpy(unknown[rows, columns]).float()
     if window.side != size:

@@ -67,6 +67,8 @@ def check_mask(mask: object, size: tuple[int, int]) -> np.ndarray:
     if isinstance(mask, Image.Image) and mask.mode != "F":
         found = _light_parts(upright_layers(copied(mask)))
     else:
+        if isinstance(mask, Tensor):  # numpy has no bfloat16, and its arrays are on the CPU
+            mask = (mask.float() if mask.is_floating_point() else mask).detach().cpu()
         found = _high_values(np.asarray(mask))
     if found.shape[::-1] != size:
         sizes = (f"{found.shape[1]}x{found.shape[0]}", f"{size[0]}x{size[1]}")

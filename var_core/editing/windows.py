@@ -9,6 +9,8 @@ from var_core.images import MAX_PIXELS, MAX_SIDE
 from var_core.ranges import check_int
 
 MAX_WINDOWS = 64
+MAX_ASPECT = 16  # side of a window over that of the picture, beyond FREE_SIDE
+FREE_SIDE = 1024  # pixels; so large a window costs little, whatever the picture
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,20 @@ def window_around(mask: np.ndarray, image_size: int) -> Window:
     Args:
         mask: (H, W) bool, not empty.
         image_size: side of the model's pictures.
+
+    Raises:
+        ValueError: if the mask is so long that the square would lie outside the picture, nearly
+            all of it.
     """
     height, width = mask.shape
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = int(max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1
+    longest = max(MAX_ASPECT * min(height, width), FREE_SIDE)
+    if box > longest:
+        raise ValueError(
+            f"the mask is {box} pixels long in a picture of {width}x{height} pixels; the limit is "
+            f"{longest}, {MAX_ASPECT} times the shorter side or {FREE_SIDE}"
+        )
     side = max(min(max(2 * box, image_size), min(height, width)), box)
     if side > 0.75 * min(height, width):  # nearly all of it: then all of it
         side = max(side, min(height, width))

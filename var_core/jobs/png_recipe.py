@@ -104,8 +104,10 @@ def picture_format(path: Path) -> str:
     """The format that the name of a picture file says; PNG where it says none.
 
     Raises:
-        ValueError: if it is not PNG, JPEG or WebP.
+        ValueError: if there is no name, or the format is not PNG, JPEG or WebP.
     """
+    if not path.name:
+        raise ValueError(f"{path} is a folder: a picture file needs a name")
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         known = ", ".join(one for one in ENDINGS if one)

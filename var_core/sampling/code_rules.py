@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from var_core.ranges import check_kind
 from var_core.tokenizer import MultiScaleQuantizer
 
 
@@ -17,6 +18,7 @@ def check_token_maps(quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor
     """
     sides, vocab_size = quantizer.schedule.sides, quantizer.vocab_size
     for number, (tokens, side) in enumerate(zip(token_maps, sides, strict=False), start=1):
+        check_kind(f"what is given for scale {number}", tokens, Tensor)
         if tokens.shape[1:] != (side, side) or len(tokens) != len(token_maps[0]):
             raise ValueError(
                 f"tokens of scale {number} must be ({len(token_maps[0])}, {side}, {side}), "

@@ -1,7 +1,7 @@
 """One generator per picture, from integer seeds."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -22,8 +22,10 @@ def generators_from_seeds(
         device: device of the logits.
 
     Raises:
-        ValueError: if a seed is not such a number.
+        ValueError: if there is no list of them, or one is not such a number.
     """
+    if not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds must be a list, one for each picture, got {seeds!r:.40}")
     checked = [check_int("seed", seed, 0, MAX_SEED) for seed in seeds]
     return [torch.Generator(device).manual_seed(seed) for seed in checked]
 
@@ -51,7 +53,8 @@ def one_for_each(
     is_list = isinstance(given, list | tuple) and len(given) == count
     if not is_list or not all(isinstance(one, torch.Generator) for one in given):
         raise ValueError(
-            f"generator must be a torch.Generator or a list of {count}, one for each picture"
+            f"generator must be a torch.Generator or a list of {count}, one for each picture, "
+            f"got {given!r:.40}"
         )
     return [one if one.device.type == device.type else _seeded_by(one, device) for one in given]
 
@@ -68,7 +71,8 @@ def exponential_noise(shape: Sequence[int], generator: torch.Generator) -> Tenso
     at a time.
     """
     if generator.device.type != "cpu":
-        return torch.empty(shape, device=generator.device).exponential_(generator=generator)
+        noise = torch.empty(shape, dtype=torch.float32, device=generator.device)
+        return noise.exponential_(generator=generator)
     uniform = torch.empty(shape, dtype=torch.float64).uniform_(generator=generator)
     return uniform.neg_().log1p_().neg_().float()
 

@@ -107,7 +107,9 @@ class MultiScaleQuantizer(nn.Module, ABC):
     def empty_latent(self, batch_size: int) -> Tensor:
         """The latent before any scale: zeros (B, D, H, W), float32."""
         side = self.schedule.final_side
-        return torch.zeros(batch_size, self.code_dim, side, side, device=self.device)
+        return torch.zeros(
+            batch_size, self.code_dim, side, side, dtype=torch.float32, device=self.device
+        )
 
     @abstractmethod
     def code_vectors(self) -> Tensor:

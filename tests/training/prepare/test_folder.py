@@ -232,3 +232,24 @@ def test_more_damaged_pictures_can_be_allowed(
     assert prepare(photos, tmp_path / "set", "--max-bad-share", "0.06") == 0
     assert "01.jpg is replaced by" in caplog.text
     assert "plum/04.png: 01.jpg is not a readable picture" in caplog.text
+
+
+def test_links_back_to_a_folder_above_are_not_followed(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = next(path for path in sorted(photos.iterdir()) if path.is_dir())
+    plain = prepare_folder.find_pictures(photos)
+    (place / "inner").mkdir()
+    for name, goal in (("loop", place), ("all", photos), ("inner/up", place)):
+        (place / name).symlink_to(goal, target_is_directory=True)
+    assert prepare_folder.find_pictures(photos) == plain
+    assert "3 links to a folder that they lie in" in caplog.text
+
+
+def test_a_class_whose_name_is_no_text_is_named(photos: Path) -> None:
+    try:
+        (photos / "\udcff").mkdir()
+    except OSError:
+        pytest.skip("the file system takes Unicode names only")
+    with pytest.raises(ValueError, match=r"folder '\\udcff' is no UTF-8 text"):
+        prepare_folder.find_pictures(photos)
