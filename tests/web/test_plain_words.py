@@ -14,6 +14,7 @@ from tests.clients import API, Client, serving
 from tests.web.test_hostile_calls import config_of, default_values, press, upload
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.html import MAX_WORDS, plain_html
+from var_core.web.sessions import PageState
 from var_core.web.widgets import plain_sentence, sentence
 
 TAG = "<img src=http://127.0.0.1:9/leak>"
@@ -35,6 +36,15 @@ def test_a_sentence_is_text_and_its_length_is_bounded() -> None:
         widget = sentence("", "status")
     assert widget.postprocess(TAG) == plain_html(TAG) and TAG not in plain_html(TAG)
     assert widget.postprocess(None) is None
+
+
+def test_a_sentence_stays_text_when_an_event_passes_it_over() -> None:
+    with gr.Blocks() as blocks:
+        status = sentence("", "status")
+    state = PageState(blocks)
+    for _ in range(2):  # as gradio does for no change
+        state[status._id] = gr.HTML(elem_id="status", render=False)
+        assert state[status._id].postprocess(TAG) == plain_html(TAG)
 
 
 def test_all_that_tells_what_happens_is_such_a_sentence(

@@ -15,6 +15,8 @@ class PageState(SessionState):
     """The values of one open page.
 
     Gradio would add a copy of the settings of all widgets, for links that are switched off here.
+    It makes a widget anew for every update, also for one that changes nothing; here the new one
+    treats values as the widget of the page does.
     """
 
     def __init__(self, blocks: Blocks) -> None:
@@ -26,6 +28,9 @@ class PageState(SessionState):
         self.STATE_TTL_WHEN_CLOSED = CLOSED_SECONDS
 
     def __setitem__(self, key: int, value: object) -> None:
+        widget = self.blocks_config.blocks.get(key)
+        if widget is not None and "postprocess" in vars(widget):
+            vars(value)["postprocess"] = vars(widget)["postprocess"]
         super().__setitem__(key, value)
         self.config_values.clear()
 

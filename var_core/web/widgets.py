@@ -30,7 +30,7 @@ def label_picker(
     content = json.dumps(
         {"label": attribute.name.capitalize(), "choices": choices.choices(attribute)}
     )
-    return gr.HTML(
+    picker = gr.HTML(
         ANY,
         html_template=read_asset("picker.html"),
         js_on_load=f"const PICKER = {json.dumps(content)};\n{read_asset('picker.js')}",
@@ -38,6 +38,8 @@ def label_picker(
         min_width=min_width,
         container=True,
     )
+    picker.postprocess = lambda value: value  # a label is no HTML, though it may look like it
+    return picker
 
 
 def changing_labels(pickers: Pickers, change: Callable[[Chosen], Mapping[str, str]]) -> Handler:
