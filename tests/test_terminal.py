@@ -27,6 +27,11 @@ INSTALLED = [
 HELD = "import os, time\nopen(os.environ['LOADING'], 'w').close()\nwhile True: time.sleep(0.01)\n"
 
 
+def hear_ctrl_c() -> None:
+    """Take Ctrl-C again: a shell lets what it starts in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(words: list[str], **environment: str) -> subprocess.Popen[str]:
     """Start a command whose output is caught."""
     return subprocess.Popen(
@@ -36,6 +41,7 @@ def start(words: list[str], **environment: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
 
 
