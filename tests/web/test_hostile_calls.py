@@ -139,8 +139,11 @@ def config_of(place: str) -> dict:
     return json.loads(Client(f"http://{place}").ask("GET", "/config")[1])
 
 
-def press(client: Client, target: str, event: str, values: list) -> list[dict]:
-    """Set off the event of a widget as the page does; all messages until it ends."""
+def press(client: Client, target: str, event: str, values: list | dict) -> list[dict]:
+    """Set off the event of a widget as the page does; all messages until it ends.
+
+    `values` are those of all inputs, or a file for the widget alone.
+    """
     config = config_of(client.place)
     ids = {one["id"]: one["props"].get("elem_id") for one in config["components"]}
     (function,) = [
@@ -149,6 +152,8 @@ def press(client: Client, target: str, event: str, values: list) -> list[dict]:
         if one["backend_fn"]
         and any(ids.get(source) == target and what == event for source, what in one["targets"])
     ][:1]
+    if isinstance(values, dict):
+        values = [values if ids.get(one) == target else None for one in function["inputs"]]
     body = {"data": values, "fn_index": function["id"], "session_hash": "s1", "trigger_id": None}
     status, text = client.ask("POST", f"{API}/queue/join", json.dumps(body).encode())
     if status != 200:
@@ -170,11 +175,11 @@ def test_what_is_planted_in_a_picture_is_found_nowhere(running: Running) -> None
     assert is_planted(content)
     path = upload(client, content)
     named = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    said = press(client, "source", "upload", [named])
+    said = press(client, "source", "upload", named)
     assert said[-1]["success"] is True, said
     for target in ("drop", "open"):
         named["path"] = upload(client, content)
-        said.append(press(client, target, "upload", [named]))
+        said.append(press(client, target, "upload", named))
     files = [file for file in running.files.rglob("*") if file.is_file()]
     assert files and not any(is_planted(file.read_bytes()) for file in files)
     assert MARKER not in running.log.read_text()
@@ -192,9 +197,9 @@ def test_no_spelling_of_a_path_reaches_a_picture_of_the_server(
     for path in [*paths, *spellings("/etc/passwd")]:
         named = {"path": path, "meta": {"_type": "gradio.FileData"}}
         for target, event in (("source", "upload"), ("drop", "upload")):
-            last = press(client, target, event, [named])[-1]
+            last = press(client, target, event, named)[-1]
             assert last["success"] is False, (target, path)
-        last = press(client, "open", "upload", [named])[-1]
+        last = press(client, "open", "upload", named)[-1]
         assert last["success"] is False, path
         for name in ("tokenize", "recipe", "edit"):
             more = [path, {}, 1, 1, None, "closed_loop", 1] if name == "edit" else []
