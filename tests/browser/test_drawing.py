@@ -43,6 +43,12 @@ SEEN = """node => {
 }"""
 pytestmark = pytest.mark.browser
 
+AS_DATA = """source => fetch(source).then(reply => reply.blob()).then(blob => new Promise(done => {
+  const reader = new FileReader();
+  reader.onload = () => done(reader.result);
+  reader.readAsDataURL(blob);
+}))"""
+
 
 def test_previews_arrive_in_order_and_a_seed_repeats(
     held_page: Page, engine: GatedEngine, embedded: VARPipeline
@@ -210,7 +216,8 @@ def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None
     choose_action(page, 1, "Edit")
     shown = page.locator("#painter [data-part=picture]")
     expect(shown).to_be_visible()
-    sent = pixels(base64.b64decode(shown.get_attribute("src").split(",")[1]))
+    source = page.evaluate(AS_DATA, shown.get_attribute("src"))
+    sent = pixels(base64.b64decode(source.split(",")[1]))
     page.get_by_role("tab", name="Draw").click()
     tiles.nth(1).locator("[data-look]").click()
     until(page, lambda: np.array_equal(pixels(picture_bytes(page)), sent))

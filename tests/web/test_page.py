@@ -16,7 +16,7 @@ from var_core.web.page import Site
 
 DRAWING = {
     *("generate", "styles", "sweep", "stage"),
-    *("redraw-mask", "outpaint", "vary"),
+    *("redraw-mask", "try-again", "vary", "painter"),
     *("source", "inside", "drop"),
 }
 ENDPOINTS = (
@@ -52,7 +52,7 @@ def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed
     site: Site,
 ) -> None:
     stage = {"again", "vary", "rest", "prompt", "open_link"}
-    events = {"click", "draw_on", "upload", *stage}
+    events = {"click", "draw_on", "upload", "outpaint", *stage}
     drawing = {}
     for function in site.blocks.fns.values():
         for element, event in triggers(site, function):
