@@ -24,9 +24,9 @@ from var_core.serving.temp_files import TempFolder
 from var_core.web.arguments import Arguments, parse_arguments
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_tab import EditTab
+from var_core.web.inside_tab import InsideTab
 from var_core.web.page import Page, Site
 from var_core.web.server import drain, launch
-from var_core.web.tokenizer_tab import TokenizerTab
 
 
 def add_tabs(page: Page) -> None:
@@ -36,7 +36,7 @@ def add_tabs(page: Page) -> None:
     """
     draw = DrawTab(page)
     EditTab(page, draw)
-    TokenizerTab(page, draw)
+    InsideTab(page, draw)
 
 
 def serve(arguments: Arguments) -> None:

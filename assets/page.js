@@ -36,7 +36,9 @@ document.addEventListener("focusin", (event) => {
 
 // a PNG that is dropped beside the upload areas restores its settings
 const isOurs = (event) =>
-  event.dataTransfer?.types.includes("Files") && !event.target.closest("#source, #painter");
+  event.dataTransfer?.types.includes("Files") &&
+  !document.querySelector("#inside-row")?.offsetParent && // there it is looked into
+  !event.target.closest("#painter");
 document.addEventListener("dragover", (event) => {
   if (isOurs(event)) event.preventDefault();
 });

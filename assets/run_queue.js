@@ -1,6 +1,6 @@
 // One drawing of a tab after the other: what is asked meanwhile waits, and nothing is dropped.
 const DRAWS = {
-  status: "#generate, #styles, #sweep, #redraw, #history [data-restore], #history [data-delete]",
+  status: "#generate, #styles, #sweep, #redraw, #draw-on, #history [data-restore], #history [data-delete]",
   "edit-status": "#redraw-mask, #outpaint, #vary",
 };
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from var_core import VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_images
 from var_core.jobs.contact_sheet import contact_sheet, enlarge, write_animation
-from var_core.jobs.token_map_colours import code_colours, token_map_image
+from var_core.jobs.token_map_colours import code_colours
 from var_core.official.catalogue import EMBEDDED_FOLDER
 
 LABELS = (
@@ -37,7 +37,7 @@ def draw_frames(pipeline: VARPipeline) -> list[Image.Image]:
     generators = generators_from_seeds(range(7, 7 + len(LABELS)))
     frames = []
     for preview in pipeline.stream(list(LABELS), generator=generators):
-        maps = [token_map_image(tokens, colours, SIDE) for tokens in preview.token_maps[-1]]
+        maps = [Image.fromarray(colours[tokens.numpy()]) for tokens in preview.token_maps[-1]]
         pictures = tensor_to_images(pipeline.decode_latent(preview.latent))
         sheet = contact_sheet(
             [image.resize((SIDE, SIDE), Image.Resampling.NEAREST) for image in maps]

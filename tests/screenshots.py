@@ -53,14 +53,14 @@ def style_sheet(page: Page) -> None:
     draw(page, "styles")
 
 
-def tokenizer(page: Page) -> None:
-    """The tokenizer on a picture that was drawn before."""
+def inside(page: Page) -> None:
+    """The inside of a picture that was drawn before."""
     choose(page, "emoji", "fox")
     choose(page, "style", "noto")
     set_number(page, "seed", "7")
     draw(page)
     page.locator("#use").click()
-    expect(page.locator("#error img")).to_be_visible()
+    expect(page.locator("#inside [data-choice] img")).to_have_count(6)
 
 
 def editing(page: Page) -> None:
@@ -84,7 +84,8 @@ SHOTS = {  # name: view, theme, what to do first
     "desktop-dark": ("desktop", "dark", several_drawings),
     "phone": ("phone", "light", red_apple),
     "style-sheet": ("desktop", "light", style_sheet),
-    "tokenizer": ("desktop", "light", tokenizer),
+    "inside": ("desktop", "light", inside),
+    "inside-phone": ("phone", "dark", inside),
     "editing": ("desktop", "light", editing),
     "editing-phone": ("phone", "dark", editing),
 }

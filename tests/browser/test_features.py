@@ -1,4 +1,4 @@
-"""What a visitor does around a drawing: controls, scales, links, files, history, tokenizer."""
+"""What a visitor does around a drawing: controls, scales, links, files, history."""
 
 import base64
 import io
@@ -26,11 +26,7 @@ from tests.browser.conftest import (
     until,
     wait_done,
 )
-from tests.conftest import EMBEDDED_MODEL
-from var_core import VARPipeline
-from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.png_recipe import read_png_recipe
-from var_core.jobs.reconstruction import error_map, reconstruct
 
 pytestmark = pytest.mark.browser
 QUERY = "/?pause=0"
@@ -306,45 +302,3 @@ def test_the_history_restores_and_deletes(page: Page) -> None:
     expect(entries).to_have_count(1)
     page.locator("#history [data-delete='0']").click()
     expect(page.locator("#history")).to_contain_text("What you draw is kept here")
-
-
-@in_both_views
-def test_the_tokenizer_tab_shows_what_the_tokenizer_makes(page: Page, tmp_path: Path) -> None:
-    ramp = np.linspace(0, 255, 96).astype(np.uint8)
-    mine = Image.fromarray(
-        np.stack(np.broadcast_arrays(ramp, ramp[::-1, None], 99), axis=2).astype(np.uint8)
-    )
-    mine.save(tmp_path / "mine.png")
-    page.get_by_role("tab", name="Tokenizer").click()
-    page.locator("#source input[type=file]").set_input_files(tmp_path / "mine.png")
-    expect(page.locator("#report")).to_contain_text("bits")
-    expect(page.locator("#error img")).to_be_visible()
-    dtype = pick_dtype(pick_device())
-    pipeline = VARPipeline.from_pretrained(EMBEDDED_MODEL, torch_dtype=dtype)
-    expected = reconstruct(pipeline, mine)
-    shown = strip_pictures(page, "frames")
-    assert all(map(np.array_equal, shown, map(np.asarray, expected.frames)))
-    expect(page.locator("#tokens img")).to_have_count(len(expected.frames))
-    expect(page.locator("#report")).to_contain_text(f"PSNR {expected.psnr[-1]:.1f} dB")
-    source = page.locator("#frame img").get_attribute("src")
-    page.locator("#frames button[data-scale='3']").click()
-    expect(page.locator("#frame img")).not_to_have_attribute("src", source)
-    assert np.array_equal(pixels(picture_bytes(page, "frame")), shown[2])
-    error = np.asarray(error_map(expected.source, expected.frames[2]))
-    assert np.array_equal(pixels(picture_bytes(page, "error")), error)
-
-    page.locator("#send").click()
-    expect(page.locator("#status")).to_contain_text("press Redraw")
-    choose(page, "emoji", "red apple")
-    draw(page, "redraw")
-    assert all(map(np.array_equal, strip_pictures(page)[:3], shown[:3]))
-
-
-def test_a_drawing_is_used_as_input(page: Page) -> None:
-    page.locator("#use").click()
-    expect(page.locator("#status .notice")).to_contain_text("press Draw first")
-    draw(page)
-    drawn = pixels(picture_bytes(page))
-    page.locator("#use").click()
-    expect(page.locator("#report")).to_contain_text("bits")
-    assert np.array_equal(pixels(picture_bytes(page, "source")), drawn)

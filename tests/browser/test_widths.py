@@ -54,8 +54,8 @@ def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_role("tab", name="Draw").click()
     page.locator("#use").click()
-    expect(page.locator("#report")).to_contain_text("bits")
-    fits(page, "Tokenizer")
+    expect(page.locator("#inside [data-choice] img")).to_have_count(6)
+    fits(page, "Look inside")
 
 
 @pytest.mark.parametrize("width", [360, 900, 1280, 2560])

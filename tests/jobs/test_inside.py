@@ -74,7 +74,7 @@ def test_pictures_without_tokens_of_their_own_are_encoded(kind: str, pipeline: V
 def test_what_is_not_there_is_refused(pipeline: VARPipeline) -> None:
     progress = drawing(pipeline)
     for nothing in (None, JobProgress(progress.request)):
-        with pytest.raises(ValueError, match="press Generate first"):
+        with pytest.raises(ValueError, match="press Draw first"):
             inside_drawing(nothing, 0)
     with pytest.raises(ValueError, match="place must be"):
         inside_drawing(progress, 2)

@@ -170,7 +170,7 @@ def test_what_is_planted_in_a_picture_is_found_nowhere(running: Running) -> None
     assert is_planted(content)
     path = upload(client, content)
     named = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    said = press(client, "source", "change", [named])
+    said = press(client, "source", "upload", [named])
     assert said[-1]["success"] is True, said
     for target in ("drop", "open"):
         named["path"] = upload(client, content)
@@ -191,7 +191,7 @@ def test_no_spelling_of_a_path_reaches_a_picture_of_the_server(
     client = Client(running.url)
     for path in [*paths, *spellings("/etc/passwd")]:
         named = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        for target, event in (("source", "change"), ("drop", "upload")):
+        for target, event in (("source", "upload"), ("drop", "upload")):
             last = press(client, target, event, [named])[-1]
             assert last["success"] is False, (target, path)
         last = press(client, "open", "upload", [named])[-1]

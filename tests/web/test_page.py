@@ -17,7 +17,7 @@ from var_core.web.page import Site
 DRAWING = {
     *("generate", "styles", "sweep", "redraw", "history"),
     *("redraw-mask", "outpaint", "vary"),
-    *("source", "drop"),
+    *("source", "inside", "drop"),
 }
 ENDPOINTS = (
     "about edit exchange generate look_inside outpaint recipe redraw stream styles sweep "
@@ -51,7 +51,7 @@ def triggers(site: Site, function: BlockFunction) -> set[tuple[str, str]]:
 def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed(
     site: Site,
 ) -> None:
-    events = {"click", "restore", "change", "upload"}
+    events = {"click", "restore", "draw_on", "upload"}
     drawing = {}
     for function in site.blocks.fns.values():
         for element, event in triggers(site, function):
@@ -69,7 +69,7 @@ def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed
 
 def test_the_row_of_tabs_holds_tabs_alone(site: Site) -> None:
     labels = [getattr(child, "label", None) for child in site.pages[0].tabs.children]
-    assert labels == ["Draw", "Edit", "Tokenizer"]  # anything else would shift gradio's buttons
+    assert labels == ["Draw", "Edit", "Look inside"]  # anything else would shift gradio's buttons
 
 
 def test_only_the_api_is_public(site: Site) -> None:

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from tqdm import tqdm
 
 from training.data.augment import random_flip, random_zoom_shift
 from training.data.prepared_pictures import PreparedPictures
@@ -19,8 +20,6 @@ from training.loop.checkpoint import SaveError, step_generator
 from var_core.files import replacing
 from var_core.images import uint8_to_tensor
 from var_core.tokenizer import MultiScaleVQVAE
-
-logger = logging.getLogger(__name__)
 
 VIEWS_SEED = 1
 SHARD_PICTURES = 8192
@@ -122,7 +121,12 @@ def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
 
 @torch.inference_mode()
 def encode_shard(
-    tokenizer: MultiScaleVQVAE, images: np.ndarray, view: int, views: Views, first: int
+    tokenizer: MultiScaleVQVAE,
+    images: np.ndarray,
+    view: int,
+    views: Views,
+    first: int,
+    bar: "tqdm[NoReturn]",
 ) -> dict[str, Tensor]:
     """Encode one view of some pictures: tokens, and latents where they are kept.
 
@@ -132,6 +136,7 @@ def encode_shard(
         view: number of the view.
         views: all views.
         first: number of the first picture in the set, which seeds its crop.
+        bar: progress in pictures.
     """
     tokens, latents = [], []
     for start in range(0, len(images), BATCH_PICTURES):
@@ -145,6 +150,7 @@ def encode_shard(
         tokens.append(torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1).cpu())
         if view == 0 or views.all_latents:
             latents.append(features.flatten(1).half().cpu())
+        bar.update(len(batch))
     shard = {"tokens": torch.cat(tokens).to(torch.int32)}
     return shard | ({"latents": torch.cat(latents)} if latents else {})
 
@@ -173,7 +179,13 @@ def load_or_build_token_cache(
     stamp |= {"flip": views.flip, "all_latents": views.all_latents}
     try:
         _claim(folder, stamp)
-        rows = [_encode_view(folder, tokenizer, images, view, views) for view in range(views.count)]
+        with tqdm(
+            total=views.count * len(images), desc="encoding", unit="picture", disable=None
+        ) as bar:
+            rows = [
+                _encode_view(folder, tokenizer, images, view, views, bar)
+                for view in range(views.count)
+            ]
     except OSError as error:
         raise SaveError(f"tokens cannot be saved in {folder}: {error}") from error
     tokens = torch.stack([torch.cat([shard["tokens"] for shard in shards]) for shards in rows])
@@ -197,15 +209,22 @@ def _claim(folder: Path, stamp: dict) -> None:
 
 
 def _encode_view(
-    folder: Path, tokenizer: MultiScaleVQVAE, images: np.ndarray, view: int, views: Views
+    folder: Path,
+    tokenizer: MultiScaleVQVAE,
+    images: np.ndarray,
+    view: int,
+    views: Views,
+    bar: "tqdm[NoReturn]",
 ) -> list[dict[str, Tensor]]:
     shards = []
     for first in range(0, len(images), SHARD_PICTURES):
         path = folder / f"view-{view:02d}-{first:08d}.safetensors"
-        if not path.exists():
-            part = images[first : first + SHARD_PICTURES]
-            logger.info("encoding %d pictures, view %d", len(part), view)
+        part = images[first : first + SHARD_PICTURES]
+        if path.exists():
+            bar.total -= len(part)  # only what is encoded now counts, so the time left is true
+            bar.refresh()
+        else:
             with replacing(path) as temporary:
-                save_file(encode_shard(tokenizer, part, view, views, first), temporary)
+                save_file(encode_shard(tokenizer, part, view, views, first, bar), temporary)
         shards.append(load_file(path))
     return shards

@@ -6,22 +6,20 @@ picture is worded anew each time.
 """
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
+from tqdm import tqdm
 
 from training.data.picture_source import PictureSource
 from training.data.token_cache import weights_digest
 from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
 from training.loop.checkpoint import SaveError
 from var_core.tokenizer import MultiScaleVQVAE
-
-logger = logging.getLogger(__name__)
 
 SHARD_PICTURES = 4096
 PICTURES_AT_ONCE = 32
@@ -106,27 +104,35 @@ def fill_pool(
     shards = []
     try:
         _claim(folder, {"tokenizer": weights_digest(tokenizer), **pictures.stamp})
-        for first in range(0, size, SHARD_PICTURES):
-            path = folder / f"tokens-{first:08d}.safetensors"
-            if not path.exists():
-                logger.info("encoding pictures %d to %d", first, first + SHARD_PICTURES - 1)
-                tokens = _encode(pictures, tokenizer, range(first, first + SHARD_PICTURES))
-                temporary = path.with_suffix(".part")
-                save_file({"tokens": tokens.to(torch.uint16)}, temporary)
-                temporary.rename(path)
-            shards.append(load_file(path)["tokens"].to(torch.int32))
+        paths = {
+            first: folder / f"tokens-{first:08d}.safetensors"
+            for first in range(0, size, SHARD_PICTURES)
+        }
+        left = SHARD_PICTURES * sum(not path.exists() for path in paths.values())
+        with tqdm(total=left, desc="encoding", unit="picture", disable=None) as bar:
+            for first, path in paths.items():
+                if not path.exists():
+                    numbers = range(first, first + SHARD_PICTURES)
+                    tokens = _encode(pictures, tokenizer, numbers, bar)
+                    temporary = path.with_suffix(".part")
+                    save_file({"tokens": tokens.to(torch.uint16)}, temporary)
+                    temporary.rename(path)
+                shards.append(load_file(path)["tokens"].to(torch.int32))
     except OSError as error:
         raise SaveError(f"tokens cannot be kept in {folder}: {error}") from error
     return torch.cat(shards)
 
 
 @torch.inference_mode()
-def _encode(pictures: NumberedPictures, tokenizer: MultiScaleVQVAE, numbers: range) -> Tensor:
+def _encode(
+    pictures: NumberedPictures, tokenizer: MultiScaleVQVAE, numbers: range, bar: "tqdm[NoReturn]"
+) -> Tensor:
     """Tokens of some pictures, (N, L) int64 on the CPU."""
     parts = []
     for start in range(0, len(numbers), PICTURES_AT_ONCE):
         images = pictures.numbered(numbers[start : start + PICTURES_AT_ONCE], tokenizer.device)
         parts.append(encode_pictures(tokenizer, images)[0].cpu())
+        bar.update(len(images))
     return torch.cat(parts)
 
 

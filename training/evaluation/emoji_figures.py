@@ -42,6 +42,8 @@ BATCH = 64
 class EvaluationSettings(Settings):
     """What to measure, and with what."""
 
+    out_is_file = True
+
     model: str = field(metadata=about("folder of the model"))
     data: str = field(metadata=about("folder that training.prepare.emoji wrote"))
     nets: str = field(metadata=about("folder of training.prepare.nets"))

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_type_hints
+from typing import Any, ClassVar, NoReturn, TypeVar, get_type_hints
 
+from training.loop.output_place import check_file, check_folder
 from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
 from var_core.option_fields import OptionField, option_fields
 from var_core.ranges import unknown_name
@@ -24,6 +25,8 @@ AnySettings = TypeVar("AnySettings", bound="Settings")
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Base of all settings: values out of range are refused when an object is made."""
+
+    out_is_file: ClassVar[bool] = False  # of commands whose `out` is no folder
 
     def __post_init__(self) -> None:
         for option in option_fields(self):
@@ -177,7 +180,9 @@ def _worked(
 ) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        work(parse_settings(settings_type, argv, about))
+        settings = parse_settings(settings_type, argv, about)
+        check_out(settings)
+        work(settings)
     except ValueError as error:
         return fail(str(error), EXIT_BAD_INPUT)
     except BrokenPipeError:
@@ -185,6 +190,16 @@ def _worked(
     except OSError as error:
         return fail_to_write(error)
     return 0
+
+
+def check_out(settings: Settings) -> None:
+    """Check that the result can be written, before the work.
+
+    Raises:
+        OSError: if it cannot.
+    """
+    if out := getattr(settings, "out", None):
+        (check_file if settings.out_is_file else check_folder)(Path(out))
 
 
 def fail_to_write(error: OSError) -> int:

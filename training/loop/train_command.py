@@ -9,7 +9,7 @@ from accelerate import PartialState
 from filelock import FileLock, Timeout
 
 from training.loop.checkpoint import SaveError
-from training.loop.command_line import fail, fail_to_write, parse_settings
+from training.loop.command_line import check_out, fail, fail_to_write, parse_settings
 from training.loop.footprint import Footprint
 from training.loop.run import Run
 from training.loop.run_settings import RunSettings
@@ -64,8 +64,11 @@ def _planned_or_run(
         if settings.dry_run:
             print(plan(settings).describe(settings))
             return 0
+        check_out(settings)
     except ValueError as error:
         return fail(str(error), EXIT_BAD_INPUT)
+    except OSError as error:
+        return fail_to_write(error)
     return _run(make_run, settings)
 
 

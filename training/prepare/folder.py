@@ -33,6 +33,8 @@ from var_core.option_fields import about, option
 
 logger = logging.getLogger(__name__)
 
+# pictures that Pillow cannot read
+UNREAD = {".heic", ".heif", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"}
 # what systems and tools leave beside pictures, at any level
 LEFTOVERS = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "ehthumbs.db"}
 
@@ -105,6 +107,8 @@ def find_pictures(folder: Path) -> dict[str, list[Path]]:
             )
     if passed_over:
         counts = ", ".join(f"{count} {name}" for name, count in passed_over.most_common())
+        if passed_over.keys() & UNREAD:
+            counts += "; convert pictures among them to PNG or JPEG"
         logger.warning("passed over: %s", counts)
     return found
 

@@ -20,8 +20,13 @@ def thumbnail_url(image: Image.Image) -> str:
     """A picture as the data URL of a small JPEG."""
     small = image.convert("RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return jpeg_url(small)
+
+
+def jpeg_url(image: Image.Image) -> str:
+    """An RGB picture as a JPEG data URL, in its size."""
     buffer = io.BytesIO()
-    small.save(buffer, format="jpeg", quality=JPEG_QUALITY)
+    image.save(buffer, format="jpeg", quality=JPEG_QUALITY)
     return _data_url(buffer.getvalue(), "jpeg")
 
 

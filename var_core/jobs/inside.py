@@ -119,7 +119,7 @@ def inside_drawing(progress: JobProgress | None, place: object) -> InsideRequest
         ValueError: if nothing was drawn yet, or there is no such picture.
     """
     if progress is None or not progress.frames:
-        raise ValueError("there is no picture yet to look into: press Generate first")
+        raise ValueError("there is no picture yet to look into: press Draw first")
     place = check_int("place", place, 0, len(progress.wishes) - 1)
     wish, request = progress.wishes[place], progress.request
     if request.job == "edit" or request.is_smooth:

@@ -15,7 +15,6 @@ from var_core.images import square_of
 from var_core.pipeline import VARPipeline
 
 IDENTICAL_PSNR = 99.0  # dB, shown for a picture without any error
-ERROR_GAIN = 4  # factor by which the error map enlarges differences
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,3 @@ def psnr(first: Image.Image, second: Image.Image) -> float:
     if mean_square == 0:
         return IDENTICAL_PSNR
     return min(10 * math.log10(255**2 / mean_square), IDENTICAL_PSNR)
-
-
-def error_map(first: Image.Image, second: Image.Image) -> Image.Image:
-    """Where two RGB pictures differ: black is equal, white is a quarter of the range or more."""
-    difference = np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean(axis=2)
-    shown = np.clip(difference * ERROR_GAIN, 0, 255).astype(np.uint8)
-    return Image.fromarray(shown).convert("RGB")

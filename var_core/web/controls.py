@@ -126,6 +126,12 @@ class Controls:
         """The same values, with a new seed unless it is to be kept."""
         return {**values} if keep else {**values, "seed": new_seed()}
 
+    def of_wish(self, wish: Wish) -> dict[str, object]:
+        """Values of the controls that ask for the same: labels and words."""
+        words = {"prompt": wish.phrases, "negative_prompt": wish.negative}
+        labels = {name: label or ANY for name, label in self.labels.names(wish.label).items()}
+        return {**labels, **{name: ", ".join(words[name]) for name in self.prompts}}
+
     def complete(self, values: Mapping[str, object]) -> dict[str, object]:
         """The same values, checked, with the labels that other labels or words imply.
 

@@ -1,12 +1,14 @@
 """The Draw tab: pictures that form scale by scale."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
@@ -29,6 +31,7 @@ class DrawTab:
         stage: the last drawing.
         shown: every widget that shows a part of a drawing.
         everything: these widgets, and those that hold the settings of a drawing.
+        given: widgets that a drawing is made of.
     """
 
     def __init__(self, page: Page) -> None:
@@ -59,7 +62,7 @@ class DrawTab:
 
     def _connect_drawing(self) -> None:
         controls, stage = self.controls, self.stage
-        every = [
+        self.given: list[Component] = [
             *controls.shown,
             controls.drawer.guidances,
             controls.drawer.num_seeds,
@@ -76,7 +79,7 @@ class DrawTab:
         running: list[dict[str, Any]] = [
             button.click(
                 partial(self.draw, what),
-                {*every},
+                {*self.given},
                 self.shown,
                 show_progress_on=stage.status,
                 **DRAWING,
@@ -103,7 +106,32 @@ class DrawTab:
 
     def draw(self, what: str, values: Values) -> Iterator[Updates]:
         """Draw what a button stands for: "pictures", "styles", "grid" or "rest"."""
-        inputs = DrawInputs(
+        plan = self.handlers.plan(what, self._inputs(values))
+        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
+
+    def draw_rest(
+        self,
+        values: Values,
+        progress: JobProgress,
+        scale: int,
+        changes: Mapping[str, object],
+    ) -> Iterator[Updates]:
+        """Draw everything after a scale of a picture that may come from elsewhere.
+
+        Args:
+            values: values of `given`.
+            progress: holds the tokens of the picture.
+            scale: number of scales to keep.
+            changes: values of controls that hold instead of those on the page.
+        """
+        inputs = self._inputs(values)
+        changed = {**inputs.values, **changes}
+        inputs = replace(inputs, values=changed, progress=progress, scale=scale)
+        plan = self.handlers.plan("rest", inputs)
+        return map(self.updates, stream(self.page.engine, plan, self.page.client()))
+
+    def _inputs(self, values: Values) -> DrawInputs:
+        return DrawInputs(
             values=self.controls.values(values),
             keep_seed=values[self.controls.keep_seed],
             progress=values[self.stage.progress],
@@ -112,8 +140,6 @@ class DrawTab:
             num_seeds=values[self.controls.drawer.num_seeds],
             history=values[self.history],
         )
-        plan = self.handlers.plan(what, inputs)
-        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
 
     def draw_again(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
         """Draw an entry of the history again, with its settings in the controls."""

@@ -1,4 +1,4 @@
-"""HTML of the scale strip, the token maps and the history."""
+"""HTML of the scale strip and the history."""
 
 from collections.abc import Sequence
 from html import escape
@@ -53,22 +53,3 @@ def history_html(entries: Sequence[tuple[int, str, str]]) -> str:
             f'aria-label="Delete {text}" title="Delete">&times;</button></figure>'
         )
     return f'<div class="history">{"".join(cells)}</div>'
-
-
-def tokens_html(
-    maps: Sequence[str], sides: Sequence[int], bits: Sequence[int], psnr: Sequence[float]
-) -> str:
-    """Token maps as pictures, with the bits and the quality after each scale.
-
-    Args:
-        maps: URLs of the pictures of the K token maps.
-        sides: sides of the token maps.
-        bits: bits of all tokens up to each scale.
-        psnr: quality of the reconstruction after each scale, in dB.
-    """
-    cells = [
-        f'<figure><img src="{url}" alt="Token map {side} by {side}">'
-        f"<figcaption>{side}&times;{side}<br>{count} bits<br>{quality:.1f} dB</figcaption></figure>"
-        for url, side, count, quality in zip(maps, sides, bits, psnr, strict=True)
-    ]
-    return f'<div class="scale-strip">{"".join(cells)}</div>'

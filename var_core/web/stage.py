@@ -34,7 +34,7 @@ class Stage:
         download: hidden; the browser saves the file that it holds.
         redraw: button that draws everything after the scale again.
         send_edit: sends the picture to the Edit tab.
-        send_look: sends the picture to the Tokenizer tab.
+        send_look: sends the picture to the tab Look inside.
     """
 
     def __init__(self, handlers: DrawHandlers) -> None:
@@ -62,7 +62,7 @@ class Stage:
         with gr.Row(elem_id="picture-actions"):
             animate = gr.Button("Save animation", size="sm", elem_id="animate")
             self.send_edit = gr.Button("Send to Edit", size="sm", elem_id="send-edit")
-            self.send_look = gr.Button("Send to Tokenizer", size="sm", elem_id="use")
+            self.send_look = gr.Button("Look inside", size="sm", elem_id="use")
         self.download = gr.DownloadButton(elem_id="download", visible="hidden")
         self.looked_at: list[Component] = [self.progress, self.scale, self.selected]
         self.shown: dict[str, Component] = {

@@ -1,5 +1,6 @@
 """Tokens are encoded once."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,17 @@ def test_tokens_are_encoded_once_and_an_encoding_cut_off_goes_on(
     images[0] = 255 - images[0]
     other = load_or_build_token_cache(tmp_path, tokenizer, images, views)
     assert not torch.equal(other.tokens, whole.tokens)
+
+
+def test_a_bar_counts_the_pictures_that_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("training.data.token_cache.SHARD_PICTURES", 4)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    tokenizer = make_tokenizer()
+    side = tokenizer.image_size
+    images = torch.zeros((10, side, side, 3), dtype=torch.uint8).numpy()
+    for left in (20, 4):
+        load_or_build_token_cache(tmp_path, tokenizer, images, Views(2))
+        assert f" {left}/{left} " in capsys.readouterr().err
+        sorted(tmp_path.glob("*.safetensors"))[0].unlink()

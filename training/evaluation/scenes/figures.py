@@ -56,6 +56,8 @@ FIGURES: dict[str, Callable[[Bench, FiguresFile], dict[str, Any]]] = {
 class FiguresSettings(Settings):
     """What to measure, and with what."""
 
+    out_is_file = True
+
     data: str = field(metadata=about("folder of training.prepare.scenes"))
     judge: str = field(metadata=about("safetensors file of training.evaluation.scenes.judge"))
     out: str = field(metadata=about("JSON file to write, or to go on with"))
