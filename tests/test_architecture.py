@@ -32,6 +32,7 @@ ORDER = [
         "var_core.menus",
         "var_core.ranges",
         "var_core.scales",
+        "var_core.picture_headers",
         "var_core.images",
         "var_core.own_dtype",
         "var_core.devices",

@@ -256,6 +256,47 @@ def test_the_largest_picture_is_read_in_bounded_memory() -> None:
     assert memory("VmHWM") - before <= 128_000_000
 
 
+def exif_bomb(num_entries: int, value_bytes: int) -> bytes:
+    """EXIF whose entries share one large value: with a copy for each it is very much larger."""
+    first = 8 + 2 + 12 * num_entries + 4
+    entries = [struct.pack(">HHII", 1000 + i, 1, value_bytes, first) for i in range(num_entries)]
+    head = b"MM\0*" + struct.pack(">IH", 8, num_entries)
+    return head + b"".join(entries) + bytes(4 + value_bytes)
+
+
+def with_exif(file_format: str) -> bytes:
+    if file_format == "PNG":
+        whole = flat("PNG", (8, 8))
+        return whole[:33] + chunk(b"eXIf", exif_bomb(1000, 1_000_000)) + whole[33:]
+    if file_format == "WEBP":
+        return flat("WEBP", (8, 8), exif=b"Exif\0\0" + exif_bomb(1000, 1_000_000))
+    whole, exif = flat("JPEG", (8, 8)), exif_bomb(10_000, 500_000)
+    parts = [exif[at : at + 60_000] for at in range(0, len(exif), 60_000)]
+    parts = [b"\xff\xe1" + struct.pack(">H", len(one) + 8) + b"Exif\0\0" + one for one in parts]
+    return whole[:2] + b"".join(parts) + whole[2:]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
+def test_values_in_exif_are_not_unpacked(file_format: str) -> None:
+    content = with_exif(file_format)
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    assert read_image(content).size == (8, 8)
+    assert memory("VmHWM") - before <= 64_000_000
+
+
+def test_a_jpeg_that_goes_over_its_pixels_without_end_is_refused() -> None:
+    whole = flat("JPEG", (8, 8), progressive=True)
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    assert read_image(whole[:-2] + scan * 50 + whole[-2:]).size == (8, 8)
+    for fill in (b"", b"\xff"):  # a marker may begin with any number of them
+        with pytest.raises(ValueError, match="not a readable"):
+            read_image(whole[:-2] + (fill + scan) * 200 + whole[-2:])
+    assert read_image(whole + scan * 200).size == (8, 8)  # phones put films behind their pictures
+
+
 def test_the_fuzzer_finds_nothing_within_a_few_seconds(tmp_path: Path) -> None:
     words = ["--runs", "3000", "--hang-seconds", str(LIMIT_SECONDS), "--out", str(tmp_path)]
     command = [sys.executable, "-m", "tests.fuzz_images", *words]

@@ -11,6 +11,8 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
+from var_core.picture_headers import EXIF, JPEG, check_jpeg, exif_of, orientation_of
+
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP")
 OWN_FORMATS = (*READABLE_FORMATS, "AVIF", "BMP", "GIF", "JPEG2000", "PPM", "QOI", "TIFF")
 MAX_FILE_BYTES = 10_000_000
@@ -98,9 +100,14 @@ def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISIT
     file, name = open_source(source, limits)
     formats = OWN_FORMATS if limits is None else limits.formats
     try:
+        exif = b""
+        if limits is not None:
+            file, exif = _without_exif(file)
         with _opened(file, formats, limits) as image:
             size = image.size
             fits = limits is None or (max(size) <= limits.side and np.prod(size) <= limits.pixels)
+            if fits and limits is not None:
+                _keep_orientation_alone(image, exif)
             layers = upright_layers(image) if fits else None
     except Exception as error:  # Pillow has many words for bad files, all of them foreign
         if is_of_machine(error):
@@ -111,6 +118,23 @@ def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISIT
         limits.check_size(name, *size)
     assert layers is not None
     return layers
+
+
+def _without_exif(file: Path | io.BytesIO) -> tuple[io.BytesIO, bytes]:
+    """The file without EXIF where Pillow would read it on opening, and that EXIF."""
+    content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
+    if not content.startswith(JPEG):
+        return io.BytesIO(content), b""
+    exif = check_jpeg(content)
+    return io.BytesIO(content.replace(EXIF, EXIF.lower())), exif
+
+
+def _keep_orientation_alone(image: Image.Image, exif: bytes) -> None:
+    """Decode, and leave of what a file says about its picture only how it is turned."""
+    image.load()
+    exif = exif or image.info.get("exif", b"")
+    kept = {name: image.info[name] for name in ("transparency",) if name in image.info}
+    image.info = {**kept, "exif": exif_of(orientation_of(exif))}
 
 
 def is_of_machine(error: Exception) -> bool:

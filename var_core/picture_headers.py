@@ -1,0 +1,60 @@
+"""What surrounds the pixels of a picture file: judged and read without unpacking anything."""
+
+import re
+import struct
+from typing import Literal
+
+MAX_SCANS = 100  # of a JPEG; each goes over the whole picture, encoders write about ten
+MAX_SEGMENTS = 10_000
+JPEG = b"\xff\xd8\xff"
+EXIF = b"Exif\0\0"
+MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")  # zeros and restarts are part of the pixels
+START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN, EXIF_SEGMENT = 0xD8, 0xD9, 0xDA, 0xE1
+ORIENTATION, SHORT, ENTRY_BYTES = 0x0112, 3, 12
+
+
+def check_jpeg(content: bytes) -> bytes:
+    """The EXIF block of a JPEG file, "" if there is none.
+
+    Raises:
+        ValueError: if decoding could take minutes: a scan of a few bytes costs as much time as all
+            the pixels of the picture.
+    """
+    exif, at, scans, segments = b"", 2, 0, 0
+    while (found := MARKER.search(content, at)) and found[1][0] != END_OF_IMAGE:
+        kind, at = found[1][0], found.end()
+        size = 0 if kind == START_OF_IMAGE else int.from_bytes(content[at : at + 2], "big")
+        scans += kind == START_OF_SCAN
+        segments += 1
+        if scans > MAX_SCANS or segments > MAX_SEGMENTS:
+            raise ValueError(f"the JPEG has more than {MAX_SCANS} scans or {MAX_SEGMENTS} segments")
+        if kind == EXIF_SEGMENT and content.startswith(EXIF, at + 2):
+            exif = exif or content[at + 2 : at + size]
+        at += size
+    return exif
+
+
+def orientation_of(exif: bytes) -> int:
+    """How an EXIF block says that its picture is turned, 1 to 8; 1 if it does not say.
+
+    Pillow would copy the value of every entry, and thousands may share one large value.
+    """
+    tiff = exif.removeprefix(EXIF)
+    orders: dict[bytes, Literal["little", "big"]] = {b"II": "little", b"MM": "big"}
+    order = orders.get(tiff[:2])
+    if order is None:
+        return 1
+    first = int.from_bytes(tiff[4:8], order) + 2
+    count = int.from_bytes(tiff[first - 2 : first], order)
+    for at in range(first, first + count * ENTRY_BYTES, ENTRY_BYTES):
+        tag, kind = (int.from_bytes(tiff[i : i + 2], order) for i in (at, at + 2))
+        if tag == ORIENTATION and kind == SHORT:
+            turned = int.from_bytes(tiff[at + 8 : at + 10], order)
+            return turned if 1 <= turned <= 8 else 1
+    return 1
+
+
+def exif_of(orientation: int) -> bytes:
+    """An EXIF block that holds nothing but an orientation."""
+    entry = struct.pack(">HHIHH", ORIENTATION, SHORT, 1, orientation, 0)
+    return EXIF + b"MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
