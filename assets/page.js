@@ -91,11 +91,7 @@ Object.assign(window.varStudio, {
     );
   },
   opened(draws) {
-    if (draws) press("generate");
-  },
-  redraw(scale, total) {
-    const words = scale < total ? `Redraw from scale ${scale}` : "Redraw from an earlier scale";
-    return { __type__: "update", value: words, interactive: scale < total };
+    if (draws || new URLSearchParams(location.search).has("tab")) window.varStudio.followAddress();
   },
   save() {
     press("download");

@@ -1,15 +1,15 @@
 // One drawing of a tab after the other: what is asked meanwhile waits, and nothing is dropped.
 const DRAWS = {
-  status: "#generate, #styles, #sweep, #redraw, #draw-on, #history [data-restore], #history [data-delete]",
+  status: "#generate, #styles, #sweep, #stage [data-draws], #draw-on, #history [data-restore]",
   "edit-status": "#redraw-mask, #outpaint, #vary",
 };
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten
 
 /** How to find a button again after the page has been drawn anew. */
 const nameOf = (button) => {
-  const { restore, delete: gone } = button.dataset;
+  const { restore, draws } = button.dataset;
   if (restore) return `#history [data-restore="${restore}"]`;
-  return gone ? `#history [data-delete="${gone}"]` : `#${button.id}`;
+  return draws ? `#stage [data-draws="${draws}"]` : `#${button.id}`;
 };
 
 /** Draw and Stop are one button: the focus goes from one to the other. */
@@ -40,6 +40,7 @@ const watchRuns = (status, buttons) => {
     running = "";
     wasBusy = false;
     isStopping = false;
+    document.dispatchEvent(new CustomEvent("var-idle", { detail: status }));
     const button = document.querySelector(waiting.shift() ?? "#none");
     if (button) setTimeout(() => button.click());
     else if (waiting.length) next();
@@ -60,7 +61,6 @@ const watchRuns = (status, buttons) => {
     if (!button) return;
     const name = nameOf(button);
     if (!running && !isStopping && !isBusy()) {
-      if (button.dataset.delete) return;
       running = name;
       timer = setTimeout(next, STARTING);
       tell();

@@ -1,12 +1,134 @@
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  const place = Number(button?.dataset.look ?? button?.dataset.edit);
-  if (button?.dataset.look) {
-    element.querySelectorAll("[data-look]").forEach((one) => {
-      one.setAttribute("aria-pressed", String(one === button));
+// the tiles of a drawing, one a picture, each with a menu of what can be done with it
+
+/** A tile for each picture; `act(what, place)` does what a person asks, where it `can`. */
+const makeTiles = (root, menu, act, can) => {
+  const ACTIONS = [
+    ["open", "Open at full size"],
+    ["save", "Save PNG"],
+    ["again", "Redraw with a new seed"],
+    ["vary", "Vary: keep its coarse half"],
+    ["edit", "Edit"],
+    ["look", "Look inside"],
+    ["copy", "Copy link"],
+  ];
+  let owner = null; // the button whose menu is open
+
+  const items = () => [...menu.querySelectorAll("[role=menuitem]:not(:disabled)")];
+  const close = () => menu.matches(":popover-open") && menu.hidePopover();
+
+  const open = (button, place) => {
+    owner = button;
+    menu.setAttribute("aria-label", button.getAttribute("aria-label"));
+    menu.replaceChildren(
+      ...ACTIONS.map(([what, words]) => {
+        const item = document.createElement("button");
+        item.type = "button";
+        item.setAttribute("role", "menuitem");
+        item.tabIndex = -1;
+        item.textContent = words;
+        item.disabled = !can(what, place);
+        item.dataset.menu = what;
+        if (what === "again" || what === "vary") item.dataset.draws = `${what}-${place}`;
+        item.addEventListener("click", () => {
+          close();
+          act(what, place);
+        });
+        return item;
+      }),
+    );
+    menu.showPopover();
+    const at = button.getBoundingClientRect();
+    const size = menu.getBoundingClientRect();
+    const below = at.bottom + size.height < innerHeight;
+    menu.style.left = `${Math.max(8, Math.min(at.right - size.width, innerWidth - size.width - 8))}px`;
+    menu.style.top = `${Math.max(8, below ? at.bottom : at.top - size.height)}px`;
+    items()[0]?.focus();
+  };
+
+  menu.addEventListener("keydown", (event) => {
+    const all = items();
+    const here = all.indexOf(document.activeElement);
+    const places = {
+      ArrowDown: (here + 1) % all.length,
+      ArrowUp: (here + all.length - 1) % all.length,
+      Home: 0,
+      End: all.length - 1,
+    };
+    if (event.key === "Escape" || event.key === "Tab") {
+      event.stopPropagation(); // it closes the menu, and stops no drawing
+      close();
+      owner?.focus();
+    } else if (event.key in places) {
+      all[places[event.key]]?.focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+
+  const tile = (place, caption) => {
+    const figure = document.createElement("figure");
+    const pick = document.createElement("button");
+    pick.type = "button";
+    pick.className = "pick";
+    pick.dataset.look = String(place);
+    const image = document.createElement("img");
+    image.decoding = "sync";
+    image.hidden = true;
+    pick.append(image);
+    pick.addEventListener("click", () => act("select", place));
+    pick.addEventListener("dblclick", () => act("open", place));
+    const more = document.createElement("button");
+    more.type = "button";
+    more.className = "more";
+    more.dataset.more = String(place);
+    more.setAttribute("aria-haspopup", "menu");
+    more.textContent = "⋯";
+    more.addEventListener("click", () => open(more, place));
+    const words = document.createElement("figcaption");
+    words.textContent = caption;
+    figure.append(pick, more, words);
+    figure.addEventListener("contextmenu", (event) => {
+      event.preventDefault();
+      open(more, place);
     });
-    trigger("look_at", { place });
-  } else if (button?.dataset.edit) {
-    trigger("edit_one", { place });
-  }
-});
+    return figure;
+  };
+
+  // arrow keys go from tile to tile
+  root.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const here = event.target.closest("figure");
+    const next = step && here && (step > 0 ? here.nextElementSibling : here.previousElementSibling);
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector(".pick").focus();
+    act("select", Number(next.querySelector(".pick").dataset.look));
+  });
+
+  return {
+    /** Empty tiles; none for a single picture. */
+    build(captions) {
+      close();
+      root.hidden = captions.length < 2;
+      root.dataset.count = String(captions.length);
+      root.replaceChildren(...(root.hidden ? [] : captions.map((one, place) => tile(place, one))));
+    },
+    /** Show pictures in the tiles. */
+    show(urls, names, selected, isBusy) {
+      [...root.children].forEach((figure, place) => {
+        const [pick, more] = figure.querySelectorAll("button");
+        const image = pick.firstChild;
+        image.hidden = !urls[place];
+        if (urls[place] && image.getAttribute("src") !== urls[place]) image.src = urls[place];
+        image.alt = names[place];
+        pick.title = `Look at ${names[place]}`;
+        pick.setAttribute("aria-pressed", String(place === selected));
+        more.setAttribute("aria-label", `Actions for ${names[place]}`);
+        figure.lastChild.textContent = names[place];
+        figure.setAttribute("aria-busy", String(isBusy));
+      });
+    },
+  };
+};
+window.varStudio = { ...window.varStudio, makeTiles };

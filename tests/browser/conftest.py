@@ -62,6 +62,11 @@ OPENED = """name => {
   });
 }"""  # whether every widget of a box is on the page
 
+FORGET = """() => new Promise(done => {
+  const gone = indexedDB.deleteDatabase("var-studio");
+  for (const end of ["success", "error", "blocked"]) gone.addEventListener(end, () => done());
+})"""  # what was drawn so far
+
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
@@ -145,6 +150,7 @@ def page(request: pytest.FixtureRequest, visitor: BrowserContext, url: str) -> I
     """A fresh page, at the address that the test module's `QUERY` asks for."""
     page, wrong = open_page(visitor, url + getattr(request.module, "QUERY", ""))
     yield page
+    page.evaluate(FORGET)
     page.close()
     assert wrong == []
 
@@ -154,7 +160,7 @@ class Gated:
     """The app in this process.
 
     Attributes:
-        url: address of its page, without pauses between scales.
+        url: address of its page.
         blocks: blocks of its page.
         engine: engine that a test can hold between two scales.
     """
@@ -169,7 +175,7 @@ def gated(embedded: VARPipeline, tmp_path_factory: pytest.TempPathFactory) -> It
     """The app around an engine that can be held."""
     engine = GatedEngine(embedded, QueueLimits(seconds=math.inf, sharpen_seconds=math.inf))
     with serving(engine, tmp_path_factory.mktemp("gated")) as (url, blocks):
-        yield Gated(f"{url}/?pause=0", blocks, engine)
+        yield Gated(url, blocks, engine)
 
 
 @pytest.fixture
@@ -184,6 +190,7 @@ def held_page(visitor: BrowserContext, gated: Gated) -> Iterator[Page]:
     """A fresh page of the app whose engine a test can hold."""
     page, wrong = open_page(visitor, gated.url)
     yield page
+    page.evaluate(FORGET)
     page.close()
     assert wrong == []
 
@@ -246,20 +253,24 @@ def open_box(page: Page, name: str) -> None:
 def wait_done(page: Page) -> None:
     """Wait for the picture, and until the page's buttons do something again."""
     expect(page.locator("#status")).to_contain_text("Done in ")
+    expect(page.locator("#stage .stage")).to_have_attribute("data-state", "drawn")
     tracker = page.locator("#status [data-testid=status-tracker]")
     expect(tracker).to_have_class(re.compile(r"\bhide\b"))
 
 
 def draw(page: Page, name: str = "generate") -> None:
     """Press a button that draws, and wait for the end of its run."""
-    before = page.locator("#history [data-restore]").count()
+    stage = page.locator("#stage .stage")
+    before = stage.get_attribute("data-run") or ""
     page.locator(f"#{name}").click()
-    expect(page.locator("#history [data-restore]")).to_have_count(before + 1)
+    expect(stage).not_to_have_attribute("data-run", before)
     wait_done(page)
 
 
 def picture_bytes(page: Page, name: str = "stage") -> bytes:
-    source = page.locator(f"#{name} img").get_attribute("src")
+    """The file of a picture; of the stage, the large one."""
+    where = "#stage .large img" if name == "stage" else f"#{name} img"
+    source = page.locator(where).evaluate("image => image.src")
     with urllib.request.urlopen(source) as reply:
         return reply.read()
 
@@ -273,3 +284,21 @@ def strip_pictures(page: Page, name: str = "strip") -> list[np.ndarray]:
     expect(page.locator(f"#{name} img[alt^=Sketch]")).to_have_count(0)
     sources = page.eval_on_selector_all(f"#{name} img", "nodes => nodes.map(node => node.src)")
     return [pixels(base64.b64decode(source.split(",")[1])) for source in sources]
+
+
+def look_at_scale(page: Page, scale: int) -> None:
+    """Move the slider of the scales to a scale by keyboard."""
+    strip = page.locator("#strip")
+    strip.focus()
+    strip.press("Home")
+    for _ in range(scale - 1):
+        strip.press("ArrowRight")
+    expect(strip).to_have_attribute("aria-valuenow", str(scale))
+
+
+def choose_action(page: Page, place: int, name: str) -> None:
+    """Choose from the menu of a tile."""
+    tile = page.locator("#tiles figure").nth(place)
+    tile.hover()
+    tile.locator("[data-more]").click()
+    page.get_by_role("menuitem", name=name).click()

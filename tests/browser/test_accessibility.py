@@ -30,7 +30,7 @@ def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize(("theme", "view"), LOOKS)
 def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view: str) -> None:
     context = open_context(browser, view)
-    page, wrong = open_page(context, f"{url}/?pause=0&__theme={theme}")
+    page, wrong = open_page(context, f"{url}/?__theme={theme}")
     assert violations(page) == []
     draw(page, "styles")
     open_box(page, "more")
@@ -53,7 +53,8 @@ def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view:
 
 def test_progress_is_a_live_region_and_pictures_have_words(page: Page) -> None:
     expect(page.locator("#status .html-container")).to_have_attribute("aria-live", "polite")
-    draw(page)
-    for name in ("strip", "history", "stage"):
+    draw(page, "styles")
+    expect(page.locator("#history img")).to_have_count(1)
+    for name in ("strip", "history", "stage .large", "tiles"):
         words = page.eval_on_selector_all(f"#{name} img", "all => all.map(one => one.alt)")
         assert words and all(words), name

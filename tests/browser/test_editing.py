@@ -27,7 +27,6 @@ from tests.gated_engine import GatedEngine
 from var_core.editing import Window, window_around
 
 pytestmark = pytest.mark.browser
-QUERY = "/?pause=0"
 BOARD = "#painter [data-part=mask]"
 
 

@@ -22,7 +22,7 @@ from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.reconstruction import reconstruct
 
 pytestmark = pytest.mark.browser
-QUERY = "/?pause=0&emoji=fox&style=noto&seed=7"
+QUERY = "/?emoji=fox&style=noto&seed=7"
 SCALES = 7
 
 
@@ -72,7 +72,7 @@ def test_a_token_of_a_drawing_is_exchanged_and_drawn_on(page: Page) -> None:
     press(page, "#draw-on")
     expect(page.locator("#history [data-restore]")).to_have_count(2)
     wait_done(page)
-    expect(page.locator("#stage img")).to_be_in_viewport()
+    expect(page.locator("#stage .large img")).to_be_in_viewport()
     expect(page.locator("#status")).to_contain_text("fox, noto")
     after = strip_pictures(page)
     assert all(map(np.array_equal, after[:2], before[:2]))  # kept, up to the scale of the token

@@ -13,7 +13,6 @@ from tests.server import running_app
 from var_core.official.convert import convert
 
 pytestmark = pytest.mark.browser
-QUERY = "/?pause=0"
 SIDES = (1, 2, 3, 4)
 
 

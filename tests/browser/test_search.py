@@ -12,7 +12,6 @@ from var_core.web.assets import read_asset
 from var_core.web.label_choices import LabelChoices
 
 pytestmark = pytest.mark.browser
-QUERY = "/?pause=0"
 CHOICES = [
     ["", "", "any thing", []],
     ["cart", "", "cart", ["carriage"]],

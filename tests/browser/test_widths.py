@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import open_box, wait_done
 
 pytestmark = pytest.mark.browser
-QUERY = "/?pause=0&seed=5&count=8"
+QUERY = "/?seed=5&count=8"
 WIDTHS = (360, 390, 480, 641, 768, 900, 1024, 1151, 1280, 1700, 2560)
 CUT = """() => [...document.querySelectorAll("button, a, label, figcaption, [role=tab]")]
   .filter(one => one.offsetParent && !one.closest("[hidden], .toast-wrap, .label-wrap"))
@@ -43,10 +43,10 @@ def fits(page: Page, tab: str) -> None:
 
 def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
     wait_done(page)
-    expect(page.locator("#tiles [data-edit]")).to_have_count(8)
+    expect(page.locator("#tiles figure")).to_have_count(8)
     fits(page, "Draw")
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.locator("#tiles [data-edit]").first.click()
+    page.locator("#send-edit").click()
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
     open_box(page, "outpaint-box")
     open_box(page, "vary-box")
@@ -62,7 +62,7 @@ def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
 def test_the_picture_uses_the_room_that_there_is(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     wait_done(page)
-    side = page.locator("#stage img").evaluate(
+    side = page.locator("#stage .large img").evaluate(
         "image => image.decode().then(() => Math.min(image.clientWidth, image.clientHeight))"
     )
     assert side >= min(0.7 * width, 390) and (width < 1700 or side >= 550)

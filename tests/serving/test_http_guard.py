@@ -96,6 +96,33 @@ def test_doors_that_nobody_needs_are_closed(url: str, canary: tuple) -> None:
     assert visits == []
 
 
+def test_health_is_told_to_ordinary_requests_alone(url: str) -> None:
+    for method in ("CONNECT", "TRACE", "PRI"):  # CONNECT would leave HTTP after the answer
+        assert ask(url, method, "/healthz") == (404, "not found")
+
+
+@pytest.mark.parametrize(
+    ("part", "status", "shown"),
+    [
+        ("bytes=2-3", 206, "cd"),
+        ("bytes=4-", 206, "ef"),
+        ("bytes=4-1", 200, "abcdef"),
+        ("bytes=0-0,2-2", 200, "abcdef"),
+        ("bytes=\u00b2-3", 200, "abcdef"),
+        ("lines=1-2", 200, "abcdef"),
+    ],
+)
+def test_a_part_of_a_file_is_that_part_or_the_whole(
+    url: str, part: str, status: int, shown: str
+) -> None:
+    form = b'--b\r\ncontent-disposition: form-data; name="files"; filename="x.png"\r\n\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    done, text = ask(url, "POST", "/gradio_api/upload", form + b"abcdef\r\n--b--\r\n", **kind)
+    assert done == 200, text
+    path = f"/gradio_api/file={json.loads(text)[0]}"
+    assert ask(url, "GET", path, range=part) == (status, shown)
+
+
 def test_the_bypass_of_the_queue_is_closed(url: str) -> None:
     body = json.dumps({"data": [{}, 7, 1, None]}).encode()
     for name in ("generate", "stream", "styles", "sweep", "redraw", "tokenize"):

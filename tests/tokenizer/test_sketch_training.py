@@ -1,5 +1,6 @@
 """Previews are sketches that cost little; what is kept are true decodes."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
-from tests.web.test_draw_handlers import ask
+from tests.web.test_draw_handlers import ask, file, told
 from var_core import MultiScaleVQVAE, VARPipeline, generators_from_seeds
 from var_core.add_sketch import add_sketch, training_pictures
 from var_core.command_line.main import main
@@ -183,7 +184,7 @@ def test_a_stopped_picture_becomes_a_true_decode(
     assert not same(stopped.frames[1][0], expected[1][0])
     moment = DrawHandlers(engine, tmp_path, str).stopped(stopped)
     assert moment.status == "Stopped after scale 2 of 4"
-    assert moment.scale == 2 and not moment.progress.latents
+    assert told(moment)["scale"] == 2 and not moment.progress.latents
     for found, wanted in zip(moment.progress.frames, expected, strict=True):
         assert all(map(same, found, wanted))
     only = replace(stopped, frames=stopped.frames[:1], latents=(), number=1)
@@ -194,27 +195,20 @@ def test_a_stopped_picture_becomes_a_true_decode(
     blocking = engine.generate(request_)
     next(blocking)
     rough = DrawHandlers(engine, tmp_path, str).stopped(stopped)  # there is no room for it
-    assert rough.progress is stopped and Path(rough.picture).is_file()
+    assert rough.progress is stopped and Path(file(rough)).is_file()
 
 
 def test_the_page_changes_only_strip_and_state_once_the_picture_is_there(
     sketching: VARPipeline, tmp_path: Path
 ) -> None:
     handlers = DrawHandlers(patient(sketching), tmp_path, str)
-    *_, drawing, done, sharp = ask(handlers, emoji="cat", seed=3)
-    kinds = [
-        (moment.strip.count('alt="Sketch'), moment.strip.count('alt="Picture'))
-        for moment in (drawing, done, sharp)
-    ]
-    assert kinds == [(3, 0), (3, 1), (0, 4)]
-    assert done.picture and done.status.startswith("Done in ")
+    *_, done, sharp = ask(handlers, emoji="cat", seed=3)
+    assert [told(moment)["sketches"] for moment in (done, sharp)] == [3, 0]
+    assert file(done) and done.status.startswith("Done in ")
     assert sharp == Moment(
-        strip=sharp.strip, progress=sharp.progress
+        stage=sharp.stage, progress=sharp.progress
     )  # nobody's next step is undone
-    rest = ask(handlers, "rest", emoji="dog", seed=4, progress=sharp.progress, scale=2)[-2].picture
-    _, restored = handlers.restore(rest)
-    assert Path(restored.picture).is_file() and restored.scale == 2
-    assert restored.progress.num_sketches == 0 and 'alt="Sketch' not in restored.strip
+    assert set(json.loads(sharp.stage.splitlines()[-1])) == {"run", "place", "frames", "sketches"}
 
 
 def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
@@ -224,17 +218,17 @@ def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
     run = ask(handlers, emoji="cat", seed=3)[-2].progress
     assert run.num_sketches == 3
     rough, true = [frames[0] for frames in run.frames], true_frames(sketching, run)
-    for path in (handlers.scrub(run, 2), handlers.frame_file(run, 2)):
-        with Image.open(path) as kept:
-            assert same(kept, true[1][0]) and not same(kept, rough[1])
+    with Image.open(handlers.frame_file(run, 2)) as kept:
+        assert same(kept, true[1][0]) and not same(kept, rough[1])
+    assert json.loads(handlers.look_at(run, 0, 1))["sketches"] == 0
     with Image.open(handlers.animate(run)) as forming:
         first = forming.convert("RGB").resize(rough[0].size, Image.Resampling.BOX)
     errors = [np.abs(np.asarray(first, float) - np.asarray(one)) for one in (true[0][0], rough[0])]
     assert errors[0].mean() < 0.5 * errors[1].mean()
     blocking = handlers.engine.generate(run.request)
     next(blocking)
-    with Image.open(handlers.scrub(run, 2)) as quick:  # does not wait for somebody else's drawing
-        assert same(quick, rough[1])
+    quick = json.loads(handlers.look_at(run, 0, 1))  # does not wait for somebody else's drawing
+    assert quick["sketches"] == 3
 
 
 def test_a_client_without_a_strip_does_not_wait_for_it(

@@ -66,7 +66,6 @@ def test_a_png_gives_its_settings_back(
         "top_p": 0.0,
         "smooth": True,
         "precision": "fp32",
-        "pause": 0.15,
         "with_recipe": True,
     }
     assert found == expected

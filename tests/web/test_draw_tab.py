@@ -39,6 +39,4 @@ def test_a_model_with_one_attribute_has_a_page_too(
 def test_what_a_moment_leaves_open_stays_as_it_is(engine: LocalEngine, tmp_path: Path) -> None:
     tab = draw_tab(engine, tmp_path)
     assert tab.updates(Moment(status="Scale 1 of 4")) == {tab.stage.status: "Scale 1 of 4"}
-    assert tab.updates(Moment(tiles="")) == {tab.stage.tiles: ""}
-    kept = tab.updates(Moment(history=()))
-    assert kept[tab.history] == () and "kept here" in kept[tab.shelf]
+    assert tab.updates(Moment(stage="{}")) == {tab.stage.view: "{}"}

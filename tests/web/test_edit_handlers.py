@@ -35,8 +35,8 @@ def ask(engine: LocalEngine, handlers: EditHandlers) -> Ask:
         sides: tuple = (0, 0, 8, 0),
         **changes: object,
     ) -> list[Moment]:
-        """Every moment of an edit; what is not named stays at its default, without a pause."""
-        values = {**handlers.controls.defaults(), "pause": 0.0}
+        """Every moment of an edit; what is not named stays at its default."""
+        values = handlers.controls.defaults()
         margins = dict(zip(("left", "top", "right", "bottom"), sides, strict=True))
         extra = {"margins": margins, "keep_scales": 2}
         for name, value in changes.items():

@@ -79,7 +79,7 @@ def test_an_edit_takes_the_result_of_the_run_before_away_first(
     path = tmp_path / "mine.png"
     Image.new("RGB", (40, 30), "teal").save(path)
     canvas, _ = tab.handlers.open(str(path))
-    defaults = {**tab.handlers.controls.defaults(), "pause": 0.0}
+    defaults = tab.handlers.controls.defaults()
     values = {widget: defaults[name] for name, widget in tab.inputs.items()}
     values |= {tab.board.canvas: canvas, tab.board.painter: "", tab.keep_seed: True}
     values |= dict.fromkeys(tab.sides.values(), 8)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.prompted_models import make_prompted
 from tests.web.conftest import tiny_engine
-from tests.web.test_draw_handlers import ask
+from tests.web.test_draw_handlers import ask, file
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.progress import JobProgress
@@ -103,13 +103,13 @@ def test_drawing_on_keeps_the_scales_and_the_chosen_token(
     changed, scale = handlers.exchanged(view, 3, 1, 2, token)
     assert scale == 3
     draw = DrawHandlers(handlers.engine, tmp_path, str)
-    moment = ask(draw, "rest", progress=changed, scale=scale, **handlers.values_of(view))[-1]
+    moment = ask(draw, "prompt", progress=changed, scale=scale, **handlers.values_of(view))[-1]
     drawn = moment.progress
     assert drawn.wishes == progress.wishes[:1]
     wanted = [one[:1].clone() for one in progress.token_maps[:3]]
     wanted[2][0, 1, 2] = token
     assert all(map(torch.equal, drawn.token_maps, wanted))
-    values, kept = draw.controls.from_recipe(moment.files[0])  # which draws it again
+    values, kept = draw.controls.from_recipe(file(moment))  # which draws it again
     assert all(map(torch.equal, kept, wanted)) and values["emoji"] == "cat"
     plain, _ = handlers.exchanged(view, 3, 1, 2, int(progress.token_maps[2][0, 1, 2]))
     assert all(map(torch.equal, plain.token_maps, (one[:1] for one in progress.token_maps)))

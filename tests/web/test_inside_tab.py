@@ -43,7 +43,7 @@ def test_an_upload_is_not_kept(tab: InsideTab, tmp_path: Path, is_picture: bool)
 def test_the_tab_looks_at_once_into_what_was_drawn(tab: InsideTab, engine: LocalEngine) -> None:
     stage, settings = tab.draw.stage, read_settings(engine.info, {"emoji": "cat"}, 3, None)
     progress = list(engine.generate(count_up(settings, 2)))[-1]
-    values = {tab.beside: None, stage.progress: None, stage.scale: 4, stage.selected: 1}
+    values = {tab.beside: None, stage.progress: None, stage.selected: 1}
     assert tab.view not in tab.take_new(values)  # nothing was drawn
     values[stage.progress] = progress
     shown = tab.take_new(values)
@@ -53,7 +53,7 @@ def test_the_tab_looks_at_once_into_what_was_drawn(tab: InsideTab, engine: Local
     assert tab.view not in tab.take_new(values)  # what is shown stays
     again = list(engine.generate(count_up(settings, 2)))[-1]
     assert tab.view in tab.take_new({**values, stage.progress: again})
-    sent = tab.take_drawn({**values, stage.selected: 0})
+    sent = tab.take_drawn(values, gr.EventData(None, {"place": 0, "scale": 4}))
     assert sent[tab.view].inside.wish == progress.wishes[0] and tab.page.tabs in sent
 
 
@@ -62,7 +62,7 @@ def test_drawing_on_shows_the_result_in_the_draw_tab(tab: InsideTab, engine: Loc
     progress = list(engine.generate(count_up(settings, 1)))[-1]
     view = tab.handlers.look(progress, 0)
     values = {widget: widget.value for widget in draw.given}
-    values |= {draw.stage.progress: None, draw.history: (), tab.view: view}
+    values |= {draw.stage.progress: None, tab.view: view}
     event = gr.EventData(None, {"scale": 2, "row": 1, "column": 0, "token": 9})
     first, *_, last = tab.draw_on(values, event)
     assert tab.page.tabs in first

@@ -15,7 +15,7 @@ from var_core.serving.metrics import JobMetrics
 from var_core.web.page import Site
 
 DRAWING = {
-    *("generate", "styles", "sweep", "redraw", "history"),
+    *("generate", "styles", "sweep", "stage"),
     *("redraw-mask", "outpaint", "vary"),
     *("source", "inside", "drop"),
 }
@@ -51,13 +51,15 @@ def triggers(site: Site, function: BlockFunction) -> set[tuple[str, str]]:
 def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed(
     site: Site,
 ) -> None:
-    events = {"click", "restore", "draw_on", "upload"}
+    stage = {"again", "vary", "rest", "prompt", "open_link"}
+    events = {"click", "draw_on", "upload", *stage}
     drawing = {}
     for function in site.blocks.fns.values():
         for element, event in triggers(site, function):
             if element in DRAWING and event in events:
                 drawing[element, event] = function
     assert {element for element, _ in drawing} == DRAWING
+    assert {event for element, event in drawing if element == "stage"} == stage
     public = [one for one in site.blocks.fns.values() if one.api_visibility == "public"]
     queued = [one for one in public if one.api_name not in ("recipe", "about")]
     assert len(queued) == 11

@@ -6,7 +6,7 @@ import pytest
 
 from tests.prompted_models import make_prompted
 from tests.web.conftest import tiny_engine
-from tests.web.test_draw_handlers import ask
+from tests.web.test_draw_handlers import again, ask, file, told
 from tests.web.test_draw_tab import draw_tab
 from tests.web.test_edit_tab import edit_tab
 from var_core import LabelSpace, VARPipeline
@@ -30,14 +30,16 @@ def test_words_are_drawn_saved_and_given_back(tmp_path: Path) -> None:
     words = {"prompt": ["a fox", "in the snow"], "negative_prompt": "a pizza"}
     moment = ask(handlers, style="flat", **words)[-1]
     assert moment.status.endswith("seed 7: a fox, in the snow, flat")
-    values, kept = handlers.controls.from_recipe(moment.picture)
+    values, kept = handlers.controls.from_recipe(file(moment))
     assert {name: values[name] for name in words} == words and not kept
     assert handlers.controls.read(values).settings.wish == Wish(
         (1,), ("a fox", "in the snow"), ("a pizza",)
     )
-    assert (
-        Path(moment.picture).read_bytes() == Path(ask(handlers, **values)[-1].picture).read_bytes()
-    )
+    found = Path(file(moment)).read_bytes()
+    assert Path(file(ask(handlers, **values)[-1])).read_bytes() == found
+    for query in (told(moment)["query"], *told(moment)["queries"]):
+        (alone,) = again(handlers, query)
+        assert Path(alone).read_bytes() == found
 
 
 def test_a_link_restores_words_and_leaves_out_bad_ones() -> None:

@@ -18,7 +18,7 @@ def test_a_style_sheet_has_no_errors(path: Path) -> None:
         rule = rules.pop()
         if rule.type == "at-rule":
             rules += tinycss2.parse_rule_list(
-                rule.content, skip_comments=True, skip_whitespace=True
+                rule.content or [], skip_comments=True, skip_whitespace=True
             )
             continue
         if rule.type == "qualified-rule":

@@ -18,8 +18,18 @@ def png_url(image: Image.Image, recipe: Recipe | None = None) -> str:
 
 def thumbnail_url(image: Image.Image) -> str:
     """A picture as the data URL of a small JPEG."""
+    return preview_url(image, THUMBNAIL_SIDE)
+
+
+def preview_url(image: Image.Image, side: int) -> str:
+    """A picture as the data URL of a JPEG.
+
+    Args:
+        image: picture of any size.
+        side: pixels of the longer side, at most.
+    """
     small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    small.thumbnail((side, side))
     return jpeg_url(small)
 
 

@@ -37,6 +37,7 @@ PATHS = {
     "POST": re.compile(r"/gradio_api/(queue/join|upload|cancel|reset)/?|/gradio_api/(run|call)/.+"),
 }
 PATHS["HEAD"] = PATHS["GET"]
+ONE_PART = re.compile(rb"bytes=([0-9]{1,18})-([0-9]{0,18})")
 REWRITTEN = (b"content-type", b"content-length", b"transfer-encoding")
 POLICY = (  # gradio's page holds scripts and makes functions of texts; nothing comes from elsewhere
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -104,21 +105,23 @@ class HttpGuard:
                 await self.app(scope, receive, send)
             return
         path, method = str(scope["path"]), str(scope["method"])
-        if path == "/healthz":
+        if method not in PATHS:  # after a 200, CONNECT would end the protocol
+            await self._refuse(send, 404, "not found")
+        elif path == "/healthz":
             await _answer(send, 200, "alive")
         elif path == "/readyz":
             ready = self.is_ready()
             await _answer(send, 200 if ready else 503, "ready" if ready else "not ready")
         elif method in ("GET", "HEAD") and path in self.pages:
             await self._pass(scope, receive, send)
-        elif method not in PATHS or not PATHS[method].fullmatch(path):
+        elif not PATHS[method].fullmatch(path):
             await self._refuse(send, 404, "not found")
         elif path == PROGRESS:  # an upload is over before it could be told how far it is
             await _answer(send, 200, 'data: {"msg": "done"}\n\n', b"text/event-stream")
         elif method == "POST":
             await self._post(scope, receive, send)
         else:
-            await self._pass(scope, receive, send)
+            await self._pass(_without_odd_ranges(scope), receive, send)
 
     async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let the application answer; answer in its place if it fails before it began to."""
@@ -243,6 +246,17 @@ def _rewrite(path: str, body: bytes) -> bytes:
         ValueError: if the call is refused.
     """
     return write_json(read_call(path, body))
+
+
+def _without_odd_ranges(scope: Message) -> Message:
+    """A request that asks for a whole file or for one part of it; gradio fails at all else."""
+
+    def is_kept(name: bytes, value: bytes) -> bool:
+        part = ONE_PART.fullmatch(value.strip())
+        is_sound = part is not None and (part[2] == b"" or int(part[1]) <= int(part[2]))
+        return is_sound or name.lower() != b"range"
+
+    return {**scope, "headers": [one for one in scope["headers"] if is_kept(*one)]}
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

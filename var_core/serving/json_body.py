@@ -41,7 +41,10 @@ def write_json(content: object) -> bytes:
     Raises:
         ValueError: if a string cannot be encoded, such as half of a surrogate pair.
     """
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("a text holds half of a character") from error
 
 
 def _check_structure(body: bytes) -> None:

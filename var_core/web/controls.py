@@ -19,13 +19,11 @@ from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.requests import Settings
 from var_core.labels import LabelSpace
 from var_core.model_info import ModelInfo
-from var_core.ranges import check_bool, check_float, check_int
+from var_core.ranges import check_bool, check_int
 from var_core.sampling import MAX_SEED, random_seed
 from var_core.web.label_choices import ANY
 from var_core.wishes import Wish
 
-MAX_PAUSE = 1.0  # seconds
-DEFAULT_PAUSE = 0.15
 BALANCED = "Balanced"
 PRESETS: Mapping[str, Mapping[str, object]] = {
     BALANCED: {},
@@ -43,13 +41,11 @@ class Choice:
     Attributes:
         settings: label, seed and options of a drawing.
         count: number of pictures, 1 to MAX_COUNT.
-        pause: seconds between two scales, 0 to 1.
         with_recipe: whether PNG files carry their recipe.
     """
 
     settings: Settings
     count: int
-    pause: float
     with_recipe: bool
 
 
@@ -83,7 +79,6 @@ class Controls:
             "count": 1,
             **self.preset(BALANCED),
             "precision": PRECISIONS[0],
-            "pause": DEFAULT_PAUSE,
             "with_recipe": True,
         }
 
@@ -118,7 +113,6 @@ class Controls:
         return Choice(
             settings,
             check_int("count", values["count"], 1, MAX_COUNT),
-            check_float("pause", values["pause"], 0.0, MAX_PAUSE),
             check_bool("with_recipe", values["with_recipe"]),
         )
 

@@ -1,25 +1,32 @@
 """What the buttons of the Draw tab do, apart from the widgets."""
 
 import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from var_core.jobs.contact_sheet import write_animation
-from var_core.jobs.data_url import thumbnail_url
 from var_core.jobs.output_files import save_pictures
-from var_core.jobs.parsing import branch, count_up, style_sheet, sweep
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
 from var_core.ranges import check_int
 from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.serving.fair_queue import BusyError
-from var_core.web.controls import Choice, Controls, drawn_words, parse_numbers
-from var_core.web.history import Entry, History, find_entry, remember, write_archive
+from var_core.web.controls import Controls, drawn_words, new_seed
+from var_core.web.feed import MAX_NUMBER, ON_STAGE, Feed
+from var_core.web.orders import (
+    Order,
+    kept_scales,
+    order_request,
+    picture_order,
+    picture_values,
+)
 from var_core.web.picture_files import PictureFiles
-from var_core.web.progress import Moment, Plan, full_strip, stream
-from var_core.web.tiles import finished_tiles
+from var_core.web.progress import Moment
+
+NUM_VARIATIONS = 4
+NOTHING_YET = "there is no picture yet: draw one first"
 
 
 @dataclass(frozen=True)
@@ -30,19 +37,19 @@ class DrawInputs:
         values: values of the controls.
         keep_seed: whether the seed stays as it is.
         progress: the last drawing, or None.
-        scale: position of the scale slider.
+        place: place of the picture that is looked at, from 0.
+        scale: number of the scale that is looked at, from 1.
         guidances: guidance of each row of a grid, as it was typed.
         num_seeds: columns of a grid.
-        history: earlier steps.
     """
 
     values: Mapping[str, object]
     keep_seed: bool = True
     progress: JobProgress | None = None
-    scale: int = 1
+    place: object = 0
+    scale: object = 1
     guidances: str = ""
     num_seeds: int = 1
-    history: History = ()
 
 
 class DrawHandlers:
@@ -61,99 +68,91 @@ class DrawHandlers:
         self.controls = Controls(engine.info)
         self.sides = engine.info.schedule.sides
 
-    def plan(self, what: str, inputs: DrawInputs) -> Plan:
-        """Plan what a button draws.
+    def order(self, what: str, inputs: DrawInputs) -> Order:
+        """What a button asks for.
 
         Args:
-            what: "pictures", "styles", "grid", or "rest" (everything after the chosen scale).
+            what: "pictures", "styles" or "grid" of the controls; "again" (the picture with a new
+                seed), "vary" (its coarse half kept), "rest" (its scales kept up to the one that is
+                looked at), or "prompt" (the same, with the controls in place of its own wish).
             inputs: values of the tab.
 
         Raises:
-            ValueError: if a value is out of range.
+            ValueError: if a value is out of range, or there is no such picture.
         """
         values = self.controls.with_seed(inputs.values, inputs.keep_seed)
-        choice = self.controls.read(values)
-        finish = partial(self._finish, values, choice, inputs.history)
-        return Plan(self._request(what, inputs, choice), choice.pause, finish)
-
-    def _request(self, what: str, inputs: DrawInputs, choice: Choice) -> DrawRequest:
-        settings = choice.settings
-        if what == "pictures":
-            return count_up(settings, choice.count)
-        if what == "styles":
-            return style_sheet(self.engine.info, settings)
-        if what == "grid":
-            return sweep(settings, parse_numbers(inputs.guidances), inputs.num_seeds)
+        if what in ("pictures", "styles", "grid"):
+            is_grid = what == "grid"
+            guidances, num_seeds = (inputs.guidances, inputs.num_seeds) if is_grid else ("", 1)
+            return Order(values, what, guidances, num_seeds)
+        if inputs.progress is None:
+            raise ValueError(NOTHING_YET)
+        place = self._place(inputs.progress, inputs.place)
+        if what == "prompt":
+            return Order(values, kept=kept_scales(inputs.progress, place, inputs.scale))
+        values = self._values_of(inputs, inputs.progress, place)
+        if what == "again":
+            return Order(values)
+        if what == "vary":
+            half = min((len(self.sides) + 1) // 2, len(inputs.progress.token_maps))
+            values = {**values, "count": NUM_VARIATIONS}
+            return Order(values, kept=kept_scales(inputs.progress, place, half))
         if what == "rest":
-            return branch(settings, inputs.progress, inputs.scale, len(self.sides))
+            return Order(values, kept=kept_scales(inputs.progress, place, inputs.scale))
         raise ValueError(f"there is nothing to draw named {what!r:.40}")
 
-    def plan_again(self, number: object, history: History) -> Plan:
-        """Plan to draw an entry of the history again, to the same pixels.
+    def _values_of(
+        self, inputs: DrawInputs, progress: JobProgress, place: int
+    ) -> dict[str, object]:
+        """Values for another picture of what one shows, with a new seed."""
+        request = cast(DrawRequest, progress.request)  # the stage has no others
+        values = picture_values(self.controls, request, place, progress.wishes[place])
+        extra = {"seed": new_seed(), "with_recipe": inputs.values["with_recipe"]}
+        return {**values, **extra}
+
+    def stream(self, order: Order) -> Iterator[Moment]:
+        """Draw an order, and show every scale as soon as it is there.
 
         Raises:
-            ValueError: if there is no such entry.
+            ValueError: if it is out of range, or the engine refuses it.
+            OSError: if the pictures cannot be saved.
         """
-        entry = find_entry(history, number)
-        choice = self.controls.read(entry.values)
-        finish = partial(self._finish, entry.values, choice, None)
-        return Plan(entry.request, choice.pause, finish)
+        request = order_request(self.controls, order)
+        return self._stream(order, request)
 
-    def restore(self, path: str) -> tuple[dict[str, object], Moment]:
-        """The settings of a PNG that was drawn here.
+    def _stream(self, order: Order, request: DrawRequest) -> Iterator[Moment]:
+        feed, progress, seed = self._feed(), None, request.seeds[0]
+        start = feed.start(request, self.engine.info.image_size, order.query())
+        yield Moment(seed=seed, stage=start, selected=0)
+        for progress in self.engine.generate(request, self.client()):
+            if progress.ahead:
+                yield Moment(progress.status)
+            elif progress.is_drawn:
+                yield self._finish(order, feed, progress)
+            else:
+                yield Moment(progress.status, seed, feed.scale(progress), progress)
+        if progress is not None and progress.num_sketches:
+            sharper = sharpen_while_idle(self.engine, progress, self.client())
+            if sharper is not progress:
+                yield Moment(stage=feed.frames(sharper, 0), progress=sharper)
 
-        Returns:
-            Values of the controls, and what the tab shows. A picture that kept the coarse scales
-            of an earlier one is drawn, so that it can be redrawn.
+    def _feed(self, number: int | None = None) -> Feed:
+        return Feed(self.sides, self.controls.labels, number)
 
-        Raises:
-            ValueError: if there is no recipe, or it is damaged or of another model.
-            OSError: if the picture cannot be saved.
-        """
-        values, kept = self.controls.from_recipe(path)
-        if not kept:
-            sentence = "The settings of that picture are back. Press Draw to draw it again"
-            return values, Moment(status=sentence)
-        choice = self.controls.read(values)
-        request = replace(count_up(choice.settings, 1), keep=kept)
-        plan, shown = Plan(request, 0.0, partial(self._finish, values, choice, None)), Moment()
-        for moment in stream(self.engine, plan, self.client()):
-            changes = {name: part for name, part in vars(moment).items() if part is not None}
-            shown = replace(shown, **changes)
-        sentence = (
-            f"The settings of that picture are back, and its first {len(kept)} scales. "
-            f"Press Redraw from scale {len(kept)} to draw it again"
-        )
-        return values, replace(shown, status=sentence, scale=len(kept))
-
-    def _finish(
-        self,
-        values: Mapping[str, object],
-        choice: Choice,
-        history: History | None,
-        progress: JobProgress,
-        seconds: float,
-    ) -> Moment:
-        """Save finished pictures; a history of None does not get an entry."""
-        info, folder = self.engine.info, self.files.new_folder()
-        paths = save_pictures(info, progress, folder, choice.with_recipe)
-        words, seed = self._words(progress), progress.request.seeds[0]
-        pictures = tuple(str(path) for path in (paths[:-1] or paths))
-        sheet = paths[-1] if len(paths) > 1 else None
-        if history is not None:
-            thumbnail = thumbnail_url(progress.sheet(progress.total))
-            history = remember(history, Entry(progress.request, values, words, thumbnail, pictures))
-        return Moment(
-            picture=pictures[0],
-            status=f"Done in {seconds:.2f} s, seed {seed}: {words}",
-            seed=seed,
-            scale=progress.total,
-            progress=progress,
-            tiles=finished_tiles(progress, pictures, sheet),
-            selected=0,
-            files=pictures,
-            history=history,
-        )
+    def _finish(self, order: Order, feed: Feed, progress: JobProgress) -> Moment:
+        """Save the finished pictures."""
+        info, with_recipe = self.engine.info, order.values["with_recipe"]
+        paths = save_pictures(info, progress, self.files.new_folder(), with_recipe is True)
+        pictures, sheet = (paths[:-1], paths[-1]) if len(paths) > 1 else (paths, None)
+        request = cast(DrawRequest, progress.request)
+        queries = [
+            picture_order(self.controls, request, place, with_recipe).query()
+            for place in range(len(pictures))
+        ]
+        feed.end(progress, pictures, sheet, queries)
+        words, seed = self._words(progress), request.seeds[0]
+        status = f"Done in {progress.seconds:.2f} s, seed {seed}: {words}"
+        return Moment(status, seed, feed.frames(progress, 0), progress)
 
     def _words(self, progress: JobProgress) -> str:
         """What was drawn."""
@@ -161,81 +160,74 @@ class DrawHandlers:
         count = len(progress.labels)
         return f"{count} pictures, the first {drawn}" if count > 1 else drawn
 
+    def restore(self, path: str) -> tuple[Order, str]:
+        """The order of a PNG that was drawn here, and a sentence.
+
+        Raises:
+            ValueError: if there is no recipe, or it is damaged or of another model.
+        """
+        values, kept = self.controls.from_recipe(path)
+        if kept:
+            sentence = f"The settings of that picture and its first {len(kept)} scales are back"
+            return Order(values, kept=kept), sentence
+        sentence = "The settings of that picture are back. Press Draw to draw it again"
+        return Order(values), sentence
+
     def stopped(self, progress: JobProgress | None) -> Moment:
         """What was drawn before somebody pressed Stop; its last frame becomes a true decode."""
         if progress is None or progress.is_drawn:
-            return Moment(status="Stopped: nothing new was drawn")
+            return Moment("Stopped: nothing new was drawn", stage=self._feed(ON_STAGE).nothing())
         last = len(progress.frames)
         if progress.num_sketches == last:
             with contextlib.suppress(BusyError):
                 progress = self.engine.sharpen(progress, self.client())
         progress = sharpen_while_idle(self.engine, progress, self.client())
-        files = [self.files.write(picture) for picture in progress.frames[-1]]
         return Moment(
-            picture=files[0],
-            strip=full_strip(progress, self.sides),
-            status=f"Stopped after scale {last} of {progress.total}",
-            scale=last,
+            f"Stopped after scale {last} of {progress.total}",
+            stage=self._whole(progress),
             progress=progress,
-            tiles=finished_tiles(progress, files, None),
-            selected=0,
         )
 
-    def select(self, progress: JobProgress, place: object, scale: int) -> Moment:
-        """Look at another picture of a drawing.
+    def _whole(self, progress: JobProgress) -> str:
+        feed = self._feed(ON_STAGE)
+        feed.end(progress, [self.files.write(picture) for picture in progress.frames[-1]])
+        return feed.frames(progress, 0)
 
-        Raises:
-            ValueError: if there is no such picture, or the scale is out of range.
-        """
-        place = check_int("place", place, 0, len(progress.labels) - 1)
-        picture, strip = self.scrub(progress, scale, place), full_strip(progress, self.sides, place)
-        return Moment(picture=picture, strip=strip, selected=place)
-
-    def scrub(self, progress: JobProgress, scale: int, place: int = 0) -> str:
-        """The true decode after a scale, as a PNG file; while somebody draws, perhaps a sketch.
+    def look_at(self, progress: JobProgress, place: object, number: object) -> str:
+        """Text for the stage with all scales of another picture of a drawing.
 
         Args:
             progress: the drawing.
-            scale: number of the scale, from 1.
-            place: place of the picture among those of the drawing.
+            place: place of the picture, from 0.
+            number: number of the drawing on the stage.
 
         Raises:
-            ValueError: if the scale is out of range.
+            ValueError: if there is no such picture.
         """
-        check_int("scale", scale, 1, len(progress.frames))
-        if scale <= progress.num_sketches and self.engine.is_idle():
-            with contextlib.suppress(BusyError):
-                progress = self.engine.sharpen(progress, self.client(), scale)
-        return self.files.write(progress.frames[scale - 1][place])
+        place = self._place(progress, place)
+        number = check_int("run", number, 1, MAX_NUMBER)
+        if progress.num_sketches:
+            progress = sharpen_while_idle(self.engine, progress, self.client())
+        return self._feed(number).frames(progress, place)
 
-    def animate(self, progress: JobProgress | None, place: int = 0) -> str:
+    def animate(self, progress: JobProgress | None, place: object = 0) -> str:
         """An animation of how a picture of the drawing formed, in true decodes, as a WebP file.
 
         Raises:
             BusyError: if decodes are missing, and the queue is full.
-            ValueError: if there is no picture yet.
+            ValueError: if there is no such picture.
             OSError: if it cannot be saved.
         """
         if progress is None:
-            raise ValueError("there is no picture yet to animate: press Draw first")
+            raise ValueError(NOTHING_YET)
+        place = self._place(progress, place)
         while progress.num_sketches:
             progress = self.engine.sharpen(progress, self.client())
         path = self.files.new_folder() / f"forming-seed{progress.request.seeds[place]}.webp"
         write_animation(path, [pictures[place] for pictures in progress.frames])
         return str(path)
 
-    def archive(self, history: History) -> str:
-        """All pictures of the history as a zip file.
-
-        Raises:
-            ValueError: if there are none.
-            OSError: if it cannot be saved.
-        """
-        path = self.files.new_folder() / "var-studio.zip"
-        write_archive(path, history)
-        return str(path)
-
-    def frame_file(self, progress: JobProgress | None, scale: int, place: object = 0) -> str:
+    def frame_file(self, progress: JobProgress | None, scale: object, place: object = 0) -> str:
         """The true decode of a picture of the drawing after a scale, as a PNG file.
 
         Raises:
@@ -243,9 +235,12 @@ class DrawHandlers:
             ValueError: if there is no picture yet, or the scale or the place is out of range.
         """
         if progress is None:
-            raise ValueError("there is no picture yet to use: press Draw first")
-        place = check_int("place", place, 0, len(progress.labels) - 1)
-        check_int("scale", scale, 1, len(progress.frames))
+            raise ValueError(NOTHING_YET)
+        place = self._place(progress, place)
+        scale = check_int("scale", scale, 1, len(progress.frames))
         if scale <= progress.num_sketches:
             progress = self.engine.sharpen(progress, self.client(), scale)
         return self.files.write(progress.frames[scale - 1][place])
+
+    def _place(self, progress: JobProgress, place: object) -> int:
+        return check_int("place", place, 0, len(progress.labels) - 1)

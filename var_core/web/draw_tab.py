@@ -1,6 +1,6 @@
 """The Draw tab: pictures that form scale by scale."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,19 +9,20 @@ import gradio as gr
 from gradio.components import Component
 
 from var_core.jobs.progress import JobProgress
-from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
-from var_core.web.history import History, find_entry, forget
-from var_core.web.html import history_html
+from var_core.web.orders import Order, read_order
 from var_core.web.page import Page
-from var_core.web.progress import Moment, stream
+from var_core.web.progress import Moment
 from var_core.web.stage import Stage
-from var_core.web.widgets import deleting, save_on_click, scripted_html
+from var_core.web.widgets import built_in_browser, deleting, warn
+
+HISTORY = ("zip.js", "history.js")
+MAX_QUERY = 60_000  # characters of a link
 
 
 class DrawTab:
-    """The picture and its scales, and what was drawn so far.
+    """The pictures of a drawing and their scales, and what was drawn so far.
 
     Args:
         page: the page that it belongs to.
@@ -40,63 +41,40 @@ class DrawTab:
         self.controls = page.ask
         with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
             self.stage = Stage(self.handlers)
-            with gr.Column(elem_id="history-column"):
-                self._build_history()
+            built_in_browser(page.engine.info, "history.html", HISTORY, "history")
         self.parts: dict[str, Component] = {
-            **self.stage.shown,
+            "status": self.stage.status,
             "seed": self.controls.inputs["seed"],
-            "history": self.history,
+            "stage": self.stage.view,
+            "progress": self.stage.progress,
+            "selected": self.stage.selected,
         }
-        self.shown: list[Component] = [*self.parts.values(), self.shelf]
+        self.shown: list[Component] = [*self.parts.values()]
         self.everything = list(dict.fromkeys([*self.shown, *self.controls.shown]))
         self._connect_drawing()
         self._connect_settings()
 
-    def _build_history(self) -> None:
-        self.history = gr.State((), time_to_live=MAX_AGE_SECONDS)
-        gr.Markdown("### Drawn so far", elem_id="history-title")
-        self.shelf = scripted_html(shelf_html(()), "history.js", "history")
-        archive = gr.Button("Download all (zip)", size="sm", elem_id="archive")
-        save_on_click(archive, self.handlers.archive, [self.history], self.stage.download)
-        self.shelf.forget(self.forget, {self.history}, [self.history, self.shelf], **QUICK)
-
     def _connect_drawing(self) -> None:
-        controls, stage = self.controls, self.stage
-        self.given: list[Component] = [
-            *controls.shown,
-            controls.drawer.guidances,
-            controls.drawer.num_seeds,
-            stage.progress,
-            stage.scale,
-            self.history,
-        ]
-        buttons = {
-            "pictures": controls.generate,
-            "styles": controls.styles,
-            "grid": controls.drawer.sweep,
-            "rest": stage.redraw,
+        controls, drawer, view = self.controls, self.controls.drawer, self.stage.view
+        from_controls = [*controls.shown, drawer.guidances, drawer.num_seeds]
+        self.given: list[Component] = [*from_controls, self.stage.progress]
+        run = partial(dict, show_progress_on=self.stage.status, **DRAWING)
+        asked = {
+            "pictures": controls.generate.click,
+            "styles": controls.styles.click,
+            "grid": drawer.sweep.click,
+            "again": view.again,
+            "vary": view.vary,
+            "rest": view.rest,
+            "prompt": view.prompt,
         }
         running: list[dict[str, Any]] = [
-            button.click(
-                partial(self.draw, what),
-                {*self.given},
-                self.shown,
-                show_progress_on=stage.status,
-                **DRAWING,
-            )
-            for what, button in buttons.items()
+            trigger(self.drawing(what), {*self.given}, self.shown, **run())
+            for what, trigger in asked.items()
         ]
-        running.append(
-            self.shelf.restore(
-                self.draw_again,
-                {self.history},
-                self.everything,
-                show_progress_on=stage.status,
-                **DRAWING,
-            )
-        )
+        running.append(view.open_link(self.open_link, None, self.everything, **run()))
         controls.stop.click(None, None, None, cancels=running).then(  # after the last preview
-            self.stopped, {stage.progress}, self.shown, **QUICK
+            self.stopped, {self.stage.progress}, self.shown, **QUICK
         )
 
     def _connect_settings(self) -> None:
@@ -104,10 +82,25 @@ class DrawTab:
         drop.upload(self.restore, {drop}, self.everything, **SPOKEN)
         self.controls.load_link(self.page.blocks)
 
-    def draw(self, what: str, values: Values) -> Iterator[Updates]:
-        """Draw what a button stands for: "pictures", "styles", "grid" or "rest"."""
-        plan = self.handlers.plan(what, self._inputs(values))
-        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
+    def drawing(self, what: str) -> Callable[..., Iterator[Updates]]:
+        """A handler that draws what a button stands for, as `DrawHandlers.order` names it."""
+
+        def draw(values: Values, event: gr.EventData) -> Iterator[Updates]:
+            yield from self.draw(what, values, event._data or {})
+
+        return draw
+
+    def draw(self, what: str, values: Values, picture: Mapping[str, object]) -> Iterator[Updates]:
+        """Draw what a button stands for.
+
+        Args:
+            what: name of an order.
+            values: values of the widgets.
+            picture: place and scale of the picture that it is about, if it is about one.
+        """
+        inputs = self._inputs(values)
+        picked = {name: picture[name] for name in ("place", "scale") if name in picture}
+        yield from self._show(self.handlers.order(what, replace(inputs, **picked)))
 
     def draw_rest(
         self,
@@ -125,53 +118,47 @@ class DrawTab:
             changes: values of controls that hold instead of those on the page.
         """
         inputs = self._inputs(values)
-        changed = {**inputs.values, **changes}
+        changed = {**inputs.values, "count": 1, **changes}
         inputs = replace(inputs, values=changed, progress=progress, scale=scale)
-        plan = self.handlers.plan("rest", inputs)
-        return map(self.updates, stream(self.page.engine, plan, self.page.client()))
+        return self._show(self.handlers.order("prompt", inputs))
 
     def _inputs(self, values: Values) -> DrawInputs:
         return DrawInputs(
             values=self.controls.values(values),
             keep_seed=values[self.controls.keep_seed],
             progress=values[self.stage.progress],
-            scale=values[self.stage.scale],
             guidances=values[self.controls.drawer.guidances],
             num_seeds=values[self.controls.drawer.num_seeds],
-            history=values[self.history],
         )
 
-    def draw_again(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
-        """Draw an entry of the history again, with its settings in the controls."""
-        history: History = values[self.history]
-        entry = find_entry(history, event.number)
-        yield self.controls.updates(entry.values, keep_seed=True)
-        plan = self.handlers.plan_again(entry.number, history)
-        yield from map(self.updates, stream(self.page.engine, plan, self.page.client()))
+    def open_link(self, event: gr.EventData) -> Iterator[Updates]:
+        """Draw what a link names, with its settings in the controls."""
+        query = (event._data or {}).get("query")
+        if not isinstance(query, dict) or len(str(query)) > MAX_QUERY:
+            raise ValueError("that link cannot be read")
+        texts = {str(name): str(text) for name, text in query.items()}
+        order, refused = read_order(self.handlers.controls, texts)
+        for words in refused:
+            warn(words)
+        yield self.controls.updates(order.values, keep_seed=True)
+        yield from self._show(order)
+
+    def _show(self, order: Order) -> Iterator[Updates]:
+        return map(self.updates, self.handlers.stream(order))
 
     def stopped(self, values: Values) -> Updates:
         """Show what was drawn before Stop was pressed."""
         return self.updates(self.handlers.stopped(values[self.stage.progress]))
 
-    def restore(self, values: Values) -> Updates:
-        """Show the settings of a PNG that was drawn here."""
+    def restore(self, values: Values) -> Iterator[Updates]:
+        """Show the settings of a PNG that was drawn here; one that kept scales is drawn too."""
         with deleting(values[self.controls.drawer.drop]) as path:
-            settings, moment = self.handlers.restore(path)
-        return {**self.updates(moment), **self.controls.updates(settings, keep_seed=True)}
-
-    def forget(self, values: Values, event: gr.EventData) -> Updates:
-        """Take an entry out of the history."""
-        history = forget(values[self.history], event.number)
-        return {self.history: history, self.shelf: shelf_html(history)}
+            order, sentence = self.handlers.restore(path)
+        settings = self.controls.updates(order.values, keep_seed=True)
+        yield {**settings, self.stage.status: sentence}
+        if order.kept:
+            yield from self._show(order)
 
     def updates(self, moment: Moment) -> Updates:
         """New values of the widgets that show a moment."""
-        updates = moment_updates(moment, self.parts)
-        if moment.history is not None:
-            updates[self.shelf] = shelf_html(moment.history)
-        return updates
-
-
-def shelf_html(history: History) -> str:
-    """The history as the page shows it."""
-    return history_html([(entry.number, entry.thumbnail, entry.words) for entry in history])
+        return moment_updates(moment, self.parts)

@@ -135,7 +135,7 @@ class EditHandlers:
         canvas = _opened(inputs.canvas)
         choice = self.controls.read(self.controls.with_seed(inputs.values, inputs.keep_seed))
         request = self._request(task, inputs, canvas, choice)
-        return Plan(request, choice.pause, partial(self._finish, request, choice))
+        return Plan(request, partial(self._finish, request, choice))
 
     def _request(
         self, task: str, inputs: EditInputs, canvas: Canvas, choice: Choice

@@ -184,11 +184,10 @@ class EditTab:
         """Open pictures; what is drawn of the picture before ends."""
         board, stage = self.board, self.draw.stage
         sent = [self.page.tabs, *self.opened]
-        for trigger in (board.open.upload, stage.send_edit.click, stage.tiles.edit_one):
+        for trigger in (board.open.upload, stage.view.edit_one):
             trigger(None, None, None, cancels=self.running)  # first, since opening takes a turn
         board.open.upload(self.open_upload, {board.open}, self.opened, **SPOKEN)
-        for trigger in (stage.send_edit.click, stage.tiles.edit_one):
-            trigger(self.open_drawn, {*stage.looked_at}, sent, **SPOKEN)
+        stage.view.edit_one(self.open_drawn, {stage.progress}, sent, **SPOKEN)
         given = {self.result, board.painter, self.keep_mask}
         self.use_result.click(self.take_result, given, self.opened, **SPOKEN)
 
@@ -214,13 +213,9 @@ class EditTab:
             return self._opened(path)
 
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
-        """Make a picture of the Draw tab the one to edit, and show this tab.
-
-        A tile sends its own picture, the button the one that is looked at.
-        """
-        stage = self.draw.stage
-        place = (event._data or {}).get("place", values[stage.selected])
-        path = self.draw.handlers.frame_file(values[stage.progress], values[stage.scale], place)
+        """Make a picture of the Draw tab the one to edit, and show this tab."""
+        progress = values[self.draw.stage.progress]
+        path = self.draw.handlers.frame_file(progress, event.scale, event.place)
         opened = self._opened(path)
         return {self.page.tabs: gr.Tabs(selected="edit"), **opened}
 

@@ -1,4 +1,4 @@
-"""HTML of the scale strip and the history."""
+"""HTML of the scale strip."""
 
 from collections.abc import Sequence
 from html import escape
@@ -32,24 +32,3 @@ def strip_html(thumbnails: Sequence[str], sides: Sequence[int], num_sketches: in
             )
         cells.append(f"<figure>{picture}<figcaption>{side}&times;{side}</figcaption></figure>")
     return f'<div class="scale-strip">{"".join(cells)}</div>'
-
-
-def history_html(entries: Sequence[tuple[int, str, str]]) -> str:
-    """Earlier pictures, the newest first.
-
-    Args:
-        entries: (number, thumbnail URL, words) of each picture, the oldest first. Each becomes two
-            buttons whose `data-restore` and `data-delete` hold its number.
-    """
-    if not entries:
-        return "<p>What you draw is kept here, until you close or reload the page.</p>"
-    cells = []
-    for number, url, words in reversed(entries):
-        text = escape(words, quote=True)
-        cells.append(
-            f'<figure><button type="button" data-restore="{number}" title="Draw again: {text}">'
-            f'<img src="{url}" alt="{text}"></button>'
-            f'<button type="button" class="delete" data-delete="{number}" '
-            f'aria-label="Delete {text}" title="Delete">&times;</button></figure>'
-        )
-    return f'<div class="history">{"".join(cells)}</div>'

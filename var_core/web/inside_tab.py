@@ -56,9 +56,9 @@ class InsideTab:
         given = {self.source, stage.progress}
         self.source.upload(self.open, given, self.shown, **SPOKEN)
         sent = [self.page.tabs, *self.shown]
-        stage.send_look.click(self.take_drawn, {*stage.looked_at}, sent, **SPOKEN)
-        looked_at = {self.beside, *stage.looked_at}
-        self.tab.select(self.take_new, looked_at, self.shown, **SPOKEN)
+        stage.view.look_inside(self.take_drawn, {stage.progress}, sent, **SPOKEN)
+        looked_at: list[Component] = [self.beside, stage.progress, stage.selected]
+        self.tab.select(self.take_new, {*looked_at}, self.shown, **SPOKEN)
         events: Any = self.inside  # its events are those that the script triggers
         events.ask(self.ask, {self.view}, [self.inside], **ASKED)
         running = events.draw_on(
@@ -75,10 +75,10 @@ class InsideTab:
         with deleting(values[self.source]) as path:
             return self._updates(self.handlers.open(path), values[self.draw.stage.progress])
 
-    def take_drawn(self, values: Values) -> Updates:
+    def take_drawn(self, values: Values, event: gr.EventData) -> Updates:
         """Look into the chosen picture of the Draw tab, and show this tab."""
         stage = self.draw.stage
-        view = self.handlers.look(values[stage.progress], values[stage.selected])
+        view = self.handlers.look(values[stage.progress], event.place)
         shown = self._updates(view, values[stage.progress])
         return {self.page.tabs: gr.Tabs(selected="inside"), **shown}
 

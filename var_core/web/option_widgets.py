@@ -9,7 +9,6 @@ from gradio.components import Component
 from var_core.devices import PRECISIONS
 from var_core.model_info import ModelInfo
 from var_core.option_fields import OptionField
-from var_core.web.controls import MAX_PAUSE
 
 
 def option_widgets(info: ModelInfo, defaults: Mapping[str, Any]) -> dict[str, Component]:
@@ -42,15 +41,6 @@ def _drawing_widgets(defaults: Mapping[str, Any]) -> dict[str, Component]:
             label="Precision",
             info="bf16 is faster where the processor has it; seeds mean other pictures in it",
             elem_id="precision",
-        ),
-        "pause": gr.Slider(
-            0,
-            MAX_PAUSE,
-            defaults["pause"],
-            step=0.05,
-            label="Pause after each scale (s)",
-            info="0 draws as fast as it can",
-            elem_id="pause",
         ),
         "with_recipe": gr.Checkbox(
             defaults["with_recipe"],

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -35,3 +36,8 @@ class PictureFiles:
         path = self.new_folder() / "picture.png"
         write_png(path, image, None)
         return str(path)
+
+
+def file_url(path: Path | str) -> str:
+    """The address of a file that the page shows, relative to the page."""
+    return f"gradio_api/file={quote(str(path))}"

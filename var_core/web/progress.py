@@ -1,7 +1,5 @@
-"""A drawing as the page shows it: one moment after each scale."""
+"""A drawing or an edit as the page shows it: one moment after each scale."""
 
-import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,9 +10,7 @@ from var_core.jobs.data_url import png_url, thumbnail_url
 from var_core.jobs.progress import JobProgress, Request
 from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.web.canvas import SHOWN_SIDE, Canvas
-from var_core.web.history import History
 from var_core.web.html import strip_html
-from var_core.web.tiles import forming_tiles
 
 
 @dataclass(frozen=True)
@@ -22,52 +18,44 @@ class Moment:
     """What a tab shows after a scale; parts that are None stay as they are.
 
     Attributes:
-        picture: a preview, or at the end the path of the PNG file.
-        strip: HTML of all scales.
         status: a sentence.
         seed: seed of the first picture.
-        scale: position of the scale slider.
+        stage: text for the stage, as `Feed` writes it.
         progress: what has been drawn so far.
-        tiles: HTML of several pictures; "" for a single one.
         selected: place of the picture that is looked at, from 0.
-        files: at the end, the PNG files of all pictures.
-        history: at the end, the history with this drawing.
+        picture: a preview of an edit, or at its end the path of the PNG file.
+        strip: HTML of all scales of an edit.
         comparison: at the end of an edit, the PNG files before and after.
         result: at the end of an edit, the finished picture.
     """
 
-    picture: Image.Image | str | None = None
-    strip: str | None = None
     status: str | None = None
     seed: int | None = None
-    scale: int | None = None
+    stage: str | None = None
     progress: JobProgress | None = None
-    tiles: str | None = None
     selected: int | None = None
-    files: tuple[str, ...] | None = None
-    history: History | None = None
+    picture: Image.Image | str | None = None
+    strip: str | None = None
     comparison: tuple[str, str] | None = None
     result: Canvas | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A drawing to come, and how it is shown.
+    """An edit to come, and how it is shown.
 
     Attributes:
         request: what to draw.
-        pause: seconds between two scales, at least.
         finish: saves the finished pictures, which took the given seconds; returns the moment to
             show, without its strip.
     """
 
     request: Request
-    pause: float
     finish: Callable[[JobProgress, float], Moment]
 
 
 def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
-    """Draw, and show every scale; of several pictures, the first one is large.
+    """Edit, and show every scale; of several pictures, the first one.
 
     Args:
         engine: engine that draws.
@@ -79,9 +67,9 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
         OSError: if the pictures cannot be saved.
     """
     sides, thumbnails, progress = engine.info.schedule.sides, [], None
-    for progress in paced(engine.generate(plan.request, client), plan.pause):
+    for progress in engine.generate(plan.request, client):
         if progress.ahead:
-            yield Moment(status=progress.status)
+            yield Moment(progress.status)
             continue
         newest = progress.frames[-1][0]
         if len(thumbnails) == len(sides):  # an edit begins with its next window
@@ -89,43 +77,18 @@ def stream(engine: Engine, plan: Plan, client: str) -> Iterator[Moment]:
         thumbnails.append(thumbnail_url(newest))
         strip = strip_html(thumbnails, sides, progress.num_sketches)
         if progress.is_drawn:
-            holds_all = len(progress.frames) == len(sides)
-            strip = full_strip(progress, sides) if holds_all else strip
+            if len(progress.frames) == len(sides):
+                strip = full_strip(progress, sides)
             yield replace(plan.finish(progress, progress.seconds), strip=strip)
         else:
-            preview = preview_of(newest)
+            seed = plan.request.seeds[0]
             yield Moment(
-                preview,
-                strip,
-                progress.status,
-                plan.request.seeds[0],
-                progress.number,
-                progress,
-                forming_tiles(progress),
-                selected=0,
+                progress.status, seed, picture=preview_of(newest), strip=strip, progress=progress
             )
     if progress is not None and progress.num_sketches:
         sharper = sharpen_while_idle(engine, progress, client)
-        if sharper is not progress:  # the strip alone changes: by now people look at other scales
-            strip = full_strip(sharper, sides) if len(sharper.labels) == 1 else None  # or pictures
-            yield Moment(strip=strip, progress=sharper)
-
-
-def paced(steps: Iterator[JobProgress], pause: float) -> Iterator[JobProgress]:
-    """Spread the scales of a drawing over time, so that people can follow them.
-
-    The engine does not wait for this: it draws ahead, and others have their turn meanwhile.
-
-    Args:
-        steps: the drawing after each scale, as the engine yields it.
-        pause: seconds between two scales, at least.
-    """
-    shown = -math.inf
-    for progress in steps:
-        if not progress.ahead:
-            time.sleep(max(0.0, shown + pause - time.monotonic()))
-            shown = time.monotonic()
-        yield progress
+        if sharper is not progress:
+            yield Moment(strip=full_strip(sharper, sides), progress=sharper)
 
 
 def preview_of(image: Image.Image) -> Image.Image:

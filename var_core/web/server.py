@@ -23,7 +23,13 @@ from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
-SCRIPTS = ("search.js", "notices.js", "run_queue.js", "page.js")  # page.js sets up what is left
+SCRIPTS = (
+    "search.js",
+    "notices.js",
+    "run_queue.js",
+    "address.js",
+    "page.js",
+)  # page.js sets up what is left
 
 
 def launch(site: Site, host: str | None, port: int | None) -> str:

@@ -2,17 +2,18 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import gradio as gr
 from gradio.components import Component
 
 from var_core.labels import Attribute
+from var_core.model_info import ModelInfo
 from var_core.serving.uploads import remove_upload
 from var_core.web.assets import read_asset
-from var_core.web.events import LATEST, SPOKEN, Handler, Updates, Values
-from var_core.web.html import plain_html, strip_html
+from var_core.web.events import LATEST, Handler, Updates, Values
+from var_core.web.html import plain_html
 from var_core.web.label_choices import ANY, Chosen, LabelChoices
 
 Pickers = Mapping[str, gr.HTML]
@@ -75,6 +76,30 @@ def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
     return gr.HTML(html, elem_id=elem_id, js_on_load=read_asset(script))
 
 
+def built_in_browser(
+    info: ModelInfo, template: str, scripts: Sequence[str], elem_id: str
+) -> gr.HTML:
+    """A part of the page that scripts build; they know the model as `MODEL`.
+
+    Its name and size stand there as JSON inside a string: gradio takes every word between quotes in
+    a script for the name of an event.
+
+    Args:
+        info: model of the page.
+        template: file with its HTML.
+        scripts: files that are run one after the other, as one text.
+        elem_id: id of the element.
+    """
+    model = json.dumps(json.dumps({"name": info.name, "side": info.image_size}))
+    return gr.HTML(
+        "",
+        html_template=read_asset(template),
+        js_on_load=f"const MODEL = JSON.parse({model});\n" + "".join(map(read_asset, scripts)),
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
 def sentence(text: str, elem_id: str) -> gr.HTML:
     """A sentence about what happens, shown as it is: parts of it may come from strangers.
 
@@ -95,16 +120,6 @@ def warn(words: str) -> None:
     gr.Warning(plain_html(words))
 
 
-def scale_strip(sides: tuple[int, ...], elem_id: str) -> gr.HTML:
-    """The row of all scales, with nothing drawn yet; a click on a picture triggers `pick`."""
-    return scripted_html(strip_html([], sides), "strip.js", elem_id)
-
-
-def picked_scale(event: gr.EventData) -> int:
-    """The scale of a strip that was clicked."""
-    return event.scale
-
-
 def result_image(elem_id: str, label: str, alt_text: str, height: int) -> gr.Image:
     """A finished picture; previews are sent as JPEG, files as they are."""
     return gr.Image(
@@ -116,25 +131,6 @@ def result_image(elem_id: str, label: str, alt_text: str, height: int) -> gr.Ima
         show_label=False,
         alt_text=alt_text,
         buttons=["download", "fullscreen"],
-    )
-
-
-def save_on_click(
-    button: gr.Button,
-    make_file: Callable[..., str],
-    states: list[Component],
-    download: gr.DownloadButton,
-) -> None:
-    """Let a button save a file in the browser.
-
-    Args:
-        button: the button.
-        make_file: function from the values of the states to the path of the file.
-        states: what the file is made of.
-        download: a hidden button of the page that holds the file.
-    """
-    button.click(make_file, states, download, **SPOKEN).success(
-        None, None, None, js="() => varStudio.save()"
     )
 
 

@@ -1,0 +1,67 @@
+// The page's own address names what is drawn and the tab that is open, and nothing else changes it.
+const isOfPage = (name) => name === "tab" || name.startsWith("__"); // not of the picture
+
+const pictureQuery = (search) => {
+  const pairs = [...new URLSearchParams(search)].filter(([name]) => !isOfPage(name));
+  return new URLSearchParams(pairs).toString();
+};
+
+const addressOf = (query, tab) => {
+  const next = new URLSearchParams(query);
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if (name.startsWith("__")) next.set(name, value);
+  }
+  if (tab) next.set("tab", tab);
+  const text = next.toString();
+  return text ? `${location.pathname}?${text}` : location.pathname;
+};
+
+const tabNow = () => new URLSearchParams(location.search).get("tab") ?? "";
+
+/** Let the address name a drawing; a step in the browser's history, unless it names it already. */
+const showAddress = (query) => {
+  if (pictureQuery(location.search) === pictureQuery(query)) return;
+  history.pushState(null, "", addressOf(query, tabNow()));
+};
+
+const copyLink = (query) => {
+  const tab = tabNow();
+  const address = `${location.origin}${location.pathname}?${query}${tab ? `&tab=${tab}` : ""}`;
+  const copied = navigator.clipboard?.writeText(address) ?? Promise.reject(new Error("no"));
+  copied.then(
+    () => window.varStudio.notify("Link copied: it opens this page and draws this picture"),
+    () => window.varStudio.notify(`Copy this link: ${address}`),
+  );
+};
+
+const tabButtons = () => [...document.querySelectorAll("#tabs [role=tab][data-tab-id]")];
+const openTab = (name) => {
+  const button = tabButtons().find((one) => one.dataset.tabId === (name || "draw"));
+  if (button && button.getAttribute("aria-selected") !== "true") button.click();
+};
+
+/** Show what the address names: after a step back or forth, and when the page is opened. */
+const followAddress = () => {
+  const query = new URLSearchParams(location.search);
+  if (query.has("seed")) {
+    openTab("draw");
+    window.varStudio.stage?.open(query);
+  } else {
+    window.varStudio.stage?.clear();
+    openTab(query.get("tab"));
+  }
+};
+window.addEventListener("popstate", followAddress);
+
+const noteTab = () => {
+  const chosen = tabButtons().find((one) => one.getAttribute("aria-selected") === "true");
+  const name = chosen?.dataset.tabId ?? "draw";
+  const tab = name === "draw" ? "" : name;
+  if (tab !== tabNow()) history.replaceState(null, "", addressOf(pictureQuery(location.search), tab));
+};
+const row = document.querySelector("#tabs");
+if (row) {
+  const changed = { attributes: true, attributeFilter: ["aria-selected"], subtree: true };
+  new MutationObserver(noteTab).observe(row, changed);
+}
+window.varStudio = { ...window.varStudio, showAddress, copyLink, followAddress };

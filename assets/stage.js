@@ -1,0 +1,324 @@
+// The pictures of a drawing: what the server tells about it, line by line, and what people do.
+const part = (name) => element.querySelector(`[data-part=${name}]`);
+const MOST = Math.min(768, Math.max(448, 2.5 * MODEL.side)); // pixels of the large picture
+
+const WIDE = 620; // pixels from which there is room for two columns
+const box = element.querySelector(".stage");
+
+let drawing = null;
+let before = null; // the drawing that was here, until a new one has its first scale
+let read = "";
+
+const isForming = () => Boolean(drawing) && !drawing.hasEnded;
+const last = () => (drawing.hasEnded ? drawing.scale : drawing.previews.length);
+const nameOf = (place) => {
+  const { captions, words, seeds } = drawing;
+  const isTold = words[place] && new Set(words).size > 1; // else it tells none of them apart
+  return captions[place] || (isTold ? words[place] : `seed ${seeds[place]}`);
+};
+
+/** The picture of a place after a scale, the best that there is. */
+const pictureAt = (place, scale) =>
+  drawing.frames[place]?.urls[scale - 1] ?? drawing.previews[scale - 1]?.[place];
+const largeAt = (place, scale) =>
+  (drawing.files && scale === drawing.scale && drawing.files[place]?.[0]) || pictureAt(place, scale);
+
+/** Whether something can be done with a picture as it is now. */
+const can = (what, place = drawing?.place) => {
+  if (!drawing?.shown) return false;
+  if (what === "open") return true;
+  if (isForming() || !drawing.files) return false;
+  if (what === "copy") return Boolean(drawing.queries[place]);
+  if (what === "rest" || what === "prompt") {
+    return drawing.at < drawing.sides.length && !drawing.isSmooth;
+  }
+  return what === "vary" ? !drawing.isSmooth : true;
+};
+
+const stateNow = () => {
+  if (!drawing) return "empty";
+  return drawing.hasEnded && drawing.shown >= last() ? "drawn" : "forming";
+};
+
+const show = () => {
+  Object.assign(box.dataset, { state: stateNow(), run: String(drawing?.run ?? 0) });
+  part("welcome").hidden = Boolean(drawing);
+  part("body").hidden = !drawing;
+  if (!drawing) return;
+  const { place, at, shown } = drawing;
+  const large = part("large");
+  const url = shown ? largeAt(place, at) : "";
+  large.hidden = !url;
+  if (url && large.getAttribute("src") !== url) large.src = url;
+  large.alt = url ? `${nameOf(place)}, after scale ${at} of ${drawing.sides.length}` : "";
+  part("open").setAttribute("aria-label", url ? `Open ${nameOf(place)} at full size` : "Forming");
+  part("open").setAttribute("aria-busy", String(isForming()));
+  part("open").disabled = !url;
+  const names = drawing.seeds.map((_, index) => nameOf(index));
+  const now = drawing.seeds.map((_, index) => shown && largeAt(index, shown));
+  tiles.show(now, names, place, isForming());
+  const scales = Array.from({ length: shown }, (_, index) => pictureAt(place, index + 1));
+  const sketches = drawing.frames[place]?.sketches ?? (isForming() ? shown : shown - 1);
+  scrubber.show(
+    scales.map((one, index) => one ?? largeAt(place, index + 1)),
+    sketches,
+    at,
+  );
+  part("words").textContent = drawing.words[place] || drawing.captions[place] || "";
+  part("seed").textContent = `Seed ${drawing.seeds[place]}`;
+  part("play").disabled = isForming() || shown < 2;
+  part("play").textContent = player.isRunning ? "Pause" : "Play";
+  part("sheet").hidden = drawing.seeds.length < 2;
+  const [sheet, name] = drawing.sheet ?? [];
+  const save = part("save-sheet");
+  save.toggleAttribute("aria-disabled", !sheet);
+  if (sheet) {
+    save.href = sheet;
+    save.download = name;
+  } else {
+    save.removeAttribute("href");
+  }
+  part("copy-all").disabled = isForming() || !drawing.query;
+  element.querySelectorAll("button[data-act]").forEach((button) => {
+    button.disabled = !can(button.dataset.act);
+  });
+  element.querySelector("#redraw").title = `Keep scales 1 to ${at}, draw the rest with another seed`;
+};
+
+const look = (scale) => {
+  player.stop();
+  drawing.at = scale;
+  drawing.follows = false;
+  show();
+  const known = drawing.frames[drawing.place];
+  if (!isForming() && drawing.files && (!known || scale <= known.sketches)) askFrames();
+};
+
+/** Ask once for the true decodes of the picture that is looked at. */
+const askFrames = () => {
+  const { run, place, asked } = drawing;
+  if (asked === place) return;
+  drawing.asked = place;
+  trigger("look_at", { place, run });
+};
+
+const select = (place) => {
+  if (!drawing.shown || place < 0 || place >= drawing.seeds.length) return;
+  player.stop();
+  drawing.place = place;
+  drawing.asked = -1;
+  trigger("pick", { place });
+  show();
+  if (drawing.files && !drawing.frames[place]) askFrames();
+};
+
+const fill = () => {
+  part("full").src = largeAt(drawing.place, drawing.at);
+  part("full").alt = nameOf(drawing.place);
+  part("full-words").textContent = nameOf(drawing.place);
+  for (const [name, step] of [["previous", -1], ["next", 1]]) {
+    part(name).hidden = drawing.seeds.length < 2;
+    part(name).disabled = drawing.seeds[drawing.place + step] === undefined;
+  }
+};
+
+const turn = (step) => {
+  select(drawing.place + step);
+  fill();
+};
+
+const save = (place) => {
+  const link = document.createElement("a");
+  [link.href, link.download] = drawing.files[place];
+  link.click();
+};
+
+/** Do what a button or a key asks of a picture. */
+const act = (what, place = drawing.place) => {
+  if (what === "select") return select(place);
+  if (!can(what, place)) return undefined;
+  if (place !== drawing.place) select(place);
+  const picture = { place, scale: drawing.at };
+  if (what === "save") save(place);
+  else if (what === "copy") window.varStudio.copyLink(drawing.queries[place]);
+  else if (what === "edit") trigger("edit_one", picture);
+  else if (what === "look") trigger("look_inside", picture);
+  else if (what === "open") {
+    fill();
+    part("lightbox").showModal();
+  } else if (what === "animate") trigger("animate", picture);
+  else if (what === "again") trigger("again", picture);
+  else if (what === "vary") trigger("vary", picture);
+  else if (what === "rest") trigger("rest", picture);
+  else if (what === "prompt") trigger("prompt", picture);
+  return undefined;
+};
+
+const tiles = window.varStudio.makeTiles(element.querySelector("#tiles"), part("menu"), act, can);
+const scrubber = window.varStudio.makeScrubber(part("strip"), look);
+
+new ResizeObserver(([entry]) => {
+  box.toggleAttribute("data-wide", entry.contentRect.width >= WIDE);
+}).observe(element);
+
+// the pace at which scales are shown, while a picture forms and when it is played
+const pace = part("pace");
+const remembered = localStorage.getItem("var-studio-pace");
+if ([...pace.options].some((one) => one.value === remembered)) pace.value = remembered;
+else pace.value = "150";
+pace.addEventListener("change", () => localStorage.setItem("var-studio-pace", pace.value));
+
+const forming = window.varStudio.makeClock(
+  () => Number(pace.value),
+  () => {
+    if (!drawing || drawing.shown >= last()) return undefined;
+    if (!drawing.shown) {
+      before = null;
+      if (drawing.query) window.varStudio.showAddress(drawing.query);
+    }
+    drawing.shown += 1;
+    if (drawing.follows) drawing.at = drawing.shown;
+    show();
+    return drawing.shown < last();
+  },
+);
+
+const player = window.varStudio.makeClock(
+  () => Math.max(Number(pace.value), 80),
+  () => {
+    if (!drawing || drawing.at >= drawing.shown) return undefined;
+    drawing.at += 1;
+    const goesOn = drawing.at < drawing.shown;
+    setTimeout(show); // when the clock knows whether it goes on
+    return goesOn;
+  },
+);
+
+const play = () => {
+  if (player.isRunning) {
+    player.stop();
+    return show();
+  }
+  const known = drawing.frames[drawing.place];
+  if (!known || known.sketches) askFrames();
+  if (drawing.at >= drawing.shown) drawing.at = 0;
+  return player.run();
+};
+
+const begin = (line) => {
+  player.stop();
+  if (!before) before = drawing;
+  drawing = {
+    ...line,
+    words: [],
+    previews: [],
+    frames: {},
+    files: null,
+    queries: [],
+    place: 0,
+    at: 0,
+    shown: 0,
+    asked: -1,
+    follows: true,
+    hasEnded: false,
+  };
+  box.style.setProperty("--most", `${MOST}px`);
+  tiles.build(line.seeds.map((seed, place) => line.captions[place] ?? `seed ${seed}`));
+  scrubber.build(line.sides);
+};
+
+/** Show another drawing, or none. */
+const bring = (other) => {
+  drawing = other;
+  before = null;
+  if (!drawing) return;
+  tiles.build(drawing.seeds.map((seed, place) => drawing.captions[place] ?? `seed ${seed}`));
+  scrubber.build(drawing.sides);
+};
+
+const end = (line) => {
+  Object.assign(drawing, line, { hasEnded: true, isSmooth: line.smooth, isDrawn: line.is_drawn });
+  const { query, words, files, is_drawn: isDrawn } = drawing;
+  if (isDrawn && query) {
+    const said = words.map((one, place) => one || `seed ${drawing.seeds[place]}`);
+    const detail = { query, words: said, files, model: MODEL.name };
+    document.dispatchEvent(new CustomEvent("var-drawn", { detail }));
+  }
+};
+
+const take = (line) => {
+  if (line.count) return begin(line);
+  if (!drawing || (line.run && line.run !== drawing.run)) return undefined;
+  if (line.nothing) {
+    if (!drawing.shown && !drawing.previews.length) bring(before);
+  } else if (line.pictures) {
+    drawing.previews[line.scale - 1] = line.pictures;
+    drawing.words = line.words;
+  } else if (line.files) {
+    const { run } = drawing;
+    end({ ...line, run });
+  } else if (line.frames) {
+    drawing.frames[line.place] = { urls: line.frames, sketches: line.sketches };
+    if (line.sketches) drawing.asked = -1;
+  }
+  return undefined;
+};
+
+watch("value", () => {
+  const text = props.value ?? "";
+  const fresh = text.startsWith(read) ? text.slice(read.length) : text;
+  read = text;
+  for (const line of fresh.split("\n")) if (line) take(JSON.parse(line));
+  show();
+  forming.run();
+  if (drawing?.isDrawn && wanted) {
+    const what = wanted;
+    wanted = "";
+    act(what === "edit" ? "edit" : "look");
+  }
+});
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { act: what, part: name } = button.dataset;
+  if (what) act(what);
+  else if (name === "open") act("open");
+  else if (name === "play") play();
+  else if (name === "copy-all") window.varStudio.copyLink(drawing.query);
+  else if (name === "surprise") document.querySelector("#generate")?.click();
+  else if (name === "previous") turn(-1);
+  else if (name === "next") turn(1);
+});
+part("lightbox").addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (step && drawing.seeds[drawing.place + step] !== undefined) turn(step);
+  if (event.key === "Escape") event.stopPropagation(); // it closes the picture, and stops nothing
+});
+part("lightbox").addEventListener("click", (event) => {
+  if (event.target === part("lightbox")) part("lightbox").close();
+});
+
+// a drawing that ended without a word about it: what there is stays
+document.addEventListener("var-idle", (event) => {
+  if (event.detail !== "status" || !isForming()) return;
+  if (drawing.previews.length) drawing.hasEnded = true;
+  else bring(before);
+  if (drawing && !drawing.scale) drawing.scale = drawing.previews.length;
+  show();
+});
+
+let wanted = ""; // the tab that a link asks for, once its picture is there
+const stage = {
+  /** Draw what a query names. */
+  open(query) {
+    wanted = query.get("tab") ?? "";
+    trigger("open_link", { query: Object.fromEntries(query) });
+  },
+  clear() {
+    bring(null);
+    show();
+  },
+};
+window.varStudio = { ...window.varStudio, stage };
+show();

@@ -1,0 +1,188 @@
+"""What draws pictures again: the values of the page as they stand in a link, and what they mean."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
+
+import numpy as np
+from torch import Tensor
+
+from var_core.jobs.parsing import SAMPLING_OPTIONS, count_up, read_tokens, style_sheet, sweep
+from var_core.jobs.progress import JobProgress
+from var_core.jobs.requests import DrawRequest
+from var_core.model_info import ModelInfo
+from var_core.ranges import check_choice, check_int
+from var_core.web.controls import Controls, parse_numbers
+from var_core.web.label_choices import ANY
+from var_core.wishes import Wish
+
+KINDS = ("pictures", "styles", "grid")
+SMOOTH = "a smooth picture has no tokens to keep: draw it with Smooth off first"
+
+
+@dataclass(frozen=True)
+class Order:
+    """Everything that decides what a drawing looks like.
+
+    Attributes:
+        values: values of the controls.
+        kind: one of KINDS: alike, one for each value of the last attribute, or a grid.
+        guidances: guidance of each row of a grid, as it was typed.
+        num_seeds: columns of a grid.
+        kept: token maps (1, S, S) of the first scales of an earlier picture, which all pictures
+            keep.
+    """
+
+    values: Mapping[str, object]
+    kind: str = KINDS[0]
+    guidances: str = ""
+    num_seeds: int = 1
+    kept: tuple[Tensor, ...] = field(default=(), repr=False)
+
+    def query(self) -> str:
+        """The order as the query of a link; `read_order` reads it."""
+        shown = {name: _written(value) for name, value in self.values.items()}
+        if self.values.get("with_recipe") is True:
+            del shown["with_recipe"]
+        if self.kind != KINDS[0]:
+            shown["draw"] = self.kind
+        if self.kind == "grid":
+            shown |= {"guidances": self.guidances, "seeds": str(self.num_seeds)}
+        if self.kept:
+            shown["kept"] = _pack(self.kept)
+        return urlencode({name: text for name, text in shown.items() if text})
+
+
+def read_order(controls: Controls, query: Mapping[str, str]) -> tuple[Order, list[str]]:
+    """The order of a link, and a sentence for each value that was left out because it is wrong."""
+    values, refused = controls.from_query(query)
+    order = Order(values)
+    try:
+        kind = check_choice("draw", query.get("draw", KINDS[0]), KINDS)
+        order = replace(order, kind=kind, kept=_unpack(controls.info, query.get("kept", "")))
+        if kind == "grid":
+            seeds = query.get("seeds", "")
+            num_seeds = int(seeds) if seeds.isascii() and seeds.isdigit() else 0
+            order = replace(order, guidances=query.get("guidances", ""), num_seeds=num_seeds)
+        order_request(controls, order)
+    except ValueError as error:
+        refused.append(f"The link was read in part: {error}")
+        order = Order(values)
+    return order, refused
+
+
+def order_request(controls: Controls, order: Order) -> DrawRequest:
+    """The request of an order.
+
+    Raises:
+        ValueError: if a value is out of range, or kept scales do not go with the rest.
+    """
+    choice = controls.read(order.values)
+    if order.kind == "styles":
+        return style_sheet(controls.info, choice.settings)
+    if order.kind == "grid":
+        return sweep(choice.settings, parse_numbers(order.guidances), order.num_seeds)
+    request = count_up(choice.settings, choice.count)
+    keep = tuple(tokens.expand(choice.count, -1, -1) for tokens in order.kept)
+    return replace(request, keep=keep)
+
+
+def picture_order(
+    controls: Controls, request: DrawRequest, place: int, with_recipe: object = True
+) -> Order:
+    """The order that draws one picture of a request alone, to the same pixels."""
+    kept = tuple(tokens[place : place + 1] for tokens in request.keep)
+    values = {**picture_values(controls, request, place), "with_recipe": with_recipe}
+    return Order(values, kept=kept)
+
+
+def picture_values(
+    controls: Controls, request: DrawRequest, place: int, wish: Wish | None = None
+) -> dict[str, object]:
+    """Values of the controls for one picture of a request.
+
+    Args:
+        controls: controls of the model.
+        request: what was drawn.
+        place: place of the picture, from 0.
+        wish: what it is to show, or None for what was asked.
+    """
+    wish = request.wishes[place] if wish is None else wish
+    words = {"prompt": wish.phrases, "negative_prompt": wish.negative}
+    names = controls.labels.names(wish.label)
+    options = request.options[place]
+    return {
+        **controls.defaults(),
+        **{name: ", ".join(words[name]) for name in controls.prompts},
+        **{name: names[name] or ANY for name in controls.attributes},
+        **{name: getattr(options, name) for name in SAMPLING_OPTIONS},
+        "seed": request.seeds[place],
+        "precision": request.precision,
+    }
+
+
+def kept_scales(progress: JobProgress | None, place: int, scale: object) -> tuple[Tensor, ...]:
+    """Token maps (1, S, S) of the first scales of one picture, to go on from.
+
+    Raises:
+        ValueError: if nothing was drawn yet, or the scale is out of range.
+    """
+    if progress is None or not progress.token_maps:
+        raise ValueError("there is no picture yet to go on from: draw one first")
+    if progress.request.is_smooth:
+        raise ValueError(SMOOTH)
+    token_maps: Sequence[Tensor] = progress.token_maps
+    total = progress.total or len(token_maps)
+    keep = check_int("scale", scale, 1, min(len(token_maps), total - 1))
+    return tuple(tokens[place : place + 1] for tokens in token_maps[:keep])
+
+
+def _written(value: object) -> str:
+    """A value as text, the same for 1 and 1.0: browsers send the one for the other."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value)
+
+
+def _pack(kept: Sequence[Tensor]) -> str:
+    """Token maps as text that needs no escapes in a link."""
+    numbers = np.concatenate([tokens.flatten().numpy() for tokens in kept]).astype("<u4")
+    narrow = numbers.astype("<u2")
+    wide = not np.array_equal(narrow, numbers)
+    text = base64.urlsafe_b64encode((numbers if wide else narrow).tobytes()).decode("ascii")
+    return ("w" if wide else "n") + text.rstrip("=")
+
+
+def _unpack(info: ModelInfo, text: str) -> tuple[Tensor, ...]:
+    """The token maps of such a text; none of an empty one.
+
+    Raises:
+        ValueError: if it is damaged, or does not fit the model.
+    """
+    if not text:
+        return ()
+    damaged = "its kept scales are damaged, or of another model"
+    sizes = [side * side for side in info.schedule.sides]
+    kind = {"n": "<u2", "w": "<u4"}.get(text[0])
+    if kind is None or len(text) > 8 * sum(sizes):
+        raise ValueError(damaged)
+    try:
+        data = base64.b64decode(text[1:] + "=" * (-(len(text) - 1) % 4), b"-_", validate=True)
+        numbers = np.frombuffer(data, kind).tolist()
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(damaged) from error
+    scales = []
+    for size in sizes[:-1]:
+        if numbers:
+            scales.append(numbers[:size])
+            numbers = numbers[size:]
+    if numbers:
+        raise ValueError(damaged)
+    try:
+        return read_tokens(info, scales)
+    except ValueError as error:
+        raise ValueError(damaged) from error
