@@ -69,12 +69,19 @@ document.querySelectorAll(".dice").forEach((dice) => {
   dice.title = words;
 });
 
+/** Names and values of a link to what is asked for. */
+const wishPairs = (value) => {
+  const { labels, phrases } = JSON.parse(value);
+  return phrases.length ? { ...labels, prompt: JSON.stringify(phrases) } : labels;
+};
+
 Object.assign(window.varStudio, {
   link(names, values) {
     const query = new URLSearchParams();
     names.forEach((name, index) => {
       const value = values[index];
-      if (value !== "" && value !== null) query.set(name, String(value));
+      if (name === "wish") Object.entries(wishPairs(value)).forEach((pair) => query.set(...pair));
+      else if (value !== "" && value !== null) query.set(name, String(value));
     });
     const address = `${location.origin}${location.pathname}?${query}`;
     const copied = navigator.clipboard?.writeText(address) ?? Promise.reject(new Error("no"));

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 import zipfile
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
+    asked,
+    chip,
     choose,
     draw,
     in_both_views,
@@ -32,26 +33,53 @@ pytestmark = pytest.mark.browser
 
 
 @in_both_views
-def test_an_emoji_fills_in_its_category_and_is_found_by_its_tag(page: Page) -> None:
+def test_an_emoji_stands_for_its_category_and_is_found_by_its_tag(page: Page) -> None:
+    choose(page, "category", "animal-bird")
     choose(page, "emoji", "apple, diet", words="red apple")
-    expect(page.locator("#category input")).to_have_value("food-fruit")
-    choose(page, "emoji", "owl", words="\N{OWL} owl")  # not the bowl
+    assert asked(page) == ["red apple"]  # whose category is another one
+    choose(page, "emoji", "owl")  # not the bowl
+    assert asked(page) == ["owl"]
     choose(page, "category", "food-fruit")
-    expect(page.locator("#emoji input")).to_have_value("any emoji")
-    page.locator("#emoji input").click()
+    assert asked(page) == ["food-fruit"]
+    page.locator("#wish input").click()
     page.keyboard.type("qwertyzz")
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#emoji input")).to_have_value("any emoji")
+    expect(page.locator("#wish .note")).to_contain_text("it is left out")
     expect(page.locator("#status")).to_contain_text("Done in ")
+    expect(page.locator("#status")).to_contain_text("food-fruit")
 
 
-def test_dice_pick_within_what_is_chosen(page: Page) -> None:
-    page.get_by_role("button", name="Random style").click()
-    expect(page.locator("#style input")).not_to_have_value("any style")
+@in_both_views
+def test_chips_are_taken_away_by_a_click_and_by_backspace(page: Page) -> None:
+    choose(page, "emoji", "red apple")
+    choose(page, "style", "noto")
+    page.keyboard.press("Backspace")
+    assert asked(page) == ["red apple"]
+    chip(page, "red apple").click()
+    assert asked(page) == []
+    expect(page.locator("#wish input")).to_be_focused()
+
+
+def test_the_dice_roll_a_wish(page: Page) -> None:
     choose(page, "category", "food-fruit")
-    page.locator("#dice-emoji").click()
-    expect(page.locator("#emoji input")).not_to_have_value("any emoji")
-    expect(page.locator("#category input")).to_have_value("food-fruit")
+    page.get_by_role("button", name="Random wish").click()
+    until(page, lambda: asked(page) != ["food-fruit"])
+    assert 1 <= len(asked(page)) <= 2
+
+
+@in_both_views
+def test_everything_can_be_chosen_from_tiles(page: Page) -> None:
+    page.get_by_role("button", name="Choose").click()
+    page.get_by_label("Group of emoji").select_option("food-fruit")
+    apple, style = page.locator(".tile[title='red apple']"), page.locator(".tile[title=noto]")
+    apple.click()
+    style.click()
+    assert asked(page) == ["red apple", "noto"]
+    expect(apple).to_have_attribute("aria-pressed", "true")
+    draw(page)
+    expect(page.locator("#status")).to_contain_text("food-fruit, red apple, noto")
+    style.click()
+    assert asked(page) == ["red apple"]
 
 
 def test_a_seed_is_new_kept_and_used_again(page: Page) -> None:
@@ -151,8 +179,8 @@ LINKED = {
 
 def shown_values(page: Page) -> dict[str, str]:
     """What the controls show, under the names of links."""
-    values = {name: page.locator(f"#{name} input").input_value() for name in ("emoji", "style")}
-    values["emoji"] = re.sub(r"^\W+ | \(.*$", "", values["emoji"])
+    expect(page.locator("#wish .chip")).to_have_count(2)
+    values = dict(zip(("emoji", "style"), asked(page), strict=True))
     values["seed"] = page.locator("#seed input").input_value()
     values["count"] = page.locator("#count input:checked").input_value()
     numbers = ("guidance", "temperature", "top_k", "top_p")
@@ -169,7 +197,6 @@ def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: P
     query = "&".join(f"{name}={value}".replace(" ", "+") for name, value in LINKED.items())
     with loading(page):
         page.goto(f"{url}/?{query}")
-    expect(page.locator("#category input")).to_have_value("food-fruit")
     open_box(page, "more")
     assert shown_values(page) == LINKED
     expect(page.locator("#keep-seed input")).to_be_checked()
@@ -224,7 +251,7 @@ def test_a_png_dropped_on_the_page_restores_its_settings(page: Page, url: str) -
     }"""
     page.evaluate(drop, data)
     expect(page.locator("#seed input")).to_have_value("33")
-    expect(page.locator("#style input")).to_have_value("noto")
+    expect(chip(page, "noto")).to_be_visible()
     page.evaluate(drop, base64.b64encode(b"no picture").decode())
     expect(page.locator("#status .notice")).to_contain_text("is not a readable PNG")
 
@@ -268,7 +295,7 @@ def test_the_history_restores_and_deletes(page: Page) -> None:
     expect(page.locator("#status")).to_contain_text("red apple")
     wait_done(page)
     expect(page.locator("#seed input")).to_have_value(seed)
-    expect(page.locator("#emoji input")).to_have_value(re.compile("red apple"))
+    expect(chip(page, "red apple")).to_be_visible()
     assert picture_bytes(page) == first
     expect(entries).to_have_count(2)
     page.locator("#history [data-delete]").first.click()

@@ -11,6 +11,7 @@ from var_core.jobs.parsing import MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.web.controls import BALANCED, PRESETS, Controls
 from var_core.web.events import LATEST, QUICK, Updates, Values
 from var_core.web.option_widgets import option_widgets
+from var_core.web.prompt_widgets import prompt_widgets
 
 
 class Drawer:
@@ -43,6 +44,7 @@ class Drawer:
                 self.preset = gr.Dropdown(
                     list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
                 )
+                self.inputs.update(prompt_widgets(controls, names=("negative_prompt",)))
                 self.inputs.update(option_widgets(controls.info, defaults))
             with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
                 self._build_grid()
@@ -52,13 +54,13 @@ class Drawer:
                 )
                 self.link = gr.Button("Copy link", elem_id="link", size="sm")
 
-    def connect(self, every: Mapping[str, Component]) -> None:
-        """Set its events up; a link holds the values of all widgets."""
+    def connect(self, box: Component, every: Mapping[str, Component]) -> None:
+        """Set its events up; a link holds what is asked for in a box and the other values."""
         sampling = [self.inputs[name] for name in SAMPLING_OPTIONS]
         self.preset.input(self.apply_preset, {self.preset}, sampling, **LATEST)
         self.seed.input(None, None, self.keep_seed, js="() => true", **QUICK)
-        script = f"(...values) => varStudio.link({json.dumps(list(every))}, values)"
-        self.link.click(None, list(every.values()), None, js=script)
+        script = f"(...values) => varStudio.link({json.dumps(['wish', *every])}, values)"
+        self.link.click(None, [box, *every.values()], None, js=script)
 
     def apply_preset(self, values: Values) -> Updates:
         """Set the options of a preset."""
