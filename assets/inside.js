@@ -21,6 +21,7 @@ let place = 0;
 let view = "entropy";
 let choice = 0;
 let patches = null;
+let stale = ""; // patches of the picture before, until they are taken away
 let timer = 0;
 
 const make = (tag, props = {}, ...children) => {
@@ -234,9 +235,17 @@ const fetchPatches = () => {
   const [row, column] = where();
   trigger("ask", { scale: scale + 1, row, column });
 };
+/** The patches of the place that is looked at, if they were the last to come. */
+const patchesHere = () => {
+  if (!props.patches || props.patches === stale || !seen) return null;
+  const found = JSON.parse(props.patches);
+  const [row, column] = where();
+  return found.scale === scale + 1 && found.row === row && found.column === column ? found : null;
+};
 const choose = (number, index) => {
   const isNew = number !== scale;
-  [scale, place, choice, patches] = [number, index, 0, null];
+  [scale, place, choice] = [number, index, 0];
+  patches = patchesHere(); // gradio tells nothing when the same come again
   if (isNew) {
     showCells();
     showLooks();
@@ -244,7 +253,7 @@ const choose = (number, index) => {
   showView();
   showToken();
   clearTimeout(timer);
-  timer = setTimeout(fetchPatches, WAIT);
+  if (!patches) timer = setTimeout(fetchPatches, WAIT);
 };
 const pick = (index) => {
   choice = index;
@@ -326,6 +335,7 @@ document.addEventListener("drop", (event) => {
 
 const load = () => {
   clearTimeout(timer);
+  stale = props.patches;
   seen = props.value ? JSON.parse(props.value) : null;
   element.querySelector(".inside").hidden = !seen;
   if (!seen) return;
@@ -337,10 +347,9 @@ const load = () => {
 };
 watch("value", load);
 watch("patches", () => {
-  if (!props.patches || !seen) return;
-  const found = JSON.parse(props.patches);
-  const [row, column] = where();
-  if (found.scale !== scale + 1 || found.row !== row || found.column !== column) return;
+  if (!props.patches) stale = "";
+  const found = patchesHere();
+  if (!found) return;
   patches = found;
   showChoices();
 });

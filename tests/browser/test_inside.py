@@ -131,6 +131,21 @@ def test_the_keyboard_reaches_every_token_and_its_alternatives(page: Page) -> No
     expect(page.locator("#inside [data-part=hint]")).to_contain_text("Nothing finer is left")
 
 
+def test_a_token_that_is_left_and_chosen_again_has_its_alternatives(page: Page) -> None:
+    wait_done(page)
+    page.locator("#use").click()
+    page.locator("#inside [data-scale='2']").click()
+    cell(page, 0).click()
+    wait_for_patches(page)
+    away_and_back = """() => ["ArrowRight", "ArrowLeft"].forEach(key => {
+      const event = new KeyboardEvent("keydown", { key, bubbles: true });
+      document.activeElement.dispatchEvent(event);
+    })"""
+    page.evaluate(away_and_back)
+    expect(cell(page, 0)).to_be_focused()
+    wait_for_patches(page)
+
+
 def test_shares_of_attention_are_bars_and_a_table(page: Page) -> None:
     wait_done(page)
     page.locator("#use").click()
