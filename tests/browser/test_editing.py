@@ -93,6 +93,7 @@ def watch_posts(page: Page) -> list[str]:
 
 def drag(page: Page, handle: Locator, x: float, y: float) -> None:
     """Drag a handle by so many pixels of the screen."""
+    handle.hover()  # once it holds still
     box = handle.bounding_box()
     place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.move(*place)
@@ -444,6 +445,15 @@ def test_strokes_during_an_edit_are_kept_for_the_next_one(
     assert painted.any() and np.array_equal(mask_of(page), painted)
 
 
+def stop_after_two_scales(page: Page, engine: GatedEngine, gated: Gated) -> None:
+    """Redraw and press Stop, behind a closed gate; returns while the server is cancelling."""
+    page.locator("#redraw-mask").click()
+    engine.gate.let(2)
+    expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
+    page.keyboard.press("Escape")
+    until(page, lambda: num_cancelling(gated.blocks))
+
+
 @in_both_views
 def test_an_edit_stops_half_way_and_goes_again(
     held_page: Page, engine: GatedEngine, gated: Gated, picture: Path
@@ -454,11 +464,7 @@ def test_an_edit_stops_half_way_and_goes_again(
     painted = mask_of(page)
     before = engine.num_jobs("cancelled", "edit")
     with engine.gate.closed():
-        page.locator("#redraw-mask").click()
-        engine.gate.let(2)
-        expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
-        page.keyboard.press("Escape")
-        until(page, lambda: num_cancelling(gated.blocks))
+        stop_after_two_scales(page, engine, gated)
         engine.gate.let(1)  # the handler waits for this scale
         until(page, lambda: engine.num_jobs("cancelled", "edit") > before)
     expect(page.locator("#edit-status")).to_contain_text("Stopped")
@@ -478,11 +484,7 @@ def test_what_is_pressed_while_an_edit_stops_is_drawn_after_it(
     open_editor(page, picture)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
     with engine.gate.closed():
-        page.locator("#redraw-mask").click()
-        engine.gate.let(2)
-        expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
-        page.keyboard.press("Escape")
-        until(page, lambda: num_cancelling(gated.blocks))
+        stop_after_two_scales(page, engine, gated)
         page.locator("#redraw-mask").click()
     finished(page)
 
