@@ -205,6 +205,12 @@ const play = () => {
   return player.run();
 };
 
+/** Make room for the pictures and scales of a drawing. */
+const build = ({ seeds, captions, sides }) => {
+  tiles.build(seeds.map((seed, place) => captions[place] ?? `seed ${seed}`));
+  scrubber.build(sides);
+};
+
 const begin = (line) => {
   player.stop();
   if (!before) before = drawing;
@@ -223,17 +229,14 @@ const begin = (line) => {
     hasEnded: false,
   };
   box.style.setProperty("--most", `${MOST}px`);
-  tiles.build(line.seeds.map((seed, place) => line.captions[place] ?? `seed ${seed}`));
-  scrubber.build(line.sides);
+  build(line);
 };
 
 /** Show another drawing, or none. */
 const bring = (other) => {
   drawing = other;
   before = null;
-  if (!drawing) return;
-  tiles.build(drawing.seeds.map((seed, place) => drawing.captions[place] ?? `seed ${seed}`));
-  scrubber.build(drawing.sides);
+  if (drawing) build(drawing);
 };
 
 const end = (line) => {

@@ -183,6 +183,12 @@ class LabelSpace:
             for attribute, index in zip(self.attributes, label, strict=True)
         }
 
+    def telling_names(self, label: Sequence[int]) -> list[str]:
+        """Names of resolved indices, without those that are open or that others imply."""
+        names = [*self.names(label).values()]
+        implied = {target for source, target in self.implies if names[source]}
+        return [name for place, name in enumerate(names) if name and place not in implied]
+
     def _indices(self, label: Label) -> list[int]:
         if label is None:
             return list(self.null)

@@ -11,7 +11,6 @@ from pathlib import Path
 from var_core.jobs.data_url import png_url, preview_url
 from var_core.jobs.progress import JobProgress, Request
 from var_core.labels import LabelSpace
-from var_core.web.controls import drawn_words
 from var_core.web.picture_files import file_url
 
 MAX_NUMBER = (1 << 31) - 1
@@ -98,8 +97,11 @@ class Feed:
         return self._add(nothing=True)
 
     def words(self, progress: JobProgress) -> list[str]:
-        """What each picture shows."""
-        return [drawn_words(self.labels, wish) for wish in progress.wishes]
+        """What each picture shows, short enough to stand below it."""
+        return [
+            ", ".join([*wish.phrases, *self.labels.telling_names(wish.label)])
+            for wish in progress.wishes
+        ]
 
     def _add(self, **line: object) -> str:
         self.text += json.dumps({"run": self.number, **line}) + "\n"
