@@ -1,4 +1,4 @@
-"""Pictures as data URLs: PNG pixel for pixel, JPEG thumbnails."""
+"""Pictures as data URLs: PNG pixel for pixel, JPEG previews."""
 
 import base64
 import io
@@ -7,18 +7,12 @@ from PIL import Image
 
 from var_core.jobs.png_recipe import Recipe, png_bytes
 
-THUMBNAIL_SIDE = 128  # pixels of the longer side
 JPEG_QUALITY = 85
 
 
 def png_url(image: Image.Image, recipe: Recipe | None = None) -> str:
     """A picture as a PNG data URL, pixel for pixel, with or without its recipe."""
     return _data_url(png_bytes(image, recipe), "png")
-
-
-def thumbnail_url(image: Image.Image) -> str:
-    """A picture as the data URL of a small JPEG."""
-    return preview_url(image, THUMBNAIL_SIDE)
 
 
 def preview_url(image: Image.Image, side: int) -> str:

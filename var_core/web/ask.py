@@ -15,8 +15,6 @@ from var_core.web.label_choices import LabelChoices
 from var_core.web.prompt_widgets import prompt_widgets
 from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker, warn
 
-COUNTS = (1, 4, 8)  # of these the page offers all, of the others only what a link asks for
-
 
 class Ask:
     """The widgets that hold the values of the controls, and the buttons that draw.

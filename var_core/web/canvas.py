@@ -5,10 +5,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from var_core.jobs.data_url import THUMBNAIL_SIDE
 from var_core.jobs.png_recipe import write_png
 
 SHOWN_SIDE = 1024  # pixels; larger pictures are painted on at a smaller size
+THUMBNAIL_SIDE = 128  # pixels of the longer side of a version in the list
 
 
 @dataclass(frozen=True)

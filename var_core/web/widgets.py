@@ -122,20 +122,6 @@ def warn(words: str) -> None:
     gr.Warning(plain_html(words))
 
 
-def result_image(elem_id: str, label: str, alt_text: str, height: int) -> gr.Image:
-    """A finished picture; previews are sent as JPEG, files as they are."""
-    return gr.Image(
-        label=label,
-        format="jpeg",
-        elem_id=elem_id,
-        interactive=False,
-        height=height,
-        show_label=False,
-        alt_text=alt_text,
-        buttons=["download", "fullscreen"],
-    )
-
-
 @contextlib.contextmanager
 def deleting(path: str) -> Iterator[str]:
     """Delete an uploaded file when the block ends."""
