@@ -14,6 +14,7 @@ from tests.browser.conftest import (
     CHROMIUM_FLAGS,
     PATIENCE,
     VIEWS,
+    chip,
     choose,
     draw,
     open_page,
@@ -39,8 +40,7 @@ def several_drawings(page: Page) -> None:
     red_apple(page)
     choose(page, "emoji", "penguin")
     draw(page)
-    choose(page, "emoji", "any emoji")
-    choose(page, "style", "any style")
+    chip(page, "fluent-3d").click()
     choose(page, "category", "animal-bird")
     set_count(page, 8)
     draw(page)

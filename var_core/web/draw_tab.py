@@ -30,6 +30,7 @@ class DrawTab:
     Attributes:
         controls: what to draw, above all tabs.
         stage: the last drawing.
+        drop: reads the settings of a PNG.
         shown: every widget that shows a part of a drawing.
         everything: these widgets, and those that hold the settings of a drawing.
         given: widgets that a drawing is made of.
@@ -42,6 +43,10 @@ class DrawTab:
         with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
             self.stage = Stage(self.handlers)
             built_in_browser(page.engine.info, "history.html", HISTORY, "history")
+            with gr.Row(elem_id="exchange"):
+                self.drop = gr.UploadButton(
+                    "Settings from a PNG", file_types=[".png"], elem_id="drop", size="sm", scale=0
+                )
         self.parts: dict[str, Component] = {
             "status": self.stage.status,
             "seed": self.controls.inputs["seed"],
@@ -78,8 +83,7 @@ class DrawTab:
         )
 
     def _connect_settings(self) -> None:
-        drop = self.controls.drawer.drop
-        drop.upload(self.restore, {drop}, self.everything, **SPOKEN)
+        self.drop.upload(self.restore, {self.drop}, self.everything, **SPOKEN)
         self.controls.load_link(self.page.blocks)
 
     def drawing(self, what: str) -> Callable[..., Iterator[Updates]]:
@@ -152,7 +156,7 @@ class DrawTab:
 
     def restore(self, values: Values) -> Iterator[Updates]:
         """Show the settings of a PNG that was drawn here; one that kept scales is drawn too."""
-        with deleting(values[self.controls.drawer.drop]) as path:
+        with deleting(values[self.drop]) as path:
             order, sentence = self.handlers.restore(path)
         settings = self.controls.updates(order.values, keep_seed=True)
         yield {**settings, self.stage.status: sentence}

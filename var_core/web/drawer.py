@@ -1,6 +1,5 @@
 """The drawer under the box for words: what most drawings leave as it is."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,11 @@ from var_core.jobs.parsing import MAX_SWEEP, SAMPLING_OPTIONS
 from var_core.web.controls import BALANCED, PRESETS, Controls
 from var_core.web.events import LATEST, QUICK, Updates, Values
 from var_core.web.option_widgets import option_widgets
+from var_core.web.prompt_widgets import prompt_widgets
 
 
 class Drawer:
-    """Seed and options, closed at first, and what exchanges them with files and links.
+    """Seed and options, closed at first.
 
     Args:
         controls: names, defaults and limits of the values.
@@ -27,8 +27,6 @@ class Drawer:
         guidances: guidance of each row of a grid.
         num_seeds: columns of a grid.
         sweep: button that draws a grid.
-        drop: reads the settings of a PNG.
-        link: button that copies a link to the picture.
     """
 
     def __init__(self, controls: Controls, defaults: Mapping[str, Any]) -> None:
@@ -43,22 +41,13 @@ class Drawer:
                 self.preset = gr.Dropdown(
                     list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
                 )
+                self.inputs.update(prompt_widgets(controls, names=("negative_prompt",)))
                 self.inputs.update(option_widgets(controls.info, defaults))
             with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
                 self._build_grid()
-            with gr.Row(elem_id="exchange"):
-                self.drop = gr.UploadButton(
-                    "Settings from a PNG", file_types=[".png"], elem_id="drop", size="sm"
-                )
-                self.link = gr.Button("Copy link", elem_id="link", size="sm")
-
-    def connect(self, every: Mapping[str, Component]) -> None:
-        """Set its events up; a link holds the values of all widgets."""
         sampling = [self.inputs[name] for name in SAMPLING_OPTIONS]
         self.preset.input(self.apply_preset, {self.preset}, sampling, **LATEST)
         self.seed.input(None, None, self.keep_seed, js="() => true", **QUICK)
-        script = f"(...values) => varStudio.link({json.dumps(list(every))}, values)"
-        self.link.click(None, list(every.values()), None, js=script)
 
     def apply_preset(self, values: Values) -> Updates:
         """Set the options of a preset."""

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
@@ -110,12 +111,12 @@ def picture_values(
         wish: what it is to show, or None for what was asked.
     """
     wish = request.wishes[place] if wish is None else wish
-    words = {"prompt": wish.phrases, "negative_prompt": wish.negative}
+    words = {"prompt": [*wish.phrases], "negative_prompt": ", ".join(wish.negative)}
     names = controls.labels.names(wish.label)
     options = request.options[place]
     return {
         **controls.defaults(),
-        **{name: ", ".join(words[name]) for name in controls.prompts},
+        **{name: words[name] for name in controls.prompts},
         **{name: names[name] or ANY for name in controls.attributes},
         **{name: getattr(options, name) for name in SAMPLING_OPTIONS},
         "seed": request.seeds[place],
@@ -145,6 +146,8 @@ def _written(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, list):  # phrases: commas and joining words inside them split nothing
+        return json.dumps(value, ensure_ascii=False) if value else ""
     return "" if value is None else str(value)
 
 
