@@ -71,6 +71,7 @@ Object.assign(window.varStudio, {
   },
   opened(draws) {
     if (draws || new URLSearchParams(location.search).has("tab")) window.varStudio.followAddress();
+    else window.varStudio.welcome?.();
   },
   save() {
     press("download");

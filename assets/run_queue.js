@@ -1,6 +1,8 @@
 // One drawing of a tab after the other: what is asked meanwhile waits, and nothing is dropped.
 const DRAWS = {
-  status: "#generate, #styles, #sweep, #stage [data-draws], #draw-on, #history [data-restore]",
+  status:
+    "#generate, #styles, #sweep, #stage [data-draws], #draw-on, #history [data-restore], " +
+    "#examples [data-example]",
   "edit-status": "#redraw-mask, #try-again, #outpaint, #vary",
 };
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten

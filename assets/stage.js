@@ -318,6 +318,10 @@ const stage = {
     wanted = query.get("tab") ?? "";
     trigger("open_link", { query: Object.fromEntries(query) });
   },
+  /** Draw an example that nobody asked for. */
+  demo(place) {
+    trigger("demo", { place });
+  },
   clear() {
     bring(null);
     show();

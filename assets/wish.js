@@ -4,7 +4,7 @@ const { kinds, implies, commas, joining, most, about } = JSON.parse(props.catalo
 const SHOWN = 40; // suggestions at a time
 const part = (name) => element.querySelector(`[data-part=${name}]`);
 const [box, list, panel] = ["box", "list", "panel"].map(part);
-const choices = kinds.flatMap((kind) => kind.choices); // [value, symbol, name, tags, group]
+const choices = kinds.flatMap((kind) => kind.choices); // [value, symbol, name, tags, group, face]
 const kindOf = new Map(kinds.flatMap((kind) => kind.choices.map((one) => [one, kind])));
 const comma = new RegExp(`[${commas}\\n]`, "u");
 const splitter = new RegExp(`${comma.source}|(?<!\\S)(?:${joining.join("|")})(?!\\S)`, "iu");
@@ -34,6 +34,7 @@ const make = (tag, properties, ...content) => {
 };
 
 const thumb = (choice) => {
+  if (choice?.[5]) return make("img", { src: choice[5], alt: "" });
   const symbol = choice && (choice[1] || faces.get(choice));
   return symbol ? make("span", { className: "thumb", textContent: symbol }) : "";
 };

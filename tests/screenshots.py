@@ -13,10 +13,10 @@ from tests.browser.conftest import (
     CHROMIUM,
     CHROMIUM_FLAGS,
     PATIENCE,
-    VIEWS,
     chip,
     choose,
     draw,
+    open_context,
     open_page,
     set_count,
     set_number,
@@ -103,7 +103,7 @@ def main() -> None:
         expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         for name, (view, theme, act) in SHOTS.items():
-            context = browser.new_context(locale="en-US", device_scale_factor=SHARP, **VIEWS[view])
+            context = open_context(browser, view, device_scale_factor=SHARP)
             page, _ = open_page(context, f"{url}/?__theme={theme}")
             act(page)
             page.mouse.move(0, 0)

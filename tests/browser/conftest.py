@@ -84,9 +84,23 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def open_context(browser: Browser, view: str = "desktop") -> BrowserContext:
-    """A visitor with an own clipboard, at the size of a view."""
-    context = browser.new_context(locale="en-US", **VIEWS[view])
+KNOWN = "try { localStorage.setItem('var-studio-visited', 'yes') } catch {}"
+
+
+def open_context(
+    browser: Browser, view: str = "desktop", is_first: bool = False, **options: object
+) -> BrowserContext:
+    """A visitor with an own clipboard, at the size of a view.
+
+    Args:
+        browser: the browser.
+        view: name of a view.
+        is_first: whether nobody has been here before; else nothing is drawn unasked.
+        options: further options of the browser.
+    """
+    context = browser.new_context(locale="en-US", **VIEWS[view], **options)
+    if not is_first:
+        context.add_init_script(KNOWN)
     context.set_default_timeout(PATIENCE)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     return context

@@ -31,7 +31,13 @@ def violations(page: Page) -> list[str]:
 def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view: str) -> None:
     context = open_context(browser, view)
     page, wrong = open_page(context, f"{url}/?__theme={theme}")
+    page.locator("#wish input").click()
+    page.keyboard.type("apple")
     assert violations(page) == []
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Choose").click()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
     draw(page, "styles")
     open_box(page, "more")
     open_box(page, "sweep-box")

@@ -10,7 +10,8 @@ from var_core.jobs.parsing import MAX_COUNT
 from var_core.web.controls import Controls
 from var_core.web.drawer import Drawer
 from var_core.web.events import SPOKEN, Updates, Values
-from var_core.web.widgets import warn
+from var_core.web.examples import examples_html, read_examples
+from var_core.web.widgets import scripted_html, warn
 from var_core.web.wish_box import WishBox
 
 
@@ -24,6 +25,7 @@ class Ask:
         box: what is asked for, in words and labels.
         inputs: widgets of all other values, under the names of the controls.
         keep_seed: whether the next drawing keeps the seed.
+        examples: pictures that were drawn beforehand.
         drawer: options that most drawings leave as they are.
         generate: button that draws.
         stop: stops drawing; it takes the place of `generate` while something is drawn.
@@ -39,7 +41,11 @@ class Ask:
                 self.box = WishBox(controls)
                 with gr.Row(elem_id="actions"):
                     count = self._build_buttons(defaults["count"])
-            self.drawer = Drawer(controls, defaults)
+            with gr.Row(elem_id="drawers"):
+                self.examples = read_examples(controls)
+                if self.examples:
+                    scripted_html(examples_html(self.examples), "examples.js", "examples")
+                self.drawer = Drawer(controls, defaults)
         self.draws = gr.Checkbox(False, visible=False)
         self.inputs: dict[str, Component] = {"count": count, **self.drawer.inputs}
         self.keep_seed = self.drawer.keep_seed

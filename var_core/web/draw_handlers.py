@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ from var_core.ranges import check_int
 from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.serving.fair_queue import BusyError
 from var_core.web.controls import Controls, drawn_words, new_seed
+from var_core.web.examples import Example
 from var_core.web.feed import MAX_NUMBER, ON_STAGE, Feed
 from var_core.web.orders import (
     Order,
@@ -118,11 +119,24 @@ class DrawHandlers:
             OSError: if the pictures cannot be saved.
         """
         request = order_request(self.controls, order)
-        return self._stream(order, request)
+        return self._stream(order, request, order.query())
 
-    def _stream(self, order: Order, request: DrawRequest) -> Iterator[Moment]:
+    def demo(self, example: Example) -> Iterator[Moment]:
+        """Draw an example for somebody who has asked for nothing yet.
+
+        It sets no seed, and neither the page's address nor its history takes it up.
+        """
+        request = order_request(self.controls, example.order)
+        try:
+            for moment in self._stream(example.order, request, query=""):
+                yield replace(moment, seed=None)
+        except BusyError:
+            return
+        yield Moment(f"An example: {example.words}. Now type what you want to see")
+
+    def _stream(self, order: Order, request: DrawRequest, query: str) -> Iterator[Moment]:
         feed, progress, seed = self._feed(), None, request.seeds[0]
-        start = feed.start(request, self.engine.info.image_size, order.query())
+        start = feed.start(request, self.engine.info.image_size, query)
         yield Moment(seed=seed, stage=start, selected=0)
         for progress in self.engine.generate(request, self.client()):
             if progress.ahead:

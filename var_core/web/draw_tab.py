@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from var_core.jobs.progress import JobProgress
+from var_core.ranges import check_int
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
 from var_core.web.orders import Order, read_order
@@ -78,6 +79,7 @@ class DrawTab:
             for what, trigger in asked.items()
         ]
         running.append(view.open_link(self.open_link, None, self.everything, **run()))
+        running.append(view.demo(self.demo, None, self.shown, **run()))
         controls.stop.click(None, None, None, cancels=running).then(  # after the last preview
             self.stopped, {self.stage.progress}, self.shown, **QUICK
         )
@@ -146,6 +148,12 @@ class DrawTab:
             warn(words)
         yield self.controls.updates(order.values, keep_seed=True)
         yield from self._show(order)
+
+    def demo(self, event: gr.EventData) -> Iterator[Updates]:
+        """Draw an example that nobody asked for; the controls stay as they are."""
+        examples = self.controls.examples
+        place = check_int("example", event.place, 0, len(examples) - 1)
+        yield from map(self.updates, self.handlers.demo(examples[place]))
 
     def _show(self, order: Order) -> Iterator[Updates]:
         return map(self.updates, self.handlers.stream(order))

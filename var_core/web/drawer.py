@@ -31,20 +31,19 @@ class Drawer:
 
     def __init__(self, controls: Controls, defaults: Mapping[str, Any]) -> None:
         self.controls = controls
-        with gr.Row(elem_id="drawers"):
-            with (
-                gr.Accordion("More options", open=False, elem_id="more"),
-                gr.Row(elem_id="options"),
-            ):
-                self.seed = self._build_seed(defaults["seed"])
-                self.inputs: dict[str, Component] = {"seed": self.seed}
-                self.preset = gr.Dropdown(
-                    list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
-                )
-                self.inputs.update(prompt_widgets(controls, names=("negative_prompt",)))
-                self.inputs.update(option_widgets(controls.info, defaults))
-            with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
-                self._build_grid()
+        with (
+            gr.Accordion("More options", open=False, elem_id="more"),
+            gr.Row(elem_id="options"),
+        ):
+            self.seed = self._build_seed(defaults["seed"])
+            self.inputs: dict[str, Component] = {"seed": self.seed}
+            self.preset = gr.Dropdown(
+                list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
+            )
+            self.inputs.update(prompt_widgets(controls, names=("negative_prompt",)))
+            self.inputs.update(option_widgets(controls.info, defaults))
+        with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
+            self._build_grid()
         sampling = [self.inputs[name] for name in SAMPLING_OPTIONS]
         self.preset.input(self.apply_preset, {self.preset}, sampling, **LATEST)
         self.seed.input(None, None, self.keep_seed, js="() => true", **QUICK)

@@ -11,6 +11,7 @@ from var_core.text import split_prompt
 from var_core.text.prompt import COMMAS, JOINING_WORDS
 from var_core.web.assets import read_asset
 from var_core.web.controls import Controls
+from var_core.web.examples import read_faces
 from var_core.web.label_choices import ANY, searched_choices
 
 DAMAGED = "what is asked for does not fit this page: reload it and try again"
@@ -94,10 +95,13 @@ def catalogue(info: ModelInfo, takes_words: bool) -> dict[str, object]:
         }
         for menu in space.menus
     ]
-    labels = [
-        {"name": attribute.name, "choices": searched_choices(space, attribute)}
-        for attribute in space.attributes
-    ]
+    faces = read_faces(info.name)
+    labels = []
+    for attribute in space.attributes:
+        shown = faces.get(attribute.name, {})
+        rows = searched_choices(space, attribute)
+        choices = [(*row, "", shown[row[0]]) if row[0] in shown else row for row in rows]
+        labels.append({"name": attribute.name, "choices": choices})
     return {
         "kinds": [*menus, *labels],
         "implies": [[names[one], names[two], table] for (one, two), table in space.implies.items()],
