@@ -206,6 +206,14 @@ def test_a_png_dropped_on_the_page_restores_its_settings(page: Page, url: str) -
     expect(page.locator("#status .notice")).to_contain_text("is not a readable PNG")
 
 
+@in_both_views
+def test_the_picture_comes_before_what_is_rarely_used(page: Page) -> None:
+    draw(page)
+    stage, drop = (page.locator(name).bounding_box() for name in ("#stage", "#drop"))
+    assert drop["y"] > stage["y"] + stage["height"]
+    expect(page.get_by_role("button", name="Copy link", exact=True)).to_have_count(1)
+
+
 def test_a_recipe_can_be_left_out(page: Page) -> None:
     draw(page)
     assert "var-studio" in Image.open(io.BytesIO(picture_bytes(page))).info

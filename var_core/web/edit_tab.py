@@ -20,7 +20,7 @@ from var_core.web.progress import Moment, stream
 from var_core.web.widgets import deleting, sentence
 
 STOPPED = "Stopped; the picture is as it was, and what you painted is still there"
-START = "Open a picture, paint what to change; with labels left at any, what is kept decides"
+START = "Open a picture, paint what to change; with nothing asked for, what is kept decides"
 PAINT = "Paint the area to change"
 
 
