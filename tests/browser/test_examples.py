@@ -34,7 +34,7 @@ def test_on_the_first_visit_an_example_forms_by_itself_once(
             engine.gate.let(1)
             expect(page.locator("#strip img")).to_have_count(number)
         choose(page, "emoji", "owl")  # somebody types meanwhile
-    expect(page.locator("#status")).to_contain_text("Now type what you want to see")
+    expect(page.locator("#status")).to_contain_text("Now type your own wish")
     expect(page.locator("#stage .stage")).to_have_attribute("data-state", "drawn")
     assert asked(page) == ["owl"] and page.url.rstrip("/") == gated.url
     assert page.locator("#history [data-restore]").count() == 0  # it is nobody's drawing

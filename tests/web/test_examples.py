@@ -48,7 +48,7 @@ def test_a_demonstration_is_drawn_to_the_pixel_and_named_nowhere(
     handlers = DrawHandlers(engine, tmp_path, str)
     (example,) = read_examples(handlers.controls)
     *moments, last = handlers.demo(example)
-    assert last.status == f"An example: {example.words}. Now type what you want to see"
+    assert last.status == f"An example: {example.words}. Now type your own wish"
     assert all(moment.seed is None for moment in moments)
     shown = next(moment for moment in reversed(moments) if moment.stage)
     assert told(shown)["query"] == ""  # the page's address stays as it is
@@ -74,4 +74,4 @@ def test_examples_of_another_model_are_skipped(
     controls = Controls(engine.info)
     Image.new("RGB", (8, 8)).save(drawn / "2.png")
     assert len(read_examples(controls)) == 1 and "holds no recipe" in caplog.text
-    assert 'title="Draw: animal, cat, 3d"' in examples_html(read_examples(controls))
+    assert 'title="Draw: cat, 3d"' in examples_html(read_examples(controls))

@@ -132,7 +132,7 @@ class DrawHandlers:
                 yield replace(moment, seed=None)
         except BusyError:
             return
-        yield Moment(f"An example: {example.words}. Now type what you want to see")
+        yield Moment(f"An example: {example.words}. Now type your own wish")
 
     def _stream(self, order: Order, request: DrawRequest, query: str) -> Iterator[Moment]:
         feed, progress, seed = self._feed(), None, request.seeds[0]

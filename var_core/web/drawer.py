@@ -42,7 +42,7 @@ class Drawer:
             )
             self.inputs.update(prompt_widgets(controls, names=("negative_prompt",)))
             self.inputs.update(option_widgets(controls.info, defaults))
-        with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
+        with gr.Accordion("Compare in a grid", open=False, elem_id="sweep-box"):
             self._build_grid()
         sampling = [self.inputs[name] for name in SAMPLING_OPTIONS]
         self.preset.input(self.apply_preset, {self.preset}, sampling, **LATEST)

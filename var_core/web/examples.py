@@ -13,7 +13,7 @@ from PIL import Image
 
 from var_core.jobs.data_url import preview_url
 from var_core.web.assets import asset_path
-from var_core.web.controls import Controls, drawn_words
+from var_core.web.controls import Controls
 from var_core.web.orders import Order, order_request
 
 THUMBNAIL = 96  # pixels
@@ -52,7 +52,8 @@ def read_examples(controls: Controls) -> list[Example]:
         except ValueError as error:  # of another model with this name
             _log.warning("an example was skipped: %s", error)
             continue
-        found.append(Example(drawn_words(controls.labels, wish), order, _thumbnail(path)))
+        words = ", ".join([*wish.phrases, *controls.labels.telling_names(wish.label)])
+        found.append(Example(words, order, _thumbnail(path)))
     return found
 
 

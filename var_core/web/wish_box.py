@@ -117,5 +117,4 @@ def _about(space: LabelSpace, max_phrases: int) -> str:
     if max_phrases:
         return f"Up to {max_phrases} phrases, such as: a fox, in the snow, at night"
     names = ", ".join(attribute.name for attribute in space.attributes)
-    known = f"Names and tags: {names}. " if names else ""
-    return f"{known}What is left open is drawn at random"
+    return f"By name or tag: {names}. The rest is random" if names else "Drawn at random"
