@@ -44,7 +44,7 @@ def test_a_seam_gives_the_pixels_of_the_slow_path(seed: int, band: int | None) -
     mask = some_mask(dice)
     picture = dice.integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
     drawn = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    window, band = window_around(mask, 16), feather_width(mask) if band is None else band
+    window, band = window_around(mask, (16, 16)), feather_width(mask) if band is None else band
     seam = Seam(mask, window, band)
     result = picture.copy()
     result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)

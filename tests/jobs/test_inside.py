@@ -103,7 +103,7 @@ def test_an_exchange_changes_the_picture_around_the_token_most(embedded: VARPipe
     request = exchange(embedded.info, progress.token_maps, number, row, column, codes)
     pictures = request.answer(embedded)
     before = np.asarray(progress.frames[-1][0], float)
-    left, top, right, bottom = neighbourhood(embedded.info.schedule, 64, number, row, column)
+    left, top, right, bottom = neighbourhood(embedded.info.schedule, (64, 64), number, row, column)
     assert len(pictures) == 5
     for picture in pictures:
         change = np.abs(np.asarray(picture, float) - before).mean(axis=2)
@@ -117,7 +117,7 @@ def test_a_neighbourhood_lies_in_the_picture_and_holds_the_cell(sides: tuple[int
     for number, side in enumerate(sides, start=1):
         for row in range(side):
             for column in range(side):
-                left, top, right, bottom = neighbourhood(schedule, size, number, row, column)
+                left, top, right, bottom = neighbourhood(schedule, (size, size), number, row, column)
                 assert 0 <= left < right <= size and 0 <= top < bottom <= size
                 assert right - left == bottom - top
                 cell = size / side

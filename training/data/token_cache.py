@@ -90,8 +90,8 @@ class CachedTokens:
         view = torch.where(plain, 0, view)
         device, features = self.tokenizer.device, None
         if self.with_features:
-            side = self.tokenizer.schedule.final_side
-            features = self.cache.latents[view, rows].float().unflatten(1, (-1, side, side))
+            shape = self.tokenizer.schedule.final_shape
+            features = self.cache.latents[view, rows].float().unflatten(1, (-1, *shape))
             features = features.to(device)
         tokens = self.cache.tokens[view, rows].long().to(device)
         return TokenBatch(tokens, features, self.pictures.labels[rows])

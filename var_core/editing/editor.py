@@ -99,7 +99,7 @@ def edit_steps(
         sample: runs the sampling loop on the labels of all pictures.
         picture: RGB; what is under the mask has no influence, but for "replay".
         mask: (H, W) bool.
-        windows: squares in the order they are drawn; together they cover the mask.
+        windows: windows in the order they are drawn; together they cover the mask.
         options: how tokens are drawn.
         edit_options: how what is kept and what is drawn are joined.
         generators: one for each of B pictures.
@@ -116,8 +116,8 @@ def edit_steps(
     for place, window in enumerate(windows):
         before, seam = pictures, Seam(unknown, window, band)
         grounds = _once_each(before, seam.ground)
-        size = tokenizer.image_size
-        views = _once_each(before, partial(_view, unknown=unknown, window=window, size=size))
+        shape = tokenizer.image_shape
+        views = _once_each(before, partial(_view, unknown=unknown, window=window, shape=shape))
         images = torch.cat([view for view, _ in views]).to(tokenizer.device)
         holes = views[0][1].to(tokenizer.device)
         make_rule = _rule_maker(tokenizer, images, holes, edit_options.rule)
@@ -147,9 +147,9 @@ def _once_each(pictures: Sequence[Image.Image], make: Callable[[Image.Image], Ma
 
 
 def _view(
-    picture: Image.Image, unknown: np.ndarray, window: Window, size: int
+    picture: Image.Image, unknown: np.ndarray, window: Window, shape: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """What the model sees of a picture: (1, 3, S, S) in [-1, 1], and its holes (1, 1, S, S)."""
+    """What the model sees of a picture: (1, 3, H, W) in [-1, 1], and its holes (1, 1, H, W)."""
     height, width = unknown.shape
     rows, columns = window.inside(width, height)
     top, left = rows.start - window.top, columns.start - window.left
@@ -158,14 +158,14 @@ def _view(
         slice(top, top + rows.stop - rows.start),
         slice(left, left + columns.stop - columns.start),
     )
-    image = torch.zeros(1, 3, window.side, window.side, dtype=torch.float32)
-    holes = torch.ones(1, 1, window.side, window.side, dtype=torch.float32)
+    image = torch.zeros(1, 3, *window.shape, dtype=torch.float32)
+    holes = torch.ones(1, 1, *window.shape, dtype=torch.float32)
     image[place] = uint8_to_tensor(crop(picture, (rows, columns))[None])
     holes[place] = torch.from_numpy(unknown[rows, columns]).float()
-    if window.side != size:
+    if window.shape != shape:
         image = fill_holes(image, holes)  # else what is hidden would leak over the border
-        image = F.interpolate(image, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
-        touched = F.interpolate(holes, (size, size), mode="bilinear", antialias=True)
+        image = F.interpolate(image, shape, mode="bicubic", antialias=True).clamp(-1, 1)
+        touched = F.interpolate(holes, shape, mode="bilinear", antialias=True)
         holes = (touched > 1e-6).float()
     return image, holes
 
@@ -196,8 +196,8 @@ def _correct(tokenizer: MultiScaleVQVAE, latent: Tensor, images: Tensor, holes: 
     Cells that hold kept pixels move towards the features of the joined picture, which now knows
     what was drawn beside them. They have no tokens any more; the latent is the truth.
     """
-    side = tokenizer.quantizer.schedule.final_side
-    kept = (F.interpolate(1 - holes, (side, side), mode="area") > 0).float()
+    shape = tokenizer.quantizer.schedule.final_shape
+    kept = (F.interpolate(1 - holes, shape, mode="area") > 0).float()
     for _ in range(CORRECTIONS if kept.any() else 0):
         joined = torch.where(holes > 0, _decode(tokenizer.decode_latent, latent), images)
         wanted = torch.cat([tokenizer.encode_features(one[None]) for one in joined])

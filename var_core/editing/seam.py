@@ -80,15 +80,14 @@ class Seam:
 
         Args:
             ground: the picture.
-            drawn: a square of any size for the window, (3, S, S) in [-1, 1].
+            drawn: a picture of any size for the window, (3, H, W) in [-1, 1].
 
         Returns:
             (H, W, 3) uint8 for `place`; equal to the picture outside the mask and its band.
         """
         window, (rows, columns) = self.window, self._inside
-        if drawn.shape[-1] != window.side:
-            size = (window.side, window.side)
-            drawn = F.interpolate(drawn[None], size, mode="bicubic", antialias=True)[0]
+        if drawn.shape[-2:] != window.shape:
+            drawn = F.interpolate(drawn[None], window.shape, mode="bicubic", antialias=True)[0]
         inside = (_moved(rows, -window.top), _moved(columns, -window.left))
         drawn, core = drawn[:, *inside], (slice(None), *self._core)
         source, hole = ground.source[core], torch.from_numpy(self._hole)
