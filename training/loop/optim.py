@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Iterable
+from typing import cast
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 SCHEDULES = ("cosine", "linear")
@@ -80,10 +82,24 @@ class MasterWeights:
         self.masters = [nn.Parameter(p.detach().clone().float()) for p in self.weights]
 
     def take_gradients(self) -> None:
-        """Move gradients to the masters and clear them on the model."""
+        """Add gradients to those of the masters, in float32, and clear them on the model.
+
+        Summed in low precision, the gradients of many parts would lose the small ones.
+        """
         for weight, master in zip(self.weights, self.masters, strict=True):
-            master.grad = None if weight.grad is None else weight.grad.float()
+            if weight.grad is None:
+                continue
+            if master.grad is None:
+                master.grad = weight.grad.float()
+            else:
+                master.grad += weight.grad
             weight.grad = None
+
+    def share_gradients(self, accelerator: Accelerator) -> None:
+        """Average the gradients of the masters over all processes."""
+        for master in self.masters:
+            if master.grad is not None:
+                master.grad = cast(Tensor, accelerator.reduce(master.grad, "mean"))
 
     @torch.no_grad()
     def give_weights(self) -> None:

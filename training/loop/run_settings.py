@@ -14,6 +14,7 @@ PROGRESS = "progress and checkpoints"
 MACHINE = "machine"
 
 PRECISIONS = ("auto", "bf16", "no")
+TOO_NARROW = ("fp16", "float16", "fp8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +35,20 @@ class RunSettings(Settings):
         False, "resume a run of another number of processes; not bit for bit", MACHINE
     )
     dry_run: bool = option(False, "print settings, sizes and memory, then stop", MACHINE)
+
+    def __post_init__(self) -> None:
+        check_precision(self.mixed_precision)
+        super().__post_init__()
+
+
+def check_precision(name: str) -> None:
+    """Refuse precisions in which small gradients vanish.
+
+    Raises:
+        ValueError: if it is one of these.
+    """
+    if name in TOO_NARROW:
+        raise ValueError(
+            f"{name} is not supported, as small gradients vanish in it: choose bf16, which is as "
+            "fast, or no for float32"
+        )

@@ -17,6 +17,7 @@ from var_core.tokenizer import (
     VectorQuantizer,
 )
 
+PICTURES_AT_ONCE = 32
 DEAD_BELOW = 0.02  # running count of a code's uses per step
 FRESH = 0.1  # running count of a code that was just moved
 
@@ -48,7 +49,9 @@ def start_codes(tokenizer: MultiScaleVQVAE, images: Tensor, generator: Generator
         generator: source of randomness, the same in all processes.
     """
     quantizer = tokenizer.quantizer
-    features = tokenizer.encode_features(images)
+    features = torch.cat(
+        [tokenizer.encode_features(some) for some in images.split(PICTURES_AT_ONCE)]
+    )
     if isinstance(quantizer, VectorQuantizer):
         vectors = residual_vectors(tokenizer, features)
         chosen = torch.randperm(len(vectors), generator=generator)[: quantizer.vocab_size]

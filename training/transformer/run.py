@@ -70,7 +70,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def __init__(
         self, settings: TransformerSettings, pictures: PictureSource | None = None
     ) -> None:
-        super().__init__(settings, Accelerator(cpu=pick_device().type == "cpu"))
+        # the network itself is in the run's precision, beside float32 weights
+        super().__init__(
+            settings, Accelerator(cpu=pick_device().type == "cpu", mixed_precision="no")
+        )
         self.started = time.monotonic()
         check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
@@ -216,7 +219,6 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             generator,
         )
         loss, entropy = self.gradients(batch, factors.to(batch.targets.device, self.dtype))
-        self.masters.take_gradients()
         norm = whole_norm(self.masters.masters, self.settings.grad_clip)
         is_finite = bool(torch.isfinite(norm))
         if is_finite:
@@ -258,14 +260,17 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             strict=True,
         )
         total = torch.zeros(2, device=factors.device)
-        for number, (inputs, condition, targets, part_factors) in enumerate(parts, start=1):
-            is_last = number == count  # processes exchange gradients once
-            with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
+        is_whole = count == 1  # else processes exchange the sum, in float32
+        for inputs, condition, targets, part_factors in parts:
+            with nullcontext() if is_whole else self.accelerator.no_sync(self.objective):
                 loss, entropy = self.objective(
                     inputs, condition.asked, condition.rows, targets, part_factors
                 )
                 self.accelerator.backward(loss / count)
+            self.masters.take_gradients()
             total += torch.stack((loss.detach(), entropy.mean())) / count
+        if not is_whole:
+            self.masters.share_gradients(self.accelerator)
         loss, entropy = total.tolist()
         return loss, entropy
 

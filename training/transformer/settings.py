@@ -67,7 +67,7 @@ class TransformerSettings(RunSettings):
     ema_decay: float = option(0.9985, "decay of the averaged weights", STEPS, low=0, high=1)
 
     scale_weight_power: float = option(
-        0.5, "a scale of N tokens weighs N to this power in the loss", LOSSES
+        1.0, "a scale of N tokens weighs N to this power in the loss", LOSSES
     )
 
     pool: int = option(

@@ -1,8 +1,10 @@
 """Learning rate and weight decay follow their schedules."""
 
 import pytest
+import torch
+from torch import nn
 
-from training.loop.optim import learning_rate_at, weight_decay_at
+from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
 
 
 def test_schedules_start_and_end_where_they_should() -> None:
@@ -17,3 +19,15 @@ def test_schedules_start_and_end_where_they_should() -> None:
     assert weight_decay_at(0, 100, 0.05, 0.08) == pytest.approx(0.05)
     assert weight_decay_at(100, 100, 0.05, 0.08) == pytest.approx(0.08)
     assert weight_decay_at(70, 100, 0.05, -1.0) == 0.05
+
+
+def test_gradients_of_many_parts_are_summed_in_float32() -> None:
+    model = nn.Linear(4, 4, bias=False).to(torch.bfloat16)
+    masters = MasterWeights(model)
+    for value in [1.0] + [0.001] * 1000:  # in bf16, 1 + 0.001 is 1
+        model.weight.grad = torch.full_like(model.weight, value)
+        masters.take_gradients()
+    (gradient,) = (master.grad for master in masters.masters)
+    assert gradient.dtype == torch.float32
+    assert gradient.tolist() == [[pytest.approx(2.0, rel=2e-3)] * 4] * 4  # 0.001 is 0.00100 in bf16
+    assert model.weight.grad is None

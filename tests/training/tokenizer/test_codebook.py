@@ -1,5 +1,6 @@
 """Codes start where pictures are, restart when unused, and are counted."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
@@ -40,6 +41,22 @@ def test_codes_start_where_pictures_are() -> None:
             before = error()
             start_codes(tokenizer, images, step_generator(0, 2))
             assert error() < 0.9 * before
+
+
+def test_codes_start_from_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All start pictures at once would take more memory than a training step."""
+    tokenizer, sizes = make_tokenizer(), []
+    encode = tokenizer.encode_features
+
+    def counted(images: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(images))
+        return encode(images)
+
+    monkeypatch.setattr(tokenizer, "encode_features", counted)
+    side = tokenizer.image_size
+    images = torch.rand(70, 3, side, side, generator=step_generator(0, 1)) * 2 - 1
+    start_codes(tokenizer, images, step_generator(0, 2))
+    assert sizes == [32, 32, 6]
 
 
 def test_unused_codes_move_to_where_pictures_are() -> None:
