@@ -113,9 +113,7 @@ def test_pictures_grow_at_every_side(pipeline: VARPipeline, side: str) -> None:
 def test_looking_inside_keeps_the_shape_of_every_map(pipeline: VARPipeline) -> None:
     maps, _ = pipeline.tokenize(noise(70, 50))
     inspection = pipeline.inspect(maps)
-    for one, (height, width) in zip(
-        inspection.scales, pipeline.info.schedule.shapes, strict=True
-    ):
+    for one, (height, width) in zip(inspection.scales, pipeline.info.schedule.shapes, strict=True):
         assert one.probability.shape == one.entropy.shape == (1, height, width)
     height, width = pipeline.info.schedule.shapes[2]
     assert len(pipeline.exchange(maps, 3, height - 1, width - 1, [1, 2])) == 2

@@ -73,14 +73,14 @@ def training_pictures(count: int, shape: tuple[int, int]) -> Tensor:
 
 def _leaves(random: np.random.Generator, shape: tuple[int, int]) -> Image.Image:
     size = max(shape)
-    image = Image.new("RGB", shape[::-1], _colour(random))
+    image = Image.new("RGB", (shape[1], shape[0]), _colour(random))
     draw = ImageDraw.Draw(image)
     for _ in range(LEAVES):
         radius = size * 0.03 / (1 - 0.97 * random.random()) ** 0.7  # few large ones, many small
         left, top = random.uniform(-radius, size, 2)
         width, height = radius * random.uniform(0.4, 1.6, 2)
-        shape = draw.ellipse if random.random() < 0.6 else draw.rectangle
-        shape((left, top, left + width, top + height), fill=_colour(random))
+        leaf = draw.ellipse if random.random() < 0.6 else draw.rectangle
+        leaf((left, top, left + width, top + height), fill=_colour(random))
     return image.filter(ImageFilter.GaussianBlur(size / 256 * random.uniform(0, 3)))
 
 

@@ -214,7 +214,8 @@ def central_part(image: object, shape: tuple[int, int]) -> Image.Image:
     Raises:
         ValueError: if it is no PIL picture, or damaged.
     """
-    return ImageOps.fit(upright(image), shape[::-1], Image.Resampling.LANCZOS)
+    height, width = shape
+    return ImageOps.fit(upright(image), (width, height), Image.Resampling.LANCZOS)
 
 
 def image_to_tensor(image: Image.Image) -> Tensor:

@@ -106,13 +106,14 @@ def map_shape(side: object) -> MapShape:
     Raises:
         ValueError: if it is neither a side nor a height and a width, in [1, 256].
     """
-    pair = side if isinstance(side, Sequence) and not isinstance(side, str) else (side, side)
-    if len(pair) != 2 or any(type(part) is not int or not 1 <= part <= MAX_SIDE for part in pair):
+    pair = side if isinstance(side, list | tuple) else (side, side)
+    lengths = [part for part in pair if type(part) is int and 1 <= part <= MAX_SIDE]
+    if len(pair) != 2 or len(lengths) != 2:
         raise ValueError(
-            f"sides must be integers in [1, {MAX_SIDE}], or heights and widths of such, "
+            f"sides must be integers in [1, {MAX_SIDE}], or a height and a width of such, "
             f"got {side!r}"
         )
-    height, width = pair
+    height, width = lengths
     return height, width
 
 

@@ -68,10 +68,9 @@ def window_around(mask: np.ndarray, image_shape: tuple[int, int]) -> Window:
     if scale > Fraction(3, 4) * largest:  # nearly all of it: then all of it
         scale = max(scale, largest)
     high, wide = (math.ceil(scale * length) for length in image_shape)
-    top, left = (
-        _place(*span, side, length)
-        for span, side, length in zip(spans, (high, wide), mask.shape, strict=True)
-    )
+    (first_row, last_row), (first_column, last_column) = spans
+    top = _place(first_row, last_row, high, height)
+    left = _place(first_column, last_column, wide, width)
     return Window(left, top, wide, high)
 
 
@@ -124,9 +123,7 @@ class Margins:
             )
         return wide, high
 
-    def windows(
-        self, width: int, height: int, image_shape: tuple[int, int]
-    ) -> Iterator[Window]:
+    def windows(self, width: int, height: int, image_shape: tuple[int, int]) -> Iterator[Window]:
         """Windows that grow the picture, each half known or more (places are on the canvas).
 
         Args:
