@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from training.data.augment import KINDS, KINDS_HELP
 from training.loop.command_line import Settings
 from var_core.option_fields import about, option
 
@@ -25,6 +26,7 @@ class RunSettings(Settings):
     out: str = field(metadata=about("folder of the run", FILES))
     steps: int = option(6000, "optimizer steps", STEPS, low=1)
     batch_size: int = option(32, "pictures per step and process", STEPS, low=1)
+    augmentation: str = option("auto", KINDS_HELP, AUGMENTATION, choices=KINDS)
     save_every: int = option(500, "steps between checkpoints", PROGRESS, low=1)
     evaluate_every: int = option(500, "steps between evaluations", PROGRESS, low=1)
     mixed_precision: str = option(

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
+from training.data.augment import Augmentation
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.evaluation.sheets import sheet_pixels
@@ -48,7 +49,8 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
 
     def __init__(self, settings: TokenizerSettings, pictures: PictureSource | None = None) -> None:
         super().__init__(settings, new_accelerator(settings))
-        self.pictures = pictures or open_pictures(settings.data)
+        augmentation = Augmentation(settings.augmentation, settings.flip, settings.augmented_share)
+        self.pictures = pictures or open_pictures(settings.data, augmentation)
         self.validation_images = self.pictures.fixed("validation", MAX_EVALUATED).images
         self.tokenizer = new_tokenizer(settings).to(self.accelerator.device).train()
         choose_trained(self.tokenizer, settings)

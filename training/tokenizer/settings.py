@@ -97,6 +97,10 @@ class TokenizerSettings(RunSettings):
     )
     adversary_rate: float = option(3e-4, "learning rate of the adversary", ADVERSARY, low=0)
 
+    augmented_share: float = option(
+        0.5, "part of the pictures that --augmentation changes", AUGMENTATION, low=0, high=1
+    )
+    flip: bool = option(True, "mirror half of the pictures", AUGMENTATION)
     latent_noise: float = option(
         0.0,
         "noise that the decoder learns to undo, over the spread of latents",

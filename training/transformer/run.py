@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from training.data.augment import Augmentation
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
@@ -77,7 +78,8 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.started = time.monotonic()
         check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
-        self.pictures = pictures or open_pictures(settings.data)
+        augmentation = Augmentation(settings.augmentation)
+        self.pictures = pictures or open_pictures(settings.data, augmentation)
         precision = resolve_precision(settings.mixed_precision, device)
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         tokenizer = load_tokenizer(settings.tokenizer, self.encode_dtype())
