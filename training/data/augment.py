@@ -37,6 +37,9 @@ class Augmentation:
         return move_at_random(images, self.kind, generator, self.share, (0.8, 1.1), 0.08)
 
 
+UNCHANGED = Augmentation()
+
+
 def lie_on_white(images: np.ndarray) -> bool:
     """Whether most of some pictures, (N, H, W, 3) uint8, lie on white."""
     some = images.min(axis=3)

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from training.data.augment import Augmentation
+from training.data.augment import UNCHANGED, Augmentation
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import TABLE_FILE, ScenePictures
 
 
-def open_pictures(
-    folder: str | Path, augmentation: Augmentation = Augmentation()
-) -> PictureSource:
+def open_pictures(folder: str | Path, augmentation: Augmentation = UNCHANGED) -> PictureSource:
     """Open a data folder.
 
     Args:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from training.data.augment import Augmentation, lie_on_white
+from training.data.augment import UNCHANGED, Augmentation, lie_on_white
 from training.data.picture_source import PictureBatch
 from training.data.prepared_set import PreparedSet, evenly, load_prepared_set
 from var_core.images import uint8_to_tensor
@@ -22,7 +23,7 @@ class PreparedPictures:
         augmentation: how training pictures are changed.
     """
 
-    def __init__(self, data: PreparedSet, augmentation: Augmentation = Augmentation()) -> None:
+    def __init__(self, data: PreparedSet, augmentation: Augmentation = UNCHANGED) -> None:
         self.data = data
         if augmentation.kind == "auto":
             some = data.images[evenly(data.splits["train"], JUDGED_PICTURES)]
@@ -32,9 +33,7 @@ class PreparedPictures:
         self.labels = torch.as_tensor(data.labels)
 
     @classmethod
-    def open(
-        cls, folder: str | Path, augmentation: Augmentation = Augmentation()
-    ) -> "PreparedPictures":
+    def open(cls, folder: str | Path, augmentation: Augmentation = UNCHANGED) -> "PreparedPictures":
         """Open a prepared folder; the pictures stay on disk until they are used.
 
         Raises:
@@ -52,13 +51,21 @@ class PreparedPictures:
         """Content of labels.json: the names behind the label indices."""
         return self.data.label_names
 
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch."""
+        return len(self.data.splits["train"])
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Pictures are read from a file."""
+        return True
+
     def train_batch(
-        self, generator: torch.Generator, size: int, device: torch.device
+        self, rows: Tensor, generator: torch.Generator, device: torch.device
     ) -> PictureBatch:
-        """Random pictures, changed as the augmentation says."""
-        train = torch.as_tensor(self.data.splits["train"])
-        rows = train[torch.randint(len(train), (size,), generator=generator)]
-        batch = self.rows(rows)
+        """Training pictures, changed as the augmentation says."""
+        batch = self.rows(torch.as_tensor(self.data.splits["train"])[rows])
         images = self.augmentation.change(batch.images, generator)
         return PictureBatch(images.to(device), batch.labels)
 

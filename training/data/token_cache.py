@@ -82,19 +82,27 @@ class CachedTokens:
         self.plain_share = plain_share
         self.with_features = with_features
 
-    def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
-        """Tokens of random training pictures, each in a random view."""
-        train = torch.as_tensor(self.pictures.data.splits["train"])
-        rows = train[torch.randint(len(train), (size,), generator=generator)]
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch."""
+        return self.pictures.num_train
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Tokens are kept in memory."""
+        return True
+
+    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+        """Tokens of training pictures, each in a random view; on the CPU."""
+        size, rows = len(rows), torch.as_tensor(self.pictures.data.splits["train"])[rows]
         view = torch.randint(len(self.cache.tokens), (size,), generator=generator)
         plain = torch.rand(size, generator=generator) < self.plain_share
         view = torch.where(plain, 0, view)
-        device, features = self.tokenizer.device, None
+        features = None
         if self.with_features:
             side = self.tokenizer.schedule.final_side
             features = self.cache.latents[view, rows].float().unflatten(1, (-1, side, side))
-            features = features.to(device)
-        tokens = self.cache.tokens[view, rows].long().to(device)
+        tokens = self.cache.tokens[view, rows].long()
         return TokenBatch(tokens, features, self.pictures.labels[rows])
 
     def fixed(self, split: str, limit: int) -> TokenBatch:

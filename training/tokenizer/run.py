@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +13,9 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from training.data.augment import Augmentation
+from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
-from training.data.picture_source import PictureSource, check_side
+from training.data.picture_source import PictureBatch, PictureSource, check_side
 from training.evaluation.sheets import sheet_pixels
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
 from training.loop.ema import ExponentialAverage
@@ -65,7 +67,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             self.adversary = Adversary(settings, self.accelerator)
         optimizer = torch.optim.AdamW(
             parameter_groups(self.tokenizer.named_parameters(), settings.weight_decay),
-            lr=settings.learning_rate,
+            lr=self.highest_rate,
             betas=BETAS,
             fused=True,
         )
@@ -103,13 +105,25 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         if self.adversary is not None:
             self.adversary.restore(parts)
 
-    def next_batch(self, generator: torch.Generator) -> Tensor:
-        """Random augmented training pictures, (B, 3, H, W) in [-1, 1]."""
-        return self.batch(generator, self.settings.batch_size)
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        return self.pictures.num_train
 
-    def batch(self, generator: torch.Generator, size: int) -> Tensor:
-        """Random augmented training pictures, (size, 3, H, W) in [-1, 1]."""
-        return self.pictures.train_batch(generator, size, self.accelerator.device).images
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether pictures can be made in other processes."""
+        return self.pictures.can_read_ahead
+
+    def batches(self) -> PlacedBatches[PictureBatch]:
+        """Augmented training pictures by place."""
+        device = torch.device("cpu") if self.can_read_ahead else self.accelerator.device
+        make_batch = partial(self.pictures.train_batch, device=device)
+        return PlacedBatches(make_batch, self.num_train, self.settings.seed)
+
+    def next_batch(self, generator: torch.Generator) -> Tensor:
+        """The next augmented training pictures, (B, 3, H, W) in [-1, 1]."""
+        return self.read().images
 
     def train_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Any]:
         """One optimizer step of the tokenizer, and one of the adversary; returns the losses."""
@@ -117,7 +131,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         rate = learning_rate_at(
             self.step,
             settings.steps,
-            settings.learning_rate,
+            self.highest_rate,
             settings.warmup_steps,
             settings.final_ratio,
         )
@@ -153,7 +167,9 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
     def start_codes(self) -> None:
         """Fit the codes to encoded pictures, alike in all processes."""
         generator = step_generator(self.settings.seed, -1)
-        start_codes(self.tokenizer, self.batch(generator, START_PICTURES), generator)
+        places = list(range(START_PICTURES))
+        images = self.batches().__getitems__(places).images.to(self.accelerator.device)
+        start_codes(self.tokenizer, images, generator)
         weights = self.tokenizer.state_dict().items()
         self.average.restore({n: value for n, value in weights if n.startswith("quantizer.")})
 

@@ -12,11 +12,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from training.data.augment import Augmentation
+from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
-from training.data.token_source import token_maps
+from training.data.token_source import TokenBatch, token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
 from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
@@ -110,7 +111,9 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if not self.settings.minutes:
             return steps
         part = (time.monotonic() - self.started) / (60 * self.settings.minutes)
-        return min(steps, self.step if part >= 1 else max(self.step + 1, round(self.step / part)))
+        if part >= 1:
+            return min(steps, max(1, self.step))  # however late it is, a model is trained
+        return min(steps, max(self.step + 1, round(self.step / part)))
 
     def scales_to_learn(self) -> int:
         """How many scales the next step learns: the coarse ones first, where that is asked for."""
@@ -118,8 +121,23 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         is_coarse = self.step < settings.coarse_part * self.total_steps or settings.coarse_part == 1
         return (settings.num_scales if is_coarse else 0) or schedule.num_scales
 
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        return self.tokens.num_train
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether tokens can be read in other processes."""
+        return self.tokens.can_read_ahead
+
+    def batches(self) -> PlacedBatches[TokenBatch]:
+        """Tokens of training pictures by place."""
+        return PlacedBatches(self.tokens.train_batch, self.num_train, self.settings.seed)
+
     def close(self) -> None:
-        """Stop the processes that paint scenes, if there are any."""
+        """Stop the processes that read, and those that paint scenes if there are any."""
+        super().close()
         if isinstance(self.tokens, ReplayedTokens):
             self.tokens.close()
 
@@ -191,12 +209,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         restore_optimizer(self.optimizer, parts["optimizer"])
 
     def next_batch(self, generator: torch.Generator) -> TeacherBatch:
-        """A random batch on the run's device."""
+        """The next batch on the run's device."""
         if self.num_scales != (num_scales := self.scales_to_learn()):
             self.num_scales = num_scales
             objective = TransformerObjective(self.transformer, self.settings, num_scales)
             self.objective = self._start_objective(objective)
-        batch = self.tokens.train_batch(generator, self.settings.batch_size)
+        batch: TokenBatch = self.read()
         condition = self.conditioning.condition(batch, generator)
         quantizer = self.tokenizer.quantizer
         maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
@@ -237,7 +255,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         rate = learning_rate_at(
             self.step,
             self.total_steps,
-            settings.learning_rate,
+            self.highest_rate,
             settings.warmup_steps,
             settings.final_ratio,
             settings.schedule,

@@ -77,13 +77,13 @@ def test_a_second_run_in_the_same_folder_is_refused(
 
 def poison(monkeypatch: pytest.MonkeyPatch, steps: range) -> None:
     """Give the tokenizer pictures of NaN in some steps."""
-    original = TokenizerRun.batch
+    original = TokenizerRun.next_batch
 
-    def batch(self: object, generator: torch.Generator, size: int) -> torch.Tensor:
-        images = original(self, generator, size)
+    def next_batch(self: object, generator: torch.Generator) -> torch.Tensor:
+        images = original(self, generator)
         return images * float("nan") if self.step in steps else images
 
-    monkeypatch.setattr(TokenizerRun, "batch", batch)
+    monkeypatch.setattr(TokenizerRun, "next_batch", next_batch)
 
 
 def test_a_step_without_finite_gradient_is_left_out_and_counted(
