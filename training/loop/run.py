@@ -36,8 +36,6 @@ class Run(ABC, Generic[AnySettings, Batch]):
     Attributes:
         step: optimizer steps done, skipped ones included.
         pictures_seen: training pictures that all processes have taken.
-        skipped: steps that were skipped because the gradient was not finite.
-        skipped_in_row: skipped steps since the last one that was done.
     """
 
     model_name: str  # model folder inside the run's folder
@@ -49,8 +47,19 @@ class Run(ABC, Generic[AnySettings, Batch]):
         self.step = 0
         self.pictures_seen = 0
         self._batches: Iterator[Any] | None = None
-        self.skipped = 0
-        self.skipped_in_row = 0
+        device = accelerator.device
+        self._skipped = torch.zeros((), dtype=torch.int64, device=device)
+        self._skipped_in_row = torch.zeros((), dtype=torch.int64, device=device)
+
+    @property
+    def skipped(self) -> int:
+        """Steps that were skipped because the gradient was not finite; it waits for the device."""
+        return int(self._skipped)
+
+    @property
+    def skipped_in_row(self) -> int:
+        """Skipped steps since the last one that was done; it waits for the device."""
+        return int(self._skipped_in_row)
 
     @property
     def total_steps(self) -> int:
@@ -106,7 +115,14 @@ class Run(ABC, Generic[AnySettings, Batch]):
 
     @abstractmethod
     def train_step(self, batch: Batch, generator: torch.Generator) -> dict[str, Any]:
-        """Do one optimizer step, or skip it, and `count_step` it; returns its figures."""
+        """Do one optimizer step, or skip it, and `count_step` it; returns its figures.
+
+        It does not wait for the device: figures may be scalars there.
+        """
+
+    def log_figures(self) -> dict[str, Any]:
+        """Further figures for a line of the log, of the steps since the last one."""
+        return {}
 
     @abstractmethod
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
@@ -131,12 +147,16 @@ class Run(ABC, Generic[AnySettings, Batch]):
     def averaged(self) -> ModelMixin:
         """The network with the averaged weights, float32, in eval mode."""
 
-    def count_step(self, is_finite: bool) -> None:
-        """Count a step that was done, or skipped because its gradient was not finite."""
+    def count_step(self, is_finite: Tensor) -> None:
+        """Count a step that was done, or skipped because its gradient was not finite.
+
+        Args:
+            is_finite: scalar bool, on the run's device.
+        """
         self.step += 1
         self.pictures_seen += self.total_batch
-        self.skipped += not is_finite
-        self.skipped_in_row = 0 if is_finite else self.skipped_in_row + 1
+        self._skipped += ~is_finite
+        self._skipped_in_row = (self._skipped_in_row + 1) * ~is_finite
 
     def resume(self) -> None:
         """Continue from the newest whole checkpoint, if there is one.
@@ -160,10 +180,11 @@ class Run(ABC, Generic[AnySettings, Batch]):
                 )
             logger.warning("%s: from here on other pictures are drawn", found)
         self.restore(parts)
-        self.step, self.skipped = meta["step"], meta["skipped"]
+        self.step = meta["step"]
+        self._skipped.fill_(meta["skipped"])
+        self._skipped_in_row.fill_(meta["skipped_in_row"])
         before = self.settings.batch_size * processes * self.step  # not noted by old versions
-        self.pictures_seen = meta.get("pictures_seen", before)
-        self.skipped_in_row = meta["skipped_in_row"]
+        self.pictures_seen = int(meta.get("pictures_seen", before))
         self._warn_of_changes(meta["config"])
         logger.info("resumed at step %d", self.step)
 

@@ -19,7 +19,7 @@ from training.data.picture_source import PictureBatch, PictureSource, check_side
 from training.evaluation.sheets import sheet_pixels
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
 from training.loop.ema import ExponentialAverage
-from training.loop.optim import learning_rate_at, parameter_groups
+from training.loop.optim import learning_rate_at, parameter_groups, step_if_finite
 from training.loop.precision import resolve_precision
 from training.loop.run import MAX_EVALUATED, Parts, Run
 from training.tokenizer.adversary import Adversary, clip_gradients
@@ -61,7 +61,6 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         if self.perceptual is None:
             logger.info("no nets in %s: training on pixel losses alone", settings.nets)
         self.average = ExponentialAverage(self.tokenizer, settings.ema_decay)
-        self.codebook = CodebookCare(self.tokenizer, settings, self.accelerator)
         self.adversary = None
         if settings.adversarial_weight:
             self.adversary = Adversary(settings, self.accelerator)
@@ -73,6 +72,9 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         )
         objective = TokenizerObjective(self.tokenizer, self.perceptual, settings)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
+        self.codebook = CodebookCare(
+            self.tokenizer, settings, self.accelerator, self.average, self.optimizer
+        )
 
     def parts(self) -> Parts:
         """All tensors that the run needs to resume exactly."""
@@ -80,7 +82,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             "weights": self.tokenizer.state_dict(),
             "average": self.average.tensors,
             "optimizer": optimizer_tensors(self.optimizer),
-            "codes": {"usage": self.codebook.counts},
+            "codes": self.codebook.tensors(),
         }
         return parts | (self.adversary.parts() if self.adversary is not None else {})
 
@@ -101,7 +103,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             raise ValueError(f"{self.folder} holds a run of another tokenizer: {error}") from error
         self.average.restore(parts["average"])
         restore_optimizer(self.optimizer, parts["optimizer"])
-        self.codebook.counts.copy_(parts["codes"]["usage"])
+        self.codebook.restore(parts["codes"])
         if self.adversary is not None:
             self.adversary.restore(parts)
 
@@ -143,26 +145,30 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         judge = None
         if self.adversary is not None and self.adversary.has_joined(self.step):
             judge = self.adversary.discriminator.requires_grad_(False)  # its weights stay here
-        uses_codes = bool(settings.initial) or self.step >= settings.quantize_after
         with self.accelerator.autocast():
-            result: Rebuilt = self.objective(batch, uses_codes, judge, generator)
+            result: Rebuilt = self.objective(batch, self.uses_codes(self.step), judge, generator)
         self.accelerator.backward(result.losses["loss"])
         norm = clip_gradients(self.accelerator, self.tokenizer, settings.grad_clip)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite:
-            self.optimizer.step()
+        is_finite = step_if_finite(self.optimizer, norm)
         self.optimizer.zero_grad(set_to_none=True)
 
-        figures: dict[str, Any] = {name: value.item() for name, value in result.losses.items()}
-        figures |= {"rate": rate, "grad_norm": norm.item()}
-        if self.adversary is not None and judge is not None and is_finite:
+        figures: dict[str, Any] = {name: loss.detach() for name, loss in result.losses.items()}
+        figures |= {"rate": rate, "grad_norm": norm}
+        if self.adversary is not None and judge is not None:
             figures["adversary"] = self.adversary.train_step(batch, result.images, generator)
         self.count_step(is_finite)
-        if is_finite:
-            self.average.update(self.tokenizer.state_dict(), self.step)
+        self.average.update(self.tokenizer.state_dict(), self.step)
         if result.quantization is not None:
-            figures |= self.codebook.after_step(result.quantization, result.features, self.step)
+            self.codebook.after_step(result.quantization, result.features, self.step)
         return figures
+
+    def log_figures(self) -> dict[str, Any]:
+        """How much of the codebook is in use."""
+        return self.codebook.figures(self.step) if self.uses_codes(self.step - 1) else {}
+
+    def uses_codes(self, step: int) -> bool:
+        """Whether codes stand between encoder and decoder in a step."""
+        return bool(self.settings.initial) or step >= self.settings.quantize_after
 
     def start_codes(self) -> None:
         """Fit the codes to encoded pictures, alike in all processes."""

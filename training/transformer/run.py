@@ -20,7 +20,12 @@ from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.token_source import TokenBatch, token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
-from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
+from training.loop.optim import (
+    MasterWeights,
+    learning_rate_at,
+    step_if_finite,
+    weight_decay_at,
+)
 from training.loop.precision import resolve_precision
 from training.loop.run import Parts, Run
 from training.loop.sharding import gather, spread_like, whole_norm
@@ -240,14 +245,11 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         )
         loss, entropy = self.gradients(batch, factors.to(batch.targets.device, self.dtype))
         norm = whole_norm(self.masters.masters, self.settings.grad_clip)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite:
-            self.optimizer.step()
-            self.masters.give_weights()
+        is_finite = step_if_finite(self.optimizer, norm)
+        self.masters.give_weights()
         self.count_step(is_finite)
-        if is_finite:
-            self.average.update(self.masters.named(), self.step)
-        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm.item()}
+        self.average.update(self.masters.named(), self.step)
+        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm}
 
     def set_rates(self) -> float:
         """Set learning rates and weight decay of this step; returns the learning rate."""
@@ -268,7 +270,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             group["weight_decay"] = decay if group["decays"] else 0.0
         return rate
 
-    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[float, float]:
+    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients of the mean loss of a batch, part by part; returns loss and entropy."""
         count = self.settings.accumulate
         self.optimizer.zero_grad()
@@ -291,8 +293,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             total += torch.stack((loss.detach(), entropy.mean())) / count
         if not is_whole:
             self.masters.share_gradients(self.accelerator)
-        loss, entropy = total.tolist()
-        return loss, entropy
+        return total[0], total[1]
 
     def averaged(self) -> VARTransformer:
         """The network with the averaged weights, float32, in eval mode."""
