@@ -183,8 +183,9 @@ class Run(ABC, Generic[AnySettings, Batch]):
         self.step = meta["step"]
         self._skipped.fill_(meta["skipped"])
         self._skipped_in_row.fill_(meta["skipped_in_row"])
-        before = self.settings.batch_size * processes * self.step  # not noted by old versions
-        self.pictures_seen = int(meta.get("pictures_seen", before))
+        self.pictures_seen = self.total_batch * self.step  # which old versions did not note
+        if "pictures_seen" in meta:
+            self.pictures_seen = meta["pictures_seen"]
         self._warn_of_changes(meta["config"])
         logger.info("resumed at step %d", self.step)
 
