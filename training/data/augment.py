@@ -59,7 +59,7 @@ def move_at_random(
     """Zoom and shift a part of the pictures: (B, 3, H, W) -> (B, 3, H, W).
 
     Args:
-        images: in [-1, 1].
+        images: (B, 3, H, W) in [-1, 1].
         kind: "white" zooms and shifts on white; "crop" takes squares from within the pictures, so
             that nothing comes in from outside; "none" leaves them as they are.
         generator: source of randomness.
@@ -119,7 +119,7 @@ def random_crop(
     """Enlarge random squares of a part of the pictures: (B, 3, H, W) -> (B, 3, H, W).
 
     Args:
-        images: in [-1, 1].
+        images: (B, 3, H, W) in [-1, 1].
         generator: source of randomness.
         chance: part of the pictures that is changed.
         smallest: smallest side of a square, as a part of that of the picture.
