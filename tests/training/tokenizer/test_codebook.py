@@ -113,11 +113,11 @@ def test_a_collapse_shows_within_a_window_of_steps() -> None:
         care.count(Quantization(all_codes, []) if lively else first, step)
         if step == 100:
             assert care.figures(step)["codes_used_per_scale"] == [
-                round(min(side * side, 32) / 32, 4) for side in sides
+                round(min(size, 32) / 32, 4) for size in schedule.sizes
             ]
     figures = care.figures(250)
-    assert figures["codes_used_per_scale"] == [0.0312] * len(sides)
-    assert figures["entropy_bits_per_scale"] == [0.0] * len(sides)
+    assert figures["codes_used_per_scale"] == [0.0312] * schedule.num_scales
+    assert figures["entropy_bits_per_scale"] == [0.0] * schedule.num_scales
     again = make_care()
     again.restore(care.tensors())
     assert again.figures(250) == figures
