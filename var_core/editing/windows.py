@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from var_core.editing.boxes import Place
 from var_core.images import MAX_PIXELS, MAX_SIDE
 from var_core.ranges import check_int
 
@@ -27,7 +28,7 @@ class Window:
     top: int
     side: int
 
-    def inside(self, width: int, height: int) -> tuple[slice, slice]:
+    def inside(self, width: int, height: int) -> Place:
         """Rows and columns of the picture that it covers."""
         rows = slice(max(self.top, 0), min(self.top + self.side, height))
         return rows, slice(max(self.left, 0), min(self.left + self.side, width))
