@@ -21,7 +21,7 @@ from var_core.sampling import ClosedLoop, Replay
 PIPELINE = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
 SIZE = PIPELINE.image_size
 CAT = [("animal", "cat", "flat")]
-MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F", "YCbCr", "HSV")
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "YCbCr", "HSV")
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
