@@ -18,7 +18,7 @@ from var_core.editing.view import view
 from var_core.editing.windows import FREE_SIDE, Window
 from var_core.images import tensor_to_images
 from var_core.option_fields import check_options, option
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.sampling import ClosedLoop, Replay, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -82,7 +82,7 @@ class EditStep:
     total: int
 
 
-@in_own_dtype
+@in_own_settings
 def edit_steps(
     tokenizer: MultiScaleVQVAE,
     sample: Sample,

@@ -66,7 +66,7 @@ class AreaMeans:
         Returns:
             (C, h, w).
         """
-        sums = torch.zeros(len(parts[0][1]), *self._small)
+        sums = torch.zeros(len(parts[0][1]), *self._small, dtype=torch.float32)
         for place, values in parts:
             cells, rows, columns = self._cells(place)
             total = np.zeros((len(values), len(rows[0]), len(columns[0])), np.float32)

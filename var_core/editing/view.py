@@ -100,6 +100,6 @@ def _sums(values: np.ndarray, edges: np.ndarray, spans: list[slice]) -> Tensor:
     lines = [values[cut[0] : cut[1]].sum(axis=0, dtype=np.uint32) for cut in pairwise(cuts[0])]
     found = np.add.reduceat(np.stack(lines), cuts[1][:-1], axis=1).astype(np.float32)
     count = len(edges) - 1
-    sums = torch.zeros(1, values.shape[-1], count, count)
+    sums = torch.zeros(1, values.shape[-1], count, count, dtype=torch.float32)
     sums[:, :, *cells] = torch.from_numpy(found).movedim(-1, 0)
     return sums
