@@ -41,8 +41,8 @@ def boxes_apart(mask: np.ndarray, margin: int) -> list[Place]:
         whole = mask[box]
         parts = [
             moved((rows, columns), box[0].start, box[1].start)
-            for rows in runs(whole.any(axis=1), 2 * margin)
-            for columns in runs(whole.any(axis=0), 2 * margin)
+            for rows in runs(np.any(whole, axis=1), 2 * margin)
+            for columns in runs(np.any(whole, axis=0), 2 * margin)
         ]
         if len(parts) == 1:
             found.append(box)

@@ -28,7 +28,8 @@ CORRECTIONS = 2  # decodings at the end, each followed by
 STEPS = 2  # moves of the kept part of the latent towards the picture
 STEP_SIZE = 0.7
 
-Given, Made = TypeVar("Given"), TypeVar("Made")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 Sample = Callable[
     [SamplingOptions, Sequence[torch.Generator], Callable[[slice], ScaleRule]], Iterator[ScaleStep]
 ]

@@ -174,7 +174,7 @@ def feather(mask: np.ndarray, width: int) -> np.ndarray:
     for top in range(0, len(mask), STRIP):  # a strip stays in the cache
         rows = slice(top, top + STRIP)
         padded = np.pad(shares[rows], ((0, 0), (radius, radius)))
-        near = grow(shares[rows].any(axis=0, keepdims=True), radius)[0]
+        near = grow(np.any(shares[rows], axis=0)[None], radius)[0]
         for run in runs(near & ~mask[rows].all(axis=0), radius):
             total = np.zeros((len(padded), run.stop - run.start), np.float32)
             for shift in range(2 * radius + 1):

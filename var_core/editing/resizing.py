@@ -31,8 +31,9 @@ def resized_part(
         (C, H, W) of the part.
     """
     if rows_first:
+        sides, part_of_it = (size[1], size[0]), (place[1], place[0])
         turned = maps.mT.contiguous()
-        part = resized_part(turned, size[::-1], place[::-1], mode, antialias=antialias)
+        part = resized_part(turned, sides, part_of_it, mode, antialias=antialias)
         return part.mT.contiguous()
     rows, columns = place
     wide = (maps.shape[1], size[1])
