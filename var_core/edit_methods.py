@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from var_core.doors import door
 from var_core.edit_previews import (
     EditablePipeline,
     Labels,
@@ -16,7 +17,7 @@ from var_core.edit_previews import (
 from var_core.editing import EditOptions, Margins
 from var_core.images import central_part, image_to_tensor
 from var_core.outputs import Preview, VARPipelineOutput, pil_images
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.sampling.rng import Generators
@@ -34,6 +35,7 @@ class EditMethods:
     from those that the model was trained on together with them.
     """
 
+    @door
     def edit(
         self: EditablePipeline,
         image: Image.Image,
@@ -73,6 +75,7 @@ class EditMethods:
         previews = edit_previews(self, image, mask, wishes, options, edit_options, generator)
         return _finished(previews)
 
+    @door
     def edit_stream(
         self: EditablePipeline,
         image: Image.Image,
@@ -89,6 +92,7 @@ class EditMethods:
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
         return edit_previews(self, image, mask, wishes, options, edit_options, generator)
 
+    @door
     def outpaint(
         self: EditablePipeline,
         image: Image.Image,
@@ -126,6 +130,7 @@ class EditMethods:
         previews = outpaint_previews(self, image, margins, wishes, options, edit_options, generator)
         return _finished(previews)
 
+    @door
     def outpaint_stream(
         self: EditablePipeline,
         image: Image.Image,
@@ -142,6 +147,7 @@ class EditMethods:
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
         return outpaint_previews(self, image, margins, wishes, options, edit_options, generator)
 
+    @door
     def vary(
         self: EditablePipeline,
         image: Image.Image,
@@ -171,6 +177,7 @@ class EditMethods:
         keep = self.coarse_tokens(image, keep_scales, len(wishes))
         return self.draw(wishes, options, generator, keep=keep)
 
+    @door
     def vary_stream(
         self: EditablePipeline,
         image: Image.Image,
@@ -187,7 +194,7 @@ class EditMethods:
         keep = self.coarse_tokens(image, keep_scales, len(wishes))
         return self.stream(wishes, options, generator, keep=keep)
 
-    @in_own_dtype
+    @in_own_settings
     def coarse_tokens(
         self: EditablePipeline, image: Image.Image, keep_scales: object, count: int
     ) -> list[Tensor]:

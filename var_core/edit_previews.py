@@ -22,6 +22,7 @@ from var_core.images import upright
 from var_core.labels import Label
 from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, VARPipelineOutput
+from var_core.own_settings import in_own_settings
 from var_core.ranges import check_kind
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.rng import Generators
@@ -149,6 +150,7 @@ def _fill_given(
     return filled, generators
 
 
+@in_own_settings
 def _previews(
     pipeline: EditablePipeline,
     picture: Image.Image,

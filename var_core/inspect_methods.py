@@ -7,6 +7,7 @@ from typing import Protocol
 from PIL import Image
 from torch import Tensor
 
+from var_core.doors import door
 from var_core.images import tensor_to_images
 from var_core.inspection import NUM_ALTERNATIVES, Inspection, exchanged_latents, inspect_tokens
 from var_core.labels import Label
@@ -37,6 +38,7 @@ class InspectablePipeline(Protocol):
 class InspectMethods:
     """What the model thinks of a picture's tokens: part of `VARPipeline`."""
 
+    @door
     def inspect(
         self: InspectablePipeline,
         token_maps: Sequence[Tensor],
@@ -76,6 +78,7 @@ class InspectMethods:
         parts = self.transformer, self.tokenizer.quantizer, maps, condition
         return inspect_tokens(*parts, num_alternatives)
 
+    @door
     def exchange(
         self: InspectablePipeline,
         token_maps: Sequence[Tensor],

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from var_core.condition import Condition
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.ranges import check_int
 from var_core.sampling.code_rules import check_token_maps
 from var_core.tokenizer import MultiScaleQuantizer
@@ -56,7 +56,7 @@ class Inspection:
 
 
 @torch.inference_mode()
-@in_own_dtype
+@in_own_settings
 def inspect_tokens(
     transformer: VARTransformer,
     quantizer: MultiScaleQuantizer,
@@ -151,7 +151,7 @@ def exchange_token(
 
 
 @torch.inference_mode()
-@in_own_dtype
+@in_own_settings
 def exchanged_latents(
     quantizer: MultiScaleQuantizer,
     token_maps: Sequence[Tensor],

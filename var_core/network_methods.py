@@ -8,8 +8,9 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.condition import Condition
+from var_core.doors import door
 from var_core.images import central_part, image_to_tensor, tensor_to_images
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.packing import LAYOUT, can_pack, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.sampling.graphs import GraphRecorder
@@ -110,7 +111,7 @@ class NetworkMethods:
         """A generator for each picture, as `sampling.rng.one_for_each`."""
         return one_for_each(generator, count, self.transformer.device)
 
-    @in_own_dtype
+    @in_own_settings
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Latents (B, D, H, W) to pictures (B, 3, H, W) in [-1, 1].
 
@@ -121,7 +122,7 @@ class NetworkMethods:
             chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
             return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
 
-    @in_own_dtype
+    @door
     def tokenize(self, image: Image.Image) -> tuple[list[Tensor], list[Image.Image]]:
         """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
 
@@ -137,14 +138,15 @@ class NetworkMethods:
             decoded = self.decode_latent(torch.cat(quantization.latents))
         return quantization.token_maps, tensor_to_images(decoded)
 
-    @in_own_dtype
+    @door
     def decode_prefixes(self, token_maps: Sequence[Tensor]) -> list[Image.Image]:
-        """The picture of some token maps after 1, 2, ... of their scales, (1, h, w) int64 each."""
+        """The picture of some token maps after 1, 2, ... of their scales, (1, S, S) int64 each."""
         with torch.inference_mode():
             maps = [tokens.to(self.tokenizer.device) for tokens in token_maps]
             latents = torch.cat(self.tokenizer.quantizer.sum_scales(maps))
             return tensor_to_images(self.decode_latent(latents))
 
+    @door
     def reconstruct(self, image: Image.Image) -> list[Image.Image]:
         """A picture after 1, 2, ... K of the tokenizer's scales, as `tokenize` returns it."""
         return self.tokenize(image)[1]

@@ -91,7 +91,8 @@ def join(picture: np.ndarray, drawn: Tensor, mask: np.ndarray) -> np.ndarray:
     """A picture with a drawing under a mask, joined in our way."""
     seam = Seam(mask, Window(0, 0, *mask.shape[::-1]), feather_width(mask))
     result = picture.copy()
-    result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)
+    for place, image, _ in seam.join(seam.ground(picture), drawn):
+        result[place] = np.asarray(image)
     return result
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from var_core.editing.boxes import Place
 from var_core.images import MAX_PIXELS, MAX_SIDE
 from var_core.ranges import check_int
 
@@ -36,7 +37,7 @@ class Window:
         """Height and width."""
         return self.height, self.width
 
-    def inside(self, width: int, height: int) -> tuple[slice, slice]:
+    def inside(self, width: int, height: int) -> Place:
         """Rows and columns of the picture that it covers."""
         rows = slice(max(self.top, 0), min(self.top + self.height, height))
         return rows, slice(max(self.left, 0), min(self.left + self.width, width))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from var_core.condition import Condition, join_conditions
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.sampling.logits import (
     apply_guidance,
     draw_tokens,
@@ -164,7 +164,7 @@ class Recorder(Protocol):
 
 
 @torch.inference_mode()
-@in_own_dtype
+@in_own_settings
 def sample_scales(
     transformer: VARTransformer,
     quantizer: MultiScaleQuantizer,

@@ -66,7 +66,7 @@ def enlarge(maps: Tensor, shape: MapShape) -> Tensor:
 def bicubic_weights(side: int, new_side: int, device: torch.device) -> Tensor:
     """How much of each old position every new one gets, (side, new_side), float32."""
     with torch.inference_mode(False):  # they are kept, also for calls with gradients
-        lines = torch.eye(side).view(side, 1, side, 1)
+        lines = torch.eye(side, dtype=torch.float32, device="cpu").view(side, 1, side, 1)
         return F.interpolate(lines, size=(new_side, 1), mode="bicubic").flatten(1).to(device)
 
 
