@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 SCHEDULES = ("cosine", "linear")
 FLAT = 0.05  # part of the run at the peak before a linear schedule falls
@@ -67,6 +68,35 @@ def parameter_groups(
         {"params": decayed, "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
+
+
+def step_if_finite(optimizer: Optimizer, norm: Tensor) -> Tensor:
+    """Do an optimizer step, or leave it out if the norm of the gradient is not finite.
+
+    The device decides, so that nothing waits for it.
+
+    Args:
+        optimizer: fused AdamW, as it is or prepared by Accelerate.
+        norm: norm of the gradient, a scalar.
+
+    Returns:
+        Whether the step was done, a scalar bool on the device.
+    """
+    is_finite = norm.isfinite()
+    # the way in which fused optimizers hear of infinite gradients from gradient scalers
+    bare: Any = getattr(optimizer, "optimizer", optimizer)
+    bare.found_inf = (~is_finite).float()
+    optimizer.step()
+    return is_finite
+
+
+@torch.no_grad()
+def forget_rows(optimizer: Optimizer, table: Tensor, rows: Tensor) -> None:
+    """Reset what AdamW remembers of some rows of a table, whose values were replaced."""
+    state = optimizer.state.get(table, {})
+    for name in ("exp_avg", "exp_avg_sq"):
+        if name in state:
+            state[name][rows] = 0
 
 
 class MasterWeights:

@@ -11,14 +11,21 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from training.data.augment import Augmentation
+from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
-from training.data.token_source import token_maps
+from training.data.token_source import TokenBatch, token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
-from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
+from training.loop.optim import (
+    MasterWeights,
+    learning_rate_at,
+    step_if_finite,
+    weight_decay_at,
+)
 from training.loop.precision import resolve_precision
 from training.loop.run import Parts, Run
 from training.loop.sharding import gather, spread_like, whole_norm
@@ -77,7 +84,8 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.started = time.monotonic()
         check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
-        self.pictures = pictures or open_pictures(settings.data)
+        augmentation = Augmentation(settings.augmentation)
+        self.pictures = pictures or open_pictures(settings.data, augmentation)
         precision = resolve_precision(settings.mixed_precision, device)
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         tokenizer = load_tokenizer(settings.tokenizer, self.encode_dtype())
@@ -108,7 +116,9 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if not self.settings.minutes:
             return steps
         part = (time.monotonic() - self.started) / (60 * self.settings.minutes)
-        return min(steps, self.step if part >= 1 else max(self.step + 1, round(self.step / part)))
+        if part >= 1:
+            return min(steps, max(1, self.step))  # however late it is, a model is trained
+        return min(steps, max(self.step + 1, round(self.step / part)))
 
     def scales_to_learn(self) -> int:
         """How many scales the next step learns: the coarse ones first, where that is asked for."""
@@ -116,8 +126,23 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         is_coarse = self.step < settings.coarse_part * self.total_steps or settings.coarse_part == 1
         return (settings.num_scales if is_coarse else 0) or schedule.num_scales
 
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        return self.tokens.num_train
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether tokens can be read in other processes."""
+        return self.tokens.can_read_ahead
+
+    def batches(self) -> PlacedBatches[TokenBatch]:
+        """Tokens of training pictures by place."""
+        return PlacedBatches(self.tokens.train_batch, self.num_train, self.settings.seed)
+
     def close(self) -> None:
-        """Stop the processes that paint scenes, if there are any."""
+        """Stop the processes that read, and those that paint scenes if there are any."""
+        super().close()
         if isinstance(self.tokens, ReplayedTokens):
             self.tokens.close()
 
@@ -189,12 +214,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         restore_optimizer(self.optimizer, parts["optimizer"])
 
     def next_batch(self, generator: torch.Generator) -> TeacherBatch:
-        """A random batch on the run's device."""
+        """The next batch on the run's device."""
         if self.num_scales != (num_scales := self.scales_to_learn()):
             self.num_scales = num_scales
             objective = TransformerObjective(self.transformer, self.settings, num_scales)
             self.objective = self._start_objective(objective)
-        batch = self.tokens.train_batch(generator, self.settings.batch_size)
+        batch: TokenBatch = self.read()
         condition = self.conditioning.condition(batch, generator)
         quantizer = self.tokenizer.quantizer
         maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
@@ -220,14 +245,11 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         )
         loss, entropy = self.gradients(batch, factors.to(batch.targets.device, self.dtype))
         norm = whole_norm(self.masters.masters, self.settings.grad_clip)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite:
-            self.optimizer.step()
-            self.masters.give_weights()
+        is_finite = step_if_finite(self.optimizer, norm)
+        self.masters.give_weights()
         self.count_step(is_finite)
-        if is_finite:
-            self.average.update(self.masters.named(), self.step)
-        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm.item()}
+        self.average.update(self.masters.named(), self.step)
+        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm}
 
     def set_rates(self) -> float:
         """Set learning rates and weight decay of this step; returns the learning rate."""
@@ -235,7 +257,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         rate = learning_rate_at(
             self.step,
             self.total_steps,
-            settings.learning_rate,
+            self.highest_rate,
             settings.warmup_steps,
             settings.final_ratio,
             settings.schedule,
@@ -248,7 +270,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             group["weight_decay"] = decay if group["decays"] else 0.0
         return rate
 
-    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[float, float]:
+    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients of the mean loss of a batch, part by part; returns loss and entropy."""
         count = self.settings.accumulate
         self.optimizer.zero_grad()
@@ -271,8 +293,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             total += torch.stack((loss.detach(), entropy.mean())) / count
         if not is_whole:
             self.masters.share_gradients(self.accelerator)
-        loss, entropy = total.tolist()
-        return loss, entropy
+        return total[0], total[1]
 
     def averaged(self) -> VARTransformer:
         """The network with the averaged weights, float32, in eval mode."""

@@ -54,7 +54,6 @@ class TransformerSettings(RunSettings):
     accumulate: int = option(
         1, "parts of a batch that go through the network one after another", STEPS, low=1
     )
-    learning_rate: float = option(8e-4, "highest learning rate", STEPS, low=0)
     table_rate_factor: float = option(
         2.0, "learning rate of the label tables over that of the rest", STEPS, low=0
     )
