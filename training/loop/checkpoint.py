@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 META_FILE = "meta.json"
 PREFIX = "step-"
+NAMED = re.compile(rf"{PREFIX}\d{{8,}}")
 TEMPORARY = ".saving-"
 KEEP = 2
 MAX_STEP = 10**12
@@ -101,7 +103,7 @@ def save_run(
         return target
     temporary = folder / f"{TEMPORARY}{target.name}"
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _clear(temporary)
         temporary.mkdir(parents=True)
         files = {}
         for name, tensors in parts.items():
@@ -114,7 +116,7 @@ def save_run(
         path.write_text(json.dumps({"step": step, "files": files, **meta}))
         _flush(path)
         _flush(temporary)
-        shutil.rmtree(target, ignore_errors=True)  # an incomplete checkpoint of this name
+        _clear(target)  # an incomplete checkpoint of this name
         temporary.rename(target)
         _flush(folder)
     except (OSError, SafetensorError) as error:
@@ -133,13 +135,13 @@ def save_model(network: ModelMixin, folder: Path) -> None:
     """
     temporary, old = (folder.with_name(f"{TEMPORARY}{folder.name}{end}") for end in ("", "-old"))
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _clear(temporary)
         network.save_pretrained(temporary)
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
+        _clear(old)
+        if os.path.lexists(folder):
             folder.rename(old)
         temporary.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        _clear(old)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise SaveError(f"the model folder {folder} cannot be saved: {error}") from error
@@ -165,7 +167,12 @@ def read_meta(checkpoint: Path) -> dict:
 
 def complete_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints whose files all have the sizes they were saved with, oldest first."""
-    return [path for path in sorted(folder.glob(f"{PREFIX}*")) if _is_complete(path)]
+    return [path for path in _named_checkpoints(folder) if _is_complete(path)]
+
+
+def _named_checkpoints(folder: Path) -> list[Path]:
+    """What has the name of a checkpoint, oldest first; copies with other names are left alone."""
+    return sorted(path for path in folder.glob(f"{PREFIX}*") if NAMED.fullmatch(path.name))
 
 
 def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | None:
@@ -182,7 +189,7 @@ def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | Non
         except SafetensorError:  # whole, but no weights
             pass
         logger.warning("%s is damaged: resuming from an older checkpoint", checkpoint)
-    if found := sorted(path.name for path in folder.glob(f"{PREFIX}*")):
+    if found := [path.name for path in _named_checkpoints(folder)]:
         raise ValueError(
             f"{folder} holds {', '.join(found[:3])}, and no checkpoint is whole: put one back, or "
             "take them away to begin anew"
@@ -238,6 +245,14 @@ def _is_complete(path: Path) -> bool:
         return all((path / name).stat().st_size == file["size"] for name, file in files.items())
     except (OSError, ValueError):
         return False
+
+
+def _clear(path: Path) -> None:
+    """Remove a folder, a file, or a link but not what it leads to; what cannot go stays."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,3 +26,27 @@ def test_seconds_per_step_are_those_of_the_steps_since_the_last_line(
             log.write({"step": run.step})
     lines = [json.loads(line) for line in (tmp_path / LOG_FILE).read_text().splitlines()]
     assert [line["seconds_per_step"] for line in lines] == [90.0, 2.0, 0.5]
+
+
+def test_a_resumed_run_keeps_the_whole_lines_of_its_log(tmp_path: Path) -> None:
+    path = tmp_path / LOG_FILE
+    whole = b'{"step": 20}\n'
+    damaged = (
+        b"words\n",
+        b"[1]\n",
+        b"\xff\xfe\n",
+        b'{"a": 1}\n',
+        b'{"step": "x"}\n',
+        b"[" * 99_999,
+    )
+    path.write_bytes(whole + b"\n".join(damaged) + b'\n{"step": 40}\n{"step": 2')
+    train_log.forget_after(path, 20)
+    assert path.read_bytes() == whole
+
+
+def test_a_log_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / LOG_FILE)
+    (tmp_path / "link").symlink_to("/dev/full")  # an endless file
+    for path in (tmp_path / LOG_FILE, tmp_path / "link"):
+        with pytest.raises(OSError, match="it is no regular file"):
+            train_log.forget_after(path, 20)
