@@ -76,7 +76,7 @@ def test_a_set_without_pictures_to_learn_from_or_to_validate_with_is_refused(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("images.npy", b"PK\x03\x04" + b"x" * 99, "not a zip file"),
+        ("images.npy", b"PK\x03\x04" + b"x" * 99, "magic string"),
         ("rows.json", b"[" * 200_000, "recursion"),
         ("splits.json", b'{"train": [1e30], "validation": [1], "held_out": []}', "overlap|convert"),
         ("splits.json", b'{"train": [[1]], "validation": [1], "held_out": []}', "dimension"),
