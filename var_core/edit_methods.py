@@ -15,7 +15,7 @@ from var_core.edit_previews import (
     outpaint_previews,
 )
 from var_core.editing import EditOptions, Margins
-from var_core.images import image_to_tensor, square_of
+from var_core.images import central_part, image_to_tensor
 from var_core.outputs import Preview, VARPipelineOutput, pil_images
 from var_core.own_settings import in_own_settings
 from var_core.ranges import check_int
@@ -162,7 +162,7 @@ class EditMethods:
         """Keep the first scales of a picture and draw the rest, perhaps as something else.
 
         Args:
-            image: any size and mode; its central square is used.
+            image: any size and mode; its central part is used.
             keep_scales: 1 to K - 1; few keep only colours and places, many nearly everything.
             class_labels: one label per result, as for drawing.
             options: how tokens are drawn.
@@ -201,15 +201,15 @@ class EditMethods:
         """Token maps of the first scales of a picture, once for each of `count` variations.
 
         Returns:
-            `keep_scales` tensors (count, S, S) int64, coarse to fine.
+            `keep_scales` tensors (count, h, w) int64, coarse to fine.
 
         Raises:
             ValueError: if there are not as many scales, or all of them are asked for.
         """
         number = check_int("keep_scales", keep_scales, 1, self.info.schedule.num_scales - 1)
-        square = square_of(image, self.info.image_size)
+        part = central_part(image, self.info.image_shape)
         with torch.inference_mode():
-            encoded = self.tokenizer.encode(image_to_tensor(square).to(self.device))
+            encoded = self.tokenizer.encode(image_to_tensor(part).to(self.device))
         return [tokens.expand(count, -1, -1) for tokens in encoded.token_maps[:number]]
 
 

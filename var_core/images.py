@@ -234,18 +234,14 @@ def on_white(layers: Image.Image) -> Image.Image:
     return white
 
 
-def square_of(image: object, size: int) -> Image.Image:
-    """The upright central square of any picture, RGB, `size` pixels a side.
+def central_part(image: object, shape: tuple[int, int]) -> Image.Image:
+    """The upright central part of any picture, RGB, scaled to a height and a width (Lanczos).
 
     Raises:
         ValueError: if it is no PIL picture, or damaged.
     """
-    return fit_square(upright(image), size)
-
-
-def fit_square(image: Image.Image, size: int) -> Image.Image:
-    """Crop the central square and scale it to `size` pixels a side (Lanczos)."""
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    height, width = shape
+    return ImageOps.fit(upright(image), (width, height), Image.Resampling.LANCZOS)
 
 
 def image_to_tensor(image: Image.Image) -> Tensor:

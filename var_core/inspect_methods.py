@@ -57,7 +57,7 @@ class InspectMethods:
         (see `inspection.inspect_tokens`).
 
         Args:
-            token_maps: tokens of the first scales or of all, (B, S, S) int64 each, coarse to fine.
+            token_maps: tokens of the first scales or of all, (B, h, w) int64 each, coarse to fine.
             class_labels: labels of each picture as for drawing, or the wishes of a result. What is
                 open is not drawn: the model judges by what remains. None leaves all labels open.
             num_alternatives: number of other codes for each token, 1 to 64.
@@ -90,7 +90,7 @@ class InspectMethods:
         """A picture with other codes in one place, all other tokens of all scales as they are.
 
         Args:
-            token_maps: tokens of one picture, (1, S, S) int64 each, coarse to fine.
+            token_maps: tokens of one picture, (1, h, w) int64 each, coarse to fine.
             scale: number of the scale, from 1.
             row: place from the top, from 0.
             column: place from the left, from 0.
@@ -118,8 +118,8 @@ def check_place(
     Raises:
         ValueError: if a value is out of range.
     """
-    sides = info.schedule.sides
-    side = sides[check_int("scale", scale, 1, len(sides)) - 1]
+    shapes = info.schedule.shapes
+    height, width = shapes[check_int("scale", scale, 1, len(shapes)) - 1]
     for token in tokens:
         check_int("a token", token, 0, info.vocab_size - 1)
-    return check_int("row", row, 0, side - 1), check_int("column", column, 0, side - 1)
+    return check_int("row", row, 0, height - 1), check_int("column", column, 0, width - 1)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from var_core.condition import Condition
 from var_core.doors import door
-from var_core.images import image_to_tensor, square_of, tensor_to_images
+from var_core.images import central_part, image_to_tensor, tensor_to_images
 from var_core.own_settings import in_own_settings
 from var_core.packing import LAYOUT, can_pack, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
@@ -38,9 +38,9 @@ class NetworkMethods:
     recorder: GraphRecorder
 
     @property
-    def image_size(self) -> int:
-        """Side of the pictures in pixels."""
-        return self.tokenizer.image_size
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width of the pictures in pixels."""
+        return self.tokenizer.image_shape
 
     def pack(self) -> None:
         """Lay the weights out for drawing on this processor, where it has kernels for that.
@@ -127,13 +127,13 @@ class NetworkMethods:
         """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
 
         Args:
-            image: any size and mode; its central square is used, alpha becomes white.
+            image: any size and mode; its central part is used, alpha becomes white.
 
         Returns:
-            K tensors (1, S, S) int64 and K pictures of the model's size, coarse to fine.
+            K tensors (1, h, w) int64 and K pictures of the model's size, coarse to fine.
         """
         with torch.inference_mode():
-            pixels = image_to_tensor(square_of(image, self.image_size))
+            pixels = image_to_tensor(central_part(image, self.image_shape))
             quantization = self.tokenizer.encode(pixels.to(self.tokenizer.device))
             decoded = self.decode_latent(torch.cat(quantization.latents))
         return quantization.token_maps, tensor_to_images(decoded)

@@ -82,7 +82,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
             generator: one `torch.Generator` per picture, or one that seeds them; None takes random
                 seeds.
             output_type: "pil", "np" or "pt".
-            keep: token maps of the first scales of earlier pictures, (B, S, S) int64 each; they
+            keep: token maps of the first scales of earlier pictures, (B, h, w) int64 each; they
                 are kept, and the rest is drawn, perhaps with another seed or label.
             prompt: words for each picture: a text ("a fox and a pizza, in the snow"), its phrases,
                 or None; a single text is one picture. A model without text takes the nearest names.

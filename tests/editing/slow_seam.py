@@ -18,9 +18,8 @@ def slow_composite(
     """A picture (H, W, 3) with what was drawn for a window under its mask (H, W)."""
     rows, columns = window.inside(*mask.shape[::-1])
     hole = mask[rows, columns]
-    if drawn.shape[-1] != window.side:
-        size = (window.side, window.side)
-        drawn = F.interpolate(drawn[None], size, mode="bicubic", antialias=True)[0]
+    if drawn.shape[-2:] != window.shape:
+        drawn = F.interpolate(drawn[None], window.shape, mode="bicubic", antialias=True)[0]
     drawn = drawn[
         :,
         rows.start - window.top : rows.stop - window.top,

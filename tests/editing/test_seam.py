@@ -48,7 +48,7 @@ def test_a_seam_gives_the_pixels_of_the_slow_path(seed: int, band: int | None) -
     mask = some_mask(dice)
     picture = dice.integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
     drawn = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    window, band = window_around(mask, 16), feather_width(mask) if band is None else band
+    window, band = window_around(mask, (16, 16)), feather_width(mask) if band is None else band
     seam = Seam(mask, window, band)
     result = Image.fromarray(picture)
     for (rows, columns), image, _ in seam.join(seam.ground(picture[seam.inside]), drawn):
@@ -84,7 +84,7 @@ def test_marks_far_apart_give_the_pixels_of_the_slow_path(
     mask = scattered(shape, seed)
     picture = np.asarray(noise(*shape[::-1], seed=seed))
     drawn = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    window = window_around(mask, 16)
+    window = window_around(mask, (16, 16))
     seam = Seam(mask, window, band)
     assert len(seam.parts) > 1
     result = Image.fromarray(picture)

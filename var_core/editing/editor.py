@@ -113,13 +113,13 @@ def edit_steps(
     pictures: Sequence[Image.Image] = [picture] * len(generators)
     unknown = mask.copy()
     schedule = tokenizer.quantizer.schedule
-    total, size = len(windows) * schedule.num_scales, tokenizer.image_size
+    total, shape = len(windows) * schedule.num_scales, tokenizer.image_shape
     band = feather_width(mask) if edit_options.rule == "closed_loop" else 0
     for place, window in enumerate(windows):
         before, seam = pictures, Seam(unknown, window, band)
         parts = _once_each(before, partial(crop, place=seam.inside))
         hidden = unknown[seam.inside]
-        see = partial(view, unknown=hidden, window=window, inside=seam.inside, size=size)
+        see = partial(view, unknown=hidden, window=window, inside=seam.inside, shape=shape)
         views = _once_each(parts, see)
         grounds = _once_each(parts, seam.ground)
         images = torch.cat([image for image, _ in views]).to(tokenizer.device)
@@ -133,7 +133,7 @@ def edit_steps(
             if is_last and edit_options.rule == "closed_loop":
                 latent = _correct(tokenizer, latent, images, holes)
             drawn = _decode(tokenizer.decode_latent if is_last else tokenizer.sketch_latent, latent)
-            if is_last or window.side <= FREE_SIDE:
+            if is_last or max(window.shape) <= FREE_SIDE:
                 pairs = zip(grounds, drawn.cpu(), strict=True)
                 patches_of = [seam.join(*pair) for pair in pairs].__getitem__
             else:
@@ -183,8 +183,8 @@ def _correct(tokenizer: MultiScaleVQVAE, latent: Tensor, images: Tensor, holes: 
     Cells that hold kept pixels move towards the features of the joined picture, which now knows
     what was drawn beside them. They have no tokens any more; the latent is the truth.
     """
-    side = tokenizer.quantizer.schedule.final_side
-    kept = (F.interpolate(1 - holes, (side, side), mode="area") > 0).float()
+    shape = tokenizer.quantizer.schedule.final_shape
+    kept = (F.interpolate(1 - holes, shape, mode="area") > 0).float()
     for _ in range(CORRECTIONS if kept.any() else 0):
         joined = torch.where(holes > 0, _decode(tokenizer.decode_latent, latent), images)
         wanted = torch.cat([tokenizer.encode_features(one[None]) for one in joined])

@@ -120,7 +120,7 @@ class Seam:
             rings = [(part.box, part.ring[None].float()) for part in self.parts]
             self._share = self._means.of(rings)[None]
         # a wide window over a flat picture: most of its rows are not looked at
-        self._rows_first = window.side > FREE_SIDE and hole.shape[0] < window.side
+        self._rows_first = max(window.shape) > FREE_SIDE and hole.shape[0] < window.height
 
     def ground(self, pixels: np.ndarray) -> list[Ground]:
         """What `join` needs of what is inside the window, (H, W, 3) uint8.
@@ -134,7 +134,7 @@ class Seam:
 
         Args:
             grounds: the picture.
-            drawn: a square of any size for the window, (3, S, S) in [-1, 1].
+            drawn: a picture of any size for the window, (3, H, W) in [-1, 1].
 
         Returns:
             Patches, equal to the picture outside the mask and its band.
@@ -161,29 +161,33 @@ class Seam:
         """About what `join` returns, at little cost: without its match of colours.
 
         Args:
-            drawn: a square of any size for the window, RGB.
+            drawn: a picture of any size for the window, RGB.
         """
-        factor, patches = drawn.width / self.window.side, []
+        across, down = drawn.width / self.window.width, drawn.height / self.window.height
+        patches = []
         for part in self.parts:
-            rows, columns = self._in_square(part.box)
-            box = (columns.start, rows.start, columns.stop, rows.stop)
+            rows, columns = self._in_window(part.box)
             size = (columns.stop - columns.start, rows.stop - rows.start)
-            scaled = drawn.resize(
-                size, Image.Resampling.BICUBIC, tuple(factor * edge for edge in box)
+            box = (
+                across * columns.start,
+                down * rows.start,
+                across * columns.stop,
+                down * rows.stop,
             )
+            scaled = drawn.resize(size, Image.Resampling.BICUBIC, box)
             patches.append(Patch(self._place(part), scaled, part.shades()))
         return patches
 
     def _piece(self, drawn: Tensor, box: Place) -> Tensor:
         """What was drawn for a part of the window, as large as this is in the picture."""
-        side, place = self.window.side, self._in_square(box)
-        if drawn.shape[-1] == side:
+        shape, place = self.window.shape, self._in_window(box)
+        if drawn.shape[1:] == shape:
             return drawn[:, *place]
         return resized_part(
-            drawn, (side, side), place, "bicubic", antialias=True, rows_first=self._rows_first
+            drawn, shape, place, "bicubic", antialias=True, rows_first=self._rows_first
         )
 
-    def _in_square(self, box: Place) -> Place:
+    def _in_window(self, box: Place) -> Place:
         """A part of what is inside the window, counted from the window's corner."""
         rows, columns = self.inside
         return moved(box, rows.start - self.window.top, columns.start - self.window.left)
