@@ -1,5 +1,6 @@
 """Recipes hold known settings, can be changed, and run part after part."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -134,3 +135,15 @@ def test_a_recipe_is_a_file_of_modest_size(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=f"cannot be read: .*{message}"):
             read_recipe(path, [])
+
+
+def test_an_output_that_is_full_is_said(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("sys.stdout.write", write)
+    assert recipe.main([str(RECIPES[0]), "--dry-run"]) == 3
+    monkeypatch.undo()
+    assert "cannot be written: No space left on device" in capsys.readouterr().err
