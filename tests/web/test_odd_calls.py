@@ -1,13 +1,17 @@
 """Calls that no page would make end in a refusal, and never as a fault of the server."""
 
 import asyncio
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import fastapi
 import gradio as gr
+import pytest
 from gradio.block_function import BlockFunction
 
 import app
+from tests.clients import API, Client, serving
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.page import Site
 from var_core.web.sessions import PageState
@@ -68,3 +72,55 @@ def test_no_value_and_no_event_is_a_fault_of_the_server(
             assert num_faults(engine) == 0, function.fn
 
     asyncio.run(all_calls())
+
+
+@pytest.fixture
+def site(engine: LocalEngine, tmp_path: Path) -> Iterator[tuple[Client, gr.Blocks, LocalEngine]]:
+    with serving(engine, tmp_path) as (url, blocks):
+        yield Client(url), blocks, engine
+
+
+def test_a_call_of_nothing_is_refused_at_the_door(
+    site: tuple[Client, gr.Blocks, LocalEngine],
+) -> None:
+    client, blocks, engine = site
+    silent = [number for number, one in blocks.fns.items() if one.fn is None]
+    private = [one.api_name for one in blocks.fns.values() if one.api_visibility == "private"]
+    assert silent and private
+    for number in (*silent, 999, None):
+        body = {"data": [], "fn_index": number, "session_hash": "s"}
+        for door in ("queue/join", "run/predict"):
+            status, text = client.ask("POST", f"{API}/{door}", json.dumps(body).encode())
+            assert (status == 400 and "no such function" in text) or "no endpoint" in text
+    for name in ("nothing", private[0], "a%20b", "x" * 500):
+        for door in ("run", "call", "call/v2"):
+            status, text = client.ask("POST", f"{API}/{door}/{name}", b'{"data": []}')
+            assert status == 400 and "there is no endpoint" in text, (door, name)
+    for fields, words in (({"nothing": 1}, "takes no"), ({"seed": 1}, "needs labels")):
+        status, text = client.ask("POST", f"{API}/call/v2/generate", json.dumps(fields).encode())
+        assert status == 400 and words in text
+    assert client.ask("POST", f"{API}/call/v2/generate", b'{"labels": {}}')[0] == 200
+    assert num_faults(engine) == 0
+
+
+def test_odd_addresses_are_no_faults(site: tuple[Client, gr.Blocks, LocalEngine]) -> None:
+    client, _, engine = site
+    ends = (
+        "",
+        "?page=x",
+        "?deep_link=../x",
+        "?session_hash=",
+        "?all_endpoints=1",
+        "%00",
+        "/x",
+        "?%ff",
+    )
+    paths = ("", "config", "theme.css", "pwa_icon", "pwa_icon/9", "manifest.json", "robots.txt")
+    doors = ("info", "app_id", "queue/data", "queue/status", "call/x", "call/x/y")
+    for path in (*paths, *(f"gradio_api/{door}" for door in doors), "gradio_api/file="):
+        for end in ends:
+            for method in ("GET", "HEAD"):
+                if not path.endswith(("queue/data", "call/x/y")) or method == "HEAD" or not end:
+                    status, text = client.ask(method, f"/{path}{end}")
+                    assert status < 500 and "Reference" not in text, (method, path, end, text)
+    assert num_faults(engine) == 0

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from var_core.serving.asgi import App, Headers, Message, Receive, Send
 from var_core.serving.bodies import Body, GoneError, RefusedError
-from var_core.serving.calls import FORM_TYPE, JSON_TYPE, media_type, read_call
+from var_core.serving.calls import FORM_TYPE, JSON_TYPE, SiteMap, media_type, read_call
 from var_core.serving.client_budget import ClientBudget
 from var_core.serving.fair_queue import BusyError
 from var_core.serving.json_body import write_json
@@ -55,14 +55,15 @@ class HttpGuard:
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
     the page and its endpoints do not need (404), posts of foreign pages (403), bodies above the cap
     (413) or of another kind than the path takes (415), more bodies at once than there is room for
-    (503), and calls that are malformed, too large to be parsed quickly, or name a file by an address that the server would have to fetch (400). What it has read and
+    (503), and calls that are malformed, of nothing that there is, too large to be parsed quickly,
+    or name a file by an address that the server would have to fetch (400). What it has read and
     judged is written anew for the application, so that both see the same.
 
     Args:
         app: the next application.
         is_ready: whether the engine can draw.
         uploads: writes the files of forms.
-        pages: names of the further pages of the site.
+        site: what there is to open and to call.
         find_client: function from a scope to the address of the visitor.
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
@@ -75,14 +76,15 @@ class HttpGuard:
         app: App,
         is_ready: Callable[[], bool],
         uploads: Uploads,
-        pages: Sequence[str] = (),
+        site: SiteMap,
         find_client: Callable[[Message], str] = lambda scope: "",
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
         page_calls: Callable[[str], None] = lambda client: None,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
-        self.pages = {f"/{name}{end}" for name in pages for end in ("", "/")}
+        self.pages = {f"/{name}{end}" for name in site.pages for end in ("", "/")}
+        self.site = site
         self.app = app
         self.page_calls = page_calls
         self.uploads = uploads
@@ -187,7 +189,7 @@ class HttpGuard:
         path = str(scope["path"])
         try:  # in a thread: others are served meanwhile
             name = path.removeprefix(API).rstrip("/")
-            body = await asyncio.to_thread(_rewrite, name, body)
+            body = await asyncio.to_thread(_rewrite, name, body, self.site)
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
         headers = [one for one in scope["headers"] if one[0].lower() not in REWRITTEN]
@@ -221,13 +223,13 @@ def _is_asking(headers: Headers) -> bool:
     return any(name == b"expect" for name, _ in headers)
 
 
-def _rewrite(path: str, body: bytes) -> bytes:
+def _rewrite(path: str, body: bytes, site: SiteMap) -> bytes:
     """The body that the application gets: what was judged, and nothing else.
 
     Raises:
         ValueError: if the call is refused.
     """
-    return write_json(read_call(path, body))
+    return write_json(read_call(path, body, site))
 
 
 def _without_odd_ranges(scope: Message) -> Message:

@@ -12,6 +12,7 @@ from gradio.http_server import Server
 from starlette.middleware import Middleware
 
 from var_core.images import MAX_FILE_BYTES
+from var_core.serving.calls import SiteMap
 from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
@@ -44,17 +45,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         OSError: if the port is taken.
     """
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `ClientAddress` decides
-    metrics, sessions = site.blocks.metrics, Sessions(site.blocks, MAX_SESSIONS)
-    guard = Middleware(
-        HttpGuard,
-        is_ready=lambda: site.engines[0].is_ready() and metrics.health.is_well(site.folder),
-        refused=partial(metrics.refuse, "door"),
-        fault=metrics.fault,
-        pages=site.names[1:],
-        uploads=Uploads(site.folder, MAX_FILE_BYTES),
-        find_client=site.blocks.client.find_in,
-        page_calls=sessions.announce,
-    )
+    sessions = Sessions(site.blocks, MAX_SESSIONS)
     with _plain_port_error(host, port):
         site.blocks.launch(
             server_name=host,
@@ -75,7 +66,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             strict_cors=True,
             _frontend=False,  # else gradio gives up where its page takes longer than three seconds
             app_kwargs={
-                "middleware": [guard],
+                "middleware": _middleware(site, sessions),
                 "docs_url": None,
                 "redoc_url": None,
                 "openapi_url": None,
@@ -86,6 +77,38 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     _limit_connections(site.blocks.server, site.blocks.client.num_proxies)
     assert site.blocks.local_url is not None
     return site.blocks.local_url
+
+
+def _middleware(site: Site, sessions: Sessions) -> list[Middleware]:
+    """What stands before the application, the outermost first."""
+    metrics = site.blocks.metrics
+    guard = Middleware(
+        HttpGuard,
+        is_ready=lambda: site.engines[0].is_ready() and metrics.health.is_well(site.folder),
+        refused=partial(metrics.refuse, "door"),
+        fault=metrics.fault,
+        uploads=Uploads(site.folder, MAX_FILE_BYTES),
+        site=map_of(site),
+        find_client=site.blocks.client.find_in,
+        page_calls=sessions.announce,
+    )
+    return [guard]
+
+
+def map_of(site: Site) -> SiteMap:
+    """What there is on a site for others to open and to call."""
+    endpoints = site.blocks.get_api_info()["named_endpoints"]
+    return SiteMap(
+        pages=frozenset(site.names[1:]),
+        numbers=frozenset(number for number, one in site.blocks.fns.items() if one.fn is not None),
+        endpoints={
+            name.removeprefix("/"): {
+                one["parameter_name"]: one.get("parameter_has_default", False)
+                for one in described["parameters"]
+            }
+            for name, described in endpoints.items()
+        },
+    )
 
 
 def drain(site: Site, queue: FairQueue, seconds: float) -> None:
