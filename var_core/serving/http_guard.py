@@ -13,7 +13,7 @@ from var_core.serving.client_budget import ClientBudget
 from var_core.serving.fair_queue import BusyError
 from var_core.serving.json_body import write_json
 from var_core.serving.machine_troubles import words_for
-from var_core.serving.origins import is_own
+from var_core.serving.origins import NOT_MEANT, Surroundings, is_own
 from var_core.serving.uploads import Uploads
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
@@ -52,18 +52,20 @@ HEADERS = (
 class HttpGuard:
     """ASGI middleware between the network and the application.
 
-    It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
-    the page and its endpoints do not need (404), posts of foreign pages (403), bodies above the cap
-    (413) or of another kind than the path takes (415), more bodies at once than there is room for
-    (503), and calls that are malformed, of nothing that there is, too large to be parsed quickly,
-    or name a file by an address that the server would have to fetch (400). What it has read and
-    judged is written anew for the application, so that both see the same.
+    It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses requests for
+    another server (421), every path that the page and its endpoints do not need (404), posts of
+    foreign pages (403), bodies above the cap (413) or of another kind than the path takes (415),
+    more bodies at once than there is room for (503), and calls that are malformed, of nothing that
+    there is, too large to be parsed quickly, or name a file by an address that the server would
+    have to fetch (400). What it has read and judged is written anew for the application, so that
+    both see the same.
 
     Args:
         app: the next application.
         is_ready: whether the engine can draw.
         uploads: writes the files of forms.
         site: what there is to open and to call.
+        surroundings: where the server stands.
         find_client: function from a scope to the address of the visitor.
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
@@ -77,6 +79,7 @@ class HttpGuard:
         is_ready: Callable[[], bool],
         uploads: Uploads,
         site: SiteMap,
+        surroundings: Surroundings,
         find_client: Callable[[Message], str] = lambda scope: "",
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
@@ -84,7 +87,7 @@ class HttpGuard:
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
         self.pages = {f"/{name}{end}" for name in site.pages for end in ("", "/")}
-        self.site = site
+        self.site, self.surroundings = site, surroundings
         self.app = app
         self.page_calls = page_calls
         self.uploads = uploads
@@ -101,6 +104,13 @@ class HttpGuard:
             if scope["type"] != "websocket":  # websockets are not used
                 await self.app(scope, receive, send)
             return
+        scope = {**scope, "headers": self.surroundings.believed(scope["headers"])}
+        if self.surroundings.is_meant(scope["headers"]):
+            await self._serve(scope, receive, send)
+        else:
+            await self._refuse(send, 421, NOT_MEANT)
+
+    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         path, method = str(scope["path"]), str(scope["method"])
         if method not in PATHS:  # after a 200, CONNECT would end the protocol
             await self._refuse(send, 404, "not found")

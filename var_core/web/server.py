@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import cast
 
-from gradio.http_server import Server
+from gradio.http_server import LOCALHOST_NAME, Server
 from starlette.middleware import Middleware
 
 from var_core.images import MAX_FILE_BYTES
@@ -16,6 +16,7 @@ from var_core.serving.calls import SiteMap
 from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
+from var_core.serving.origins import Surroundings, listens_locally
 from var_core.serving.stop_signals import wait_until
 from var_core.serving.uploads import Uploads
 from var_core.web.assets import read_asset, style_paths
@@ -44,7 +45,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     Raises:
         OSError: if the port is taken.
     """
-    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `ClientAddress` decides
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `Surroundings` decides
     sessions = Sessions(site.blocks, MAX_SESSIONS)
     with _plain_port_error(host, port):
         site.blocks.launch(
@@ -66,7 +67,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             strict_cors=True,
             _frontend=False,  # else gradio gives up where its page takes longer than three seconds
             app_kwargs={
-                "middleware": _middleware(site, sessions),
+                "middleware": _middleware(site, sessions, host or LOCALHOST_NAME),
                 "docs_url": None,
                 "redoc_url": None,
                 "openapi_url": None,
@@ -79,7 +80,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     return site.blocks.local_url
 
 
-def _middleware(site: Site, sessions: Sessions) -> list[Middleware]:
+def _middleware(site: Site, sessions: Sessions, host: str) -> list[Middleware]:
     """What stands before the application, the outermost first."""
     metrics = site.blocks.metrics
     guard = Middleware(
@@ -89,6 +90,9 @@ def _middleware(site: Site, sessions: Sessions) -> list[Middleware]:
         fault=metrics.fault,
         uploads=Uploads(site.folder, MAX_FILE_BYTES),
         site=map_of(site),
+        surroundings=Surroundings(
+            is_local=listens_locally(host), has_proxy=site.blocks.client.num_proxies > 0
+        ),
         find_client=site.blocks.client.find_in,
         page_calls=sessions.announce,
     )
