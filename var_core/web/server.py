@@ -17,6 +17,7 @@ from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
 from var_core.serving.origins import Surroundings, listens_locally
+from var_core.serving.page_cache import PageCache
 from var_core.serving.stop_signals import wait_until
 from var_core.serving.uploads import Uploads
 from var_core.web.assets import read_asset, style_paths
@@ -82,21 +83,21 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
 
 def _middleware(site: Site, sessions: Sessions, host: str) -> list[Middleware]:
     """What stands before the application, the outermost first."""
-    metrics = site.blocks.metrics
+    metrics, site_map = site.blocks.metrics, map_of(site)
     guard = Middleware(
         HttpGuard,
         is_ready=lambda: site.engines[0].is_ready() and metrics.health.is_well(site.folder),
         refused=partial(metrics.refuse, "door"),
         fault=metrics.fault,
         uploads=Uploads(site.folder, MAX_FILE_BYTES),
-        site=map_of(site),
+        site=site_map,
         surroundings=Surroundings(
             is_local=listens_locally(host), has_proxy=site.blocks.client.num_proxies > 0
         ),
         find_client=site.blocks.client.find_in,
         page_calls=sessions.announce,
     )
-    return [guard]
+    return [guard, Middleware(PageCache, pages=site_map.pages)]
 
 
 def map_of(site: Site) -> SiteMap:
