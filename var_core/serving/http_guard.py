@@ -145,6 +145,11 @@ class HttpGuard:
         try:
             await self.app(scope, receive, _with_headers(watched))
         except Exception as error:
+            status = getattr(error.__cause__, "status_code", 500)
+            if begun and status < 500:  # there is nothing more to be read, or never was
+                self.refused()
+                await send({"type": "http.response.body", "body": b""})
+                return
             reference = self.fault(error)
             if not begun:
                 if (words := words_for(error)) is not None:
