@@ -21,11 +21,13 @@ from var_core.serving.page_cache import PageCache
 from var_core.serving.stop_signals import wait_until
 from var_core.serving.uploads import Uploads
 from var_core.web.assets import read_asset, style_paths
+from var_core.web.call_queue import CallQueue
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
+END_SECONDS = 2  # for what still listens, before it is cut off
 SCRIPTS = (
     "search.js",
     "notices.js",
@@ -125,9 +127,16 @@ def drain(site: Site, queue: FairQueue, seconds: float) -> None:
         seconds: time for the jobs, at most.
     """
     queue.close()
-    events = site.blocks._queue.active_jobs
+    blocks = site.blocks
+    events = blocks._queue.active_jobs
     wait_until(lambda: queue.counts() == (0, 0) and not any(events), seconds)
-    site.blocks.close(verbose=False)
+    loop, calls = blocks.server.servers[0].get_loop(), blocks._queue
+    assert isinstance(calls, CallQueue)
+    blocks.server.config.timeout_graceful_shutdown = END_SECONDS
+    calls.close()
+    loop.call_soon_threadsafe(blocks.app.stop_event.set)  # ends the heartbeats of open pages
+    loop.call_soon_threadsafe(calls.forget_all)
+    blocks.close(verbose=False)
 
 
 def _limit_connections(server: Server, num_proxies: int) -> None:
