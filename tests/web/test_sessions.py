@@ -21,7 +21,10 @@ from var_core.web.sessions import Sessions
 
 
 @pytest.fixture
-def served(engine: LocalEngine, tmp_path: Path) -> Iterator[tuple[str, gr.Blocks]]:
+def served(
+    engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, gr.Blocks]]:
+    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
     with serving(engine, tmp_path) as found:
         yield found
 
@@ -69,7 +72,6 @@ def test_programs_do_not_drive_the_pages_of_visitors_out(served: tuple[str, gr.B
 def test_results_that_nobody_fetches_are_dropped(
     served: tuple[str, gr.Blocks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
     url, blocks = served
     queue, client = blocks._queue, Client(url)
     assert isinstance(queue, CallQueue)
@@ -92,17 +94,15 @@ def test_the_largest_results_go_where_there_are_too_many(
     small = client.call("generate", {"emoji": "nobody"}, 1)
     until(lambda: not queue.event_ids_to_events)
     monkeypatch.setattr(call_queue, "MAX_UNREAD_BYTES", 1_000)
-    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
     until(lambda: large not in queue.pending_messages_per_session)
     assert small in queue.pending_messages_per_session
 
 
 def test_a_result_that_was_read_is_not_waited_for_again(
-    served: tuple[str, gr.Blocks], monkeypatch: pytest.MonkeyPatch
+    served: tuple[str, gr.Blocks],
 ) -> None:
     url, blocks = served
     queue, client = blocks._queue, Client(url)
-    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
     event = client.call("generate", {}, 1)
     assert [kind for kind, _ in client.events("generate", event)][-1] == "complete"
     assert [kind for kind, _ in client.events("generate", event)] == ["error"]

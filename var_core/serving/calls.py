@@ -73,7 +73,7 @@ def read_call(path: str, body: bytes, site: SiteMap | None = None) -> dict[str, 
     Args:
         path: path of the request, below /gradio_api/.
         body: JSON.
-        site: what there is to call; None lets every name pass.
+        site: functions that there are; None lets every name pass.
 
     Raises:
         ValueError: if it is malformed, a field is out of bounds, or there is nothing like that.

@@ -64,8 +64,8 @@ class HttpGuard:
         app: the next application.
         is_ready: whether the engine can draw.
         uploads: writes the files of forms.
-        site: what there is to open and to call.
-        surroundings: where the server stands.
+        site: pages and functions that there are.
+        surroundings: place of the server, behind a proxy or not.
         find_client: function from a scope to the address of the visitor.
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.

@@ -104,7 +104,7 @@ class Answer:
         headers: headers of the application, without those that depend on how the body is sent.
         body: content, compressed if that helps.
         is_packed: whether it is.
-        tag: tells whether somebody has the same content already.
+        tag: hash of the content, for those who may have it already.
     """
 
     status: int
