@@ -112,10 +112,11 @@ def check_side(pictures: PictureSource, tokenizer: MultiScaleVQVAE) -> None:
     Raises:
         ValueError: if they do not.
     """
-    if pictures.side != tokenizer.image_size:
+    height, width = tokenizer.image_shape
+    if (height, width) != (pictures.side, pictures.side):
+        rows, columns = tokenizer.schedule.final_shape
         raise ValueError(
-            f"the pictures have {pictures.side} pixels a side, the tokenizer takes "
-            f"{tokenizer.image_size}: its finest map has {tokenizer.schedule.final_side} codes a "
-            f"side of {tokenizer.stride} pixels each; change --sides of the tokenizer, or make "
-            "pictures of that size"
+            f"the pictures have {pictures.side} pixels a side, the tokenizer takes {width}x{height}"
+            f": its finest map has {columns}x{rows} codes of {tokenizer.stride} pixels a side; "
+            "change --sides of the tokenizer, or make pictures of that size"
         )

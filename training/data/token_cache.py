@@ -100,8 +100,8 @@ class CachedTokens:
         view = torch.where(plain, 0, view)
         features = None
         if self.with_features:
-            side = self.tokenizer.schedule.final_side
-            features = self.cache.latents[view, rows].float().unflatten(1, (-1, side, side))
+            shape = self.tokenizer.schedule.final_shape
+            features = self.cache.latents[view, rows].float().unflatten(1, (-1, *shape))
         tokens = self.cache.tokens[view, rows].long()
         return TokenBatch(tokens, features, self.pictures.labels[rows])
 

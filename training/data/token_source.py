@@ -138,8 +138,8 @@ def summed_features(tokenizer: MultiScaleVQVAE, tokens: Tensor) -> Tensor:
 
 
 def token_maps(schedule: ScaleSchedule, tokens: Tensor) -> list[Tensor]:
-    """Flat tokens (B, L) as K maps (B, S, S)."""
+    """Flat tokens (B, L) as K maps (B, h, w)."""
     return [
-        tokens[:, schedule.token_range(index)].unflatten(1, (side, side))
-        for index, side in enumerate(schedule.sides)
+        tokens[:, schedule.token_range(index)].unflatten(1, shape)
+        for index, shape in enumerate(schedule.shapes)
     ]

@@ -33,10 +33,10 @@ def residual_vectors(tokenizer: MultiScaleVQVAE, features: Tensor) -> Tensor:
     quantizer = tokenizer.quantizer
     latent = torch.zeros_like(features)
     residuals = []
-    for scale_index, side in enumerate(quantizer.schedule.sides):
+    for scale_index, shape in enumerate(quantizer.schedule.shapes):
         residual = quantizer.next_input(features - latent, scale_index)  # (B, N, D)
         residuals.append(residual.flatten(0, 1))
-        codes = residual.transpose(1, 2).unflatten(2, (side, side))
+        codes = residual.transpose(1, 2).unflatten(2, shape)
         latent = quantizer.add_scale(latent, codes, scale_index)
     return torch.cat(residuals)
 

@@ -30,7 +30,7 @@ def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
         perceptual = PerceptualDistance() if Path(settings.nets).is_dir() else None
         objective = TokenizerObjective(tokenizer, perceptual, settings)
         size = settings.batch_size // settings.accumulate
-        images = torch.empty(size, 3, tokenizer.image_size, tokenizer.image_size)
+        images = torch.empty(size, 3, *tokenizer.image_shape)
     judge = adversary if settings.adversarial_weight else None
     saved, flops = measure_forward(
         lambda: objective(images, True, judge, step_generator(0, 0)).losses["loss"], objective

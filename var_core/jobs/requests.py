@@ -26,12 +26,14 @@ class Settings:
         wish: what the pictures are to show.
         seed: seed of the first picture, 0 to MAX_SEED.
         options: how tokens are drawn.
+        image_shape: height and width of the model's pictures.
         precision: one of PRECISIONS.
     """
 
     wish: Wish
     seed: int
     options: SamplingOptions
+    image_shape: tuple[int, int]
     precision: str = PRECISIONS[0]
 
 
@@ -43,7 +45,7 @@ class DrawRequest:
         wishes: what each picture is to show.
         seeds: seed of each picture.
         options: options of each picture.
-        keep: token maps of the first scales to keep, (B, S, S) each.
+        keep: token maps of the first scales to keep, (B, h, w) each.
         captions: words under the pictures of the sheet, none or one for each.
         columns: pictures side by side on the sheet; 0 leaves it to the sheet.
         precision: one of PRECISIONS.

@@ -92,7 +92,7 @@ def built_in_browser(
         scripts: files that are run one after the other, as one text.
         elem_id: id of the element.
     """
-    model = json.dumps(json.dumps({"name": info.name, "side": info.image_size}))
+    model = json.dumps(json.dumps({"name": info.name, "shape": info.image_shape}))
     return gr.HTML(
         "",
         html_template=read_asset(template),

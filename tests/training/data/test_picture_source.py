@@ -98,9 +98,9 @@ def test_a_run_on_pictures_made_on_the_fly_goes_on_bit_for_bit(name: str, tmp_pa
 
 def test_fixed_pictures_have_the_same_tokens_cached_or_encoded(data: Path, tmp_path: Path) -> None:
     pictures, tokenizer = PreparedPictures.open(data), make_tokenizer()
-    step = pictures.side // tokenizer.image_size
+    step = pictures.side // tokenizer.image_shape[0]
     small = PreparedPictures(replace(pictures.data, images=pictures.data.images[:, ::step, ::step]))
-    assert small.side == tokenizer.image_size
+    assert small.side == tokenizer.image_shape[0]
     cache = load_or_build_token_cache(tmp_path, tokenizer, small.data.images, Views(1))
     cached = CachedTokens(small, tokenizer, cache, 1.0, with_features=True)
     encoded = EncodedPictures(small, tokenizer, with_features=True)

@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 class Colours:
     """Picture n has a colour that depends on n alone."""
 
-    side = make_tokenizer().image_size
+    side = make_tokenizer().image_shape[0]
     label_names: Mapping = {"attributes": [{"name": "colour", "values": ["dark", "light"]}]}
 
     def __init__(self, name: str = "colours") -> None:

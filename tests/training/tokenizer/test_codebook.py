@@ -66,7 +66,7 @@ def test_codes_start_from_small_batches(monkeypatch: pytest.MonkeyPatch) -> None
         return encode(images)
 
     monkeypatch.setattr(tokenizer, "encode_features", counted)
-    side = tokenizer.image_size
+    side = tokenizer.image_shape[0]
     images = torch.rand(70, 3, side, side, generator=step_generator(0, 1)) * 2 - 1
     start_codes(tokenizer, images, step_generator(0, 2))
     assert sizes == [32, 32, 6]
@@ -102,19 +102,22 @@ def test_a_moved_code_begins_anew() -> None:
 
 def test_a_collapse_shows_within_a_window_of_steps() -> None:
     care = make_care()
-    sides = care.tokenizer.quantizer.schedule.sides
-    all_codes = [torch.arange(side * side).view(1, side, side) % 32 for side in sides]
+    schedule = care.tokenizer.quantizer.schedule
+    all_codes = [
+        torch.arange(height * width).view(1, height, width) % 32
+        for height, width in schedule.shapes
+    ]
     first = Quantization([torch.zeros_like(codes) for codes in all_codes], [])
     for step in range(1, 251):
         lively = step <= 100
         care.count(Quantization(all_codes, []) if lively else first, step)
         if step == 100:
             assert care.figures(step)["codes_used_per_scale"] == [
-                round(min(side * side, 32) / 32, 4) for side in sides
+                round(min(size, 32) / 32, 4) for size in schedule.sizes
             ]
     figures = care.figures(250)
-    assert figures["codes_used_per_scale"] == [0.0312] * len(sides)
-    assert figures["entropy_bits_per_scale"] == [0.0] * len(sides)
+    assert figures["codes_used_per_scale"] == [0.0312] * schedule.num_scales
+    assert figures["entropy_bits_per_scale"] == [0.0] * schedule.num_scales
     again = make_care()
     again.restore(care.tensors())
     assert again.figures(250) == figures
