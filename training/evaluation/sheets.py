@@ -61,17 +61,18 @@ def _strip(row: SheetRow) -> Image.Image:
     pixels = sheet_pixels([row.images])
     factor = -(-SMALLEST // row.images.shape[-1])
     pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-    side = row.images.shape[-1] * factor
-    height = side + (CAPTION_LINES * LINE + 4 if row.captions else 2)
+    width = row.images.shape[-1] * factor
+    height = pixels.shape[0] + (CAPTION_LINES * LINE + 4 if row.captions else 2)
     strip = Image.new("RGB", (MARGIN + pixels.shape[1], height), "white")
     strip.paste(Image.fromarray(pixels), (MARGIN, 0))
     draw, font = ImageDraw.Draw(strip), ImageFont.load_default(FONT_SIZE)
     assert isinstance(font, ImageFont.FreeTypeFont)  # as for every size that is given
-    for number, line in enumerate(fit(row.title, MARGIN - 8, font, side // LINE)):
+    for number, line in enumerate(fit(row.title, MARGIN - 8, font, height // LINE)):
         draw.text((4, 2 + number * LINE), line, "black", font)
     for column, caption in enumerate(row.captions):
-        for number, line in enumerate(fit(caption, side - 4, font, CAPTION_LINES)):
-            draw.text((MARGIN + column * side + 2, side + number * LINE), line, "black", font)
+        for number, line in enumerate(fit(caption, width - 4, font, CAPTION_LINES)):
+            place = (MARGIN + column * width + 2, pixels.shape[0] + number * LINE)
+            draw.text(place, line, "black", font)
     return strip
 
 
