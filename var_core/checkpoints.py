@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 MAX_CONFIG_BYTES = 1_000_000
 PICKLE_SUFFIXES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 MAX_NAMED_KEYS = 5
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # not those of 8 bits
 KEYS_AT_ONCE = 16  # that are read from a file before its pages are given back
 
 Network = TypeVar("Network", MultiScaleVQVAE, VARTransformer)
@@ -104,7 +106,7 @@ def refuse_pickles(folder: Path) -> None:
     Raises:
         CheckpointError: in either case.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # also where the name is too long for one
         raise CheckpointError(f"there is no model folder {folder}")
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLE_SUFFIXES:
@@ -173,7 +175,7 @@ def _checked(key: str, tensor: Tensor, expected: Tensor, dtype: torch.dtype) -> 
         if tensor.dtype != expected.dtype:
             raise CheckpointError(f"{key} holds {tensor.dtype} instead of {expected.dtype}")
         return tensor
-    if not tensor.is_floating_point():
+    if tensor.dtype not in FLOATS:
         raise CheckpointError(f"{key} holds {tensor.dtype} instead of floating-point numbers")
     if not torch.isfinite(tensor).all():
         raise CheckpointError(f"{key} holds values that are not finite")

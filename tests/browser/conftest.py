@@ -131,7 +131,7 @@ def loading(page: Page) -> Iterator[None]:
     until(page, lambda: ended)
     for event in events:
         page.remove_listener(event, note)
-    page.locator("#generate").wait_for()
+    page.locator("#generate").wait_for(state="attached")  # Stop is in its place where one draws
     page.evaluate(FRAMES)
 
 

@@ -16,6 +16,7 @@ MACHINE = "machine"
 
 PRECISIONS = ("auto", "bf16", "no")
 RATE_PICTURES = 256  # that the base rate is for, as published
+TRACKERS = ("tensorboard", "wandb", "none")
 TOO_NARROW = ("fp16", "float16", "fp8")
 
 
@@ -27,6 +28,9 @@ class RunSettings(Settings):
     out: str = field(metadata=about("folder of the run", FILES))
     steps: int = option(6000, "optimizer steps", STEPS, low=1)
     batch_size: int = option(32, "pictures per step and process", STEPS, low=1)
+    accumulate: int = option(
+        1, "parts of a batch that go through the network one after another", STEPS, low=1
+    )
     base_rate: float = option(
         6.4e-3,
         "highest learning rate for each 256 pictures of a step",
@@ -39,12 +43,19 @@ class RunSettings(Settings):
     augmentation: str = option("auto", KINDS_HELP, AUGMENTATION, choices=KINDS)
     save_every: int = option(500, "steps between checkpoints", PROGRESS, low=1)
     evaluate_every: int = option(500, "steps between evaluations", PROGRESS, low=1)
+    tracker: str = option(
+        "tensorboard", "where figures go beside log.jsonl", PROGRESS, choices=TRACKERS
+    )
     mixed_precision: str = option(
         "auto", "auto takes bf16 where the device multiplies it fast", MACHINE, choices=PRECISIONS
     )
     seed: int = option(0, "seed of all randomness", STEPS)
     workers: int = option(
-        -1, "processes that read pictures ahead; -1: 4 beside a GPU, else none", MACHINE, low=-1
+        -1,
+        "processes that read pictures ahead; -1: 4 beside a GPU, else none",
+        MACHINE,
+        low=-1,
+        high=256,
     )
     continue_with_other_processes: bool = option(
         False, "resume a run of another number of processes; not bit for bit", MACHINE
@@ -58,6 +69,10 @@ class RunSettings(Settings):
     def __post_init__(self) -> None:
         check_precision(self.mixed_precision)
         super().__post_init__()
+        if self.accumulate > self.batch_size or self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate must divide the batch size {self.batch_size}, got {self.accumulate}"
+            )
 
 
 def check_precision(name: str) -> None:
