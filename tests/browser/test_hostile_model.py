@@ -25,17 +25,17 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_labels_with_html_are_shown_as_they_are_and_run_nothing(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_role("button", name=NAME, exact=True)).to_be_visible()
-    options = page.locator("#emoji [role=option]")
-    page.locator("#emoji input").click()
+    options = page.locator("#wish [role=option]")
+    page.locator("#wish input").click()
     expect(options).to_have_count(len(FORMS) + 1)
     for number, name in enumerate(FORMS):
         expect(options.nth(1 + number)).to_contain_text(name)
     page.keyboard.press("Escape")
-    page.locator("#emoji input").fill(f"nothing of that kind {NAME}")
-    page.locator("#emoji input").press("Tab")
-    expect(page.locator("#emoji .note")).to_contain_text("Nothing here is called")
+    page.locator("#wish input").fill(f"nothing of that kind {NAME}")
+    page.locator("#wish input").press("Tab")
+    expect(page.locator("#wish .note")).to_contain_text("Nothing here is called")
     for number, name in enumerate(FORMS):
-        page.locator("#emoji input").click()
+        page.locator("#wish input").click()
         options.nth(1 + number).click()
         expect(page.locator("#category input")).to_have_value(FORMS[number % 2])
         draw(page)

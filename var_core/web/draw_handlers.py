@@ -82,6 +82,7 @@ class DrawHandlers:
             ValueError: if a value is out of range, or there is no such picture.
         """
         values = self.controls.with_seed(inputs.values, inputs.keep_seed)
+        values = self.controls.complete(values)  # as a link is read: one drawing has one address
         if what in ("pictures", "styles", "grid"):
             is_grid = what == "grid"
             guidances, num_seeds = (inputs.guidances, inputs.num_seeds) if is_grid else ("", 1)

@@ -12,6 +12,7 @@ from var_core.text.prompt import COMMAS, JOINING_WORDS
 from var_core.web.assets import read_asset
 from var_core.web.controls import Controls
 from var_core.web.examples import read_faces
+from var_core.web.html import plain_json
 from var_core.web.label_choices import ANY, searched_choices
 
 DAMAGED = "what is asked for does not fit this page: reload it and try again"
@@ -39,7 +40,7 @@ class WishBox:
             js_on_load="".join(map(read_asset, SCRIPTS)),
             apply_default_css=False,
             elem_id="wish",
-            catalogue=json.dumps(catalogue(controls.info, bool(words)), ensure_ascii=False),
+            catalogue=plain_json(catalogue(controls.info, bool(words))),
         )
         self.widget.postprocess = lambda value: value  # no HTML, though it may look like it
 
@@ -51,7 +52,7 @@ class WishBox:
             words = split_prompt(words, self.controls.info.max_phrases or len(labels) or 1)
         is_understood = not self.controls.info.max_phrases and bool(labels)
         phrases = [] if is_understood or not isinstance(words, Sequence) else list(words)
-        return json.dumps({"labels": labels, "phrases": phrases}, ensure_ascii=False)
+        return plain_json({"labels": labels, "phrases": phrases})
 
     def values(self, packed: object) -> dict[str, object]:
         """The values of the controls that the box holds.
