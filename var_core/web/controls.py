@@ -206,12 +206,13 @@ def new_seed() -> int:
     return random_seed() // 2
 
 
-def parse_numbers(text: str) -> list[float]:
+def parse_numbers(text: object) -> list[float]:
     """Numbers between commas.
 
     Raises:
-        ValueError: if a part is no number.
+        ValueError: if it is no text, or a part is no number.
     """
+    text = text if isinstance(text, str) else ""
     try:
         return [float(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
