@@ -22,8 +22,10 @@ from var_core.serving.metrics import JobMetrics, log_to_stderr
 from var_core.serving.stop_signals import ending_at_signals, wait_for_signal
 from var_core.serving.temp_files import TempFolder
 from var_core.web.arguments import Arguments, parse_arguments
+from var_core.web.compare_tab import CompareTab
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_tab import EditTab
+from var_core.web.how_tab import HowTab
 from var_core.web.inside_tab import InsideTab
 from var_core.web.page import Page, Site
 from var_core.web.server import drain, launch
@@ -36,7 +38,9 @@ def add_tabs(page: Page) -> None:
     """
     draw = DrawTab(page)
     EditTab(page, draw)
+    CompareTab(page, draw)
     InsideTab(page, draw)
+    HowTab()
 
 
 def serve(arguments: Arguments) -> None:

@@ -3,22 +3,23 @@ const find = (id) => document.querySelector(`#${id}`);
 const OPENED = "[role=listbox]:not([hidden]), :popover-open"; // which Escape closes
 const press = (id) => find(id)?.click();
 
+const KEYS = [["redraw-mask", "edit-stop", "edit-picture"], ["compare-draw", "compare-stop", "sheet"]];
+
 document.addEventListener("keydown", (event) => {
-  const edits = Boolean(find("redraw-mask")?.offsetParent); // the Edit tab is in view
+  const inView = KEYS.find(([, , shown]) => find(shown)?.offsetParent); // the tab with these buttons
+  const [draw, stop] = inView ?? ["generate", "stop"];
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     document.activeElement?.blur(); // so that a text box takes over what was typed
-    setTimeout(() => press(edits ? "redraw-mask" : "generate"));
+    setTimeout(() => press(draw));
   } else if (event.key === "Escape" && !document.querySelector(OPENED)) {
-    press(edits ? "edit-stop" : "stop");
+    press(stop);
   }
 });
 
 // Draw shows what forms
 document.addEventListener("click", (event) => {
-  if (!event.target.closest("#generate, #styles, #sweep") || find("stage")?.offsetParent) return;
-  const tabs = [...document.querySelectorAll("[role=tab]")];
-  tabs.find((tab) => tab.textContent.trim() === "Draw")?.click();
+  if (event.target.closest("#generate") && !find("stage")?.offsetParent) window.varStudio.openTab();
 });
 
 // a click into a list's box is the start of a search: typing replaces what is there

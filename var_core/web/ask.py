@@ -91,7 +91,7 @@ class Ask:
         self.styles = gr.Button(
             f"Every {last.name}" if last else "",
             elem_id="styles",
-            visible=last is not None and len(last.values) <= MAX_COUNT,
+            visible=False,
             scale=0,
         )
         return pictures

@@ -206,19 +206,6 @@ def new_seed() -> int:
     return random_seed() // 2
 
 
-def parse_numbers(text: str) -> list[float]:
-    """Numbers between commas.
-
-    Raises:
-        ValueError: if a part is no number.
-    """
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        shown = text if len(text) <= 40 else text[:40] + "..."
-        raise ValueError(f"write numbers with commas between them, not {shown!r}") from error
-
-
 def _parsed(text: str, like: object) -> object:
     """A value of a link, in the type of the control's default value."""
     if isinstance(like, bool):

@@ -7,10 +7,12 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from var_core.jobs.parsing import MAX_SWEEP, SAMPLING_OPTIONS
+from var_core.jobs.parsing import SAMPLING_OPTIONS
 from var_core.web.controls import BALANCED, PRESETS, Controls
 from var_core.web.events import LATEST, QUICK, Updates, Values
 from var_core.web.option_widgets import option_widgets
+
+MAX_SWEEP = 4
 
 
 class Drawer:
@@ -44,7 +46,7 @@ class Drawer:
                     list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
                 )
                 self.inputs.update(option_widgets(controls.info, defaults))
-            with gr.Accordion("Compare guidance and seeds", open=False, elem_id="sweep-box"):
+            with gr.Accordion("Compare guidance and seeds", visible=False, elem_id="sweep-box"):
                 self._build_grid()
             with gr.Row(elem_id="exchange"):
                 self.drop = gr.UploadButton(
