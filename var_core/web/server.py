@@ -12,10 +12,13 @@ from gradio.http_server import Server
 from starlette.middleware import Middleware
 
 from var_core.images import MAX_FILE_BYTES
+from var_core.serving.agent_guide import agent_guide
+from var_core.serving.all_endpoints import Api
 from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
 from var_core.serving.stop_signals import wait_until
+from var_core.serving.tool_server import ToolServer
 from var_core.serving.uploads import Uploads
 from var_core.web.assets import read_asset, style_paths
 from var_core.web.page import Site
@@ -32,13 +35,14 @@ SCRIPTS = (
 )  # page.js sets up what is left
 
 
-def launch(site: Site, host: str | None, port: int | None) -> str:
+def launch(site: Site, host: str | None, port: int | None, tools: ToolServer | None = None) -> str:
     """Serve a site from threads of its own; returns the address of its page.
 
     Args:
         site: the site.
         host: address to listen on; None takes 127.0.0.1.
         port: port to listen on; None takes 7860 or the next free one.
+        tools: answers assistants; None leaves their door closed.
 
     Raises:
         OSError: if the port is taken.
@@ -54,6 +58,8 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
         uploads=Uploads(site.folder, MAX_FILE_BYTES),
         find_client=site.blocks.client.find_in,
         page_calls=sessions.announce,
+        guide=agent_guide(Api(site.engines[0]), tools is not None),
+        tools=tools,
     )
     with _plain_port_error(host, port):
         site.blocks.launch(
