@@ -30,6 +30,13 @@ def test_labels_with_commas_in_their_names_can_be_compared(pipeline: VARPipeline
     assert axis.values == names.values and parse_axis(info, "emoji", axis.text) == axis
 
 
+def test_numbers_stand_between_commas_or_on_lines(pipeline: VARPipeline) -> None:
+    axis = parse_axis(pipeline.info, "guidance_scale", " 0, 1.5\n3 ,")
+    assert axis.values == (0.0, 1.5, 3.0) and axis.text == "0.0, 1.5, 3.0"
+    with pytest.raises(ValueError, match="not 'a'"):
+        parse_axis(pipeline.info, "guidance_scale", "a, b")
+
+
 def test_a_label_opens_what_it_contradicts(pipeline: VARPipeline) -> None:
     found = wishes(
         pipeline.info, ("category", "animal, fruit"), ("seed", "1"), label={"emoji": "cat"}
