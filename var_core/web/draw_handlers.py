@@ -43,7 +43,7 @@ class DrawInputs:
         progress: the last drawing, or None.
         place: place of the picture that is looked at, from 0.
         scale: number of the scale that is looked at, from 1.
-        sides: of a sheet, the settings of its rows and columns, with their values as typed.
+        sides: settings of the rows and columns of a sheet, with their values as typed.
     """
 
     values: Mapping[str, object]

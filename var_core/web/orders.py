@@ -31,8 +31,8 @@ class Order:
 
     Attributes:
         values: values of the controls.
-        sides: of a sheet, the settings of its rows and of its columns, with their values as they
-            were typed; empty for pictures that are alike.
+        sides: settings of the rows and columns of a sheet, with their values as they were typed;
+            empty for pictures that are alike.
         kept: token maps (1, S, S) of the first scales of an earlier picture, which all pictures
             keep; those of a sheet as many as their row or column says.
     """
