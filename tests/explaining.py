@@ -29,8 +29,8 @@ SEED = 7
 TILE, GAP = 96, 8  # pixels of a picture in a row, and between two
 LOUD = 3  # factor on what a scale adds
 HEAT = ((21, 34, 84), (44, 86, 140), (110, 131, 141), (214, 176, 82), (255, 241, 176))
-SEEN = (79, 70, 229)  # colour of attention
-FAINT = 0.12  # opacity of what is seen and hardly looked at
+SEEN = (118, 108, 250)  # colour of attention
+FAINT = 0.16  # opacity of what is seen and hardly looked at
 
 
 def row_of(pictures: Sequence[Image.Image], resample: Image.Resampling) -> Image.Image:

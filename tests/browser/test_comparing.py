@@ -157,7 +157,7 @@ def test_a_link_a_file_and_what_was_drawn_so_far_bring_a_sheet_back(
     with loading(page):
         page.goto(page.evaluate("navigator.clipboard.readText()"))
     check()
-    expect(page.locator("#columns-values textarea")).to_have_value("noto\ntwemoji")
+    expect(page.locator("#columns-values textarea")).to_have_value("noto, twemoji")
     with page.expect_download() as saved:
         page.get_by_role("link", name="Save the sheet").click()
     saved.value.save_as(tmp_path / "sheet.png")
@@ -171,7 +171,7 @@ def test_a_link_a_file_and_what_was_drawn_so_far_bring_a_sheet_back(
     check()
     preset(page, "Guidance and seeds")
     page.locator("#exchange input[type=file]").set_input_files(tmp_path / "sheet.png")
-    expect(page.locator("#columns-values textarea")).to_have_value("noto\ntwemoji")
+    expect(page.locator("#columns-values textarea")).to_have_value("noto, twemoji")
     check()
 
 

@@ -49,7 +49,7 @@ def test_comparisons_to_begin_with_fit_every_model(info: ModelInfo) -> None:
 
 def test_a_model_of_styles_begins_with_all_of_them(pipeline: VARPipeline) -> None:
     first, *_ = presets(pipeline.info)
-    assert first.words == "Every style" and first.columns == ("style", "flat\nround\n3d")
+    assert first.words == "Every style" and first.columns == ("style", "flat, round, 3d")
     first, *_ = presets(make_prompted().info)
     assert first.words == "Styles and places"
 

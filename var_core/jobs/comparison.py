@@ -61,8 +61,7 @@ class Axis:
     @property
     def text(self) -> str:
         """The values as they are typed; `parse_axis` reads them."""
-        between = "\n" if isinstance(self.values[0], str) else ", "
-        return between.join(map(str, self.values))
+        return typed_values(self.values, is_prompt=self.name == PROMPT)
 
     def _caption(self, value: AxisValue) -> str:
         if isinstance(value, str):
@@ -154,6 +153,13 @@ def parse_axis(info: ModelInfo, name: str, text: str) -> Axis:
         if part.strip()
     ]
     return read_axis(info, name, parts if known else [_number(part) for part in parts])
+
+
+def typed_values(values: Sequence[AxisValue], *, is_prompt: bool = False) -> str:
+    """Values as people type them: between commas; prompts, and names with commas, on lines."""
+    texts = [str(value) for value in values]
+    on_lines = is_prompt or any("," in text for text in texts)
+    return ("\n" if on_lines else ", ").join(texts)
 
 
 def axis_choices(space: LabelSpace, name: str) -> Sequence[str]:

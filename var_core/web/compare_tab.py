@@ -32,7 +32,7 @@ class CompareTab:
             self.progress = gr.State(None, time_to_live=MAX_AGE_SECONDS)
             with gr.Row(elem_id="compare-presets"):
                 self.buttons = [gr.Button(one.words, size="sm", scale=0) for one in self.presets]
-            with gr.Row(elem_id="sides"):
+            with gr.Column(elem_id="sides"):
                 self.rows = self._build_side("rows", "From row to row", first.rows)
                 self.columns = self._build_side("columns", "From column to column", first.columns)
             with gr.Row(elem_id="compare-actions"):
@@ -56,15 +56,18 @@ class CompareTab:
         self._connect_drawing()
 
     def _build_side(self, name: str, label: str, side: Side) -> tuple[gr.Dropdown, gr.Textbox]:
-        with gr.Column(min_width=240):
-            setting = gr.Dropdown(titled(self.info), value=side[0], label=label, elem_id=name)
+        with gr.Row(elem_classes="side-of-sheet"):
+            setting = gr.Dropdown(
+                titled(self.info), value=side[0], label=label, elem_id=name, min_width=120, scale=1
+            )
             values = gr.Textbox(
                 side[1],
-                label=f"Values of the {name}",
-                info="one a line; numbers and names also with commas",
-                lines=3,
+                label="Values, with commas between; prompts on lines",
+                lines=1,
                 max_lines=8,
                 elem_id=f"{name}-values",
+                min_width=160,
+                scale=2,
             )
         return setting, values
 

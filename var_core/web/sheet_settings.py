@@ -13,6 +13,7 @@ from var_core.jobs.comparison import (
     axis_titles,
     cells,
     parse_axis,
+    typed_values,
 )
 from var_core.model_info import ModelInfo
 
@@ -56,7 +57,7 @@ def first_values(info: ModelInfo, name: str) -> str:
         chosen = [one.phrase for one in menus[0].choices[:3]] if menus else ["a fox", "a pizza"]
         return "\n".join(chosen)
     names = axis_choices(info.labels, name)
-    return "\n".join(names if len(names) <= MAX_SIDE else names[:FEW])
+    return typed_values(names if len(names) <= MAX_SIDE else names[:FEW])
 
 
 def presets(info: ModelInfo) -> list[Preset]:
@@ -70,7 +71,7 @@ def presets(info: ModelInfo) -> list[Preset]:
     if styles:
         name = styles[-1]
         if len(menus) > 1:
-            columns = menus[1], "\n".join(axis_choices(info.labels, menus[1])[:FEW])
+            columns = menus[1], typed_values(axis_choices(info.labels, menus[1])[:FEW])
             found.append(Preset(f"{name.capitalize()}s and {menus[1]}s", side(name), columns))
         else:
             found.append(Preset(f"Every {name}", (SEED, "1, 2"), side(name)))
