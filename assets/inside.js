@@ -47,7 +47,7 @@ const openest = (index) => {
   const { entropy } = seen.scales[index];
   return entropy.indexOf(Math.max(...entropy));
 };
-const where = () => [Math.floor(place / here().side), place % here().side];
+const where = (index = place) => [Math.floor(index / here().columns), index % here().columns];
 const cellsOf = (one, kind) => {
   if (kind === "tokens") return one.colours.map(rgb);
   const values = kind === "entropy" ? one.entropy : one.likely.map(surprise);
@@ -55,24 +55,24 @@ const cellsOf = (one, kind) => {
 };
 
 const mini = (one, kind) => {
-  const canvas = make("canvas", { width: one.side, height: one.side });
+  const canvas = make("canvas", { width: one.columns, height: one.rows });
   canvas.setAttribute("aria-hidden", "true");
   const pen = canvas.getContext("2d");
   cellsOf(one, kind).forEach((fill, index) => {
     pen.fillStyle = fill;
-    pen.fillRect(index % one.side, Math.floor(index / one.side), 1, 1);
+    pen.fillRect(index % one.columns, Math.floor(index / one.columns), 1, 1);
   });
   return canvas;
 };
 const showScales = () => {
   const columns = seen.scales.map((one, index) => {
     const mean = one.entropy.reduce((sum, value) => sum + value, 0) / one.entropy.length;
-    const words = make("span", {}, `${one.side}×${one.side}`, make("small", {}, mean.toFixed(1), make("span", { className: "unit" }, " bits")));
+    const words = make("span", {}, `${one.columns}×${one.rows}`, make("small", {}, mean.toFixed(1), make("span", { className: "unit" }, " bits")));
     const picture = make("img", { src: one.picture, alt: "" });
     const button = make("button", { type: "button" }, picture, mini(one, "tokens"), mini(one, "entropy"), words);
     button.dataset.scale = String(index + 1);
     const size = `${one.bits} bits so far, ${one.psnr} dB`;
-    button.setAttribute("aria-label", `Scale ${index + 1}: ${one.side} by ${one.side} tokens, ${mean.toFixed(1)} bits of uncertainty on average, ${size}`);
+    button.setAttribute("aria-label", `Scale ${index + 1}: ${one.columns} by ${one.rows} tokens, ${mean.toFixed(1)} bits of uncertainty on average, ${size}`);
     button.title = button.getAttribute("aria-label");
     button.addEventListener("click", () => choose(index, openest(index)));
     return button;
@@ -81,17 +81,16 @@ const showScales = () => {
 };
 
 const label = (index) => {
-  const { side, codes, likely, entropy } = here();
-  const [row, column] = [Math.floor(index / side), index % side];
+  const { codes, likely, entropy } = here();
+  const [row, column] = where(index);
   return `Row ${row + 1}, column ${column + 1}: code ${codes[index]}, ${percent(likely[index])} likely, ${entropy[index].toFixed(1)} bits of uncertainty`;
 };
 const showCells = () => {
-  const { side } = here();
-  const places = [...Array(side).keys()];
-  const rows = places.map((row) => {
-    const cells = places.map((column) => {
-      const cell = make("div", { tabIndex: -1, title: label(row * side + column) });
-      cell.dataset.place = String(row * side + column);
+  const { rows, columns: width } = here();
+  const lines = [...Array(rows).keys()].map((row) => {
+    const cells = [...Array(width).keys()].map((column) => {
+      const cell = make("div", { tabIndex: -1, title: label(row * width + column) });
+      cell.dataset.place = String(row * width + column);
       cell.setAttribute("role", "gridcell");
       cell.setAttribute("aria-label", cell.title);
       return cell;
@@ -100,8 +99,9 @@ const showCells = () => {
     line.setAttribute("role", "row");
     return line;
   });
-  at("cells").style.setProperty("--side", String(side));
-  at("cells").replaceChildren(...rows);
+  at("cells").style.setProperty("--rows", String(rows));
+  at("cells").style.setProperty("--columns", String(width));
+  at("cells").replaceChildren(...lines);
 };
 const showView = () => {
   const one = here();
@@ -178,7 +178,7 @@ const bar = (name, share, even) => {
 };
 const total = (values, one) => one.at.reduce((sum, index) => sum + values[index], 0);
 const columns = () => {
-  const sizes = [...Array(seen.phrases).fill(1), ...seen.scales.map((one) => one.side ** 2)];
+  const sizes = [...Array(seen.phrases).fill(1), ...seen.scales.map((one) => one.rows * one.columns)];
   const found = [];
   seen.names.forEach((name, index) => {
     const known = found.find((one) => one.name === name && name === "no phrase");
@@ -260,12 +260,13 @@ const pick = (index) => {
   showView();
   showToken();
 };
-const moved = (key, index, side) => {
-  const [row, column] = [Math.floor(index / side), index % side];
-  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -column], End: [0, side - 1 - column] };
+const moved = (key) => {
+  const { rows, columns: width } = here();
+  const [row, column] = where();
+  const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -column], End: [0, width - 1 - column] };
   if (!steps[key]) return null;
   const to = [row + steps[key][0], column + steps[key][1]];
-  return to.every((one) => one >= 0 && one < side) ? to[0] * side + to[1] : index;
+  return to[0] >= 0 && to[0] < rows && to[1] >= 0 && to[1] < width ? to[0] * width + to[1] : place;
 };
 
 at("cells").addEventListener("click", (event) => {
@@ -275,7 +276,7 @@ at("cells").addEventListener("click", (event) => {
   cell.focus();
 });
 at("cells").addEventListener("keydown", (event) => {
-  const to = moved(event.key, place, here().side);
+  const to = moved(event.key);
   if (to === null) return;
   event.preventDefault();
   choose(scale, to);

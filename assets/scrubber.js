@@ -2,7 +2,7 @@
 
 /** A slider over the scales; `look(scale)` is called when a person chooses one. */
 const makeScrubber = (root, look) => {
-  let sides = [];
+  let shapes = [];
   let reached = 0;
   let chosen = 0;
 
@@ -12,8 +12,8 @@ const makeScrubber = (root, look) => {
     });
     root.setAttribute("aria-valuemax", String(Math.max(reached, 1)));
     root.setAttribute("aria-valuenow", String(Math.max(chosen, 1)));
-    const side = sides[chosen - 1];
-    const text = side ? `scale ${chosen} of ${sides.length}, ${side} by ${side} tokens` : "none yet";
+    const shape = shapes[chosen - 1];
+    const text = shape ? `scale ${chosen} of ${shapes.length}, ${shape[1]} by ${shape[0]} tokens` : "none yet";
     root.setAttribute("aria-valuetext", text);
   };
   const choose = (scale) => {
@@ -51,17 +51,17 @@ const makeScrubber = (root, look) => {
   return {
     /** Empty frames, one a scale. */
     build(all) {
-      sides = all;
+      shapes = all;
       root.replaceChildren(
-        ...all.map((side, index) => {
+        ...all.map(([rows, columns], index) => {
           const cell = document.createElement("span");
           cell.dataset.scale = String(index + 1);
           const words = document.createElement("small");
-          words.textContent = `${side}×${side}`;
+          words.textContent = `${columns}×${rows}`;
           const frame = document.createElement("span");
           frame.className = "frame";
           cell.append(frame, words);
-          cell.title = `Look at scale ${index + 1}: ${side} by ${side} tokens`;
+          cell.title = `Look at scale ${index + 1}: ${columns} by ${rows} tokens`;
           return cell;
         }),
       );

@@ -1,6 +1,6 @@
 // The pictures of a drawing: what the server tells about it, line by line, and what people do.
 const part = (name) => element.querySelector(`[data-part=${name}]`);
-const MOST = Math.min(768, Math.max(448, 2.5 * MODEL.side)); // pixels of the large picture
+const MOST = Math.min(768, Math.max(448, 2.5 * Math.max(...MODEL.shape))); // pixels of the large picture
 
 const WIDE = 620; // pixels from which there is room for two columns
 const box = element.querySelector(".stage");
@@ -31,7 +31,7 @@ const can = (what, place = drawing?.place) => {
   if (isForming() || !drawing.files) return false;
   if (what === "copy") return Boolean(drawing.queries[place]);
   if (what === "rest" || what === "prompt") {
-    return drawing.at < drawing.sides.length && !drawing.isSmooth;
+    return drawing.at < drawing.shapes.length && !drawing.isSmooth;
   }
   return what === "vary" ? !drawing.isSmooth : true;
 };
@@ -51,7 +51,7 @@ const show = () => {
   const url = shown ? largeAt(place, at) : "";
   large.hidden = !url;
   if (url && large.getAttribute("src") !== url) large.src = url;
-  large.alt = url ? `${nameOf(place)}, after scale ${at} of ${drawing.sides.length}` : "";
+  large.alt = url ? `${nameOf(place)}, after scale ${at} of ${drawing.shapes.length}` : "";
   part("open").setAttribute("aria-label", url ? `Open ${nameOf(place)} at full size` : "Forming");
   part("open").setAttribute("aria-busy", String(isForming()));
   part("open").disabled = !url;
@@ -195,9 +195,9 @@ const play = () => {
 };
 
 /** Make room for the pictures and scales of a drawing. */
-const build = ({ seeds, captions, sides }) => {
+const build = ({ seeds, captions, shapes }) => {
   tiles.build(seeds.map((seed, place) => captions[place] ?? `seed ${seed}`));
-  scrubber.build(sides);
+  scrubber.build(shapes);
 };
 
 const begin = (line) => {

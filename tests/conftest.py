@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from tests.server import ROOT, running_app
 from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.labels import Attribute
+from var_core.scales import Sides
 from var_core.tokenizer.initial_weights import init_tokenizer
 from var_core.transformer import init_weights
 
@@ -29,9 +30,9 @@ SIDES = (1, 2, 3, 4)
 EMBEDDED_MODEL = ROOT / "assets" / "models" / "emoji64"
 
 
-def make_tokenizer() -> MultiScaleVQVAE:
+def make_tokenizer(sides: Sides = SIDES) -> MultiScaleVQVAE:
     tokenizer = MultiScaleVQVAE(
-        sides=SIDES, vocab_size=32, code_dim=8, level_channels=(16, 32), norm_groups=8, num_blocks=1
+        sides=sides, vocab_size=32, code_dim=8, level_channels=(16, 32), norm_groups=8, num_blocks=1
     )
     init_tokenizer(tokenizer, torch.Generator().manual_seed(0))
     return tokenizer.eval().requires_grad_(False)
@@ -40,9 +41,11 @@ def make_tokenizer() -> MultiScaleVQVAE:
 PAIRS = ((0, 0), (0, 1), (1, 2), (2, 0), (3, 1))  # (emoji, style) that the tiny model knows
 
 
-def make_transformer(label_counts: tuple[int, ...] = (2, 4, 3)) -> VARTransformer:
+def make_transformer(
+    label_counts: tuple[int, ...] = (2, 4, 3), sides: Sides = SIDES
+) -> VARTransformer:
     transformer = VARTransformer(
-        sides=SIDES,
+        sides=sides,
         vocab_size=32,
         code_dim=8,
         label_counts=label_counts,

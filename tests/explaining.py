@@ -60,7 +60,7 @@ def attention_picture(pipeline: VARPipeline, inspection: Inspection) -> Image.Im
     """The mask of the transformer, (L, L); the more a scale looks at a token, the stronger."""
     schedule, prefix = pipeline.transformer.schedule, pipeline.transformer.num_prefix
     mask = block_causal_mask(schedule, prefix).numpy()
-    sizes = [*[1] * prefix, *(side * side for side in schedule.sides)]
+    sizes = [*[1] * prefix, *schedule.sizes]
     shares = inspection.attention[0].numpy() / np.array(sizes)  # (K, P + K), of each token
     strong = shares / shares.max(axis=1, keepdims=True)
     rows = np.repeat(np.arange(schedule.num_scales), sizes[prefix:])
@@ -87,13 +87,13 @@ def pictures_of(pipeline: VARPipeline, label: object, prompt: str | None) -> tup
     step = 2 * schedule.num_scales // 3  # the scale that is drawn in the last picture
     latents = [*pipeline.tokenizer.quantizer.sum_scales(result.token_maps)]
     coarse = pipeline.tokenizer.quantizer.next_input(latents[step - 1], step)
-    side = schedule.sides[step]
+    height, width = schedule.shapes[step]
     before = tensor_to_images(pipeline.decode_latent(latents[step - 1]))[0]
-    assert coarse.shape[1] == side * side
+    assert coarse.shape[1] == height * width
     entropy = inspection.scales[step].entropy[0].numpy()
     changes = [added(*pair) for pair in zip([None, *shown[:-1]], shown, strict=True)]
     one = {
-        "input": before.resize((side, side), Image.Resampling.BOX),
+        "input": before.resize((width, height), Image.Resampling.BOX),
         "entropy": heat(entropy / entropy.max()),
         "tokens": maps[step],
         "after": shown[step],
@@ -107,7 +107,7 @@ def pictures_of(pipeline: VARPipeline, label: object, prompt: str | None) -> tup
     }
     names = pipeline.labels.telling_names(result.wishes[0].label)
     told = {
-        "sides": list(schedule.sides),
+        "shapes": list(schedule.shapes),
         "codes": pipeline.info.vocab_size,
         "step": step + 1,
         "bits": round(float(entropy.mean()), 1),

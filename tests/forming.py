@@ -33,7 +33,7 @@ CAPTION = 30  # pixels for the line above
 def draw_frames(pipeline: VARPipeline) -> list[Image.Image]:
     """One frame for each scale: a line of words, token maps, pictures."""
     colours = code_colours(pipeline)
-    sides = pipeline.transformer.schedule.sides
+    shapes = pipeline.transformer.schedule.shapes
     generators = generators_from_seeds(range(7, 7 + len(LABELS)))
     frames = []
     for preview in pipeline.stream(list(LABELS), generator=generators):
@@ -46,8 +46,8 @@ def draw_frames(pipeline: VARPipeline) -> list[Image.Image]:
         )
         frame = Image.new("RGB", (sheet.width, sheet.height + CAPTION), "white")
         frame.paste(sheet, (0, CAPTION))
-        side = sides[preview.number - 1]
-        words = f"scale {preview.number} of {preview.total}: {side} x {side} tokens at once"
+        height, width = shapes[preview.number - 1]
+        words = f"scale {preview.number} of {preview.total}: {width} x {height} tokens at once"
         place, font = (frame.width / 2, CAPTION / 2), ImageFont.load_default(18)
         ImageDraw.Draw(frame).text(place, words, fill="black", font=font, anchor="mm")
         frames.append(frame)

@@ -34,7 +34,7 @@ ORDER = [
         "var_core.scales",
         "var_core.picture_headers",
         "var_core.images",
-        "var_core.own_dtype",
+        "var_core.own_settings",
         "var_core.devices",
         "var_core.exit_codes",
         "var_core.files",
@@ -47,6 +47,7 @@ ORDER = [
     ("var_core.sampling",),
     (
         "var_core.checkpoints",
+        "var_core.doors",
         "var_core.editing",
         "var_core.inspection",
         "var_core.outputs",

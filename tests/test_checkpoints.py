@@ -181,7 +181,7 @@ def test_a_model_is_described_without_its_weights(folder: Path, pipeline: VARPip
     assert info.labels.to_json()["attributes"] == pipeline.labels.to_json()["attributes"]
     assert info == replace(pipeline.info, name=folder.name, labels=info.labels)
     assert info.schedule == pipeline.transformer.schedule
-    assert info.image_size == pipeline.image_size and info.options == SamplingOptions(top_k=32)
+    assert info.image_shape == pipeline.image_shape and info.options == SamplingOptions(top_k=32)
     assert info.options.top_k == info.vocab_size == 32  # the default is larger than the codebook
     weights = [*pipeline.tokenizer.parameters(), *pipeline.transformer.parameters()]
     assert info.num_parameters == sum(weight.numel() for weight in weights)

@@ -91,6 +91,81 @@ def test_the_default_dtype_of_the_caller_changes_no_picture(
     assert np.array_equal(edit(pipeline), edited)
 
 
+@pytest.fixture
+def nowhere_by_default() -> Iterator[None]:
+    torch.set_default_device("meta")
+    yield
+    torch.set_default_device(None)
+
+
+def test_the_default_device_of_the_caller_changes_no_picture(
+    pipeline: VARPipeline, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    def everything() -> list[np.ndarray]:
+        seeds = generators_from_seeds([3])
+        pipeline = VARPipeline.from_pretrained(tmp_path)
+        *_, last = pipeline.stream([None], generator=seeds)
+        varied = pipeline.vary(PHOTO, 1, generator=seeds).images
+        wide = pipeline.outpaint(PHOTO, Margins(left=9), generator=seeds).images
+        seen = pipeline.inspect(pipeline.tokenize(PHOTO)[0])
+        changed = pipeline.exchange(last.token_maps, 1, 0, 0, [3])
+        pictures = [*last.images, *varied, *wide, *changed, *pipeline.reconstruct(PHOTO)]
+        arrays = [np.asarray(one) for one in (*pictures, edit(pipeline), seen.attention)]
+        return [*arrays, draw(pipeline).numpy(), draw(prompted, prompt="a fox").numpy()]
+
+    prompted = make_prompted()
+    pipeline.save_pretrained(tmp_path)
+    expected = everything()
+    request.getfixturevalue("nowhere_by_default")
+    assert all(map(np.array_equal, everything(), expected))
+
+
+@pytest.mark.parametrize(
+    ("method", "keywords", "message"),
+    [
+        ("__call__", {"num_inference_steps": 50}, "num_inference_steps=50 .* one step for each"),
+        ("__call__", {"height": 512}, "height=512 .* resize them"),
+        ("__call__", {"num_images_per_prompt": 4}, r"num_images_per_prompt=4 .* \[label\] \* 4"),
+        ("__call__", {"latents": "x"}, "latents='x' .* use keep="),
+        ("__call__", {"guidence_scale": 3}, "'guidence_scale'; the nearest is 'guidance_scale'"),
+        ("__call__", {"output_type": "latent"}, "one of pil, np, pt, got 'latent'"),
+        ("draw", {"top_k": 7}, r"use options=SamplingOptions\(top_k=7\)"),
+        ("stream", {"callback_on_step_end": print}, r"use stream\(\)"),
+        ("edit", {"best_of": 4}, r"use edit_options=EditOptions\(best_of=4\)"),
+        ("edit_stream", {"mask_image": 1}, "use mask="),
+        ("outpaint", {"right": 64}, r"use margins=Margins\(right=64\)"),
+        ("outpaint_stream", {"width": 64}, "width=64 has no meaning here"),
+        ("vary", {"strength": 0.3}, "use vary.*keep_scales"),
+        ("vary_stream", {"seed": 3}, "use generator="),
+        ("tokenize", {"picture": 1}, "'picture'; the nearest is 'image'"),
+        ("inspect", {"labels": 1}, "'labels'; the nearest is 'class_labels'"),
+        ("from_pretrained", {"revision": "main"}, "revision='main' .* nothing is fetched"),
+        ("from_pretrained", {"custom_pipeline": "x"}, "no foreign code is run"),
+    ],
+)
+def test_keywords_of_other_pipelines_are_answered_with_what_to_use(
+    pipeline: VARPipeline,
+    method: str,
+    keywords: dict,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a network has run")
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", never)
+    with pytest.raises(ValueError, match=message):
+        getattr(pipeline, method)([None], **keywords)
+
+
+def test_dtype_is_another_name_of_torch_dtype(pipeline: VARPipeline, tmp_path: Path) -> None:
+    pipeline.save_pretrained(tmp_path)
+    half = VARPipeline.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert half.dtype == torch.bfloat16
+    with pytest.raises(ValueError, match=r"dtype is torch.bfloat16, but torch_dtype is torch.flo"):
+        VARPipeline.from_pretrained(tmp_path, torch.float16, dtype=torch.bfloat16)
+
+
 @pytest.mark.parametrize("size", [(20_000, 3), (1, 1025)])
 def test_a_long_mask_in_a_narrow_picture_is_refused_at_once(
     pipeline: VARPipeline, size: tuple[int, int]

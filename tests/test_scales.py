@@ -18,7 +18,33 @@ def test_progress_runs_from_zero_to_one_and_one_scale_is_allowed() -> None:
     assert ScaleSchedule([4]).progress(0) == 0.0
 
 
-@pytest.mark.parametrize("sides", [[], [0, 2], [1, 2.0], [True, 2], [3, 2], [1, 257], [1] * 65])
+def test_maps_may_be_wider_than_high() -> None:
+    schedule = ScaleSchedule([1, (2, 3), [4, 6]])
+    assert schedule.shapes == ((1, 1), (2, 3), (4, 6)) and schedule.sides == (1, (2, 3), (4, 6))
+    assert schedule.sizes == (1, 6, 24) and schedule.num_tokens == 31
+    assert schedule == ScaleSchedule(schedule.sides) != ScaleSchedule([1, (3, 2), (6, 4)])
+    assert ScaleSchedule([(2, 2), 4]) == ScaleSchedule([2, 4])
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        [],
+        [0, 2],
+        [1, 2.0],
+        [True, 2],
+        [3, 2],
+        [1, 257],
+        [1] * 65,
+        [(1, 0)],
+        [(1, 2, 3)],
+        [(5, 1), (4, 6)],
+        [1, "22"],
+        [None],
+        [(1, 257)],
+        [(1, 2.0)],
+    ],
+)
 def test_bad_sides_are_refused_by_name(sides: list) -> None:
     with pytest.raises(ValueError, match=r"side|scales"):
         ScaleSchedule(sides)

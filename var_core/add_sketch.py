@@ -30,7 +30,7 @@ def add_sketch(
 
     Args:
         folder: model folder.
-        pictures: training pictures, (N, 3, image_size, image_size) in [-1, 1]; None makes some,
+        pictures: training pictures, (N, 3, *image_shape) in [-1, 1]; None makes some,
             so that no data is needed.
         steps: number of training steps.
         report: called with the step and the mean absolute error of pixels in [-1, 1].
@@ -47,7 +47,7 @@ def add_sketch(
     if tokenizer.sketch is not None:
         return False
     if pictures is None:
-        pictures = training_pictures(NUM_PICTURES, tokenizer.image_size)
+        pictures = training_pictures(NUM_PICTURES, tokenizer.image_shape)
     taught = with_sketch(tokenizer, pictures, torch.Generator().manual_seed(SEED), steps, report)
     state = load_file(tokenizer_folder / WEIGHTS_FILE)
     dtype = state["post_quant.weight"].dtype
@@ -62,24 +62,25 @@ def add_sketch(
     return True
 
 
-def training_pictures(count: int, size: int) -> Tensor:
-    """Pictures of many overlapping shapes, "dead leaves": (count, 3, size, size) in [-1, 1].
+def training_pictures(count: int, shape: tuple[int, int]) -> Tensor:
+    """Pictures of many overlapping shapes, "dead leaves": (count, 3, *shape) in [-1, 1].
 
     The distribution of their edges and areas is close to that of photographs.
     """
     random = np.random.default_rng(SEED)
-    return torch.cat([image_to_tensor(_leaves(random, size)) for _ in range(count)])
+    return torch.cat([image_to_tensor(_leaves(random, shape)) for _ in range(count)])
 
 
-def _leaves(random: np.random.Generator, size: int) -> Image.Image:
-    image = Image.new("RGB", (size, size), _colour(random))
+def _leaves(random: np.random.Generator, shape: tuple[int, int]) -> Image.Image:
+    size = max(shape)
+    image = Image.new("RGB", (shape[1], shape[0]), _colour(random))
     draw = ImageDraw.Draw(image)
     for _ in range(LEAVES):
         radius = size * 0.03 / (1 - 0.97 * random.random()) ** 0.7  # few large ones, many small
         left, top = random.uniform(-radius, size, 2)
         width, height = radius * random.uniform(0.4, 1.6, 2)
-        shape = draw.ellipse if random.random() < 0.6 else draw.rectangle
-        shape((left, top, left + width, top + height), fill=_colour(random))
+        leaf = draw.ellipse if random.random() < 0.6 else draw.rectangle
+        leaf((left, top, left + width, top + height), fill=_colour(random))
     return image.filter(ImageFilter.GaussianBlur(size / 256 * random.uniform(0, 3)))
 
 

@@ -43,8 +43,8 @@ class Condition:
         """Labels (B, A) int64 alone: all slots for phrases stay empty."""
         return cls(
             labels,
-            torch.zeros(len(labels), num_slots, text_dim, device=labels.device),
-            torch.zeros(len(labels), num_slots, dtype=torch.bool, device=labels.device),
+            labels.new_zeros((len(labels), num_slots, text_dim), dtype=torch.float32),
+            labels.new_zeros((len(labels), num_slots), dtype=torch.bool),
         )
 
     def __len__(self) -> int:

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from var_core.doors import door
 from var_core.edit_previews import (
     EditablePipeline,
     Labels,
@@ -14,9 +15,9 @@ from var_core.edit_previews import (
     outpaint_previews,
 )
 from var_core.editing import EditOptions, Margins
-from var_core.images import image_to_tensor, square_of
+from var_core.images import central_part, image_to_tensor
 from var_core.outputs import Preview, VARPipelineOutput, pil_images
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.ranges import check_int
 from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.sampling.rng import Generators
@@ -34,6 +35,7 @@ class EditMethods:
     from those that the model was trained on together with them.
     """
 
+    @door
     def edit(
         self: EditablePipeline,
         image: Image.Image,
@@ -73,6 +75,7 @@ class EditMethods:
         previews = edit_previews(self, image, mask, wishes, options, edit_options, generator)
         return _finished(previews)
 
+    @door
     def edit_stream(
         self: EditablePipeline,
         image: Image.Image,
@@ -89,6 +92,7 @@ class EditMethods:
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
         return edit_previews(self, image, mask, wishes, options, edit_options, generator)
 
+    @door
     def outpaint(
         self: EditablePipeline,
         image: Image.Image,
@@ -126,6 +130,7 @@ class EditMethods:
         previews = outpaint_previews(self, image, margins, wishes, options, edit_options, generator)
         return _finished(previews)
 
+    @door
     def outpaint_stream(
         self: EditablePipeline,
         image: Image.Image,
@@ -142,6 +147,7 @@ class EditMethods:
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
         return outpaint_previews(self, image, margins, wishes, options, edit_options, generator)
 
+    @door
     def vary(
         self: EditablePipeline,
         image: Image.Image,
@@ -156,7 +162,7 @@ class EditMethods:
         """Keep the first scales of a picture and draw the rest, perhaps as something else.
 
         Args:
-            image: any size and mode; its central square is used.
+            image: any size and mode; its central part is used.
             keep_scales: 1 to K - 1; few keep only colours and places, many nearly everything.
             class_labels: one label per result, as for drawing.
             options: how tokens are drawn.
@@ -171,6 +177,7 @@ class EditMethods:
         keep = self.coarse_tokens(image, keep_scales, len(wishes))
         return self.draw(wishes, options, generator, keep=keep)
 
+    @door
     def vary_stream(
         self: EditablePipeline,
         image: Image.Image,
@@ -187,22 +194,22 @@ class EditMethods:
         keep = self.coarse_tokens(image, keep_scales, len(wishes))
         return self.stream(wishes, options, generator, keep=keep)
 
-    @in_own_dtype
+    @in_own_settings
     def coarse_tokens(
         self: EditablePipeline, image: Image.Image, keep_scales: object, count: int
     ) -> list[Tensor]:
         """Token maps of the first scales of a picture, once for each of `count` variations.
 
         Returns:
-            `keep_scales` tensors (count, S, S) int64, coarse to fine.
+            `keep_scales` tensors (count, h, w) int64, coarse to fine.
 
         Raises:
             ValueError: if there are not as many scales, or all of them are asked for.
         """
         number = check_int("keep_scales", keep_scales, 1, self.info.schedule.num_scales - 1)
-        square = square_of(image, self.info.image_size)
+        part = central_part(image, self.info.image_shape)
         with torch.inference_mode():
-            encoded = self.tokenizer.encode(image_to_tensor(square).to(self.device))
+            encoded = self.tokenizer.encode(image_to_tensor(part).to(self.device))
         return [tokens.expand(count, -1, -1) for tokens in encoded.token_maps[:number]]
 
 

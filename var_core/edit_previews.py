@@ -22,6 +22,7 @@ from var_core.images import upright
 from var_core.labels import Label
 from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, VARPipelineOutput
+from var_core.own_settings import in_own_settings
 from var_core.ranges import check_kind
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.rng import Generators
@@ -106,7 +107,7 @@ def edit_previews(
     check_kind("edit_options", edit_options, EditOptions)
     picture = upright(image)
     holes = check_mask(mask, picture.size)
-    windows = [window_around(holes, pipeline.info.image_size)]
+    windows = [window_around(holes, pipeline.info.image_shape)]
     wishes, generators = _fill_given(pipeline, wishes, generator)
     return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
 
@@ -126,9 +127,9 @@ def outpaint_previews(
     check_kind("margins", margins, Margins)
     picture = upright(image)
     width, height = picture.size
-    size = margins.canvas(width, height)
+    size = margins.canvas(width, height, pipeline.info.image_shape)
     canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
-    windows = list(margins.windows(width, height))
+    windows = list(margins.windows(width, height, pipeline.info.image_shape))
     wishes, generators = _fill_given(pipeline, wishes, generator)
     return _previews(pipeline, canvas, holes, windows, wishes, options, edit_options, generators)
 
@@ -149,6 +150,7 @@ def _fill_given(
     return filled, generators
 
 
+@in_own_settings
 def _previews(
     pipeline: EditablePipeline,
     picture: Image.Image,

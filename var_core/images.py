@@ -172,10 +172,12 @@ def copied(image: object) -> Image.Image:
     """A decoded copy of a picture.
 
     Raises:
-        ValueError: if it is no PIL picture, or damaged.
+        ValueError: if it is no PIL picture, empty or damaged.
     """
     if not isinstance(image, Image.Image):
         raise ValueError(f"a picture must be a PIL picture, got {type(image).__name__}")
+    if 0 in image.size:
+        raise ValueError(f"a picture must have pixels, got {image.width}x{image.height}")
     try:
         return image.copy()
     except (OSError, SyntaxError) as error:  # of a file that is only now decoded
@@ -188,15 +190,39 @@ def upright_layers(image: Image.Image) -> Image.Image:
     It makes as few copies as can be: those of the largest pictures take 48 MB each.
 
     Raises:
-        ValueError: if the pixels are floating-point numbers, whose range nobody knows.
+        ValueError: if the range of the pixels is not clear.
     """
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "F":
-        raise ValueError("a picture of floating-point numbers has no known range")
+        raise ValueError(
+            "a picture of floating-point numbers has no known range: scale it to 0 to 255, and "
+            'convert it to mode "L"'
+        )
     if image.mode.startswith("I"):  # conversion would clip, not scale
-        scaled = (np.asarray(image, np.float32) / 257).round().clip(0, 255)
-        image = Image.fromarray(scaled.astype(np.uint8))
+        image = _eight_bits(image)
+    if image.mode == "La":  # Pillow converts it no further
+        image = image.convert("LA")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A picture of whole numbers as one of mode L.
+
+    The modes "I;16" hold 0 to 65535. Mode "I" says nothing of its range: 0 to 255 where nothing is
+    larger, as when it was made of a picture of mode L; else 0 to 65535.
+
+    Raises:
+        ValueError: if it holds other numbers.
+    """
+    values = np.asarray(image)
+    low, high = values.min(), values.max()
+    if low < 0 or high > 65535:
+        raise ValueError(
+            f"a picture of whole numbers holds 0 to 255 or 0 to 65535, got {low} to {high}"
+        )
+    if image.mode != "I" or high > 255:
+        values = (values.astype(np.float32) / 257).round()
+    return Image.fromarray(values.astype(np.uint8))
 
 
 def on_white(layers: Image.Image) -> Image.Image:
@@ -208,18 +234,14 @@ def on_white(layers: Image.Image) -> Image.Image:
     return white
 
 
-def square_of(image: object, size: int) -> Image.Image:
-    """The upright central square of any picture, RGB, `size` pixels a side.
+def central_part(image: object, shape: tuple[int, int]) -> Image.Image:
+    """The upright central part of any picture, RGB, scaled to a height and a width (Lanczos).
 
     Raises:
         ValueError: if it is no PIL picture, or damaged.
     """
-    return fit_square(upright(image), size)
-
-
-def fit_square(image: Image.Image, size: int) -> Image.Image:
-    """Crop the central square and scale it to `size` pixels a side (Lanczos)."""
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    height, width = shape
+    return ImageOps.fit(upright(image), (width, height), Image.Resampling.LANCZOS)
 
 
 def image_to_tensor(image: Image.Image) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Protocol
 from PIL import Image
 from torch import Tensor
 
+from var_core.doors import door
 from var_core.images import tensor_to_images
 from var_core.inspection import NUM_ALTERNATIVES, Inspection, exchanged_latents, inspect_tokens
 from var_core.labels import Label
@@ -37,6 +38,7 @@ class InspectablePipeline(Protocol):
 class InspectMethods:
     """What the model thinks of a picture's tokens: part of `VARPipeline`."""
 
+    @door
     def inspect(
         self: InspectablePipeline,
         token_maps: Sequence[Tensor],
@@ -55,7 +57,7 @@ class InspectMethods:
         (see `inspection.inspect_tokens`).
 
         Args:
-            token_maps: tokens of the first scales or of all, (B, S, S) int64 each, coarse to fine.
+            token_maps: tokens of the first scales or of all, (B, h, w) int64 each, coarse to fine.
             class_labels: labels of each picture as for drawing, or the wishes of a result. What is
                 open is not drawn: the model judges by what remains. None leaves all labels open.
             num_alternatives: number of other codes for each token, 1 to 64.
@@ -76,6 +78,7 @@ class InspectMethods:
         parts = self.transformer, self.tokenizer.quantizer, maps, condition
         return inspect_tokens(*parts, num_alternatives)
 
+    @door
     def exchange(
         self: InspectablePipeline,
         token_maps: Sequence[Tensor],
@@ -87,7 +90,7 @@ class InspectMethods:
         """A picture with other codes in one place, all other tokens of all scales as they are.
 
         Args:
-            token_maps: tokens of one picture, (1, S, S) int64 each, coarse to fine.
+            token_maps: tokens of one picture, (1, h, w) int64 each, coarse to fine.
             scale: number of the scale, from 1.
             row: place from the top, from 0.
             column: place from the left, from 0.
@@ -115,8 +118,8 @@ def check_place(
     Raises:
         ValueError: if a value is out of range.
     """
-    sides = info.schedule.sides
-    side = sides[check_int("scale", scale, 1, len(sides)) - 1]
+    shapes = info.schedule.shapes
+    height, width = shapes[check_int("scale", scale, 1, len(shapes)) - 1]
     for token in tokens:
         check_int("a token", token, 0, info.vocab_size - 1)
-    return check_int("row", row, 0, side - 1), check_int("column", column, 0, side - 1)
+    return check_int("row", row, 0, height - 1), check_int("column", column, 0, width - 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from var_core.condition import Condition
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.ranges import check_int
 from var_core.sampling.code_rules import check_token_maps
 from var_core.tokenizer import MultiScaleQuantizer
@@ -23,12 +23,12 @@ class ScaleInspection:
     """What the model expected at one scale, and what stands there.
 
     Attributes:
-        token_map: the tokens, (B, S, S) int64.
-        probability: probability of each of them, (B, S, S) float32.
+        token_map: the tokens, (B, h, w) int64.
+        probability: probability of each of them, (B, h, w) float32.
         entropy: how open the choice was, in bits: 0 for a single possible code, log2 V where all
-            are alike; (B, S, S) float32.
-        alternatives: the likeliest other codes, falling, (B, S, S, A) int64.
-        alternative_probability: their probabilities, (B, S, S, A) float32.
+            are alike; (B, h, w) float32.
+        alternatives: the likeliest other codes, falling, (B, h, w, A) int64.
+        alternative_probability: their probabilities, (B, h, w, A) float32.
     """
 
     token_map: Tensor
@@ -56,7 +56,7 @@ class Inspection:
 
 
 @torch.inference_mode()
-@in_own_dtype
+@in_own_settings
 def inspect_tokens(
     transformer: VARTransformer,
     quantizer: MultiScaleQuantizer,
@@ -73,7 +73,7 @@ def inspect_tokens(
     Args:
         transformer: predicts tokens.
         quantizer: quantizer of the tokenizer.
-        token_maps: tokens of the first scales or of all, (B, S, S) int64 each.
+        token_maps: tokens of the first scales or of all, (B, h, w) int64 each.
         condition: what the B pictures show.
         num_alternatives: number of other codes for each token (A), 1 to 64.
 
@@ -113,13 +113,12 @@ def _teacher_inputs(quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor]
 
 def _inspect_scale(logits: Tensor, token_map: Tensor, num_alternatives: int) -> ScaleInspection:
     """What is known of one scale from its logits (B, N, V)."""
-    side = token_map.shape[1]
+    shape = token_map.shape[1:]
     log_likely = logits.log_softmax(dim=-1)
     likely = log_likely.exp()
     tokens = token_map.flatten(1).unsqueeze(2)  # (B, N, 1)
     entropy = torch.special.entr(likely).sum(dim=-1) / math.log(2)
     others = likely.scatter(2, tokens, -1.0).topk(num_alternatives, dim=-1)
-    shape = (side, side)
     return ScaleInspection(
         token_map,
         likely.gather(2, tokens).squeeze(2).unflatten(1, shape),
@@ -135,14 +134,14 @@ def exchange_token(
     """Token maps of one picture as many, each with another code in one place.
 
     Args:
-        token_maps: tokens of the scales, (1, S, S) int64 each.
+        token_maps: tokens of the scales, (1, h, w) int64 each.
         scale_index: the scale of the place.
         row: place from the top.
         column: place from the left.
         tokens: codes to put there, one for each result.
 
     Returns:
-        As many tensors (len(tokens), S, S); those given stay as they are.
+        As many tensors (len(tokens), h, w); those given stay as they are.
     """
     made = [tokens_of_scale.expand(len(tokens), -1, -1) for tokens_of_scale in token_maps]
     changed = made[scale_index].clone()
@@ -152,7 +151,7 @@ def exchange_token(
 
 
 @torch.inference_mode()
-@in_own_dtype
+@in_own_settings
 def exchanged_latents(
     quantizer: MultiScaleQuantizer,
     token_maps: Sequence[Tensor],

@@ -30,7 +30,7 @@ class ModelInfo:
         labels: names of the labels.
         schedule: scales of the token maps.
         vocab_size: number of codes in the codebook.
-        image_size: side of the pictures in pixels.
+        image_shape: height and width of the pictures in pixels.
         max_phrases: number of phrases that a prompt may have; 0 for a model without text.
         tokenizer_parameters: number of parameters of the tokenizer.
         transformer_parameters: number of parameters of the transformer.
@@ -40,7 +40,7 @@ class ModelInfo:
     labels: LabelSpace
     schedule: ScaleSchedule
     vocab_size: int
-    image_size: int
+    image_shape: tuple[int, int]
     max_phrases: int
     tokenizer_parameters: int
     transformer_parameters: int
@@ -109,7 +109,7 @@ def describe_networks(
         labels,
         tokenizer.schedule,
         tokenizer.quantizer.vocab_size,
-        tokenizer.image_size,
+        tokenizer.image_shape,
         transformer.num_prefix,
         sum(parameter.numel() for parameter in tokenizer.parameters()),
         sum(parameter.numel() for parameter in transformer.parameters()),

@@ -8,8 +8,9 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.condition import Condition
-from var_core.images import image_to_tensor, square_of, tensor_to_images
-from var_core.own_dtype import in_own_dtype
+from var_core.doors import door
+from var_core.images import central_part, image_to_tensor, tensor_to_images
+from var_core.own_settings import in_own_settings
 from var_core.packing import LAYOUT, can_pack, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.sampling.graphs import GraphRecorder
@@ -37,9 +38,9 @@ class NetworkMethods:
     recorder: GraphRecorder
 
     @property
-    def image_size(self) -> int:
-        """Side of the pictures in pixels."""
-        return self.tokenizer.image_size
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width of the pictures in pixels."""
+        return self.tokenizer.image_shape
 
     def pack(self) -> None:
         """Lay the weights out for drawing on this processor, where it has kernels for that.
@@ -110,7 +111,7 @@ class NetworkMethods:
         """A generator for each picture, as `sampling.rng.one_for_each`."""
         return one_for_each(generator, count, self.transformer.device)
 
-    @in_own_dtype
+    @in_own_settings
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Latents (B, D, H, W) to pictures (B, 3, H, W) in [-1, 1].
 
@@ -121,23 +122,23 @@ class NetworkMethods:
             chunks = latent.split(1) if latent.device.type == "cpu" else [latent]
             return torch.cat([self.tokenizer.decode_latent(chunk) for chunk in chunks])
 
-    @in_own_dtype
+    @door
     def tokenize(self, image: Image.Image) -> tuple[list[Tensor], list[Image.Image]]:
         """The token maps of a picture, and the picture after 1, 2, ... K of their scales.
 
         Args:
-            image: any size and mode; its central square is used, alpha becomes white.
+            image: any size and mode; its central part is used, alpha becomes white.
 
         Returns:
-            K tensors (1, S, S) int64 and K pictures of the model's size, coarse to fine.
+            K tensors (1, h, w) int64 and K pictures of the model's size, coarse to fine.
         """
         with torch.inference_mode():
-            pixels = image_to_tensor(square_of(image, self.image_size))
+            pixels = image_to_tensor(central_part(image, self.image_shape))
             quantization = self.tokenizer.encode(pixels.to(self.tokenizer.device))
             decoded = self.decode_latent(torch.cat(quantization.latents))
         return quantization.token_maps, tensor_to_images(decoded)
 
-    @in_own_dtype
+    @door
     def decode_prefixes(self, token_maps: Sequence[Tensor]) -> list[Image.Image]:
         """The picture of some token maps after 1, 2, ... of their scales, (1, S, S) int64 each."""
         with torch.inference_mode():
@@ -145,6 +146,7 @@ class NetworkMethods:
             latents = torch.cat(self.tokenizer.quantizer.sum_scales(maps))
             return tensor_to_images(self.decode_latent(latents))
 
+    @door
     def reconstruct(self, image: Image.Image) -> list[Image.Image]:
         """A picture after 1, 2, ... K of the tokenizer's scales, as `tokenize` returns it."""
         return self.tokenize(image)[1]

@@ -19,7 +19,7 @@ class VARPipelineOutput:
     Attributes:
         images: list of PIL pictures, or numbers in [0, 1]: array (B, H, W, 3) or tensor
             (B, 3, H, W).
-        token_maps: K tensors (B, S, S) int64, coarse to fine.
+        token_maps: K tensors (B, h, w) int64, coarse to fine.
         wishes: what each picture was asked to show, with what was drawn for open labels.
     """
 

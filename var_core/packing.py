@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 
 PACKED_ROWS = 512  # that a layout is chosen for; one layout serves any number of rows
 PROBE_ROWS = (2, 9, 64, 400)
@@ -94,7 +94,7 @@ class Linear(Packable, nn.Linear):
 
 
 @lru_cache(maxsize=4)
-@in_own_dtype
+@in_own_settings
 def can_pack(dtype: torch.dtype) -> bool:
     """Whether this processor's kernels take packed weights and treat each row by itself."""
     if not torch.backends.mkldnn.is_available():

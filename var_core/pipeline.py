@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from var_core.doors import door
 from var_core.edit_methods import EditMethods
 from var_core.images import tensor_to_images
 from var_core.inspect_methods import InspectMethods
@@ -16,7 +17,7 @@ from var_core.labels import Label
 from var_core.network_methods import NetworkMethods
 from var_core.open_labels import fill_open_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_choice, check_kind
 from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions, ScaleRule, ScaleStep
@@ -49,6 +50,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         ValueError: if the parts do not fit together.
     """
 
+    @door
     def __call__(
         self,
         class_labels: Sequence[Label | Wish] | None = None,
@@ -80,7 +82,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
             generator: one `torch.Generator` per picture, or one that seeds them; None takes random
                 seeds.
             output_type: "pil", "np" or "pt".
-            keep: token maps of the first scales of earlier pictures, (B, S, S) int64 each; they
+            keep: token maps of the first scales of earlier pictures, (B, h, w) int64 each; they
                 are kept, and the rest is drawn, perhaps with another seed or label.
             prompt: words for each picture: a text ("a fox and a pizza, in the snow"), its phrases,
                 or None; a single text is one picture. A model without text takes the nearest names.
@@ -105,6 +107,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         wishes = self.info.reader.read_all(class_labels, prompt, negative_prompt)
         return self.draw(wishes, options, generator, output_type, keep)
 
+    @door
     def draw(
         self,
         class_labels: Sequence[Label | Wish] | None = None,
@@ -128,6 +131,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         images = self._output(self.decode_latent(finished[-1].latent), output_type)
         return VARPipelineOutput(images, [step.token_map for step in finished], wishes)
 
+    @door
     def stream(
         self,
         class_labels: Sequence[Label | Wish] | None = None,
@@ -185,7 +189,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         KeepScales(quantizer, keep)  # which checks them
         return lambda rows: KeepScales(quantizer, [tokens[rows] for tokens in keep])
 
-    @in_own_dtype
+    @in_own_settings
     def _previews(
         self, wishes: list[Wish], steps: Iterator[ScaleStep], output_type: str
     ) -> Iterator[Preview]:

@@ -9,6 +9,7 @@ import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
 from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
+from var_core.doors import door
 from var_core.labels import LabelSpace
 from var_core.model_info import check_index, describe_networks, read_labels, read_phrases
 from var_core.ranges import check_kind
@@ -59,12 +60,14 @@ class PipelineParts(DiffusionPipeline):
         self.wish_encoder = WishEncoder(info.labels, *slots, vectors)
 
     @classmethod
+    @door
     def from_pretrained(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
         cls,
         path: str | Path,
         torch_dtype: torch.dtype = torch.float32,
         text_encoder: str | Path | None = None,
         *,
+        dtype: torch.dtype | None = None,
         local_files_only: bool = True,
         cache_dir: object = None,
         use_safetensors: bool = True,
@@ -79,6 +82,7 @@ class PipelineParts(DiffusionPipeline):
             torch_dtype: dtype of both networks; the quantizer stays float32.
             text_encoder: folder of a `transformers` text model; None takes the one inside the
                 model folder (`text_encoder`), or else the embedded encoder.
+            dtype: other name of `torch_dtype`.
             local_files_only: without effect, as there are no other files.
             cache_dir: without effect.
             use_safetensors: True.
@@ -98,13 +102,11 @@ class PipelineParts(DiffusionPipeline):
         ):
             if not is_fine:
                 raise ValueError(f"{name} is not for model folders: {instead}")
-        if torch_dtype not in DTYPES:
-            known = ", ".join(map(str, DTYPES))
-            raise ValueError(f"torch_dtype must be one of {known}, got {torch_dtype!r:.40}")
+        chosen = _chosen_dtype(torch_dtype, dtype)
         folder = Path(path)
         check_index(folder)
-        tokenizer = load_tokenizer(folder / "tokenizer", torch_dtype)
-        transformer = load_transformer(folder / "transformer", torch_dtype)
+        tokenizer = load_tokenizer(folder / "tokenizer", chosen)
+        transformer = load_transformer(folder / "transformer", chosen)
         labels = read_labels(folder)
         phrases = read_phrases(folder) if transformer.num_prefix else None
         if text_encoder is None and (folder / ENCODER_FOLDER).is_dir():
@@ -174,6 +176,21 @@ class PipelineParts(DiffusionPipeline):
 
     enable_sequential_cpu_offload = enable_model_cpu_offload
     enable_group_offload = enable_model_cpu_offload
+
+
+def _chosen_dtype(torch_dtype: torch.dtype, dtype: torch.dtype | None) -> torch.dtype:
+    """The dtype that is asked for under one of its names.
+
+    Raises:
+        ValueError: if the names say different things, or networks cannot have it.
+    """
+    if dtype is not None and torch_dtype not in (torch.float32, dtype):
+        raise ValueError(f"dtype is {dtype}, but torch_dtype is {torch_dtype!r:.40}")
+    chosen = torch_dtype if dtype is None else dtype
+    if chosen not in DTYPES:
+        known = ", ".join(map(str, DTYPES))
+        raise ValueError(f"torch_dtype must be one of {known}, got {chosen!r:.40}")
+    return chosen
 
 
 def _made_of(kind: type[Made], components: Mapping[str, Any], name: str) -> Made:

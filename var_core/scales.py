@@ -1,4 +1,4 @@
-"""Geometry of the token pyramid: which sides it has and where each scale sits among the tokens."""
+"""Geometry of the token pyramid: which maps it has and where each sits among the tokens."""
 
 from collections.abc import Sequence
 
@@ -7,35 +7,46 @@ MAX_SCALES = 64
 SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)  # of the published models
 SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
 
+MapShape = tuple[int, int]  # height, width
+Sides = Sequence[int | Sequence[int]]  # a number for a square map, else height and width
+
 
 class ScaleSchedule:
-    """The sides of the token maps, coarse to fine (r_1 ... r_K in arXiv 2404.02905, section 3.2).
+    """The shapes of the token maps, coarse to fine (r_1 ... r_K in arXiv 2404.02905, section 3.2).
 
     Args:
-        sides: K integers; each lies in [1, sides[-1]], so that the last map is the finest.
+        sides: K maps: the side of a square one, or (height, width). No map is higher or wider than
+            the last one, which is the finest.
 
     Raises:
         ValueError: if the list is empty or too long, or a side is not such an integer.
     """
 
-    def __init__(self, sides: Sequence[int]) -> None:
+    def __init__(self, sides: Sides) -> None:
         if not 1 <= len(sides) <= MAX_SCALES:
             raise ValueError(f"a schedule has 1 to {MAX_SCALES} scales, got {len(sides)}")
-        for side in sides:
-            if type(side) is not int or not 1 <= side <= MAX_SIDE:
-                raise ValueError(f"sides must be integers in [1, {MAX_SIDE}], got {side!r}")
-            if side > sides[-1]:
-                raise ValueError(f"no side may exceed the last one ({sides[-1]}), got {side}")
-        self.sides: tuple[int, ...] = tuple(sides)
+        self.shapes: tuple[MapShape, ...] = tuple(map(map_shape, sides))
+        height, width = self.shapes[-1]
+        for shape in self.shapes:
+            if shape[0] > height or shape[1] > width:
+                raise ValueError(
+                    f"no side may exceed the last one ({short_form(self.shapes[-1])}), "
+                    f"got {short_form(shape)}"
+                )
         starts = [0]
-        for side in self.sides:
-            starts.append(starts[-1] + side * side)
+        for rows, columns in self.shapes:
+            starts.append(starts[-1] + rows * columns)
         self._starts = tuple(starts)
+
+    @property
+    def sides(self) -> tuple[int | MapShape, ...]:
+        """The maps in their short form: the side of a square one, else (height, width)."""
+        return tuple(map(short_form, self.shapes))
 
     @property
     def num_scales(self) -> int:
         """K, the number of scales."""
-        return len(self.sides)
+        return len(self.shapes)
 
     @property
     def num_tokens(self) -> int:
@@ -43,9 +54,19 @@ class ScaleSchedule:
         return self._starts[-1]
 
     @property
-    def final_side(self) -> int:
-        """Side of the finest map, which is also the side of the latent."""
-        return self.sides[-1]
+    def final_shape(self) -> MapShape:
+        """Height and width of the finest map, which are also those of the latent."""
+        return self.shapes[-1]
+
+    def size_of(self, scale_index: int) -> int:
+        """N, the number of tokens of one scale."""
+        height, width = self.shapes[scale_index]
+        return height * width
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of tokens of each scale."""
+        return tuple(map(self.size_of, range(self.num_scales)))
 
     def token_range(self, scale_index: int) -> slice:
         """Where the tokens of one scale sit in the sequence of all L tokens."""
@@ -59,7 +80,7 @@ class ScaleSchedule:
         """
         if not 1 <= num_scales <= self.num_scales:
             raise ValueError(f"there are 1 to {self.num_scales} scales, got {num_scales}")
-        return ScaleSchedule(self.sides[:num_scales])
+        return ScaleSchedule(self.shapes[:num_scales])
 
     def progress(self, scale_index: int) -> float:
         """Position of a scale in [0, 1]: i / (K - 1); a single scale counts as the start, 0."""
@@ -67,13 +88,36 @@ class ScaleSchedule:
 
     def scale_of_token(self) -> list[int]:
         """The scale index of each of the L tokens."""
-        return [index for index, side in enumerate(self.sides) for _ in range(side * side)]
+        return [index for index, size in enumerate(self.sizes) for _ in range(size)]
 
     def __repr__(self) -> str:
         return f"ScaleSchedule({list(self.sides)})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ScaleSchedule) and self.sides == other.sides
+        return isinstance(other, ScaleSchedule) and self.shapes == other.shapes
 
     def __hash__(self) -> int:
-        return hash(self.sides)
+        return hash(self.shapes)
+
+
+def map_shape(side: object) -> MapShape:
+    """Height and width of a map from its short form.
+
+    Raises:
+        ValueError: if it is neither a side nor a height and a width, in [1, 256].
+    """
+    pair = side if isinstance(side, list | tuple) else (side, side)
+    lengths = [part for part in pair if type(part) is int and 1 <= part <= MAX_SIDE]
+    if len(pair) != 2 or len(lengths) != 2:
+        raise ValueError(
+            f"sides must be integers in [1, {MAX_SIDE}], or a height and a width of such, "
+            f"got {side!r}"
+        )
+    height, width = lengths
+    return height, width
+
+
+def short_form(shape: MapShape) -> int | MapShape:
+    """The side of a square, else height and width."""
+    height, width = shape
+    return height if height == width else shape

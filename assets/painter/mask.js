@@ -137,27 +137,29 @@ export class Mask {
     return right < 0 ? null : { left, top, right, bottom };
   }
 
-  /** The square that the model sees, as var_core/editing/windows.py places it, or null. */
-  window(model) {
+  /** What the model sees, as var_core/editing/windows.py places it, or null; `model` is the height
+   * and width of its pictures. */
+  window([rows, columns]) {
     const { width, height } = this;
     const found = this.box();
     if (!found) return null;
-    const wide = Math.max(found.right - found.left, found.bottom - found.top) + 1;
-    const short = Math.min(width, height);
-    let side = Math.max(Math.min(Math.max(2 * wide, model), short), wide);
-    if (side > 0.75 * short) side = Math.max(side, short);
-    const placed = (first, end, length) => {
+    const least = Math.max((found.bottom - found.top + 1) / rows, (found.right - found.left + 1) / columns);
+    const largest = Math.min(height / rows, width / columns);
+    let scale = Math.max(Math.min(Math.max(2 * least, 1), largest), least);
+    if (scale > 0.75 * largest) scale = Math.max(scale, largest);
+    const [high, wide] = [rows, columns].map((side) => Math.ceil(scale * side - 1e-6));
+    const placed = (first, end, side, length) => {
       if (side > length) return Math.floor((length - side) / 2);
       return Math.min(Math.max(Math.floor((first + end + 1 - side) / 2), 0), length - side);
     };
-    const left = placed(found.left, found.right, width);
-    return { left, top: placed(found.top, found.bottom, height), side };
+    const left = placed(found.left, found.right, wide, width);
+    return { left, top: placed(found.top, found.bottom, high, height), width: wide, height: high };
   }
 
-  /** How much of a square is painted, 0 to 1. */
-  share(left, top, side) {
+  /** How much of a rectangle is painted, 0 to 1. */
+  share({ left, top, width, height }) {
     let [inside, painted] = [0, 0];
-    const [right, bottom] = [Math.ceil(left + side), Math.ceil(top + side)];
+    const [right, bottom] = [Math.ceil(left + width), Math.ceil(top + height)];
     for (let y = Math.max(0, Math.floor(top)); y < Math.min(this.height, bottom); y += 1) {
       for (let x = Math.max(0, Math.floor(left)); x < Math.min(this.width, right); x += 1) {
         inside += 1;

@@ -2,15 +2,16 @@ const GRID_LINE = "rgba(120, 120, 140, 0.4)"; // between the tokens
 const GRID_FRAME = "rgba(67, 56, 202, 0.9)"; // around the window that the model sees
 const redrawn = (share) => `rgba(67, 56, 202, ${0.12 + 0.28 * share})`; // a token, by its share
 
-/** Tokens of the square that the model sees: places, sides and painted shares. */
-export const tokensUnder = (mask, model, cells) => {
+/** Tokens of the window that the model sees: places, sizes and painted shares. */
+export const tokensUnder = (mask, model, [rows, columns]) => {
   const window = mask.window(model);
   if (!window) return { window, tokens: [] };
-  const side = window.side / cells;
-  const tokens = Array.from({ length: cells * cells }, (_, index) => {
-    const left = window.left + (index % cells) * side;
-    const top = window.top + Math.floor(index / cells) * side;
-    return { left, top, side, share: mask.share(left, top, side) };
+  const [width, height] = [window.width / columns, window.height / rows];
+  const tokens = Array.from({ length: rows * columns }, (_, index) => {
+    const left = window.left + (index % columns) * width;
+    const top = window.top + Math.floor(index / columns) * height;
+    const cell = { left, top, width, height };
+    return { ...cell, share: mask.share(cell) };
   });
   return { window, tokens };
 };
@@ -26,11 +27,11 @@ export const cleanPen = (board, { width, height }) => {
 };
 
 export const drawTokens = (pen, view, { window, tokens }) => {
-  const box = ({ left, top, side }) => [
+  const box = ({ left, top, width, height }) => [
     view.left + left * view.scale,
     view.top + top * view.scale,
-    side * view.scale,
-    side * view.scale,
+    width * view.scale,
+    height * view.scale,
   ];
   pen.strokeStyle = GRID_LINE;
   for (const token of tokens) {

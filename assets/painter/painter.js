@@ -46,7 +46,7 @@ const render = () => {
     const share = mask.show(veil, PAINT);
     const percent = Math.round(1000 * share) / 10;
     at("coverage").textContent = `${percent} % to redraw`;
-    tokens = tokensUnder(mask, (scene.model * mask.width) / scene.full[0], scene.cells);
+    tokens = tokensUnder(mask, scene.model.map((side) => (side * mask.width) / scene.full[0]), scene.cells);
     element.dataset.window = tokens.window ? JSON.stringify(tokens.window) : "";
     element.dataset.cells = String(tokens.tokens.filter((one) => one.share > 0).length);
   }

@@ -79,7 +79,7 @@ def edit(
         lambda *arguments: pipeline.sample(condition, *arguments),
         Image.fromarray(picture),
         mask,
-        [Window(0, 0, len(mask))],
+        [Window(0, 0, *mask.shape[::-1])],
         pipeline.info.options,
         EditOptions(rule),
         generators_from_seeds([seed], pipeline.device),
@@ -89,9 +89,10 @@ def edit(
 
 def join(picture: np.ndarray, drawn: Tensor, mask: np.ndarray) -> np.ndarray:
     """A picture with a drawing under a mask, joined in our way."""
-    seam = Seam(mask, Window(0, 0, len(mask)), feather_width(mask))
+    seam = Seam(mask, Window(0, 0, *mask.shape[::-1]), feather_width(mask))
     result = picture.copy()
-    result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)
+    for place, image, _ in seam.join(seam.ground(picture), drawn):
+        result[place] = np.asarray(image)
     return result
 
 

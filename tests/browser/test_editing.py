@@ -309,7 +309,7 @@ def test_the_grid_shows_the_window_that_the_model_sees(page: Page, tmp_path: Pat
     tool(page, "rectangle")
     stroke(page, (0.2, 0.2), (0.35, 0.5))
     mask = mask_of(page)
-    assert Window(**json.loads(window_of(page))) == window_around(mask, 64)
+    assert Window(**json.loads(window_of(page))) == window_around(mask, (64, 64))
     cells = page.evaluate("document.querySelector('#painter [data-cells]').dataset.cells")
     assert 0 < int(cells) < 64
 
@@ -543,7 +543,7 @@ def test_a_drawn_picture_is_sent_to_be_edited(page: Page) -> None:
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
     assert np.array_equal(shown_pixels(page), expected)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
-    assert json.loads(window_of(page)) == {"left": 0, "top": 0, "side": 64}
+    assert json.loads(window_of(page)) == {"left": 0, "top": 0, "width": 64, "height": 64}
 
 
 def test_a_mask_is_loaded_and_a_picture_dropped(page: Page, picture: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from var_core.editing import Window
-from var_core.editing.continuation import continued
+from var_core.editing.continuation import relaxed, smooth_size
+from var_core.editing.resizing import resized_part
 from var_core.editing.seam import MAX_SHIFT
 from var_core.images import tensor_to_uint8, uint8_to_tensor
 
@@ -17,9 +18,8 @@ def slow_composite(
     """A picture (H, W, 3) with what was drawn for a window under its mask (H, W)."""
     rows, columns = window.inside(*mask.shape[::-1])
     hole = mask[rows, columns]
-    if drawn.shape[-1] != window.side:
-        size = (window.side, window.side)
-        drawn = F.interpolate(drawn[None], size, mode="bicubic", antialias=True)[0]
+    if drawn.shape[-2:] != window.shape:
+        drawn = F.interpolate(drawn[None], window.shape, mode="bicubic", antialias=True)[0]
     drawn = drawn[
         :,
         rows.start - window.top : rows.stop - window.top,
@@ -37,6 +37,15 @@ def slow_composite(
     result = picture.copy()
     result[rows, columns] = np.where(weight.numpy()[..., None] > 0, pixels, picture[rows, columns])
     return result
+
+
+def continued(values: Tensor, known: np.ndarray) -> Tensor:
+    """Values (C, H, W) where they are known, carried on smoothly elsewhere, by pooling."""
+    mask, small = torch.from_numpy(known), smooth_size(known.shape)
+    share = F.interpolate(mask[None, None].float(), small, mode="area")
+    sums = F.interpolate(torch.where(mask, values, 0.0)[None], small, mode="area")
+    everything = (slice(0, known.shape[0]), slice(0, known.shape[1]))
+    return resized_part(relaxed(sums, share)[0], known.shape, everything, "bilinear")
 
 
 def slow_drawn_out(values: Tensor, known: np.ndarray, steps: int) -> Tensor:

@@ -1,16 +1,20 @@
 """Joining a drawing with a picture costs what the window costs, and gives the same pixels."""
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.editing.slow_seam import slow_composite, slow_feather, slow_grow
 from tests.editing.test_editing import CAT, PIPELINE, box_mask, generator, noise
 from var_core.editing import Margins, window_around
+from var_core.editing.boxes import boxes_apart
 from var_core.editing.masks import feather, feather_width, grow
 from var_core.editing.seam import Seam
 
@@ -44,10 +48,48 @@ def test_a_seam_gives_the_pixels_of_the_slow_path(seed: int, band: int | None) -
     mask = some_mask(dice)
     picture = dice.integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
     drawn = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    window, band = window_around(mask, 16), feather_width(mask) if band is None else band
+    window, band = window_around(mask, (16, 16)), feather_width(mask) if band is None else band
     seam = Seam(mask, window, band)
-    result = picture.copy()
-    result[seam.place] = seam.join(seam.ground(Image.fromarray(picture)), drawn)
+    result = Image.fromarray(picture)
+    for (rows, columns), image, _ in seam.join(seam.ground(picture[seam.inside]), drawn):
+        result.paste(image, (columns.start, rows.start))
+    assert np.array_equal(result, slow_composite(picture, drawn, mask, window, band))
+
+
+def scattered(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Small marks in two opposite corners and at some other places."""
+    dice = np.random.default_rng(seed)
+    mask = np.zeros(shape, bool)
+    places = [(0, 0), (shape[0] - 4, shape[1] - 3)]
+    places += [(dice.integers(shape[0]), dice.integers(shape[1])) for _ in range(seed)]
+    for top, left in places:
+        mask[top : top + 4, left : left + 3] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("shape", "seed", "band"),
+    [
+        ((600, 620), 0, 9),
+        ((520, 560), 3, 16),
+        ((700, 760), 2, 8),
+        ((320, 1300), 1, 6),
+        ((1300, 320), 2, 6),
+        ((330, 700), 1, 0),
+    ],
+)
+def test_marks_far_apart_give_the_pixels_of_the_slow_path(
+    shape: tuple[int, int], seed: int, band: int
+) -> None:
+    mask = scattered(shape, seed)
+    picture = np.asarray(noise(*shape[::-1], seed=seed))
+    drawn = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    window = window_around(mask, (16, 16))
+    seam = Seam(mask, window, band)
+    assert len(seam.parts) > 1
+    result = Image.fromarray(picture)
+    for (rows, columns), image, _ in seam.join(seam.ground(picture[seam.inside]), drawn):
+        result.paste(image, (columns.start, rows.start))
     assert np.array_equal(result, slow_composite(picture, drawn, mask, window, band))
 
 
@@ -93,6 +135,31 @@ def test_a_stroke_on_a_large_picture_costs_what_its_window_costs(
     assert large == small
     assert large_copies == small_copies == 2  # of the given picture, and for the result
     assert result.size == (1800, 1500)
+
+
+def test_marks_in_two_corners_cost_their_surroundings_not_the_picture() -> None:
+    picture, mask = noise(2000, 2000), scattered((2000, 2000), 0)
+    with LargestTensor() as largest:
+        *sketches, last = PIPELINE.edit_stream(picture, mask, CAT, generator=generator())
+    assert largest.numel < 2000 * 2000
+    near = grow(mask, feather_width(mask))
+    for step in (sketches[0], last):
+        changed = (np.asarray(step.images[0]) != np.asarray(picture)).any(axis=2)
+        assert not changed[~near].any() and changed[mask].mean() > 0.9
+    sent = pickle.loads(pickle.dumps(sketches[0].images))
+    assert np.array_equal(sent[0], sketches[0].images[0])
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9))
+def test_boxes_hold_all_of_a_mask_with_a_margin_and_do_not_meet(seed: int, margin: int) -> None:
+    dice = np.random.default_rng(seed)
+    mask = np.zeros(dice.integers(1, 80, 2), bool)
+    mask[dice.integers(0, mask.shape[0], 6), dice.integers(0, mask.shape[1], 6)] = True
+    times = np.zeros(mask.shape, int)
+    for box in boxes_apart(mask, margin):
+        times[box] += 1
+    assert times.max() == 1 and (times[grow(mask, margin)] == 1).all()
 
 
 def test_previews_of_an_edit_are_put_together_when_they_are_looked_at() -> None:

@@ -103,7 +103,7 @@ def test_an_exchange_changes_the_picture_around_the_token_most(embedded: VARPipe
     request = exchange(embedded.info, progress.token_maps, number, row, column, codes)
     pictures = request.answer(embedded)
     before = np.asarray(progress.frames[-1][0], float)
-    left, top, right, bottom = neighbourhood(embedded.info.schedule, 64, number, row, column)
+    left, top, right, bottom = neighbourhood(embedded.info.schedule, (64, 64), number, row, column)
     assert len(pictures) == 5
     for picture in pictures:
         change = np.abs(np.asarray(picture, float) - before).mean(axis=2)
@@ -114,10 +114,11 @@ def test_an_exchange_changes_the_picture_around_the_token_most(embedded: VARPipe
 @pytest.mark.parametrize("sides", [(1, 2, 3, 4), (1, 2, 3, 4, 5, 6, 8), (1, 4, 16, 16)])
 def test_a_neighbourhood_lies_in_the_picture_and_holds_the_cell(sides: tuple[int, ...]) -> None:
     schedule, size = ScaleSchedule(sides), 16 * sides[-1]
+    shape = size, size
     for number, side in enumerate(sides, start=1):
         for row in range(side):
             for column in range(side):
-                left, top, right, bottom = neighbourhood(schedule, size, number, row, column)
+                left, top, right, bottom = neighbourhood(schedule, shape, number, row, column)
                 assert 0 <= left < right <= size and 0 <= top < bottom <= size
                 assert right - left == bottom - top
                 cell = size / side

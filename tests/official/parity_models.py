@@ -31,7 +31,7 @@ class ParityCase:
 
     def images(self) -> torch.Tensor:
         """The two input pictures, (2, 3, H, H) in [-1, 1]."""
-        size = self.tokenizer.image_size
+        size = self.tokenizer.image_shape[0]
         generator = torch.Generator().manual_seed(self.image_seed)
         return torch.rand(2, 3, size, size, generator=generator) * 2 - 1
 

@@ -312,7 +312,7 @@ def draw_512(tmp_path: Path) -> tuple[VARPipeline, Image.Image]:
     convert(tmp_path / "tokenizer.pth", tmp_path / "transformer.pth", tmp_path / "model")
     pipeline = VARPipeline.from_pretrained(tmp_path / "model")
     config = pipeline.transformer.config
-    assert pipeline.image_size == 512 and tuple(config.sides) == sides
+    assert pipeline.image_shape == (512, 512) and tuple(config.sides) == sides
     assert config.shared_modulation and config.depth == 2
     image = pipeline(["tench"], generator=generators_from_seeds([1])).images[0]
     assert image.size == (512, 512)

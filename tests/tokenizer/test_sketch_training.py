@@ -39,7 +39,7 @@ def taught(steps: int = 60) -> tuple[MultiScaleVQVAE, list[float]]:
     errors: list[float] = []
     generator = torch.Generator().manual_seed(0)
     tokenizer = make_tokenizer()
-    pictures = training_pictures(6, tokenizer.image_size)
+    pictures = training_pictures(6, tokenizer.image_shape)
     result = with_sketch(
         tokenizer, pictures, generator, steps, lambda step, error: errors.append(error)
     )
@@ -74,9 +74,9 @@ def test_a_sketch_learns_what_the_decoder_draws() -> None:
 
 
 def test_training_pictures_are_the_same_everywhere_and_all_different() -> None:
-    pictures = training_pictures(3, 32)
+    pictures = training_pictures(3, (32, 32))
     assert pictures.shape == (3, 3, 32, 32) and pictures.min() >= -1 and pictures.max() <= 1
-    assert torch.equal(pictures, training_pictures(3, 32))
+    assert torch.equal(pictures, training_pictures(3, (32, 32)))
     assert not torch.equal(pictures[0], pictures[1])
 
 
@@ -244,7 +244,7 @@ def test_a_model_folder_is_given_a_sketch_once(
     monkeypatch.setattr(sketch_training, "WIDTH", 8)
     pipeline.save_pretrained(tmp_path)
     before = load_file(tmp_path / "tokenizer" / WEIGHTS)
-    assert add_sketch(tmp_path, training_pictures(2, pipeline.image_size), steps=2)
+    assert add_sketch(tmp_path, training_pictures(2, pipeline.image_shape), steps=2)
     after = load_file(tmp_path / "tokenizer" / WEIGHTS)
     assert all(torch.equal(after[key], value) for key, value in before.items())
     loaded = VARPipeline.from_pretrained(tmp_path)

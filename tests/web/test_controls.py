@@ -49,7 +49,7 @@ def test_presets_are_valid_and_different(controls: Controls) -> None:
 def test_a_png_gives_its_settings_back(
     controls: Controls, pipeline: VARPipeline, tmp_path: Path
 ) -> None:
-    settings = Settings(Wish((0, 0, 0)), 5, OPTIONS)
+    settings = Settings(Wish((0, 0, 0)), 5, OPTIONS, (64, 64))
     *_, last = count_up(settings, 1).start(pipeline)
     (path,) = save_pictures(controls.info, last, tmp_path, with_recipe=True)
     found, kept = controls.from_recipe(path)

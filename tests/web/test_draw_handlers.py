@@ -83,7 +83,8 @@ def test_the_stage_gets_only_what_is_new(handlers: DrawHandlers) -> None:
     texts = [moment.stage for moment in handlers.stream(order)]
     assert all(later.startswith(text) for text, later in itertools.pairwise(texts))
     first = json.loads(texts[0])
-    assert (first["count"], first["sides"]) == (3, [1, 2, 3, 4]) and "pictures" not in first
+    assert (first["count"], first["shapes"]) == (3, [[side, side] for side in (1, 2, 3, 4)])
+    assert "pictures" not in first
 
 
 def test_the_recipe_of_a_file_is_enough_to_draw_it_again(handlers: DrawHandlers) -> None:

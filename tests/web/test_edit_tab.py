@@ -80,7 +80,7 @@ def test_an_upload_is_copied_and_deleted_and_labels_start_anew(
     canvas = updates[tab.board.versions].here.canvas
     assert not (tmp_path / "mine.png").exists() and canvas.path.is_file()
     shown = scene(tab, updates)
-    assert (shown["mask"], shown["full"], shown["model"]) == ("", (40, 30), tab.info.image_size)
+    assert (shown["mask"], shown["full"], shown["model"]) == ("", (40, 30), tab.info.image_shape)
     assert (shown["before"], shown["undo"], shown["redo"]) == ("", None, None)
     assert updates[tab.status].startswith("Opened, 40x30 pixels")
     assert [updates[tab.inputs[name]] for name in tab.page.ask.controls.attributes] == [ANY] * 3

@@ -24,7 +24,7 @@ def test_it_tells_of_the_embedded_model_in_real_pictures() -> None:
     sides = info.schedule.sides
     grids = re.findall("<span>(\\d+)\N{MULTIPLICATION SIGN}\\1</span>", html)
     assert grids == 2 * [str(side) for side in sides]
-    assert f"{sum(side * side for side in sides)} numbers out of {info.vocab_size:,}" in html
+    assert f"{info.schedule.num_tokens} numbers out of {info.vocab_size:,}" in html
     with Image.open(asset_path("how/mask.webp")) as mask:
         assert mask.size[0] == mask.size[1] == info.schedule.num_tokens + info.max_phrases
     assert html.count("data:image/webp;base64,") == len(PICTURES) == html.count("<img")

@@ -42,7 +42,8 @@ def test_the_page_gets_all_numbers_of_all_scales(
 ) -> None:
     view = handlers.look(progress, 1)
     content = json.loads(view.content)
-    assert [one["side"] for one in content["scales"]] == [1, 2, 3, 4]
+    shapes = [(one["rows"], one["columns"]) for one in content["scales"]]
+    assert shapes == [(1, 1), (2, 2), (3, 3), (4, 4)]
     assert [one["bits"] for one in content["scales"]] == [5, 25, 70, 150]  # 32 codes: 5 bits each
     for index, one in enumerate(content["scales"]):
         assert one["codes"] == progress.token_maps[index][1].flatten().tolist()

@@ -2,17 +2,22 @@
 
 from pathlib import Path
 
+from training.data.augment import UNCHANGED, Augmentation
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import TABLE_FILE, ScenePictures
 
 
-def open_pictures(folder: str | Path) -> PictureSource:
+def open_pictures(folder: str | Path, augmentation: Augmentation = UNCHANGED) -> PictureSource:
     """Open a data folder.
+
+    Args:
+        folder: folder that a `training.prepare` command wrote.
+        augmentation: how training pictures are changed; scenes differ without it.
 
     Raises:
         ValueError: if it holds no pictures, or a file of it is damaged.
     """
     if (Path(folder) / TABLE_FILE).exists():
         return ScenePictures.open(folder)
-    return PreparedPictures.open(folder)
+    return PreparedPictures.open(folder, augmentation)

@@ -1,8 +1,8 @@
 """Sources of pictures: the one interface through which both trainers get their data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -25,13 +25,31 @@ class PictureBatch:
     labels: Tensor
     captions: Tensor | None = None
 
+    def to(self, device: torch.device, non_blocking: bool = False) -> Self:
+        """The same with the images on a device."""
+        return replace(self, images=self.images.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """The same with the images where a GPU fetches them fast."""
+        return self if self.images.is_cuda else replace(self, images=self.images.pin_memory())
+
 
 class PictureSource(Protocol):
     """Pictures to train on, and fixed pictures to measure with.
 
-    A source has no state: its results depend on the arguments alone. The trainers seed the
-    generator by seed, step and process, so a resumed run gets the same pictures.
+    A source has no state: its results depend on the arguments alone. So a resumed run gets the
+    same pictures.
     """
+
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        ...
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether training pictures can be made in other processes, without the run's device."""
+        ...
 
     @property
     def side(self) -> int:
@@ -44,9 +62,16 @@ class PictureSource(Protocol):
         ...
 
     def train_batch(
-        self, generator: torch.Generator, size: int, device: torch.device
+        self, rows: Tensor, generator: torch.Generator, device: torch.device
     ) -> PictureBatch:
-        """Random training pictures, augmented if the source does so; images on `device`."""
+        """Training pictures, augmented if the source does so; images on `device`.
+
+        Args:
+            rows: (B,) int64, numbers of training pictures; where they never end, only the count
+                matters, and the pictures are random ones.
+            generator: source of randomness.
+            device: device of the images.
+        """
         ...
 
     def fixed(self, split: str, limit: int) -> PictureBatch:
@@ -65,10 +90,11 @@ def check_side(pictures: PictureSource, tokenizer: MultiScaleVQVAE) -> None:
     Raises:
         ValueError: if they do not.
     """
-    if pictures.side != tokenizer.image_size:
+    height, width = tokenizer.image_shape
+    if (height, width) != (pictures.side, pictures.side):
+        rows, columns = tokenizer.schedule.final_shape
         raise ValueError(
-            f"the pictures have {pictures.side} pixels a side, the tokenizer takes "
-            f"{tokenizer.image_size}: its finest map has {tokenizer.schedule.final_side} codes a "
-            f"side of {tokenizer.stride} pixels each; change --sides of the tokenizer, or make "
-            "pictures of that size"
+            f"the pictures have {pictures.side} pixels a side, the tokenizer takes {width}x{height}"
+            f": its finest map has {columns}x{rows} codes of {tokenizer.stride} pixels a side; "
+            "change --sides of the tokenizer, or make pictures of that size"
         )

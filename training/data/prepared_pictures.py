@@ -1,14 +1,18 @@
 """A prepared picture set as a source of pictures."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from training.data.augment import random_flip, random_zoom_shift
+from training.data.augment import UNCHANGED, Augmentation, lie_on_white
 from training.data.picture_source import PictureBatch
 from training.data.prepared_set import PreparedSet, evenly, load_prepared_set
 from var_core.images import uint8_to_tensor
+
+JUDGED_PICTURES = 256
 
 
 class PreparedPictures:
@@ -16,20 +20,26 @@ class PreparedPictures:
 
     Args:
         data: the opened folder.
+        augmentation: how training pictures are changed.
     """
 
-    def __init__(self, data: PreparedSet) -> None:
+    def __init__(self, data: PreparedSet, augmentation: Augmentation = UNCHANGED) -> None:
         self.data = data
+        if augmentation.kind == "auto":
+            some = data.images[evenly(data.splits["train"], JUDGED_PICTURES)]
+            kind = "white" if lie_on_white(some) else "crop"
+            augmentation = replace(augmentation, kind=kind)
+        self.augmentation = augmentation
         self.labels = torch.as_tensor(data.labels)
 
     @classmethod
-    def open(cls, folder: str | Path) -> "PreparedPictures":
+    def open(cls, folder: str | Path, augmentation: Augmentation = UNCHANGED) -> "PreparedPictures":
         """Open a prepared folder; the pictures stay on disk until they are used.
 
         Raises:
             ValueError: if a file is missing, unreadable, or does not fit the others.
         """
-        return cls(load_prepared_set(folder))
+        return cls(load_prepared_set(folder), augmentation)
 
     @property
     def side(self) -> int:
@@ -41,15 +51,22 @@ class PreparedPictures:
         """Content of labels.json: the names behind the label indices."""
         return self.data.label_names
 
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch."""
+        return len(self.data.splits["train"])
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Pictures are read from a file."""
+        return True
+
     def train_batch(
-        self, generator: torch.Generator, size: int, device: torch.device
+        self, rows: Tensor, generator: torch.Generator, device: torch.device
     ) -> PictureBatch:
-        """Random pictures, half of them mirrored, half of them zoomed and shifted on white."""
-        train = torch.as_tensor(self.data.splits["train"])
-        rows = train[torch.randint(len(train), (size,), generator=generator)]
-        batch = self.rows(rows)
-        images = random_flip(batch.images, generator)
-        images = random_zoom_shift(images, generator, chance=0.5, zoom=(0.8, 1.1), shift=0.08)
+        """Training pictures, changed as the augmentation says."""
+        batch = self.rows(torch.as_tensor(self.data.splits["train"])[rows])
+        images = self.augmentation.change(batch.images, generator)
         return PictureBatch(images.to(device), batch.labels)
 
     def fixed(self, split: str, limit: int) -> PictureBatch:

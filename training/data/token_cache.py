@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from training.data.augment import random_flip, random_zoom_shift
+from training.data.augment import move_at_random, random_flip
 from training.data.prepared_pictures import PreparedPictures
 from training.data.prepared_set import evenly
 from training.data.token_source import TokenBatch
@@ -32,15 +32,16 @@ class Views:
     """The views of a picture that are encoded.
 
     Attributes:
-        count: number of views, at least 1. View 0 is the picture itself; the others are zoomed
-            and shifted a little on white.
+        count: number of views, at least 1. View 0 is the picture itself; the others are moved.
         flip: whether half of the pictures of the other views are mirrored.
         all_latents: whether latents of all views are kept, not only those of view 0.
+        kind: how pictures are moved, see `move_at_random`.
     """
 
     count: int
     flip: bool = False
     all_latents: bool = False
+    kind: str = "white"
 
 
 @dataclass(frozen=True)
@@ -81,19 +82,27 @@ class CachedTokens:
         self.plain_share = plain_share
         self.with_features = with_features
 
-    def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
-        """Tokens of random training pictures, each in a random view."""
-        train = torch.as_tensor(self.pictures.data.splits["train"])
-        rows = train[torch.randint(len(train), (size,), generator=generator)]
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch."""
+        return self.pictures.num_train
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Tokens are kept in memory."""
+        return True
+
+    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+        """Tokens of training pictures, each in a random view; on the CPU."""
+        size, rows = len(rows), torch.as_tensor(self.pictures.data.splits["train"])[rows]
         view = torch.randint(len(self.cache.tokens), (size,), generator=generator)
         plain = torch.rand(size, generator=generator) < self.plain_share
         view = torch.where(plain, 0, view)
-        device, features = self.tokenizer.device, None
+        features = None
         if self.with_features:
-            side = self.tokenizer.schedule.final_side
-            features = self.cache.latents[view, rows].float().unflatten(1, (-1, side, side))
-            features = features.to(device)
-        tokens = self.cache.tokens[view, rows].long().to(device)
+            shape = self.tokenizer.schedule.final_shape
+            features = self.cache.latents[view, rows].float().unflatten(1, (-1, *shape))
+        tokens = self.cache.tokens[view, rows].long()
         return TokenBatch(tokens, features, self.pictures.labels[rows])
 
     def fixed(self, split: str, limit: int) -> TokenBatch:
@@ -143,7 +152,7 @@ def encode_shard(
         batch = uint8_to_tensor(images[start : start + BATCH_PICTURES])
         if view > 0:
             generator = step_generator(VIEWS_SEED, first + start, view)
-            batch = random_zoom_shift(batch, generator)
+            batch = move_at_random(batch, views.kind, generator)
             batch = random_flip(batch, generator) if views.flip else batch
         features = tokenizer.encode_features(batch.to(tokenizer.device))
         token_maps = tokenizer.quantizer.encode(features).token_maps
@@ -176,7 +185,7 @@ def load_or_build_token_cache(
     for start in range(0, len(images), SHARD_PICTURES):
         digest.update(images[start : start + SHARD_PICTURES].tobytes())
     stamp = {"tokenizer": weights_digest(tokenizer), "pictures": digest.hexdigest()[:16]}
-    stamp |= {"flip": views.flip, "all_latents": views.all_latents}
+    stamp |= {"flip": views.flip, "all_latents": views.all_latents, "kind": views.kind}
     try:
         _claim(folder, stamp)
         with tqdm(

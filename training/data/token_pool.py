@@ -73,11 +73,20 @@ class TokenPool:
         self.tokens = fill_pool(folder, pictures, tokenizer, size)
         self.encoded = EncodedPictures(pictures, tokenizer, with_features)
 
-    def train_batch(self, generator: Generator, size: int) -> TokenBatch:
-        """Tokens of random pictures of the pool."""
-        numbers = torch.randint(len(self.tokens), (size,), generator=generator)
-        labels, captions = self.pictures.described(numbers, generator)
-        tokens = self.tokens[numbers].long().to(self.tokenizer.device)
+    @property
+    def num_train(self) -> int:
+        """Pictures of the pool."""
+        return len(self.tokens)
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Features are made on the device of the run."""
+        return False
+
+    def train_batch(self, rows: Tensor, generator: Generator) -> TokenBatch:
+        """Tokens of pictures of the pool."""
+        labels, captions = self.pictures.described(rows, generator)
+        tokens = self.tokens[rows].long().to(self.tokenizer.device)
         features = summed_features(self.tokenizer, tokens) if self.with_features else None
         return TokenBatch(tokens, features, labels, captions)
 

@@ -1,7 +1,7 @@
 """Sources of tokens for a transformer run: cached, or encoded when they are needed."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -18,9 +18,8 @@ class TokenBatch:
     """Some pictures as their tokens.
 
     Attributes:
-        tokens: (B, L) int64, all scales, coarse to fine; on the run's device.
-        features: (B, D, H, W) float32 before quantization, on the run's device; None where the
-            run needs none.
+        tokens: (B, L) int64, all scales, coarse to fine.
+        features: (B, D, H, W) float32 before quantization; None where the run needs none.
         labels: (B, A) int64, an index per attribute; on the CPU.
         captions: (B, P) int64, ids of phrases, -1 in empty slots, on the CPU; or None.
     """
@@ -29,6 +28,21 @@ class TokenBatch:
     features: Tensor | None
     labels: Tensor
     captions: Tensor | None = None
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> Self:
+        """The same with tokens and features on a device."""
+        features = self.features
+        if features is not None:
+            features = features.to(device, non_blocking=non_blocking)
+        tokens = self.tokens.to(device, non_blocking=non_blocking)
+        return replace(self, tokens=tokens, features=features)
+
+    def pin_memory(self) -> Self:
+        """The same with tokens and features where a GPU fetches them fast."""
+        if self.tokens.is_cuda:
+            return self
+        features = None if self.features is None else self.features.pin_memory()
+        return replace(self, tokens=self.tokens.pin_memory(), features=features)
 
     def rows(self, index: slice) -> "TokenBatch":
         """Some of the pictures."""
@@ -43,8 +57,18 @@ class TokenSource(Protocol):
     Its results depend on the arguments alone, as those of `PictureSource`.
     """
 
-    def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
-        """Tokens of random training pictures."""
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        ...
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether training batches can be made in other processes, without the run's device."""
+        ...
+
+    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+        """Tokens of training pictures, see `PictureSource.train_batch`."""
         ...
 
     def fixed(self, split: str, limit: int) -> TokenBatch:
@@ -68,9 +92,19 @@ class EncodedPictures:
         self.tokenizer = tokenizer
         self.with_features = with_features
 
-    def train_batch(self, generator: torch.Generator, size: int) -> TokenBatch:
-        """Tokens of random training pictures."""
-        batch = self.pictures.train_batch(generator, size, self.tokenizer.device)
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        return self.pictures.num_train
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """The tokenizer is on the device of the run."""
+        return False
+
+    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+        """Tokens of training pictures."""
+        batch = self.pictures.train_batch(rows, generator, self.tokenizer.device)
         tokens, features = encode_pictures(self.tokenizer, batch.images)
         kept = features if self.with_features else None
         return TokenBatch(tokens, kept, batch.labels, batch.captions)
@@ -103,8 +137,8 @@ def summed_features(tokenizer: MultiScaleVQVAE, tokens: Tensor) -> Tensor:
 
 
 def token_maps(schedule: ScaleSchedule, tokens: Tensor) -> list[Tensor]:
-    """Flat tokens (B, L) as K maps (B, S, S)."""
+    """Flat tokens (B, L) as K maps (B, h, w)."""
     return [
-        tokens[:, schedule.token_range(index)].unflatten(1, (side, side))
-        for index, side in enumerate(schedule.sides)
+        tokens[:, schedule.token_range(index)].unflatten(1, shape)
+        for index, shape in enumerate(schedule.shapes)
     ]

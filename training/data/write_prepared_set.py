@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from training.data.prepared_set import ROW_KEYS
-from var_core.images import square_of
+from var_core.images import central_part
 from var_core.labels import LabelSpace, check_attribute_name
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def read_squares(
         tqdm(sources, total=len(sources), unit="picture", desc="reading")
     ):
         try:
-            images[index] = np.asarray(square_of(read(source), size))
+            images[index] = np.asarray(central_part(read(source), (size, size)))
         except ValueError as error:
             bad[index] = str(error)
     if len(bad) == len(sources) or len(bad) > max_bad_share * len(sources):

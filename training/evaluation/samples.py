@@ -69,9 +69,9 @@ EDIT_COLUMNS = (
 
 def edit_rows(pipeline: VARPipeline, labels: list[Label]) -> list[list[Image.Image]]:
     """One row per label, one picture per entry of `EDIT_COLUMNS`; first seeds throughout."""
-    size = pipeline.image_size
-    mask = np.zeros((size, size), bool)
-    mask[size // 4 : 3 * size // 4, size // 4 : 3 * size // 4] = True
+    height, width = pipeline.image_shape
+    mask = np.zeros((height, width), bool)
+    mask[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = True
     rows = []
     for seed, label in enumerate(labels):
         other = labels[(seed + 1) % len(labels)]
@@ -89,7 +89,7 @@ def edit_rows(pipeline: VARPipeline, labels: list[Label]) -> list[list[Image.Ima
                 first_image(pipeline.edit(picture, mask, **seeded(None))),
                 first_image(pipeline.edit(picture, mask, **seeded(label))),
                 first_image(pipeline.edit(picture, mask, **seeded(other))),
-                first_image(pipeline.outpaint(picture, Margins(right=size // 2), **seeded(label))),
+                first_image(pipeline.outpaint(picture, Margins(right=width // 2), **seeded(label))),
                 first_image(pipeline.vary(picture, 3, **seeded(other))),
             ]
         )

@@ -116,8 +116,10 @@ def flag_options(option: OptionField) -> dict[str, Any]:
     elif option.kind is tuple:
         found |= {"type": int, "nargs": "+", "metavar": "N"}
     else:
-        metavar = None if option.choices else {int: "N", float: "X"}.get(option.kind, "TEXT")
-        found |= {"type": option.kind, "choices": option.choices or None, "metavar": metavar}
+        # choices are checked with the settings, whose message says more
+        choices = f"{{{','.join(option.choices)}}}" if option.choices else ""
+        metavar = choices or {int: "N", float: "X"}.get(option.kind, "TEXT")
+        found |= {"type": option.kind, "metavar": metavar}
     default = "required" if option.is_required else f"default: {shown(option.default)}"
     notes = "; ".join(filter(None, (option.limits, default)))
     found["help"] = f"{option.help} ({notes})".replace("%", "%%")

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 SCHEDULES = ("cosine", "linear")
 FLAT = 0.05  # part of the run at the peak before a linear schedule falls
@@ -67,6 +70,35 @@ def parameter_groups(
     ]
 
 
+def step_if_finite(optimizer: Optimizer, norm: Tensor) -> Tensor:
+    """Do an optimizer step, or leave it out if the norm of the gradient is not finite.
+
+    The device decides, so that nothing waits for it.
+
+    Args:
+        optimizer: fused AdamW, as it is or prepared by Accelerate.
+        norm: norm of the gradient, a scalar.
+
+    Returns:
+        Whether the step was done, a scalar bool on the device.
+    """
+    is_finite = norm.isfinite()
+    # the way in which fused optimizers hear of infinite gradients from gradient scalers
+    bare: Any = getattr(optimizer, "optimizer", optimizer)
+    bare.found_inf = (~is_finite).float()
+    optimizer.step()
+    return is_finite
+
+
+@torch.no_grad()
+def forget_rows(optimizer: Optimizer, table: Tensor, rows: Tensor) -> None:
+    """Reset what AdamW remembers of some rows of a table, whose values were replaced."""
+    state = optimizer.state.get(table, {})
+    for name in ("exp_avg", "exp_avg_sq"):
+        if name in state:
+            state[name][rows] = 0
+
+
 class MasterWeights:
     """Float32 copies of low-precision weights, which the optimizer updates.
 
@@ -80,10 +112,24 @@ class MasterWeights:
         self.masters = [nn.Parameter(p.detach().clone().float()) for p in self.weights]
 
     def take_gradients(self) -> None:
-        """Move gradients to the masters and clear them on the model."""
+        """Add gradients to those of the masters, in float32, and clear them on the model.
+
+        Summed in low precision, the gradients of many parts would lose the small ones.
+        """
         for weight, master in zip(self.weights, self.masters, strict=True):
-            master.grad = None if weight.grad is None else weight.grad.float()
+            if weight.grad is None:
+                continue
+            if master.grad is None:
+                master.grad = weight.grad.float()
+            else:
+                master.grad += weight.grad
             weight.grad = None
+
+    def share_gradients(self, accelerator: Accelerator) -> None:
+        """Average the gradients of the masters over all processes."""
+        for master in self.masters:
+            if master.grad is not None:
+                master.grad = cast(Tensor, accelerator.reduce(master.grad, "mean"))
 
     @torch.no_grad()
     def give_weights(self) -> None:

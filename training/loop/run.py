@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -13,12 +13,14 @@ from accelerate import Accelerator
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
+from training.data.batches import PlacedBatches, open_batches
 from training.loop.checkpoint import load_newest, save_model, save_run
 from training.loop.run_settings import RunSettings
 
 logger = logging.getLogger(__name__)
 
 MAX_EVALUATED = 1024  # pictures; of larger validation sets an even choice
+WORKERS_OF_A_GPU = 4  # that read ahead, if the settings do not say
 
 Parts = dict[str, dict[str, Tensor]]
 AnySettings = TypeVar("AnySettings", bound=RunSettings)
@@ -33,8 +35,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
 
     Attributes:
         step: optimizer steps done, skipped ones included.
-        skipped: steps that were skipped because the gradient was not finite.
-        skipped_in_row: skipped steps since the last one that was done.
+        pictures_seen: training pictures that all processes have taken.
     """
 
     model_name: str  # model folder inside the run's folder
@@ -44,24 +45,84 @@ class Run(ABC, Generic[AnySettings, Batch]):
         self.folder = Path(settings.out)
         self.accelerator = accelerator
         self.step = 0
-        self.skipped = 0
-        self.skipped_in_row = 0
+        self.pictures_seen = 0
+        self._batches: Iterator[Any] | None = None
+        device = accelerator.device
+        self._skipped = torch.zeros((), dtype=torch.int64, device=device)
+        self._skipped_in_row = torch.zeros((), dtype=torch.int64, device=device)
+
+    @property
+    def skipped(self) -> int:
+        """Steps that were skipped because the gradient was not finite; it waits for the device."""
+        return int(self._skipped)
+
+    @property
+    def skipped_in_row(self) -> int:
+        """Skipped steps since the last one that was done; it waits for the device."""
+        return int(self._skipped_in_row)
 
     @property
     def total_steps(self) -> int:
         """Steps of the whole run, as far as is known now."""
         return self.settings.steps
 
-    def close(self) -> None:  # most runs have nothing to stop
+    @property
+    def total_batch(self) -> int:
+        """Pictures of a step of all processes."""
+        return self.settings.batch_size * self.accelerator.num_processes
+
+    @property
+    def highest_rate(self) -> float:
+        """The highest learning rate of the run."""
+        return self.settings.highest_rate(self.total_batch)
+
+    def close(self) -> None:
         """Stop what runs beside the training; called once, whatever ended it."""
+        self._batches = None
+
+    @property
+    @abstractmethod
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+
+    @abstractmethod
+    def batches(self) -> PlacedBatches[Any]:
+        """The pictures or tokens of the training, by place."""
+
+    @property
+    @abstractmethod
+    def can_read_ahead(self) -> bool:
+        """Whether batches can be made in other processes, without the run's device."""
+
+    def read(self) -> Any:
+        """What the batch of the next step is made of, on the run's device."""
+        if self._batches is None:
+            workers = self.settings.workers
+            if workers < 0:
+                workers = WORKERS_OF_A_GPU if self.accelerator.device.type == "cuda" else 0
+            self._batches = open_batches(
+                self.batches(),
+                self.accelerator,
+                self.pictures_seen,
+                self.settings.batch_size,
+                workers if self.can_read_ahead else 0,
+            )
+        return next(self._batches)
 
     @abstractmethod
     def next_batch(self, generator: torch.Generator) -> Batch:
-        """The training data of the next step; it depends on the generator alone."""
+        """The training data of the next step; it depends on step and generator alone."""
 
     @abstractmethod
     def train_step(self, batch: Batch, generator: torch.Generator) -> dict[str, Any]:
-        """Do one optimizer step, or skip it, and `count_step` it; returns its figures."""
+        """Do one optimizer step, or skip it, and `count_step` it; returns its figures.
+
+        It does not wait for the device: figures may be scalars there.
+        """
+
+    def log_figures(self) -> dict[str, Any]:
+        """Further figures for a line of the log, of the steps since the last one."""
+        return {}
 
     @abstractmethod
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
@@ -86,11 +147,16 @@ class Run(ABC, Generic[AnySettings, Batch]):
     def averaged(self) -> ModelMixin:
         """The network with the averaged weights, float32, in eval mode."""
 
-    def count_step(self, is_finite: bool) -> None:
-        """Count a step that was done, or skipped because its gradient was not finite."""
+    def count_step(self, is_finite: Tensor) -> None:
+        """Count a step that was done, or skipped because its gradient was not finite.
+
+        Args:
+            is_finite: scalar bool, on the run's device.
+        """
         self.step += 1
-        self.skipped += not is_finite
-        self.skipped_in_row = 0 if is_finite else self.skipped_in_row + 1
+        self.pictures_seen += self.total_batch
+        self._skipped += ~is_finite
+        self._skipped_in_row = (self._skipped_in_row + 1) * ~is_finite
 
     def resume(self) -> None:
         """Continue from the newest whole checkpoint, if there is one.
@@ -114,8 +180,12 @@ class Run(ABC, Generic[AnySettings, Batch]):
                 )
             logger.warning("%s: from here on other pictures are drawn", found)
         self.restore(parts)
-        self.step, self.skipped = meta["step"], meta["skipped"]
-        self.skipped_in_row = meta["skipped_in_row"]
+        self.step = meta["step"]
+        self._skipped.fill_(meta["skipped"])
+        self._skipped_in_row.fill_(meta["skipped_in_row"])
+        self.pictures_seen = self.total_batch * self.step  # which old versions did not note
+        if "pictures_seen" in meta:
+            self.pictures_seen = meta["pictures_seen"]
         self._warn_of_changes(meta["config"])
         logger.info("resumed at step %d", self.step)
 
@@ -128,6 +198,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
         meta = {
             "config": asdict(self.settings),
             "processes": self.accelerator.num_processes,
+            "pictures_seen": self.pictures_seen,
             "skipped": self.skipped,
             "skipped_in_row": self.skipped_in_row,
         }

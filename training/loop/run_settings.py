@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from training.data.augment import KINDS, KINDS_HELP
 from training.loop.command_line import Settings
 from var_core.option_fields import about, option
 
@@ -14,6 +15,8 @@ PROGRESS = "progress and checkpoints"
 MACHINE = "machine"
 
 PRECISIONS = ("auto", "bf16", "no")
+RATE_PICTURES = 256  # that the base rate is for, as published
+TOO_NARROW = ("fp16", "float16", "fp8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +27,47 @@ class RunSettings(Settings):
     out: str = field(metadata=about("folder of the run", FILES))
     steps: int = option(6000, "optimizer steps", STEPS, low=1)
     batch_size: int = option(32, "pictures per step and process", STEPS, low=1)
+    base_rate: float = option(
+        6.4e-3,
+        "highest learning rate for each 256 pictures of a step",
+        STEPS,
+        low=0,
+    )
+    learning_rate: float = option(
+        0.0, "highest learning rate, whatever the batch; 0: from --base-rate", STEPS, low=0
+    )
+    augmentation: str = option("auto", KINDS_HELP, AUGMENTATION, choices=KINDS)
     save_every: int = option(500, "steps between checkpoints", PROGRESS, low=1)
     evaluate_every: int = option(500, "steps between evaluations", PROGRESS, low=1)
     mixed_precision: str = option(
         "auto", "auto takes bf16 where the device multiplies it fast", MACHINE, choices=PRECISIONS
     )
     seed: int = option(0, "seed of all randomness", STEPS)
+    workers: int = option(
+        -1, "processes that read pictures ahead; -1: 4 beside a GPU, else none", MACHINE, low=-1
+    )
     continue_with_other_processes: bool = option(
         False, "resume a run of another number of processes; not bit for bit", MACHINE
     )
     dry_run: bool = option(False, "print settings, sizes and memory, then stop", MACHINE)
+
+    def highest_rate(self, total_batch: int) -> float:
+        """The highest learning rate for steps of so many pictures of all processes."""
+        return self.learning_rate or self.base_rate * total_batch / RATE_PICTURES
+
+    def __post_init__(self) -> None:
+        check_precision(self.mixed_precision)
+        super().__post_init__()
+
+
+def check_precision(name: str) -> None:
+    """Refuse precisions in which small gradients vanish.
+
+    Raises:
+        ValueError: if it is one of these.
+    """
+    if name in TOO_NARROW:
+        raise ValueError(
+            f"{name} is not supported, as small gradients vanish in it: choose bf16, which is as "
+            "fast, or no for float32"
+        )

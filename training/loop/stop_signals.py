@@ -32,6 +32,12 @@ class StopFlag:
         return bool(cast(Tensor, accelerator.reduce(flag, "sum")) > 0)
 
 
+def ignore_stop_signals(worker: int) -> None:
+    """Leave signals that reach all processes of a run to the one that trains."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def stop_signals() -> Iterator[StopFlag]:
     """Turn SIGTERM and Ctrl-C into a flag while the block runs."""

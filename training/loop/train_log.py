@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -73,6 +74,10 @@ class TrainLog:
     def write(self, figures: Mapping[str, object]) -> None:
         """Write the figures of the step that was just done to log and TensorBoard."""
         step = self.run.step
+        figures = {
+            name: value.item() if isinstance(value, Tensor) else value
+            for name, value in figures.items()
+        }
         if isinstance(loss := figures.get("loss"), float):
             self.bar.set_postfix(loss=f"{loss:.3f}")
         now = time.monotonic()

@@ -24,7 +24,8 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
 
     Raises:
         SaveError: if a checkpoint, the log or a sheet cannot be written.
-        FloatingPointError: after more than 10 steps in a row without a finite gradient.
+        FloatingPointError: if a line of the log is due after more than 10 steps in a row without
+            a finite gradient.
     """
     try:
         with open_log(run) as log:
@@ -38,8 +39,10 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
 
                 # Step: forward, backward, clip, optimizer, average of the weights.
                 figures = run.train_step(batch, generator)
-                refuse_to_diverge(run)
                 is_last = run.step >= run.total_steps
+                is_logged = is_last or run.step % LOG_EVERY == 0
+                if is_logged:  # only now the device is waited for
+                    refuse_to_diverge(run)
                 log.tick()
 
                 # Evaluate: figures on validation pictures, and a sheet to look at.
@@ -49,7 +52,8 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
                     log.show(sheet, validation)
 
                 # Log.
-                if is_last or run.step % LOG_EVERY == 0:
+                if is_logged:
+                    figures |= run.log_figures()
                     log.write(figures | {"step": run.step, "skipped": run.skipped})
 
                 # Save: a checkpoint to resume from, and the averaged weights as a model.

@@ -39,7 +39,7 @@ timeout -s TERM "$limit" python3 -m training.train_transformer \
   --data "$data" --tokenizer "$tokenizer" --out "$run" "${start[@]}" --minutes "$minutes" \
   --painters "${PAINTERS:-14}" --batch-size "${BATCH:-256}" \
   --depth 8 --width 448 --num-heads 7 --mlp-ratio 4 --num-scales 6 --coarse-part "${COARSE_PART:-0.45}" \
-  --steps 100000 --warmup-steps 200 --learning-rate 1.5e-3 --schedule linear --drop-path 0 \
+  --steps 100000 --warmup-steps 200 --learning-rate 1.5e-3 --schedule linear --drop-path 0 --scale-weight-power 0.5 \
   --self-correction 0.1 --ema-decay 0.998 --save-every "${SAVE_EVERY:-500}" --evaluate-every 100000 \
   --mixed-precision bf16 "$@" &
 trainer=$!

@@ -7,6 +7,7 @@ from accelerate import Accelerator
 from torch import Generator, Tensor
 
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
+from training.loop.optim import step_if_finite
 from training.loop.run import Parts
 from training.tokenizer.discriminator import (
     PatchDiscriminator,
@@ -41,7 +42,7 @@ class Adversary:
         """Whether the adversary takes part in a step."""
         return step >= self.settings.adversarial_after * self.settings.steps
 
-    def train_step(self, images: Tensor, rebuilt: Tensor, generator: Generator) -> float:
+    def train_step(self, images: Tensor, rebuilt: Tensor, generator: Generator) -> Tensor:
         """One optimizer step on real and rebuilt pictures (B, 3, H, W); returns the loss."""
         self.discriminator.requires_grad_(True)
         with self.accelerator.autocast():
@@ -50,10 +51,9 @@ class Adversary:
             loss = hinge_loss(real, fake)
         self.accelerator.backward(loss)
         norm = clip_gradients(self.accelerator, self.discriminator, self.settings.grad_clip)
-        if torch.isfinite(norm):
-            self.optimizer.step()
+        step_if_finite(self.optimizer, norm)
         self.optimizer.zero_grad(set_to_none=True)
-        return loss.item()
+        return loss.detach()
 
     def parts(self) -> Parts:
         """All tensors needed to resume exactly."""

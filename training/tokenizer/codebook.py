@@ -1,14 +1,18 @@
 """Keeps the codes of a tokenizer in use: first values, restarts of unused codes, counts."""
 
 import math
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Generator, Tensor, nn
+from torch.optim import Optimizer
 
 from training.loop.checkpoint import step_generator
+from training.loop.ema import ExponentialAverage
+from training.loop.optim import forget_rows
 from training.tokenizer.settings import TokenizerSettings
 from var_core.tokenizer import (
     MultiScaleQuantizer,
@@ -17,6 +21,8 @@ from var_core.tokenizer import (
     VectorQuantizer,
 )
 
+PICTURES_AT_ONCE = 32
+WINDOW = 100  # steps whose codes count as in use
 DEAD_BELOW = 0.02  # running count of a code's uses per step
 FRESH = 0.1  # running count of a code that was just moved
 
@@ -27,10 +33,10 @@ def residual_vectors(tokenizer: MultiScaleVQVAE, features: Tensor) -> Tensor:
     quantizer = tokenizer.quantizer
     latent = torch.zeros_like(features)
     residuals = []
-    for scale_index, side in enumerate(quantizer.schedule.sides):
+    for scale_index, shape in enumerate(quantizer.schedule.shapes):
         residual = quantizer.next_input(features - latent, scale_index)  # (B, N, D)
         residuals.append(residual.flatten(0, 1))
-        codes = residual.transpose(1, 2).unflatten(2, (side, side))
+        codes = residual.transpose(1, 2).unflatten(2, shape)
         latent = quantizer.add_scale(latent, codes, scale_index)
     return torch.cat(residuals)
 
@@ -48,7 +54,9 @@ def start_codes(tokenizer: MultiScaleVQVAE, images: Tensor, generator: Generator
         generator: source of randomness, the same in all processes.
     """
     quantizer = tokenizer.quantizer
-    features = tokenizer.encode_features(images)
+    features = torch.cat(
+        [tokenizer.encode_features(some) for some in images.split(PICTURES_AT_ONCE)]
+    )
     if isinstance(quantizer, VectorQuantizer):
         vectors = residual_vectors(tokenizer, features)
         chosen = torch.randperm(len(vectors), generator=generator)[: quantizer.vocab_size]
@@ -83,44 +91,78 @@ class CodebookCare:
         tokenizer: tokenizer whose codebook is changed in place.
         settings: settings of the run.
         accelerator: the run's processes.
+        average: averaged weights of the tokenizer.
+        optimizer: optimizer of the tokenizer.
 
     Attributes:
         counts: (K, V) float32, uses of each code at each scale per step and process; old batches
             fade.
+        last_used: (K, V) int32, the step that used each code at each scale last.
+        restarted: codes that were restarted since the last line of the log.
     """
 
     def __init__(
-        self, tokenizer: MultiScaleVQVAE, settings: TokenizerSettings, accelerator: Accelerator
+        self,
+        tokenizer: MultiScaleVQVAE,
+        settings: TokenizerSettings,
+        accelerator: Accelerator,
+        average: ExponentialAverage,
+        optimizer: Optimizer,
     ) -> None:
         self.tokenizer = tokenizer
         self.settings = settings
         self.accelerator = accelerator
-        quantizer = tokenizer.quantizer
-        self.counts = torch.zeros(quantizer.schedule.num_scales, quantizer.vocab_size)
+        self.average = average
+        self.optimizer = optimizer
+        quantizer, device = tokenizer.quantizer, accelerator.device
+        shape = quantizer.schedule.num_scales, quantizer.vocab_size
+        self.counts = torch.zeros(shape, device=device)
+        self.last_used = torch.full(shape, -WINDOW, dtype=torch.int32, device=device)
+        self.restarted = 0
 
-    def after_step(
-        self, quantization: Quantization, features: Tensor, step: int
-    ) -> dict[str, float | list[float]]:
-        """Count the codes of a batch, restart unused codes if it is time; returns figures.
+    def tensors(self) -> dict[str, Tensor]:
+        """What is needed to resume."""
+        return {"usage": self.counts, "last_used": self.last_used}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `tensors` returned."""
+        self.counts.copy_(tensors["usage"])
+        if "last_used" in tensors:  # not kept by old versions
+            self.last_used.copy_(tensors["last_used"])
+
+    def figures(self, step: int) -> dict[str, Any]:
+        """Usage of the codes in the last 100 steps, and codes that were restarted.
+
+        A code that is used no more leaves the figures, so a collapse shows.
+
+        Args:
+            step: steps done.
+        """
+        in_window = self.last_used > step - WINDOW
+        figures = usage_figures(self.counts * in_window)
+        restarted, self.restarted = self.restarted, 0
+        return {**figures, "restarted": restarted}
+
+    def after_step(self, quantization: Quantization, features: Tensor, step: int) -> None:
+        """Count the codes of a batch, and restart unused codes if it is time.
 
         Args:
             quantization: codes of the batch.
             features: features of the batch before quantization, (B, D, H, W).
             step: steps done, this one included.
         """
-        self.count(quantization)
-        figures = usage_figures(self.counts)
+        self.count(quantization, step)
         if self.is_restart_due(step):
             vectors = residual_vectors(self.tokenizer, features)
             generator = step_generator(self.settings.seed, step, -1)
-            figures["restarted"] = self.restart(vectors, generator)
-        return figures
+            self.restarted += self.restart(vectors, generator)
 
-    def count(self, quantization: Quantization) -> None:
+    def count(self, quantization: Quantization, step: int) -> None:
         """Add one batch of every process to the running count."""
         counts = count_codes(quantization, self.counts.shape[1])
-        counts = cast(Tensor, self.accelerator.reduce(counts, "mean")).cpu()
+        counts = cast(Tensor, self.accelerator.reduce(counts, "mean"))
         self.counts.mul_(0.99).add_(counts, alpha=0.01)
+        self.last_used.masked_fill_(counts > 0, step)
 
     def is_restart_due(self, step: int) -> bool:
         """Whether unused codes are moved after a step; never near the end of the run."""
@@ -135,16 +177,22 @@ class CodebookCare:
     def restart(self, vectors: Tensor, generator: Generator) -> int:
         """Move unused codes to where pictures are; returns how many.
 
+        A moved code begins anew: its average is what it is now, and the optimizer forgets the
+        gradients of the code that was there before.
+
         Args:
             vectors: result of `residual_vectors`; that of the first process is used in all.
             generator: source of randomness, the same in all processes.
         """
         vectors = cast(Tensor, broadcast(vectors))
+        vectors = vectors[vectors.isfinite().all(dim=1)]  # of a step that was skipped, none
         codes = codebook_of(self.tokenizer.quantizer).weight
         dead = (self.counts.sum(dim=0) < DEAD_BELOW).nonzero().squeeze(1)
-        chosen = torch.randperm(len(vectors), generator=generator)[: len(dead)]
+        chosen = torch.randperm(len(vectors), generator=generator)[: len(dead)].to(dead.device)
         dead = dead[: len(chosen)]
         codes[dead] = vectors[chosen].to(codes)
+        self.average.tensors["quantizer.codebook.weight"][dead] = codes[dead].float()
+        forget_rows(self.optimizer, codes, dead)
         self.counts[:, dead] = FRESH / len(self.counts)
         return len(dead)
 

@@ -29,7 +29,7 @@ def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
         adversary = PatchDiscriminator(settings.adversary_channels)
         perceptual = PerceptualDistance() if Path(settings.nets).is_dir() else None
         objective = TokenizerObjective(tokenizer, perceptual, settings)
-        images = torch.empty(settings.batch_size, 3, tokenizer.image_size, tokenizer.image_size)
+        images = torch.empty(settings.batch_size, 3, *tokenizer.image_shape)
     judge = adversary if settings.adversarial_weight else None
     saved = saved_bytes(
         lambda: objective(images, True, judge, step_generator(0, 0)).losses["loss"], objective

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,12 +12,14 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
+from training.data.augment import Augmentation
+from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
-from training.data.picture_source import PictureSource, check_side
+from training.data.picture_source import PictureBatch, PictureSource, check_side
 from training.evaluation.sheets import sheet_pixels
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
 from training.loop.ema import ExponentialAverage
-from training.loop.optim import learning_rate_at, parameter_groups
+from training.loop.optim import learning_rate_at, parameter_groups, step_if_finite
 from training.loop.precision import resolve_precision
 from training.loop.run import MAX_EVALUATED, Parts, Run
 from training.tokenizer.adversary import Adversary, clip_gradients
@@ -48,7 +51,8 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
 
     def __init__(self, settings: TokenizerSettings, pictures: PictureSource | None = None) -> None:
         super().__init__(settings, new_accelerator(settings))
-        self.pictures = pictures or open_pictures(settings.data)
+        augmentation = Augmentation(settings.augmentation, settings.flip, settings.augmented_share)
+        self.pictures = pictures or open_pictures(settings.data, augmentation)
         self.validation_images = self.pictures.fixed("validation", MAX_EVALUATED).images
         self.tokenizer = new_tokenizer(settings).to(self.accelerator.device).train()
         choose_trained(self.tokenizer, settings)
@@ -57,18 +61,20 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         if self.perceptual is None:
             logger.info("no nets in %s: training on pixel losses alone", settings.nets)
         self.average = ExponentialAverage(self.tokenizer, settings.ema_decay)
-        self.codebook = CodebookCare(self.tokenizer, settings, self.accelerator)
         self.adversary = None
         if settings.adversarial_weight:
             self.adversary = Adversary(settings, self.accelerator)
         optimizer = torch.optim.AdamW(
             parameter_groups(self.tokenizer.named_parameters(), settings.weight_decay),
-            lr=settings.learning_rate,
+            lr=self.highest_rate,
             betas=BETAS,
             fused=True,
         )
         objective = TokenizerObjective(self.tokenizer, self.perceptual, settings)
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
+        self.codebook = CodebookCare(
+            self.tokenizer, settings, self.accelerator, self.average, self.optimizer
+        )
 
     def parts(self) -> Parts:
         """All tensors that the run needs to resume exactly."""
@@ -76,7 +82,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             "weights": self.tokenizer.state_dict(),
             "average": self.average.tensors,
             "optimizer": optimizer_tensors(self.optimizer),
-            "codes": {"usage": self.codebook.counts},
+            "codes": self.codebook.tensors(),
         }
         return parts | (self.adversary.parts() if self.adversary is not None else {})
 
@@ -97,17 +103,29 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             raise ValueError(f"{self.folder} holds a run of another tokenizer: {error}") from error
         self.average.restore(parts["average"])
         restore_optimizer(self.optimizer, parts["optimizer"])
-        self.codebook.counts.copy_(parts["codes"]["usage"])
+        self.codebook.restore(parts["codes"])
         if self.adversary is not None:
             self.adversary.restore(parts)
 
-    def next_batch(self, generator: torch.Generator) -> Tensor:
-        """Random augmented training pictures, (B, 3, H, W) in [-1, 1]."""
-        return self.batch(generator, self.settings.batch_size)
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        return self.pictures.num_train
 
-    def batch(self, generator: torch.Generator, size: int) -> Tensor:
-        """Random augmented training pictures, (size, 3, H, W) in [-1, 1]."""
-        return self.pictures.train_batch(generator, size, self.accelerator.device).images
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether pictures can be made in other processes."""
+        return self.pictures.can_read_ahead
+
+    def batches(self) -> PlacedBatches[PictureBatch]:
+        """Augmented training pictures by place."""
+        device = torch.device("cpu") if self.can_read_ahead else self.accelerator.device
+        make_batch = partial(self.pictures.train_batch, device=device)
+        return PlacedBatches(make_batch, self.num_train, self.settings.seed)
+
+    def next_batch(self, generator: torch.Generator) -> Tensor:
+        """The next augmented training pictures, (B, 3, H, W) in [-1, 1]."""
+        return self.read().images
 
     def train_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Any]:
         """One optimizer step of the tokenizer, and one of the adversary; returns the losses."""
@@ -115,7 +133,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         rate = learning_rate_at(
             self.step,
             settings.steps,
-            settings.learning_rate,
+            self.highest_rate,
             settings.warmup_steps,
             settings.final_ratio,
         )
@@ -127,31 +145,37 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         judge = None
         if self.adversary is not None and self.adversary.has_joined(self.step):
             judge = self.adversary.discriminator.requires_grad_(False)  # its weights stay here
-        uses_codes = bool(settings.initial) or self.step >= settings.quantize_after
         with self.accelerator.autocast():
-            result: Rebuilt = self.objective(batch, uses_codes, judge, generator)
+            result: Rebuilt = self.objective(batch, self.uses_codes(self.step), judge, generator)
         self.accelerator.backward(result.losses["loss"])
         norm = clip_gradients(self.accelerator, self.tokenizer, settings.grad_clip)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite:
-            self.optimizer.step()
+        is_finite = step_if_finite(self.optimizer, norm)
         self.optimizer.zero_grad(set_to_none=True)
 
-        figures: dict[str, Any] = {name: value.item() for name, value in result.losses.items()}
-        figures |= {"rate": rate, "grad_norm": norm.item()}
-        if self.adversary is not None and judge is not None and is_finite:
+        figures: dict[str, Any] = {name: loss.detach() for name, loss in result.losses.items()}
+        figures |= {"rate": rate, "grad_norm": norm}
+        if self.adversary is not None and judge is not None:
             figures["adversary"] = self.adversary.train_step(batch, result.images, generator)
         self.count_step(is_finite)
-        if is_finite:
-            self.average.update(self.tokenizer.state_dict(), self.step)
+        self.average.update(self.tokenizer.state_dict(), self.step)
         if result.quantization is not None:
-            figures |= self.codebook.after_step(result.quantization, result.features, self.step)
+            self.codebook.after_step(result.quantization, result.features, self.step)
         return figures
+
+    def log_figures(self) -> dict[str, Any]:
+        """How much of the codebook is in use."""
+        return self.codebook.figures(self.step) if self.uses_codes(self.step - 1) else {}
+
+    def uses_codes(self, step: int) -> bool:
+        """Whether codes stand between encoder and decoder in a step."""
+        return bool(self.settings.initial) or step >= self.settings.quantize_after
 
     def start_codes(self) -> None:
         """Fit the codes to encoded pictures, alike in all processes."""
         generator = step_generator(self.settings.seed, -1)
-        start_codes(self.tokenizer, self.batch(generator, START_PICTURES), generator)
+        places = list(range(START_PICTURES))
+        images = self.batches().__getitems__(places).images.to(self.accelerator.device)
+        start_codes(self.tokenizer, images, generator)
         weights = self.tokenizer.state_dict().items()
         self.average.restore({n: value for n, value in weights if n.startswith("quantizer.")})
 

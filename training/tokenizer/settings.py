@@ -65,7 +65,12 @@ class TokenizerSettings(RunSettings):
         0.8, "part of the run in which codes are restarted", CODES, low=0, high=1
     )
 
-    learning_rate: float = option(6e-4, "highest learning rate", STEPS, low=0)
+    base_rate: float = option(
+        4.8e-3,
+        "highest learning rate for each 256 pictures of a step",
+        STEPS,
+        low=0,
+    )
     warmup_steps: int = option(100, "steps until the highest rate", STEPS, low=0)
     final_ratio: float = option(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
     weight_decay: float = option(0.01, "weight decay of matrices", STEPS, low=0)
@@ -97,6 +102,10 @@ class TokenizerSettings(RunSettings):
     )
     adversary_rate: float = option(3e-4, "learning rate of the adversary", ADVERSARY, low=0)
 
+    augmented_share: float = option(
+        0.5, "part of the pictures that --augmentation changes", AUGMENTATION, low=0, high=1
+    )
+    flip: bool = option(True, "mirror half of the pictures", AUGMENTATION)
     latent_noise: float = option(
         0.0,
         "noise that the decoder learns to undo, over the spread of latents",

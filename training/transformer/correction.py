@@ -38,7 +38,7 @@ def corrupt(
 
     Args:
         quantizer: quantizer of the tokenizer.
-        token_maps: tokens of the pictures, K tensors (B, S, S) int64, or of their first scales.
+        token_maps: tokens of the pictures, K tensors (B, h, w) int64, or of their first scales.
         features: features of the pictures before quantization, (B, D, H, W).
         neighbours: (V, N) int64, codes that may replace each code (see `nearest_codes`).
         strength: largest chance of a mistake, in [0, 1].

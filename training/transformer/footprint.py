@@ -65,7 +65,7 @@ def saved_activations(objective: TransformerObjective, size: int) -> int:
     """Bytes that a forward pass of `size` pictures keeps for its gradient; on the meta device."""
     transformer = objective.transformer
     dtype, num_tokens = transformer.dtype, len(objective.weights)
-    length = num_tokens - transformer.schedule.sides[0] ** 2
+    length = num_tokens - transformer.schedule.size_of(0)
     with torch.device("meta"):
         inputs = torch.empty(size, length, transformer.config["code_dim"], dtype=dtype)
         condition = transformer.null_condition(size)

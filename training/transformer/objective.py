@@ -12,7 +12,7 @@ from var_core.transformer import VARTransformer
 
 def token_weights(schedule: ScaleSchedule, power: float) -> Tensor:
     """Weight of each token in the loss, (L,), summing to 1; a scale of N tokens weighs N^power."""
-    weights = torch.tensor([side ** (2 * (power - 1)) for side in schedule.sides])
+    weights = torch.tensor([size ** (power - 1) for size in schedule.sizes])
     weights = weights[torch.tensor(schedule.scale_of_token())]
     return weights / weights.sum()
 

@@ -47,7 +47,8 @@ def open_tokens(
         return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)
     if not isinstance(pictures, PreparedPictures):
         return EncodedPictures(pictures, tokenizer, with_features)
-    views = Views(settings.num_views, settings.flip, all_latents=with_features)
+    kind = pictures.augmentation.kind
+    views = Views(settings.num_views, settings.flip, all_latents=with_features, kind=kind)
     folder = Path(settings.out) / "cache"
     cache = load_or_build_token_cache(folder, tokenizer, pictures.data.images, views)
     return CachedTokens(pictures, tokenizer, cache, settings.plain_view_share, with_features)

@@ -11,14 +11,21 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from training.data.augment import Augmentation
+from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
-from training.data.token_source import token_maps
+from training.data.token_source import TokenBatch, token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
-from training.loop.optim import MasterWeights, learning_rate_at, weight_decay_at
+from training.loop.optim import (
+    MasterWeights,
+    learning_rate_at,
+    step_if_finite,
+    weight_decay_at,
+)
 from training.loop.precision import resolve_precision
 from training.loop.run import Parts, Run
 from training.loop.sharding import gather, spread_like, whole_norm
@@ -70,11 +77,15 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def __init__(
         self, settings: TransformerSettings, pictures: PictureSource | None = None
     ) -> None:
-        super().__init__(settings, Accelerator(cpu=pick_device().type == "cpu"))
+        # the network itself is in the run's precision, beside float32 weights
+        super().__init__(
+            settings, Accelerator(cpu=pick_device().type == "cpu", mixed_precision="no")
+        )
         self.started = time.monotonic()
         check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
-        self.pictures = pictures or open_pictures(settings.data)
+        augmentation = Augmentation(settings.augmentation)
+        self.pictures = pictures or open_pictures(settings.data, augmentation)
         precision = resolve_precision(settings.mixed_precision, device)
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         tokenizer = load_tokenizer(settings.tokenizer, self.encode_dtype())
@@ -105,7 +116,9 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if not self.settings.minutes:
             return steps
         part = (time.monotonic() - self.started) / (60 * self.settings.minutes)
-        return min(steps, self.step if part >= 1 else max(self.step + 1, round(self.step / part)))
+        if part >= 1:
+            return min(steps, max(1, self.step))  # however late it is, a model is trained
+        return min(steps, max(self.step + 1, round(self.step / part)))
 
     def scales_to_learn(self) -> int:
         """How many scales the next step learns: the coarse ones first, where that is asked for."""
@@ -113,8 +126,23 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         is_coarse = self.step < settings.coarse_part * self.total_steps or settings.coarse_part == 1
         return (settings.num_scales if is_coarse else 0) or schedule.num_scales
 
+    @property
+    def num_train(self) -> int:
+        """Training pictures of an epoch; 0 where they never end."""
+        return self.tokens.num_train
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Whether tokens can be read in other processes."""
+        return self.tokens.can_read_ahead
+
+    def batches(self) -> PlacedBatches[TokenBatch]:
+        """Tokens of training pictures by place."""
+        return PlacedBatches(self.tokens.train_batch, self.num_train, self.settings.seed)
+
     def close(self) -> None:
-        """Stop the processes that paint scenes, if there are any."""
+        """Stop the processes that read, and those that paint scenes if there are any."""
+        super().close()
         if isinstance(self.tokens, ReplayedTokens):
             self.tokens.close()
 
@@ -186,12 +214,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         restore_optimizer(self.optimizer, parts["optimizer"])
 
     def next_batch(self, generator: torch.Generator) -> TeacherBatch:
-        """A random batch on the run's device."""
+        """The next batch on the run's device."""
         if self.num_scales != (num_scales := self.scales_to_learn()):
             self.num_scales = num_scales
             objective = TransformerObjective(self.transformer, self.settings, num_scales)
             self.objective = self._start_objective(objective)
-        batch = self.tokens.train_batch(generator, self.settings.batch_size)
+        batch: TokenBatch = self.read()
         condition = self.conditioning.condition(batch, generator)
         quantizer = self.tokenizer.quantizer
         maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
@@ -216,16 +244,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             generator,
         )
         loss, entropy = self.gradients(batch, factors.to(batch.targets.device, self.dtype))
-        self.masters.take_gradients()
         norm = whole_norm(self.masters.masters, self.settings.grad_clip)
-        is_finite = bool(torch.isfinite(norm))
-        if is_finite:
-            self.optimizer.step()
-            self.masters.give_weights()
+        is_finite = step_if_finite(self.optimizer, norm)
+        self.masters.give_weights()
         self.count_step(is_finite)
-        if is_finite:
-            self.average.update(self.masters.named(), self.step)
-        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm.item()}
+        self.average.update(self.masters.named(), self.step)
+        return {"loss": loss, "entropy": entropy, "rate": rate, "grad_norm": norm}
 
     def set_rates(self) -> float:
         """Set learning rates and weight decay of this step; returns the learning rate."""
@@ -233,7 +257,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         rate = learning_rate_at(
             self.step,
             self.total_steps,
-            settings.learning_rate,
+            self.highest_rate,
             settings.warmup_steps,
             settings.final_ratio,
             settings.schedule,
@@ -246,7 +270,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             group["weight_decay"] = decay if group["decays"] else 0.0
         return rate
 
-    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[float, float]:
+    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients of the mean loss of a batch, part by part; returns loss and entropy."""
         count = self.settings.accumulate
         self.optimizer.zero_grad()
@@ -258,16 +282,18 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             strict=True,
         )
         total = torch.zeros(2, device=factors.device)
-        for number, (inputs, condition, targets, part_factors) in enumerate(parts, start=1):
-            is_last = number == count  # processes exchange gradients once
-            with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
+        is_whole = count == 1  # else processes exchange the sum, in float32
+        for inputs, condition, targets, part_factors in parts:
+            with nullcontext() if is_whole else self.accelerator.no_sync(self.objective):
                 loss, entropy = self.objective(
                     inputs, condition.asked, condition.rows, targets, part_factors
                 )
                 self.accelerator.backward(loss / count)
+            self.masters.take_gradients()
             total += torch.stack((loss.detach(), entropy.mean())) / count
-        loss, entropy = total.tolist()
-        return loss, entropy
+        if not is_whole:
+            self.masters.share_gradients(self.accelerator)
+        return total[0], total[1]
 
     def averaged(self) -> VARTransformer:
         """The network with the averaged weights, float32, in eval mode."""

@@ -54,7 +54,6 @@ class TransformerSettings(RunSettings):
     accumulate: int = option(
         1, "parts of a batch that go through the network one after another", STEPS, low=1
     )
-    learning_rate: float = option(8e-4, "highest learning rate", STEPS, low=0)
     table_rate_factor: float = option(
         2.0, "learning rate of the label tables over that of the rest", STEPS, low=0
     )
@@ -67,7 +66,7 @@ class TransformerSettings(RunSettings):
     ema_decay: float = option(0.9985, "decay of the averaged weights", STEPS, low=0, high=1)
 
     scale_weight_power: float = option(
-        0.5, "a scale of N tokens weighs N to this power in the loss", LOSSES
+        1.0, "a scale of N tokens weighs N to this power in the loss", LOSSES
     )
 
     pool: int = option(

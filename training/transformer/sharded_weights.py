@@ -1,6 +1,7 @@
 """Transformer weights spread over processes (FSDP2)."""
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import (
@@ -38,6 +39,9 @@ class ShardedWeights:
 
     def take_gradients(self) -> None:
         """Do nothing: gradients arrive at the weights that the optimizer updates."""
+
+    def share_gradients(self, accelerator: Accelerator) -> None:
+        """Do nothing: every part of a batch is shared as it is done."""
 
     def give_weights(self) -> None:
         """Do nothing: the network computes with the same weights."""

@@ -83,7 +83,8 @@ def _info(arguments: argparse.Namespace) -> None:
     pipeline = load_pipeline(arguments.model, arguments.precision)
     info, schedule = pipeline.info, pipeline.info.schedule
     print(f"model       {arguments.model}")
-    print(f"pictures    {info.image_size}x{info.image_size}")
+    height, width = info.image_shape
+    print(f"pictures    {width}x{height}")
     print(f"scales      {', '.join(map(str, schedule.sides))} ({schedule.num_tokens} tokens)")
     print(f"codebook    {info.vocab_size} codes")
     print(f"tokenizer   {info.tokenizer_parameters / 1e6:.1f} million parameters")

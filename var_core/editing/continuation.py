@@ -71,25 +71,25 @@ def _fronts(known: np.ndarray, steps: int) -> Iterator[np.ndarray]:
         front = reached[order[reached] == np.arange(len(reached))]  # each pixel once
 
 
-def continued(values: Tensor, known: np.ndarray) -> Tensor:
-    """Values with a smooth continuation where they are not known, close to the membrane.
+def smooth_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width at which a continuation over a map of a size is computed."""
+    return min(size[0], SMOOTH_SIDE), min(size[1], SMOOTH_SIDE)
+
+
+def relaxed(sums: Tensor, share: Tensor) -> Tensor:
+    """Values with a smooth continuation where none is known, close to the membrane.
 
     Args:
-        values: (C, H, W).
-        known: (H, W) bool, true somewhere.
+        sums: means of what is known, times its share, (1, C, H, W).
+        share: share of each cell that is known, (1, 1, H, W), above 0 somewhere.
 
     Returns:
-        (C, H, W); large pictures are smoothed where they are known too.
+        (1, C, H, W).
     """
-    height, width = known.shape
-    small = (min(height, SMOOTH_SIDE), min(width, SMOOTH_SIDE))
-    mask = torch.from_numpy(known)
-    share = F.interpolate(mask[None, None].float(), small, mode="area")
-    sums = F.interpolate(torch.where(mask, values, 0.0)[None], small, mode="area")
     maps = fill_holes(sums / share.clamp_min(1e-6), (share == 0).float())
     for _ in range(RELAXATIONS):
         around = F.pad(maps, (1, 1, 1, 1), mode="replicate")
         across = around[..., 1:-1, :-2] + around[..., 1:-1, 2:]
         mean = (around[..., :-2, 1:-1] + around[..., 2:, 1:-1] + across) / 4
         maps = torch.where(share > 0, maps, mean)
-    return F.interpolate(maps, (height, width), mode="bilinear")[0]
+    return maps

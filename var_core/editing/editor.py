@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from var_core.editing.edited_pictures import EditedPictures
+from var_core.editing.edited_pictures import EditedPictures, Patch
 from var_core.editing.masks import feather_width, fill_holes
 from var_core.editing.seam import Seam, crop
-from var_core.editing.windows import Window
-from var_core.images import uint8_to_tensor
+from var_core.editing.view import view
+from var_core.editing.windows import FREE_SIDE, Window
+from var_core.images import tensor_to_images
 from var_core.option_fields import check_options, option
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.sampling import ClosedLoop, Replay, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -27,6 +28,7 @@ CORRECTIONS = 2  # decodings at the end, each followed by
 STEPS = 2  # moves of the kept part of the latent towards the picture
 STEP_SIZE = 0.7
 
+Given = TypeVar("Given")
 Made = TypeVar("Made")
 Sample = Callable[
     [SamplingOptions, Sequence[torch.Generator], Callable[[slice], ScaleRule]], Iterator[ScaleStep]
@@ -81,7 +83,7 @@ class EditStep:
     total: int
 
 
-@in_own_dtype
+@in_own_settings
 def edit_steps(
     tokenizer: MultiScaleVQVAE,
     sample: Sample,
@@ -111,63 +113,48 @@ def edit_steps(
     pictures: Sequence[Image.Image] = [picture] * len(generators)
     unknown = mask.copy()
     schedule = tokenizer.quantizer.schedule
-    total = len(windows) * schedule.num_scales
+    total, shape = len(windows) * schedule.num_scales, tokenizer.image_shape
     band = feather_width(mask) if edit_options.rule == "closed_loop" else 0
     for place, window in enumerate(windows):
         before, seam = pictures, Seam(unknown, window, band)
-        grounds = _once_each(before, seam.ground)
-        size = tokenizer.image_size
-        views = _once_each(before, partial(_view, unknown=unknown, window=window, size=size))
-        images = torch.cat([view for view, _ in views]).to(tokenizer.device)
+        parts = _once_each(before, partial(crop, place=seam.inside))
+        hidden = unknown[seam.inside]
+        see = partial(view, unknown=hidden, window=window, inside=seam.inside, shape=shape)
+        views = _once_each(parts, see)
+        grounds = _once_each(parts, seam.ground)
+        images = torch.cat([image for image, _ in views]).to(tokenizer.device)
         holes = views[0][1].to(tokenizer.device)
         make_rule = _rule_maker(tokenizer, images, holes, edit_options.rule)
         if edit_options.best_of > 1:
             generators = _best_of(sample, options, generators, make_rule, edit_options.best_of)
         for step in sample(options, generators, make_rule):
             latent = step.latent
-            if step.scale_index < schedule.num_scales - 1:
-                drawn = _decode(tokenizer.sketch_latent, latent)
+            is_last = step.scale_index == schedule.num_scales - 1
+            if is_last and edit_options.rule == "closed_loop":
+                latent = _correct(tokenizer, latent, images, holes)
+            drawn = _decode(tokenizer.decode_latent if is_last else tokenizer.sketch_latent, latent)
+            if is_last or max(window.shape) <= FREE_SIDE:
+                pairs = zip(grounds, drawn.cpu(), strict=True)
+                patches_of = [seam.join(*pair) for pair in pairs].__getitem__
             else:
-                if edit_options.rule == "closed_loop":
-                    latent = _correct(tokenizer, latent, images, holes)
-                drawn = _decode(tokenizer.decode_latent, latent)
-            parts = [seam.join(*pair) for pair in zip(grounds, drawn.cpu(), strict=True)]
-            pictures = EditedPictures(before, seam.place, parts)
+                patches_of = _sketches(seam, tensor_to_images(drawn))
+            pictures = EditedPictures(before, patches_of)
             number = place * schedule.num_scales + step.scale_index + 1
             yield EditStep(pictures, drawn, step.token_map, number, total)
         if place < len(windows) - 1:
             pictures = list(pictures)
-            unknown[window.inside(*mask.shape[::-1])] = False
+            unknown[seam.inside] = False
 
 
-def _once_each(pictures: Sequence[Image.Image], make: Callable[[Image.Image], Made]) -> list[Made]:
-    """The results of a function for each picture, computed once for pictures that are the same."""
-    made = {key: make(one) for key, one in {id(one): one for one in pictures}.items()}
-    return [made[id(one)] for one in pictures]
+def _once_each(given: Sequence[Given], make: Callable[[Given], Made]) -> list[Made]:
+    """The results of a function for each of some objects, computed once for each object."""
+    made = {key: make(one) for key, one in {id(one): one for one in given}.items()}
+    return [made[id(one)] for one in given]
 
 
-def _view(
-    picture: Image.Image, unknown: np.ndarray, window: Window, size: int
-) -> tuple[Tensor, Tensor]:
-    """What the model sees of a picture: (1, 3, S, S) in [-1, 1], and its holes (1, 1, S, S)."""
-    height, width = unknown.shape
-    rows, columns = window.inside(width, height)
-    top, left = rows.start - window.top, columns.start - window.left
-    place = (
-        ...,
-        slice(top, top + rows.stop - rows.start),
-        slice(left, left + columns.stop - columns.start),
-    )
-    image = torch.zeros(1, 3, window.side, window.side, dtype=torch.float32)
-    holes = torch.ones(1, 1, window.side, window.side, dtype=torch.float32)
-    image[place] = uint8_to_tensor(crop(picture, (rows, columns))[None])
-    holes[place] = torch.from_numpy(unknown[rows, columns]).float()
-    if window.side != size:
-        image = fill_holes(image, holes)  # else what is hidden would leak over the border
-        image = F.interpolate(image, (size, size), mode="bicubic", antialias=True).clamp(-1, 1)
-        touched = F.interpolate(holes, (size, size), mode="bilinear", antialias=True)
-        holes = (touched > 1e-6).float()
-    return image, holes
+def _sketches(seam: Seam, drawn: Sequence[Image.Image]) -> Callable[[int], list[Patch]]:
+    """What sketches the picture of an index when it is looked at."""
+    return lambda index: seam.sketch(drawn[index])
 
 
 def _rule_maker(
@@ -196,8 +183,8 @@ def _correct(tokenizer: MultiScaleVQVAE, latent: Tensor, images: Tensor, holes: 
     Cells that hold kept pixels move towards the features of the joined picture, which now knows
     what was drawn beside them. They have no tokens any more; the latent is the truth.
     """
-    side = tokenizer.quantizer.schedule.final_side
-    kept = (F.interpolate(1 - holes, (side, side), mode="area") > 0).float()
+    shape = tokenizer.quantizer.schedule.final_shape
+    kept = (F.interpolate(1 - holes, shape, mode="area") > 0).float()
     for _ in range(CORRECTIONS if kept.any() else 0):
         joined = torch.where(holes > 0, _decode(tokenizer.decode_latent, latent), images)
         wanted = torch.cat([tokenizer.encode_features(one[None]) for one in joined])

@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from var_core.editing.boxes import box_around, runs
 from var_core.images import VISITORS, PictureLimits, copied, read_layers, upright_layers
 
 EMPTY = "the mask is empty: paint the area to change"
+STRIP = 128  # rows of a feather that are made at once
 SOLID = 128  # half of the range of lightness, and of opacity
 UNCLEAR = (
     "the mask is transparent in places, and nothing else is light: it does not say what to redraw; "
@@ -107,8 +109,7 @@ def _high_values(values: np.ndarray) -> np.ndarray:
 def fill_holes(images: Tensor, holes: Tensor) -> Tensor:
     """Replace what is in the holes by a smooth continuation of what is around them.
 
-    Weighted means over ever larger squares are taken until a square holds something that is known,
-    and put back from large to small (push-pull). The pixels in the holes have no influence.
+    The pixels in the holes have no influence.
 
     Args:
         images: (B, C, H, W).
@@ -117,11 +118,27 @@ def fill_holes(images: Tensor, holes: Tensor) -> Tensor:
     Returns:
         (B, C, H, W), unchanged outside the holes; zeros if there is nothing outside.
     """
-    height, width = images.shape[-2:]
+    filled = fill_shares(torch.where(holes > 0, 0.0, images), 1 - holes)
+    return torch.where(holes > 0, filled, images)
+
+
+def fill_shares(sums: Tensor, known: Tensor) -> Tensor:
+    """Means where a share of each pixel is known, with a smooth continuation where less is.
+
+    Weighted means over ever larger squares are taken until a square holds something that is known,
+    and put back from large to small (push-pull).
+
+    Args:
+        sums: means of what is known, times its share, (B, C, H, W).
+        known: share of each pixel that is known, (1, 1, H, W) in [0, 1].
+
+    Returns:
+        (B, C, H, W); zeros if nothing is known.
+    """
+    height, width = sums.shape[-2:]
     side = 1 << (max(height, width) - 1).bit_length()
     edges = (0, side - width, 0, side - height)
-    known = F.pad(1 - holes, edges)
-    sums = F.pad(torch.where(holes > 0, 0.0, images), edges)
+    known, sums = F.pad(known, edges), F.pad(sums, edges)
     levels = [(sums, known)]
     while sums.shape[-1] > 1:
         sums, known = F.avg_pool2d(sums, 2), F.avg_pool2d(known, 2)
@@ -130,22 +147,7 @@ def fill_holes(images: Tensor, holes: Tensor) -> Tensor:
     for sums, known in reversed(levels[:-1]):
         filled = F.interpolate(filled, scale_factor=2, mode="bilinear")
         filled = sums + (1 - known) * filled  # the sums are means times what is known
-    return torch.where(holes > 0, filled[..., :height, :width], images)
-
-
-def box_around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
-    """Rows and columns of all that is true in a mask, with a margin where there is room.
-
-    Args:
-        mask: (H, W) bool, not empty.
-        margin: pixels.
-    """
-    spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    rows, columns = (
-        slice(max(int(span[0]) - margin, 0), min(int(span[-1]) + 1 + margin, length))
-        for span, length in zip(spans, mask.shape, strict=True)
-    )
-    return rows, columns
+    return filled[..., :height, :width]
 
 
 def feather_width(mask: np.ndarray) -> int:
@@ -164,15 +166,20 @@ def feather(mask: np.ndarray, width: int) -> np.ndarray:
         (H, W) float32 in [0, 1], exactly 1 on the mask and exactly 0 beyond the band.
     """
     radius, length = width // 2, mask.shape[1]
-    counts, sizes = _count_within(grow(mask, radius), radius)
-    shares = counts.astype(np.float32) / sizes.astype(np.float32)  # means over columns
-    soft, sizes = np.zeros_like(shares), np.zeros(length, np.float32)
-    for shift in range(max(-radius, 1 - length), min(radius, length - 1) + 1):
-        here = slice(max(-shift, 0), length - max(shift, 0))
-        there = slice(max(shift, 0), length - max(-shift, 0))
-        soft[:, here] += shares[:, there]
-        sizes[here] += 1
-    soft /= sizes
+    counts, heights = _count_within(grow(mask, radius), radius)
+    shares = counts.astype(np.float32) / heights.astype(np.float32)  # means over columns
+    columns = np.arange(length)
+    widths = np.minimum(columns + radius, length - 1) - np.maximum(columns - radius, 0) + 1
+    soft = np.zeros_like(shares)
+    for top in range(0, len(mask), STRIP):  # a strip stays in the cache
+        rows = slice(top, top + STRIP)
+        padded = np.pad(shares[rows], ((0, 0), (radius, radius)))
+        near = grow(np.any(shares[rows], axis=0)[None], radius)[0]
+        for run in runs(near & ~mask[rows].all(axis=0), radius):
+            total = np.zeros((len(padded), run.stop - run.start), np.float32)
+            for shift in range(2 * radius + 1):
+                total += padded[:, run.start + shift : run.stop + shift]
+            soft[rows, run] = total / widths[run].astype(np.float32)
     return np.where(mask, np.float32(1), np.where(soft < 1e-6, np.float32(0), soft))
 
 

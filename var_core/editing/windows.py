@@ -1,10 +1,13 @@
-"""Which squares of a picture the model sees."""
+"""Which windows of a picture the model sees, all in the shape of its own pictures."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
+from var_core.editing.boxes import Place
 from var_core.images import MAX_PIXELS, MAX_SIDE
 from var_core.ranges import check_int
 
@@ -15,55 +18,71 @@ FREE_SIDE = 1024  # pixels; so large a window costs little, whatever the picture
 
 @dataclass(frozen=True)
 class Window:
-    """A square that may reach beyond the picture.
+    """A rectangle that may reach beyond the picture.
 
     Attributes:
         left: column of its first pixel.
         top: row of its first pixel.
-        side: pixels.
+        width: pixels.
+        height: pixels.
     """
 
     left: int
     top: int
-    side: int
+    width: int
+    height: int
 
-    def inside(self, width: int, height: int) -> tuple[slice, slice]:
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    def inside(self, width: int, height: int) -> Place:
         """Rows and columns of the picture that it covers."""
-        rows = slice(max(self.top, 0), min(self.top + self.side, height))
-        return rows, slice(max(self.left, 0), min(self.left + self.side, width))
+        rows = slice(max(self.top, 0), min(self.top + self.height, height))
+        return rows, slice(max(self.left, 0), min(self.left + self.width, width))
 
 
-def window_around(mask: np.ndarray, image_size: int) -> Window:
-    """The square around a mask with as much context as mask, not smaller than the model's own.
+def window_around(mask: np.ndarray, image_shape: tuple[int, int]) -> Window:
+    """The window around a mask with as much context as mask, not smaller than the model's own.
 
     Args:
         mask: (H, W) bool, not empty.
-        image_size: side of the model's pictures.
+        image_shape: height and width of the model's pictures.
 
     Raises:
-        ValueError: if the mask is so long that the square would lie outside the picture, nearly
+        ValueError: if the mask is so long that the window would lie outside the picture, nearly
             all of it.
     """
     height, width = mask.shape
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = int(max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1
+    spans = [np.flatnonzero(mask.any(axis=axis))[[0, -1]].tolist() for axis in (1, 0)]
+    box = tuple(last - first + 1 for first, last in spans)
     longest = max(MAX_ASPECT * min(height, width), FREE_SIDE)
-    if box > longest:
+    if max(box) > longest:
         raise ValueError(
-            f"the mask is {box} pixels long in a picture of {width}x{height} pixels; the limit is "
-            f"{longest}, {MAX_ASPECT} times the shorter side or {FREE_SIDE}"
+            f"the mask is {max(box)} pixels long in a picture of {width}x{height} pixels; the "
+            f"limit is {longest}, {MAX_ASPECT} times the shorter side or {FREE_SIDE}"
         )
-    side = max(min(max(2 * box, image_size), min(height, width)), box)
-    if side > 0.75 * min(height, width):  # nearly all of it: then all of it
-        side = max(side, min(height, width))
-    return Window(
-        _place(columns[0], columns[-1], side, width), _place(rows[0], rows[-1], side, height), side
-    )
+    # all of them as multiples of the model's pictures
+    least, largest = max(_scales(box, image_shape)), min(_scales(mask.shape, image_shape))
+    scale = max(min(max(2 * least, Fraction(1)), largest), least)
+    if scale > Fraction(3, 4) * largest:  # nearly all of it: then all of it
+        scale = max(scale, largest)
+    high, wide = (math.ceil(scale * length) for length in image_shape)
+    (first_row, last_row), (first_column, last_column) = spans
+    top = _place(first_row, last_row, high, height)
+    left = _place(first_column, last_column, wide, width)
+    return Window(left, top, wide, high)
+
+
+def _scales(shape: tuple[int, ...], image_shape: tuple[int, int]) -> list[Fraction]:
+    """Height and width as multiples of the model's."""
+    return [Fraction(length, own) for length, own in zip(shape, image_shape, strict=True)]
 
 
 def _place(first: int, last: int, side: int, length: int) -> int:
     """Where a window of a side starts, so that it is around a box and inside, if it can be."""
-    start = int(first + last + 1 - side) // 2
+    start = (first + last + 1 - side) // 2
     return min(max(start, 0), length - side) if side <= length else (length - side) // 2
 
 
@@ -86,8 +105,8 @@ class Margins:
         if not any((self.left, self.top, self.right, self.bottom)):
             raise ValueError("nothing to add: say how many pixels at one side at least")
 
-    def canvas(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the larger picture.
+    def canvas(self, width: int, height: int, image_shape: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the larger picture; arguments as of `windows`.
 
         Raises:
             ValueError: if it is too large, or needs too many windows.
@@ -98,40 +117,43 @@ class Margins:
                 f"the result would have {wide}x{high} pixels; the limits are {MAX_SIDE} a side and "
                 f"{MAX_PIXELS // 1_000_000} megapixels"
             )
-        if (count := len(list(self.windows(width, height)))) > MAX_WINDOWS:
+        if (count := len(list(self.windows(width, height, image_shape)))) > MAX_WINDOWS:
             raise ValueError(
                 f"this needs {count} windows of the model, the limit is {MAX_WINDOWS}: add less "
                 "at once"
             )
         return wide, high
 
-    def windows(self, width: int, height: int) -> Iterator[Window]:
-        """Squares that grow the picture, each half known or more (places are on the canvas).
+    def windows(self, width: int, height: int, image_shape: tuple[int, int]) -> Iterator[Window]:
+        """Windows that grow the picture, each half known or more (places are on the canvas).
 
         Args:
             width: width of the picture in pixels.
             height: height of the picture in pixels.
+            image_shape: height and width of the model's pictures.
         """
-        side = min(width, height)
-        step = max(side // 2, 1)
+        scale = min(_scales((height, width), image_shape))
+        high, wide = size = [max(math.floor(scale * length), 1) for length in image_shape]
+        down, across = (max(length // 2, 1) for length in size)
         left, right = self.left, self.left + width  # of what is known so far
         top, bottom = self.top, self.top + height
         while right < self.left + width + self.right:
-            right = min(right + step, self.left + width + self.right)
-            yield from (Window(right - side, row, side) for row in _tiles(top, bottom, side))
+            right = min(right + across, self.left + width + self.right)
+            yield from (Window(right - wide, row, wide, high) for row in _tiles(top, bottom, high))
         while left > 0:
-            left = max(left - step, 0)
-            yield from (Window(left, row, side) for row in _tiles(top, bottom, side))
+            left = max(left - across, 0)
+            yield from (Window(left, row, wide, high) for row in _tiles(top, bottom, high))
         while bottom < self.top + height + self.bottom:
-            bottom = min(bottom + step, self.top + height + self.bottom)
-            yield from (Window(column, bottom - side, side) for column in _tiles(left, right, side))
+            bottom = min(bottom + down, self.top + height + self.bottom)
+            row = bottom - high
+            yield from (Window(column, row, wide, high) for column in _tiles(left, right, wide))
         while top > 0:
-            top = max(top - step, 0)
-            yield from (Window(column, top, side) for column in _tiles(left, right, side))
+            top = max(top - down, 0)
+            yield from (Window(column, top, wide, high) for column in _tiles(left, right, wide))
 
 
 def _tiles(first: int, last: int, side: int) -> list[int]:
-    """Starts of squares that cover a range, overlapping by half or more."""
+    """Starts of windows that cover a range, overlapping by half or more."""
     count = max(1, -(-(last - first - side) // max(side // 2, 1)) + 1)
     return [
         first + round(index * (last - first - side) / max(count - 1, 1)) for index in range(count)

@@ -79,7 +79,7 @@ class Comparison:
         rows: setting that changes from row to row.
         columns: setting that changes from column to column.
         base: everything else.
-        kept: token maps (1, S, S) of the first scales of an earlier picture.
+        kept: token maps (1, h, w) of the first scales of an earlier picture.
     """
 
     rows: Axis

@@ -44,7 +44,7 @@ class InsideRequest:
 
     Attributes:
         wish: what the model judges it by; what is open stays open.
-        token_maps: tokens of its first scales or of all, (1, S, S) each; none for a picture that
+        token_maps: tokens of its first scales or of all, (1, h, w) each; none for a picture that
             is still to be encoded.
         picture: function that returns the picture where there are no tokens; it is called when its
             turn has come, and can be pickled.
@@ -80,7 +80,7 @@ class ExchangeRequest:
     """A picture to decode with other codes in one place.
 
     Attributes:
-        token_maps: tokens of the picture, (1, S, S) each.
+        token_maps: tokens of the picture, (1, h, w) each.
         scale: number of the scale, from 1.
         row: place from the top, from 0.
         column: place from the left, from 0.
@@ -151,22 +151,23 @@ def exchange(
 
 
 def neighbourhood(
-    schedule: ScaleSchedule, image_size: int, scale: int, row: int, column: int
+    schedule: ScaleSchedule, image_shape: tuple[int, int], scale: int, row: int, column: int
 ) -> Box:
     """The part of a picture that a token mainly decides: its cell with a margin around it.
 
     Args:
         schedule: scales of the model.
-        image_size: side of the picture in pixels.
+        image_shape: height and width of the picture in pixels.
         scale: number of the scale, from 1.
         row: place from the top, from 0.
         column: place from the left, from 0.
     """
-    cell = image_size / schedule.sides[scale - 1]
-    side = min(image_size, round(max(2 * cell, image_size / LEAST_SHARE)))
-    left, top = (
-        min(max(round((place + 0.5) * cell - side / 2), 0), image_size - side)
-        for place in (column, row)
+    numbers = schedule.shapes[scale - 1]
+    cells = [length / number for length, number in zip(image_shape, numbers, strict=True)]
+    side = min(*image_shape, round(max(2 * max(cells), min(image_shape) / LEAST_SHARE)))
+    top, left = (
+        min(max(round((place + 0.5) * cell - side / 2), 0), length - side)
+        for place, cell, length in zip((row, column), cells, image_shape, strict=True)
     )
     return left, top, left + side, top + side
 

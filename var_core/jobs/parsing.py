@@ -69,6 +69,7 @@ def read_settings(
         info.reader.read(labels, prompt, negative_prompt),
         check_int("seed", seed, 0, MAX_SEED),
         read_options(info, given),
+        info.image_shape,
         precision,
     )
 
@@ -103,7 +104,7 @@ def compare(
         info: model whose labels and limits hold.
         rows: setting that changes from row to row.
         columns: setting that changes from column to column.
-        kept: token maps (1, S, S) of the first scales of an earlier picture; needed where the
+        kept: token maps (1, h, w) of the first scales of an earlier picture; needed where the
             number of kept scales is compared.
 
     Raises:
@@ -161,7 +162,7 @@ def progress_from_tokens(
 
     Args:
         info: model whose tokenizer made the token maps.
-        token_maps: token maps of all scales, (1, S, S) each.
+        token_maps: token maps of all scales, (1, h, w) each.
         frames: decodes after each scale, where somebody wants to look at them.
     """
     wish = info.reader.read()
@@ -228,7 +229,9 @@ def _edited(
     edit_options: EditOptions,
 ) -> EditRequest:
     count = check_int("count", count, 1, MAX_COUNT)
-    width, height = image.size if margins is None else margins.canvas(*image.size)
+    width, height = image.size
+    if margins is not None:
+        width, height = margins.canvas(width, height, settings.image_shape)
     if count > 1 and count * width * height > MAX_PIXELS:
         raise ValueError(
             f"{count} results of {width}x{height} pixels are too many at once; the limit is "
@@ -273,21 +276,21 @@ def _counting(seed: int, count: int) -> tuple[int, ...]:
 
 
 def read_tokens(info: ModelInfo, scales: Iterable[object]) -> tuple[Tensor, ...]:
-    """Token maps (1, S, S) of one picture's first scales, from lists of their S*S tokens.
+    """Token maps (1, h, w) of one picture's first scales, from lists of their h w tokens.
 
     Raises:
         ValueError: if there are more scales than the model has, or a list does not fit.
     """
-    sides, limit = info.schedule.sides, info.vocab_size - 1
+    shapes, limit = info.schedule.shapes, info.vocab_size - 1
     maps = []
     for scale_index, tokens in enumerate(scales):
-        if scale_index == len(sides):
-            raise ValueError(f"there are only {len(sides)} scales")
-        side = sides[scale_index]
-        if not isinstance(tokens, list) or len(tokens) != side * side:
-            raise ValueError(f"a scale of {side}x{side} needs a list of {side * side} tokens")
+        if scale_index == len(shapes):
+            raise ValueError(f"there are only {len(shapes)} scales")
+        height, width = shapes[scale_index]
+        if not isinstance(tokens, list) or len(tokens) != height * width:
+            raise ValueError(f"a scale of {height}x{width} needs a list of {height * width} tokens")
         checked = [check_int("a token", token, 0, limit) for token in tokens]
-        maps.append(torch.tensor(checked).view(1, side, side))
+        maps.append(torch.tensor(checked).view(1, height, width))
     return tuple(maps)
 
 

@@ -48,7 +48,7 @@ def make_recipe(
         seed: seed of the generator.
         options: all sampling options as they were used.
         dtype: dtype of the networks, "float32" or "bfloat16".
-        kept: token maps (S, S) of the first scales that came from an earlier picture.
+        kept: token maps (h, w) of the first scales that came from an earlier picture.
     """
     words = {"prompt": list(wish.phrases), "negative_prompt": list(wish.negative)}
     extra = {"kept": [tokens.flatten().tolist() for tokens in kept]} if kept else {}

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from var_core.images import square_of
+from var_core.images import central_part
 from var_core.pipeline import VARPipeline
 
 IDENTICAL_PSNR = 99.0  # dB, shown for a picture without any error
@@ -24,7 +24,7 @@ class Reconstruction:
     Attributes:
         source: the square that was encoded, at the model's size.
         frames: K reconstructions, coarse to fine.
-        token_maps: K tensors (1, S, S) int64.
+        token_maps: K tensors (1, h, w) int64.
         psnr: peak signal-to-noise ratio of each frame against the source, in dB.
         bits: size of the tokens up to each scale.
     """
@@ -37,13 +37,13 @@ class Reconstruction:
 
 
 def reconstruct(pipeline: VARPipeline, image: Image.Image) -> Reconstruction:
-    """Encode the central square of a picture, and decode every prefix of its token maps.
+    """Encode the central part of a picture, and decode every prefix of its token maps.
 
     Args:
         pipeline: pipeline whose tokenizer is used.
         image: picture of any size and mode.
     """
-    source = square_of(image, pipeline.image_size)
+    source = central_part(image, pipeline.image_shape)
     token_maps, frames = pipeline.tokenize(source)
     return _report(pipeline, source, token_maps, frames)
 
@@ -53,7 +53,7 @@ def reconstruct_tokens(pipeline: VARPipeline, token_maps: Sequence[Tensor]) -> R
 
     Args:
         pipeline: pipeline whose tokenizer is used.
-        token_maps: tokens of the first scales or of all, (1, S, S) each.
+        token_maps: tokens of the first scales or of all, (1, h, w) each.
     """
     frames = pipeline.decode_prefixes(token_maps)
     return _report(pipeline, frames[-1], token_maps, frames)

@@ -27,12 +27,14 @@ class Settings:
         wish: what the pictures are to show.
         seed: seed of the first picture, 0 to MAX_SEED.
         options: how tokens are drawn.
+        image_shape: height and width of the model's pictures.
         precision: one of PRECISIONS.
     """
 
     wish: Wish
     seed: int
     options: SamplingOptions
+    image_shape: tuple[int, int]
     precision: str = PRECISIONS[0]
 
 
@@ -44,7 +46,7 @@ class DrawRequest:
         wishes: what each picture is to show.
         seeds: seed of each picture.
         options: options of each picture.
-        keep: token maps of the first scales to keep, (B, S, S) each.
+        keep: token maps of the first scales to keep, (B, h, w) each.
         num_kept: number of these scales that each picture keeps; empty keeps all.
         precision: one of PRECISIONS.
         comparison: what the pictures compare, row by row; None where they are no sheet. What a

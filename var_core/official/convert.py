@@ -216,7 +216,7 @@ def convert(
     renamed = _renamed(transformer, official, convert_transformer_state)
     var, var_state = _fitted(transformer, VARTransformer, var_settings, renamed)
     official = read_official(tokenizer, "tokenizer", tokenizer_sha256)
-    vae_settings = tokenizer_settings(official, var.schedule.sides)
+    vae_settings = tokenizer_settings(official, var_settings["sides"])
     renamed = _renamed(tokenizer, official, convert_tokenizer_state)
     vae, vae_state = _fitted(tokenizer, MultiScaleVQVAE, vae_settings, renamed)
     labels = class_names(var.null_labels[0])

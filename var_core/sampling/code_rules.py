@@ -11,17 +11,17 @@ from var_core.tokenizer import MultiScaleQuantizer
 
 
 def check_token_maps(quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor]) -> None:
-    """Check the tokens of the first scales of some pictures, (B, S, S) each.
+    """Check the tokens of the first scales of some pictures, (B, h, w) each.
 
     Raises:
         ValueError: if one is misshapen or holds no code's number.
     """
-    sides, vocab_size = quantizer.schedule.sides, quantizer.vocab_size
-    for number, (tokens, side) in enumerate(zip(token_maps, sides, strict=False), start=1):
+    shapes, vocab_size = quantizer.schedule.shapes, quantizer.vocab_size
+    for number, (tokens, shape) in enumerate(zip(token_maps, shapes, strict=False), start=1):
         check_kind(f"what is given for scale {number}", tokens, Tensor)
-        if tokens.shape[1:] != (side, side) or len(tokens) != len(token_maps[0]):
+        if tokens.shape[1:] != shape or len(tokens) != len(token_maps[0]):
             raise ValueError(
-                f"tokens of scale {number} must be ({len(token_maps[0])}, {side}, {side}), "
+                f"tokens of scale {number} must be {(len(token_maps[0]), *shape)}, "
                 f"got {tuple(tokens.shape)}"
             )
         if tokens.is_floating_point() or ((tokens < 0) | (tokens >= vocab_size)).any():
@@ -35,17 +35,17 @@ class KeepScales:
 
     Args:
         quantizer: quantizer of the tokenizer that the tokens belong to.
-        token_maps: what to keep: tokens of the first scales, (B, S, S) int64 each.
+        token_maps: what to keep: tokens of the first scales, (B, h, w) int64 each.
 
     Raises:
         ValueError: if there are none or too many, or one is misshapen or holds no code's number.
     """
 
     def __init__(self, quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor]) -> None:
-        sides = quantizer.schedule.sides
-        if not 1 <= len(token_maps) < len(sides):
+        number = quantizer.schedule.num_scales
+        if not 1 <= len(token_maps) < number:
             raise ValueError(
-                f"1 to {len(sides) - 1} scales can be kept of {len(sides)}, got {len(token_maps)}"
+                f"1 to {number - 1} scales can be kept of {number}, got {len(token_maps)}"
             )
         check_token_maps(quantizer, token_maps)
         self.codes = [quantizer.embed(tokens.long()) for tokens in token_maps]
@@ -64,17 +64,19 @@ class Replay:
 
     Args:
         quantizer: quantizer of the tokenizer that the tokens belong to.
-        token_maps: tokens of the picture, K tensors (1, S, S) int64.
+        token_maps: tokens of the picture, K tensors (1, h, w) int64.
         mask: (1, 1, H, W) float, 1 where it is drawn anew.
     """
 
     def __init__(
         self, quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor], mask: Tensor
     ) -> None:
-        sides = quantizer.schedule.sides
+        schedule = quantizer.schedule
         self.codes = [quantizer.embed(tokens) for tokens in token_maps]
-        self.keep = [F.interpolate(1 - mask, (side, side), mode="bilinear") > 0.5 for side in sides]
-        self.forced_scales = frozenset(i for i, side in enumerate(sides) if side * side <= 3)
+        self.keep = [
+            F.interpolate(1 - mask, shape, mode="bilinear") > 0.5 for shape in schedule.shapes
+        ]
+        self.forced_scales = frozenset(i for i, size in enumerate(schedule.sizes) if size <= 3)
 
     def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor:
         """What was drawn under the mask, the picture's codes elsewhere."""
@@ -100,8 +102,8 @@ class ClosedLoop:
     def __init__(self, quantizer: MultiScaleQuantizer, features: Tensor, mask: Tensor) -> None:
         self.quantizer = quantizer
         self.features = features
-        sides = quantizer.schedule.sides
-        self.weights = [F.interpolate(1 - mask, (side, side), mode="area") for side in sides]
+        shapes = quantizer.schedule.shapes
+        self.weights = [F.interpolate(1 - mask, shape, mode="area") for shape in shapes]
         self.forced_scales = frozenset[int]()
 
     def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor | None:
@@ -113,6 +115,6 @@ class ClosedLoop:
         return kept if codes is None else torch.lerp(codes, kept, weight)
 
     def kept_tokens(self, scale_index: int, latent: Tensor) -> Tensor:
-        """The codes nearest to what is missing at a scale, (B, S, S)."""
+        """The codes nearest to what is missing at a scale, (B, h, w)."""
         missing = self.quantizer.pool(self.features - latent, scale_index)
         return self.quantizer.nearest_tokens(missing)

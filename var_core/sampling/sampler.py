@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from var_core.condition import Condition, join_conditions
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.sampling.logits import (
     apply_guidance,
     draw_tokens,
@@ -26,7 +26,7 @@ class ScaleStep:
 
     Attributes:
         scale_index: the scale just drawn.
-        token_map: its tokens, (B, S, S) int64. Where codes were mixed (smooth mode, soft rules)
+        token_map: its tokens, (B, h, w) int64. Where codes were mixed (smooth mode, soft rules)
             these are the nearest codes and the latent is the truth.
         latent: sum of all scales so far, (B, D, H, W) float32.
         logits: guided, before the filters, (B, N, V); None where the scale was forced.
@@ -53,11 +53,11 @@ class ScaleRule(Protocol):
 
         Args:
             scale_index: the scale.
-            codes: what was drawn, (B, D, S, S); None where the scale is forced.
+            codes: what was drawn, (B, D, h, w); None where the scale is forced.
             latent: sum of the coarser scales, (B, D, H, W).
 
         Returns:
-            Codes (B, D, S, S); None keeps what was drawn, where something was.
+            Codes (B, D, h, w); None keeps what was drawn, where something was.
         """
         ...
 
@@ -66,8 +66,8 @@ class Drawn(NamedTuple):
     """What was drawn at one scale, before any rule.
 
     Attributes:
-        tokens: (B, S, S) int64; where codes were mixed, the nearest ones.
-        codes: (B, D, S, S).
+        tokens: (B, h, w) int64; where codes were mixed, the nearest ones.
+        codes: (B, D, h, w).
         logits: guided, before the filters, (B, N, V).
         is_finite: whether all of these are, a bool on the device.
     """
@@ -134,7 +134,7 @@ class Drawing:
     def draw_scale(self, scale_index: int, latent: Tensor) -> Drawn:
         """Run the blocks and the head, and draw; arguments as of `run_blocks`."""
         schedule, options, generators = self.quantizer.schedule, self.options, self.generators
-        side, progress = schedule.sides[scale_index], schedule.progress(scale_index)
+        shape, progress = schedule.shapes[scale_index], schedule.progress(scale_index)
         hidden = self.run_blocks(scale_index, latent)
         hidden, unconditional = hidden.tensor_split([self.num_images])
         if len(self.guided):  # the head is linear: its outputs mix as its inputs do
@@ -147,10 +147,10 @@ class Drawing:
         if options.smooth:
             weights = soft_code_weights(kept, progress, generators)
             codes = weights @ self.quantizer.code_vectors()  # (B, N, D)
-            codes = codes.transpose(1, 2).unflatten(2, (side, side))
+            codes = codes.transpose(1, 2).unflatten(2, shape)
             tokens = self.quantizer.nearest_tokens(codes)
         else:
-            tokens = draw_tokens(kept, generators).unflatten(1, (side, side))
+            tokens = draw_tokens(kept, generators).unflatten(1, shape)
             codes = self.quantizer.embed(tokens)
         return Drawn(tokens, codes, logits, torch.isfinite(logits.sum()))
 
@@ -164,7 +164,7 @@ class Recorder(Protocol):
 
 
 @torch.inference_mode()
-@in_own_dtype
+@in_own_settings
 def sample_scales(
     transformer: VARTransformer,
     quantizer: MultiScaleQuantizer,

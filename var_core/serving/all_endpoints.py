@@ -11,6 +11,7 @@ from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import MAX_COUNT, read_base64
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.sampling import MAX_SEED
+from var_core.scales import short_form
 from var_core.serving.draw_endpoints import DrawEndpoints
 from var_core.serving.edit_endpoints import EditEndpoints
 from var_core.serving.inside_endpoints import InsideEndpoints
@@ -52,7 +53,7 @@ class Api(DrawEndpoints, EditEndpoints, InsideEndpoints):
         info = self.engine.info
         return {
             "model": info.name,
-            "pixels": info.image_size,
+            "pixels": short_form(info.image_shape),
             "scales": list(info.schedule.sides),
             "labels": {a.name: list(a.values) for a in info.labels.attributes},
             "menus": {menu.name: list(menu.names) for menu in info.labels.menus},

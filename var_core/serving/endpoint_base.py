@@ -73,11 +73,11 @@ class Endpoints:
         Raises:
             ValueError: if they are malformed, or a token is no code's number.
         """
-        sides = self.engine.info.schedule.sides
-        if not isinstance(token_maps, list) or len(token_maps) != len(sides):
-            raise ValueError(f"token_maps must be a list of {len(sides)} scales")
-        pairs = zip(sides, token_maps, strict=True)
-        return read_tokens(self.engine.info, (_flat(one, (1, side, side)) for side, one in pairs))
+        shapes = self.engine.info.schedule.shapes
+        if not isinstance(token_maps, list) or len(token_maps) != len(shapes):
+            raise ValueError(f"token_maps must be a list of {len(shapes)} scales")
+        pairs = zip(shapes, token_maps, strict=True)
+        return read_tokens(self.engine.info, (_flat(one, (1, *shape)) for shape, one in pairs))
 
     def draw(self, request: Request) -> Iterator[DrawnPictures]:
         """Draw; only the last result holds pictures.

@@ -107,7 +107,7 @@ class InsideEndpoints(Endpoints):
         request = exchange(info, tokens_of_picture, scale, row, column, tokens, precision)
         pictures = self.engine.answer(request, self.client())
         place = request.scale, request.row, request.column
-        box = neighbourhood(info.schedule, info.image_size, *place)
+        box = neighbourhood(info.schedule, info.image_shape, *place)
         return ExchangedPictures(
             pictures=[png_url(one) for one in pictures],
             patches=[png_url(one.crop(box)) for one in pictures],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from var_core.own_dtype import in_own_dtype
+from var_core.own_settings import in_own_settings
 from var_core.text.encoder import TextEncoder
 from var_core.text.phrase_table import PhraseTable
 
@@ -37,7 +37,7 @@ class PhraseVectors:
         Raises:
             ValueError: if the encoder is needed and missing, or of another width.
         """
-        found = [torch.zeros(0, self.table.width)]
+        found = [torch.zeros(0, self.table.width, dtype=torch.float32)]
         for phrase in phrases:
             stored = self.table.find(phrase)
             found.append((self._encode(phrase) if stored is None else stored)[None])
@@ -55,14 +55,15 @@ class PhraseVectors:
         Raises:
             ValueError: as `vectors`.
         """
-        phrases = torch.zeros(len(rows), num_slots, self.table.width)
+        shape = (len(rows), num_slots, self.table.width)
+        phrases = torch.zeros(shape, dtype=torch.float32)
         is_given = torch.zeros(len(rows), num_slots, dtype=torch.bool)
         for index, row in enumerate(rows):
             phrases[index, : len(row)] = self.vectors(sorted(row))
             is_given[index, : len(row)] = True
         return phrases, is_given
 
-    @in_own_dtype
+    @in_own_settings
     def _encode(self, phrase: str) -> Tensor:
         with self._lock:
             if phrase not in self._kept:

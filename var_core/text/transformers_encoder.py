@@ -53,7 +53,7 @@ class TransformersEncoder:
     @torch.inference_mode()
     def encode(self, phrases: Sequence[str]) -> Tensor:
         """Vectors of some phrases, (n, E) float32; one by one, for a batch rounds differently."""
-        vectors = [torch.zeros(0, self.width)]
+        vectors = [torch.zeros(0, self.width, dtype=torch.float32)]
         for phrase in phrases:
             tokens = self._tokenizer(phrase, return_tensors="pt", truncation=True)
             ids, mask = tokens["input_ids"], tokens["attention_mask"]

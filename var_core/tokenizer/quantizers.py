@@ -36,12 +36,12 @@ class VectorQuantizer(MultiScaleQuantizer):
         return self.codebook.weight.float()
 
     def embed(self, token_map: Tensor) -> Tensor:
-        """Look up code vectors: (B, S, S) int64 -> (B, D, S, S) float32."""
+        """Look up code vectors: (B, h, w) int64 -> (B, D, h, w) float32."""
         return F.embedding(token_map, self.codebook.weight).float().permute(0, 3, 1, 2)
 
     def nearest_tokens(self, codes: Tensor) -> Tensor:
-        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
-        vectors = codes.float().permute(0, 2, 3, 1)  # (B, S, S, D)
+        """Index of the nearest code by Euclidean distance: (B, D, h, w) -> (B, h, w) int64."""
+        vectors = codes.float().permute(0, 2, 3, 1)  # (B, h, w, D)
         codebook = self.code_vectors()
         # |x - c|^2 without the constant |x|^2
         distances = torch.addmm(
@@ -82,13 +82,13 @@ class BinarySphericalQuantizer(MultiScaleQuantizer):
         return self.embed(tokens.view(1, 1, -1)).squeeze(2).squeeze(0).t()
 
     def embed(self, token_map: Tensor) -> Tensor:
-        """Spread tokens to signs: (B, S, S) int64 -> (B, D, S, S) float32."""
+        """Spread tokens to signs: (B, h, w) int64 -> (B, D, h, w) float32."""
         places = torch.arange(self.code_dim, device=token_map.device).view(-1, 1, 1)
         bits = (token_map.unsqueeze(1) >> places) & 1
         return (2 * bits - 1) / math.sqrt(self.code_dim)
 
     def nearest_tokens(self, codes: Tensor) -> Tensor:
-        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
+        """Index of the nearest code by Euclidean distance: (B, D, h, w) -> (B, h, w) int64."""
         places = torch.arange(self.code_dim, device=codes.device).view(-1, 1, 1)
         return ((codes > 0).long() << places).sum(dim=1)
 

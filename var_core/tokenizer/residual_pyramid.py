@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from var_core.packing import convolve
-from var_core.scales import ScaleSchedule
+from var_core.scales import MapShape, ScaleSchedule
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Quantization:
     """Features explained scale by scale.
 
     Attributes:
-        token_maps: K tensors (B, S, S) int64, coarse to fine.
+        token_maps: K tensors (B, h, w) int64, coarse to fine.
         latents: K tensors (B, D, H, W) float32, the sum of scales up to and including each one.
     """
 
@@ -48,22 +48,25 @@ def refine_choice(schedule: ScaleSchedule, num_refine: int) -> tuple[int, ...]:
     return tuple(int(np.abs(ticks - position).argmin()) for position in progress)
 
 
-def enlarge(maps: Tensor, side: int) -> Tensor:
-    """Bicubic interpolation of square maps: (B, D, S, S) float32 -> (B, D, side, side).
+def enlarge(maps: Tensor, shape: MapShape) -> Tensor:
+    """Bicubic interpolation: (B, D, h, w) float32 -> (B, D, H, W), which `shape` gives.
 
     On a GPU as two products, since the kernel there computes all maps one after another.
     """
     if maps.device.type == "cpu":
-        return F.interpolate(maps, size=(side, side), mode="bicubic")
-    weights = bicubic_weights(maps.shape[-1], side, maps.device)
-    return ((maps @ weights).transpose(2, 3) @ weights).transpose(2, 3)
+        return F.interpolate(maps, size=shape, mode="bicubic")
+    down, across = (
+        bicubic_weights(old, new, maps.device)
+        for old, new in zip(maps.shape[-2:], shape, strict=True)
+    )
+    return ((maps @ across).transpose(2, 3) @ down).transpose(2, 3)
 
 
 @lru_cache(maxsize=64)
 def bicubic_weights(side: int, new_side: int, device: torch.device) -> Tensor:
     """How much of each old position every new one gets, (side, new_side), float32."""
     with torch.inference_mode(False):  # they are kept, also for calls with gradients
-        lines = torch.eye(side).view(side, 1, side, 1)
+        lines = torch.eye(side, dtype=torch.float32, device="cpu").view(side, 1, side, 1)
         return F.interpolate(lines, size=(new_side, 1), mode="bicubic").flatten(1).to(device)
 
 
@@ -74,7 +77,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
     A subclass says what the V codes are and which one is the nearest.
 
     Args:
-        schedule: sides of the token maps; the last one is the side of the latent.
+        schedule: shapes of the token maps; the last one is that of the latent.
         vocab_size: number V of codes.
         code_dim: width D of a code.
         num_refine: number of 3x3 refine convolutions shared by the scales.
@@ -106,10 +109,8 @@ class MultiScaleQuantizer(nn.Module, ABC):
 
     def empty_latent(self, batch_size: int) -> Tensor:
         """The latent before any scale: zeros (B, D, H, W), float32."""
-        side = self.schedule.final_side
-        return torch.zeros(
-            batch_size, self.code_dim, side, side, dtype=torch.float32, device=self.device
-        )
+        shape = (batch_size, self.code_dim, *self.schedule.final_shape)
+        return torch.zeros(shape, dtype=torch.float32, device=self.device)
 
     @abstractmethod
     def code_vectors(self) -> Tensor:
@@ -117,11 +118,11 @@ class MultiScaleQuantizer(nn.Module, ABC):
 
     @abstractmethod
     def embed(self, token_map: Tensor) -> Tensor:
-        """Look up code vectors: (B, S, S) int64 -> (B, D, S, S) float32."""
+        """Look up code vectors: (B, h, w) int64 -> (B, D, h, w) float32."""
 
     @abstractmethod
     def nearest_tokens(self, codes: Tensor) -> Tensor:
-        """Index of the nearest code by Euclidean distance: (B, D, S, S) -> (B, S, S) int64."""
+        """Index of the nearest code by Euclidean distance: (B, D, h, w) -> (B, h, w) int64."""
 
     def entropy_loss(self, features: Tensor, quantization: Quantization) -> Tensor:
         """Loss that keeps all codes in use, a scalar; zero where the trainer replaces them."""
@@ -132,19 +133,21 @@ class MultiScaleQuantizer(nn.Module, ABC):
 
         Args:
             latent: sum over the coarser scales, (B, D, H, W), float32.
-            codes: code vectors of this scale, (B, D, S, S).
+            codes: code vectors of this scale, (B, D, h, w).
             scale_index: position in the schedule; 0 is the coarsest scale.
 
         Returns:
             A new (B, D, H, W) tensor; `latent` itself is left unchanged.
 
         Raises:
-            ValueError: if the side of `codes` is not the one the schedule gives for this scale.
+            ValueError: if the shape of `codes` is not the one the schedule gives for this scale.
         """
-        side = self.schedule.sides[scale_index]
-        if codes.shape[-2:] != (side, side):
-            raise ValueError(f"scale {scale_index} is {side}x{side}, got {tuple(codes.shape[-2:])}")
-        upsampled = enlarge(codes.float(), latent.shape[-1])
+        height, width = self.schedule.shapes[scale_index]
+        if codes.shape[-2:] != (height, width):
+            raise ValueError(
+                f"scale {scale_index} is {height}x{width}, got {tuple(codes.shape[-2:])}"
+            )
+        upsampled = enlarge(codes.float(), self.schedule.final_shape)
         conv = self.refine[self.refine_of_scale[scale_index]]
         assert isinstance(conv, nn.Conv2d) and conv.bias is not None
         refined = convolve(upsampled, conv.weight.float(), conv.bias.float())
@@ -158,7 +161,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
             scale_index: the scale about to be predicted.
 
         Returns:
-            The latent averaged down to that scale's side, (B, N, D) with N = S*S.
+            The latent averaged down to that scale's shape, (B, N, D) with N = h w.
         """
         pooled = self.pool(latent, scale_index)
         return pooled.flatten(2).transpose(1, 2)
@@ -176,7 +179,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
         latent = torch.zeros_like(features)
         token_maps, latents = [], []
         for scale_index in range(self.schedule.num_scales):
-            residual = self.pool((features - latent).detach(), scale_index)  # (B, D, S, S)
+            residual = self.pool((features - latent).detach(), scale_index)  # (B, D, h, w)
             token_map = self.nearest_tokens(residual)
             latent = self.add_scale(latent, self.embed(token_map), scale_index)
             token_maps.append(token_map)
@@ -187,7 +190,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
         """Running latents of token maps, coarse to fine; a prefix of the scales will do.
 
         Args:
-            token_maps: up to K tensors (B, S, S) int64.
+            token_maps: up to K tensors (B, h, w) int64.
 
         Returns:
             As many latents (B, D, H, W), float32, each including all coarser scales.
@@ -229,6 +232,5 @@ class MultiScaleQuantizer(nn.Module, ABC):
         return torch.stack(losses).mean()
 
     def pool(self, maps: Tensor, scale_index: int) -> Tensor:
-        """Average down to the side of a scale: (B, D, H, W) -> (B, D, S, S)."""
-        side = self.schedule.sides[scale_index]
-        return F.interpolate(maps, size=(side, side), mode="area")
+        """Average down to the shape of a scale: (B, D, H, W) -> (B, D, h, w)."""
+        return F.interpolate(maps, size=self.schedule.shapes[scale_index], mode="area")

@@ -37,7 +37,7 @@ def with_sketch(
 
     Args:
         tokenizer: float32; keeps its weights.
-        pictures: (N, 3, image_size, image_size) in [-1, 1].
+        pictures: (N, 3, *image_shape) in [-1, 1].
         generator: source of randomness for the first weights and for the choice of pictures.
         steps: steps of Adam.
         report: called with the step and the mean absolute error of pixels in [-1, 1].

@@ -7,7 +7,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from var_core.ranges import check_float, check_int, check_widths
-from var_core.scales import SIDES_256, ScaleSchedule
+from var_core.scales import SIDES_256, ScaleSchedule, Sides
 from var_core.tokenizer.autoencoder import Decoder, Encoder, Sketch
 from var_core.tokenizer.quantizers import QUANTIZERS
 from var_core.tokenizer.residual_pyramid import Quantization
@@ -19,7 +19,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
     """Multi-scale VQ-VAE of arXiv 2404.02905, section 3.2; the defaults are the published model.
 
     Args:
-        sides: sides of the token maps, coarse to fine.
+        sides: token maps, coarse to fine: sides of square ones, or (height, width).
         vocab_size: codes in the shared codebook (V), 2 to 65,536.
         code_dim: width of a code (D), 1 to 512.
         level_channels: width of each resolution level of encoder and decoder, fine to coarse.
@@ -46,7 +46,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self,
-        sides: Sequence[int] = SIDES_256,
+        sides: Sides = SIDES_256,
         vocab_size: int = 4096,
         code_dim: int = 32,
         level_channels: Sequence[int] = LEVEL_CHANNELS_OFFICIAL,
@@ -102,9 +102,10 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         self.sketch = Sketch(code_dim, sketch_width, self.stride) if sketch_width else None
 
     @property
-    def image_size(self) -> int:
-        """Side of the square images in pixels."""
-        return self.stride * self.schedule.final_side
+    def image_shape(self) -> tuple[int, int]:
+        """Height and width of the images in pixels."""
+        height, width = self.schedule.final_shape
+        return self.stride * height, self.stride * width
 
     def keep_exact(self) -> None:
         """Back to float32 with what must not be rounded: sums over scales, and pixels."""
@@ -115,7 +116,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         """Images to features before quantization.
 
         Args:
-            images: (B, 3, image_size, image_size) in [-1, 1].
+            images: (B, 3, *image_shape) in [-1, 1].
 
         Returns:
             Features (B, D, H, W), float32.
@@ -123,14 +124,14 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         Raises:
             ValueError: if the shape does not fit the model.
         """
-        size = self.image_size
-        if images.ndim != 4 or images.shape[1:] != (3, size, size):
-            raise ValueError(f"images must be (B, 3, {size}, {size}), got {tuple(images.shape)}")
+        height, width = self.image_shape
+        if images.ndim != 4 or images.shape[1:] != (3, height, width):
+            raise ValueError(f"images must be (B, 3, {height}, {width}), got {tuple(images.shape)}")
         images = images.to(self.pre_quant.weight.dtype)
         return self.pre_quant(self.encoder(images)).float()
 
     def encode(self, images: Tensor) -> Quantization:
-        """Images (B, 3, image_size, image_size) in [-1, 1] to token maps and latents."""
+        """Images (B, 3, *image_shape) in [-1, 1] to token maps and latents."""
         return self.quantizer.encode(self.encode_features(images))
 
     def decode_latent(self, latent: Tensor) -> Tensor:
@@ -149,11 +150,11 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         return self.sketch(latent.to(self.post_quant.weight.dtype)).float().clamp(-1.0, 1.0)
 
     def decode(self, token_maps: Sequence[Tensor]) -> Tensor:
-        """Token maps, or a coarse prefix of them, to images (B, 3, size, size) in [-1, 1]."""
+        """Token maps, or a coarse prefix of them, to images (B, 3, *image_shape) in [-1, 1]."""
         return self.decode_latent(self.quantizer.sum_scales(token_maps)[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Reconstruct images: (B, 3, size, size) in [-1, 1] -> the same shape and range."""
+        """Reconstruct images: (B, 3, *image_shape) in [-1, 1] -> the same shape and range."""
         return self.decode_latent(self.encode(images).latent)
 
 

@@ -51,7 +51,7 @@ class BlockCausal:
         num_prefix: int = 0,
     ) -> None:
         self.backend = select_block_causal(device, backend)
-        first, *rest = (side * side for side in schedule.sides)
+        first, *rest = schedule.sizes
         self.sizes = (num_prefix + first, *rest)
         self.mask = block_causal_mask(schedule, num_prefix).to(device)
         is_flex = self.backend == "flex"

@@ -103,7 +103,7 @@ class ConditionMethods:
 
     def _places(self) -> Tensor:
         """Position and scale embedding of every token, (1, L, C)."""
-        counts = torch.tensor([side * side for side in self.schedule.sides])
+        counts = torch.tensor(self.schedule.sizes)
         counts = counts.to(self.pos_embed.device)
         return self.pos_embed + self.scale_embed.weight.repeat_interleave(
             counts, dim=0, output_size=self.schedule.num_tokens

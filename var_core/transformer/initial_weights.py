@@ -32,7 +32,8 @@ def init_weights(
     std = math.sqrt(1 / (3 * width))
 
     def normal_(parameter: Tensor) -> None:
-        nn.init.trunc_normal_(parameter, std=std, generator=generator)
+        # its limits are values, not deviations
+        nn.init.trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std, generator=generator)
 
     for module in transformer.modules():
         if isinstance(module, nn.Linear | nn.Embedding):

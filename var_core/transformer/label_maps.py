@@ -57,7 +57,7 @@ class LabelMaps(nn.Module):
             self.register_buffer("pairs", torch.zeros(num_pairs, 2, dtype=torch.int32))
             self.source_embed = nn.Embedding(label_counts[-1] + 1, width)
         self.codes = nn.ModuleList(nn.Embedding(size + 1, rank) for size in sizes)
-        self.basis = Linear(rank, code_dim * schedule.final_side**2)
+        self.basis = Linear(rank, code_dim * schedule.size_of(-1))
         self.proj = Linear(code_dim, width, bias=False)
         self.trust_embed = nn.Embedding(len(TRUST), schedule.num_scales)
 
@@ -112,10 +112,9 @@ class LabelMaps(nn.Module):
         if rows is not None:
             columns[-2] = rows
         code = sum(embed(column) for embed, column in zip(self.codes, columns, strict=True))
-        side = self.schedule.final_side
-        latent = self.basis(code).unflatten(1, (-1, side, side))  # (B, D, H, W)
+        latent = self.basis(code).unflatten(1, (-1, *self.schedule.final_shape))  # (B, D, H, W)
         pooled = [
-            F.interpolate(latent, size=(side, side), mode="area").flatten(2)
-            for side in self.schedule.sides
+            F.interpolate(latent, size=shape, mode="area").flatten(2)
+            for shape in self.schedule.shapes
         ]
         return torch.cat(pooled, dim=2).transpose(1, 2)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from var_core.condition import Condition
 from var_core.packing import Linear
-from var_core.scales import SIDES_256, ScaleSchedule
+from var_core.scales import SIDES_256, ScaleSchedule, Sides
 from var_core.transformer.attention_kernels import block_causal_mask
 from var_core.transformer.block_causal import BlockCausal
 from var_core.transformer.blocks import AdaptiveBlock, modulate
@@ -33,7 +33,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
     Every finer scale sees them. Their mean joins the label embeddings.
 
     Args:
-        sides: sides of the token maps, coarse to fine.
+        sides: token maps, coarse to fine: sides of square ones, or (height, width).
         vocab_size: codes to choose from (V), 2 to 65,536.
         code_dim: width of the inputs (D), 1 to 512.
         label_counts: how many values each label attribute has; the index equal to the count is
@@ -60,7 +60,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self,
-        sides: Sequence[int] = SIDES_256,
+        sides: Sides = SIDES_256,
         vocab_size: int = 4096,
         code_dim: int = 32,
         label_counts: Sequence[int] = (1000,),
@@ -90,8 +90,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
             else None
         )
         self.prompt = PromptEmbedding(text_dim, width) if text_dim else None
-        first_tokens = schedule.sides[0] ** 2
-        self.start_embed = nn.Parameter(torch.zeros(1, first_tokens, width))
+        self.start_embed = nn.Parameter(torch.zeros(1, schedule.size_of(0), width))
         self.pos_embed = nn.Parameter(torch.zeros(1, schedule.num_tokens, width))
         self.scale_embed = nn.Embedding(schedule.num_scales, width)
         self.input_proj = Linear(code_dim, width)
@@ -175,7 +174,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
                 hidden = run(block, *arguments)
             else:
                 hidden = block(*arguments)
-        first = self.schedule.sides[0] ** 2
+        first = self.schedule.size_of(0)
         hidden = hidden[:, self.num_prefix :]
         return self._final(hidden, condition, F.pad(inputs, (0, 0, first, 0)), 0)
 

@@ -138,7 +138,7 @@ class Controls:
         """Values from the recipe in a PNG file, and the coarse scales that its picture kept.
 
         Returns:
-            Values, and token maps (1, S, S); none if the whole picture was drawn.
+            Values, and token maps (1, h, w); none if the whole picture was drawn.
 
         Raises:
             ValueError: if there is no recipe, or it is damaged or of another model.

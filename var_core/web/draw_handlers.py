@@ -68,7 +68,7 @@ class DrawHandlers:
         self.files = PictureFiles(folder)
         self.client = client
         self.controls = Controls(engine.info)
-        self.sides = engine.info.schedule.sides
+        self.schedule = engine.info.schedule
 
     def order(self, what: str, inputs: DrawInputs) -> Order:
         """What a button asks for.
@@ -96,7 +96,7 @@ class DrawHandlers:
         if what == "again":
             return Order(values)
         if what == "vary":
-            half = min((len(self.sides) + 1) // 2, len(inputs.progress.token_maps))
+            half = min((self.schedule.num_scales + 1) // 2, len(inputs.progress.token_maps))
             values = {**values, "count": NUM_VARIATIONS}
             return Order(values, kept=kept_scales(inputs.progress, place, half))
         if what == "rest":
@@ -133,7 +133,7 @@ class DrawHandlers:
 
     def _stream(self, order: Order, request: DrawRequest) -> Iterator[Moment]:
         feed, progress, seed = self._feed(), None, cast(int, order.values["seed"])
-        start = feed.start(request, self.engine.info.image_size, order.query())
+        start = feed.start(request, self.engine.info.image_shape, order.query())
         yield Moment(seed=seed, stage=start, selected=0)
         for progress in self.engine.generate(request, self.client()):
             if progress.ahead:
@@ -148,7 +148,7 @@ class DrawHandlers:
                 yield Moment(stage=feed.frames(sharper, 0), progress=sharper)
 
     def _feed(self, number: int | None = None) -> Feed:
-        return Feed(self.sides, self.controls.labels, number)
+        return Feed(self.schedule, self.controls.labels, number)
 
     def _finish(self, order: Order, feed: Feed, progress: JobProgress) -> Moment:
         """Save the finished pictures."""

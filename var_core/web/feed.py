@@ -11,6 +11,7 @@ from pathlib import Path
 from var_core.jobs.data_url import png_url, preview_url
 from var_core.jobs.progress import JobProgress, Request
 from var_core.labels import LabelSpace
+from var_core.scales import ScaleSchedule
 from var_core.web.picture_files import file_url
 
 MAX_NUMBER = (1 << 31) - 1
@@ -22,7 +23,7 @@ class Feed:
     """The text about one drawing.
 
     Args:
-        sides: sides of the token maps of all scales.
+        schedule: shapes of the token maps of all scales.
         labels: names of the model's labels.
         number: number of a drawing, or ON_STAGE; None begins a new one.
 
@@ -30,17 +31,19 @@ class Feed:
         text: all lines so far.
     """
 
-    def __init__(self, sides: Sequence[int], labels: LabelSpace, number: int | None = None) -> None:
-        self.sides, self.labels = sides, labels
+    def __init__(
+        self, schedule: ScaleSchedule, labels: LabelSpace, number: int | None = None
+    ) -> None:
+        self.schedule, self.labels = schedule, labels
         self.number = 1 + secrets.randbelow(MAX_NUMBER) if number is None else number
         self.text = ""
 
-    def start(self, request: Request, side: int, query: str) -> str:
+    def start(self, request: Request, shape: tuple[int, int], query: str) -> str:
         """Announce a drawing, so that its tiles are there before its pictures.
 
         Args:
             request: what is drawn.
-            side: side of the pictures, in pixels.
+            shape: height and width of the pictures in pixels.
             query: query of the link that draws it again; "" if there is none.
         """
         compared = request.comparison
@@ -50,8 +53,8 @@ class Feed:
             captions=compared.captions if compared else [],
             axes=axes,
             seeds=list(request.seeds),
-            sides=list(self.sides),
-            side=side,
+            shapes=self.schedule.shapes,
+            shape=shape,
             query=query,
         )
 

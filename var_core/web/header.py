@@ -28,7 +28,8 @@ def header_html(
         missing: models that are not installed.
     """
     keys = "".join(f"<dt><kbd>{key}</kbd></dt><dd>{what}</dd>" for key, what in KEYS)
-    about = f"{info.image_size} pixels, {info.schedule.num_scales} scales, drawn on {device}"
+    height, width = info.image_shape
+    about = f"{width}x{height} pixels, {info.schedule.num_scales} scales, drawn on {device}"
     return (
         f'<div class="header"><h1>VAR Studio</h1><p>{TAGLINE}</p><div class="chips">'
         f'<button type="button" popovertarget="models">{escape(info.name)}</button>'

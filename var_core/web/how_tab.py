@@ -25,17 +25,17 @@ class HowTab:
 def how_html() -> str:
     """The pictures with their sentences."""
     told = json.loads(read_asset(f"{FOLDER}/how.json"))
-    sides: list[int] = told["sides"]
-    grids = [f"{side}\N{MULTIPLICATION SIGN}{side}" for side in sides]
+    shapes: list[tuple[int, int]] = told["shapes"]
+    grids = [f"{width}\N{MULTIPLICATION SIGN}{height}" for height, width in shapes]
     step: int = told["step"]
     values = {
         **{name: picture_url(name) for name in PICTURES},
         "grids": ", ".join(grids),
         "sides": "".join(f"<span>{grid}</span>" for grid in grids),
-        "scales": len(sides),
-        "total": sum(side * side for side in sides),
+        "scales": len(shapes),
+        "total": sum(height * width for height, width in shapes),
         "codes": f"{told['codes']:,}",
-        "side": sides[step - 1],
+        "grid": grids[step - 1],
         "step": step,
         "bits": told["bits"],
         "words": told["words"],

@@ -29,7 +29,8 @@ def inside_content(info: ModelInfo, inside: Inside, colours: np.ndarray) -> str:
         tokens = shown.token_maps[index][0]
         scales.append(
             {
-                "side": len(tokens),
+                "rows": tokens.shape[0],
+                "columns": tokens.shape[1],
                 "picture": png_url(shown.frames[index]),
                 "bits": shown.bits[index],
                 "psnr": round(shown.psnr[index], 1),

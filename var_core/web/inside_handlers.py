@@ -109,7 +109,7 @@ class InsideHandlers:
         )
         pictures = self.engine.answer(request, self.client())
         where = place.scale, place.row, place.column
-        box = neighbourhood(info.schedule, info.image_size, *where)
+        box = neighbourhood(info.schedule, info.image_shape, *where)
         return patches_content(request, pictures, box)
 
     def exchanged(

@@ -33,7 +33,7 @@ class Order:
         values: values of the controls.
         sides: settings of the rows and columns of a sheet, with their values as they were typed;
             empty for pictures that are alike.
-        kept: token maps (1, S, S) of the first scales of an earlier picture, which all pictures
+        kept: token maps (1, h, w) of the first scales of an earlier picture, which all pictures
             keep; those of a sheet as many as their row or column says.
     """
 
@@ -137,7 +137,7 @@ def picture_values(
 
 
 def kept_scales(progress: JobProgress | None, place: int, scale: object) -> tuple[Tensor, ...]:
-    """Token maps (1, S, S) of the first scales of one picture, to go on from.
+    """Token maps (1, h, w) of the first scales of one picture, to go on from.
 
     Raises:
         ValueError: if nothing was drawn yet, or the scale is out of range.
@@ -179,7 +179,7 @@ def _unpack(info: ModelInfo, text: str) -> tuple[Tensor, ...]:
     if not text:
         return ()
     damaged = "its kept scales are damaged, or of another model"
-    sizes = [side * side for side in info.schedule.sides]
+    sizes = info.schedule.sizes
     kind = {"n": "<u2", "w": "<u4"}.get(text[0])
     if kind is None or len(text) > 8 * sum(sizes):
         raise ValueError(damaged)

@@ -8,7 +8,7 @@ from PIL import Image
 from var_core.jobs.contact_sheet import PREVIEW_SIDE, enlarge
 from var_core.jobs.progress import JobProgress, Request
 from var_core.serving.engine import Engine
-from var_core.web.canvas import SHOWN_SIDE
+from var_core.web.canvas import SHOWN_SIDE, shown_size
 from var_core.web.edit_versions import Version
 
 
@@ -75,6 +75,4 @@ def preview_of(image: Image.Image) -> Image.Image:
     """A picture at a size that is quickly compressed, sent and seen."""
     if max(image.size) <= SHOWN_SIDE:
         return enlarge(image, PREVIEW_SIDE)
-    small = image.copy()
-    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-    return small
+    return image.resize(shown_size(image.size), Image.Resampling.BICUBIC, reducing_gap=2.0)

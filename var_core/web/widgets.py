@@ -93,7 +93,7 @@ def built_in_browser(
         elem_id: id of the element.
         value: what the scripts are told at first.
     """
-    model = json.dumps(json.dumps({"name": info.name, "side": info.image_size}))
+    model = json.dumps(json.dumps({"name": info.name, "shape": info.image_shape}))
     return gr.HTML(
         value,
         html_template="".join(map(read_asset, templates)),

@@ -15,7 +15,7 @@ def test_tokens_are_encoded_once_and_an_encoding_cut_off_goes_on(
 ) -> None:
     monkeypatch.setattr("training.data.token_cache.SHARD_PICTURES", 4)
     tokenizer = make_tokenizer()
-    side = tokenizer.image_size
+    side = tokenizer.image_shape[0]
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (10, side, side, 3), dtype=torch.uint8, generator=generator)
     images, views = images.numpy(), Views(2, flip=True, all_latents=True)
@@ -42,7 +42,7 @@ def test_a_bar_counts_the_pictures_that_are_left(
     monkeypatch.setattr("training.data.token_cache.SHARD_PICTURES", 4)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     tokenizer = make_tokenizer()
-    side = tokenizer.image_size
+    side = tokenizer.image_shape[0]
     images = torch.zeros((10, side, side, 3), dtype=torch.uint8).numpy()
     for left in (20, 4):
         load_or_build_token_cache(tmp_path, tokenizer, images, Views(2))

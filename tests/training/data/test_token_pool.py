@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 class Colours:
     """Picture n has a colour that depends on n alone."""
 
-    side = make_tokenizer().image_size
+    side = make_tokenizer().image_shape[0]
     label_names: Mapping = {"attributes": [{"name": "colour", "values": ["dark", "light"]}]}
 
     def __init__(self, name: str = "colours") -> None:
@@ -35,14 +35,17 @@ class Colours:
     def described(self, numbers: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         return (numbers % 2).unsqueeze(1), numbers.unsqueeze(1)
 
-    def train_batch(self, generator: Generator, size: int, device: torch.device) -> PictureBatch:
-        numbers = torch.randint(1000, (size,), generator=generator)
+    num_train, can_read_ahead = 0, False
+
+    def train_batch(self, rows: Tensor, generator: Generator, device: torch.device) -> PictureBatch:
+        numbers = torch.randint(1000, (len(rows),), generator=generator)
         return PictureBatch(
             self.numbered(numbers.tolist(), device), *self.described(numbers, generator)
         )
 
     def fixed(self, split: str, limit: int) -> PictureBatch:
-        return self.train_batch(step_generator(0, len(split)), min(limit, 3), CPU)
+        rows = torch.arange(min(limit, 3))
+        return self.train_batch(rows, step_generator(0, len(split)), CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +67,10 @@ def test_a_pool_holds_the_tokens_of_its_pictures_and_grows(tmp_path: Path) -> No
 def test_a_batch_shows_what_is_said_of_it(tmp_path: Path) -> None:
     pictures, tokenizer = Colours(), make_tokenizer()
     pool = TokenPool(pictures, tokenizer, tmp_path, 16, with_features=True)
-    batch = pool.train_batch(step_generator(0, 0), 5)
-    again = pool.train_batch(step_generator(0, 0), 5)
+    rows = torch.tensor([3, 15, 0, 7, 8])
+    batch, again = (pool.train_batch(rows, step_generator(0, 0)) for _ in range(2))
+    assert pool.num_train == 16 and batch.captions is not None
+    assert batch.captions.flatten().tolist() == rows.tolist()
     assert torch.equal(batch.tokens, again.tokens) and batch.captions is not None
     own = encode_pictures(tokenizer, pictures.numbered(batch.captions[:, 0].tolist(), CPU))[0]
     assert torch.equal(batch.tokens, own)

@@ -41,7 +41,7 @@ def save_pipeline(folder: Path) -> VARPipeline:
     )
     init_tokenizer(tokenizer, torch.Generator().manual_seed(0))
     pipeline = VARPipeline(tokenizer.eval(), make_transformer(), make_labels())
-    assert pipeline.image_size == SIDE
+    assert pipeline.image_shape == (SIDE, SIDE)
     pipeline.save_pretrained(folder)
     return pipeline
 

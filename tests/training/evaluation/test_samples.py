@@ -17,7 +17,7 @@ def test_sheets_are_drawn_by_a_fixed_rule(pipeline: VARPipeline, tmp_path: Path)
     words = ["--model", str(tmp_path / "model"), "--out", str(tmp_path / "sheets")]
     assert samples.main(words) == 0
     assert {path.name for path in (tmp_path / "sheets").iterdir()} == {*SHEETS, "README.md"}
-    side, num_scales = pipeline.image_size, pipeline.transformer.schedule.num_scales
+    side, num_scales = pipeline.image_shape[0], pipeline.transformer.schedule.num_scales
     with Image.open(tmp_path / "sheets" / "scales.png") as sheet:
         assert sheet.size == (num_scales * side, 4 * side)
     with Image.open(tmp_path / "sheets" / "emoji_by_style.png") as sheet:

@@ -88,14 +88,14 @@ def check_shards(make_run: Callable[..., Run], out: Path) -> None:
 def check_poison(make_run: Callable[[Path], Run], out: Path) -> None:
     """Give the second process pictures of NaN in one step: both must leave it out."""
     run = make_run(out / "poison")
-    original = run.batch
+    original = run.next_batch
 
-    def batch(generator: torch.Generator, size: int) -> torch.Tensor:
-        images = original(generator, size)
+    def next_batch(generator: torch.Generator) -> torch.Tensor:
+        images = original(generator)
         is_poisoned = run.step == 2 and run.accelerator.process_index == 1
         return images * float("nan") if is_poisoned else images
 
-    run.batch = batch
+    run.next_batch = next_batch
     train(run, StopFlag())
     same = same_everywhere(run)
     finite = all(v.isfinite().all() for v in run.tokenizer.state_dict().values())

@@ -1,15 +1,29 @@
 """Codes start where pictures are, restart when unused, and are counted."""
 
+import pytest
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
 from tests.conftest import make_tokenizer
 from training.loop.checkpoint import step_generator
+from training.loop.ema import ExponentialAverage
 from training.tokenizer.codebook import CodebookCare, start_codes, usage_figures
 from training.tokenizer.settings import TokenizerSettings
-from var_core.tokenizer import MultiScaleVQVAE
+from var_core.tokenizer import MultiScaleVQVAE, Quantization
 from var_core.tokenizer.initial_weights import init_tokenizer
+
+
+def make_care() -> CodebookCare:
+    """The care for the 32 codes of a tiny tokenizer."""
+    tokenizer = make_tokenizer()
+    return CodebookCare(
+        tokenizer,
+        TokenizerSettings(data="", out=""),
+        Accelerator(cpu=True),
+        ExponentialAverage(tokenizer, 0.999),
+        torch.optim.AdamW(tokenizer.parameters(), fused=True),
+    )
 
 
 def test_usage_figures_tell_a_collapsed_scale_from_a_lively_one() -> None:
@@ -42,14 +56,68 @@ def test_codes_start_where_pictures_are() -> None:
             assert error() < 0.9 * before
 
 
+def test_codes_start_from_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All start pictures at once would take more memory than a training step."""
+    tokenizer, sizes = make_tokenizer(), []
+    encode = tokenizer.encode_features
+
+    def counted(images: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(images))
+        return encode(images)
+
+    monkeypatch.setattr(tokenizer, "encode_features", counted)
+    side = tokenizer.image_shape[0]
+    images = torch.rand(70, 3, side, side, generator=step_generator(0, 1)) * 2 - 1
+    start_codes(tokenizer, images, step_generator(0, 2))
+    assert sizes == [32, 32, 6]
+
+
 def test_unused_codes_move_to_where_pictures_are() -> None:
-    tokenizer = make_tokenizer()
-    settings = TokenizerSettings(data="", out="")
-    usage = CodebookCare(tokenizer, settings, Accelerator(cpu=True))
-    usage.counts[:, :30] = 1.0
-    before = tokenizer.quantizer.codebook.weight.clone()
+    care = make_care()
+    care.counts[:, :30] = 1.0
+    table = care.tokenizer.quantizer.codebook.weight
+    before = table.clone()
     vectors = torch.full((6, 8), 9.0)
-    assert usage.restart(vectors, step_generator(0, 0)) == 2
-    after = tokenizer.quantizer.codebook.weight
-    assert torch.equal(after[:30], before[:30])
-    assert (after[30:] == 9.0).all()
+    vectors[::2] = float("nan")  # as a step that was skipped leaves them
+    assert care.restart(vectors, step_generator(0, 0)) == 2
+    assert torch.equal(table[:30], before[:30])
+    assert (table[30:] == 9.0).all()
+
+
+def test_a_moved_code_begins_anew() -> None:
+    """Its average is not pulled from the old place, and old gradients move it no more."""
+    care = make_care()
+    table = care.tokenizer.quantizer.codebook.weight
+    average = care.average.tensors["quantizer.codebook.weight"]
+    table.grad = torch.ones_like(table)
+    care.optimizer.step()
+    care.counts[:, :30] = 1.0
+    before = average.clone()
+    care.restart(torch.full((6, 8), 9.0), step_generator(0, 0))
+    assert (average[30:] == 9.0).all() and torch.equal(average[:30], before[:30])
+    for name in ("exp_avg", "exp_avg_sq"):
+        moments = care.optimizer.state[table][name]
+        assert (moments[30:] == 0).all() and (moments[:30] > 0).all()
+
+
+def test_a_collapse_shows_within_a_window_of_steps() -> None:
+    care = make_care()
+    schedule = care.tokenizer.quantizer.schedule
+    all_codes = [
+        torch.arange(height * width).view(1, height, width) % 32
+        for height, width in schedule.shapes
+    ]
+    first = Quantization([torch.zeros_like(codes) for codes in all_codes], [])
+    for step in range(1, 251):
+        lively = step <= 100
+        care.count(Quantization(all_codes, []) if lively else first, step)
+        if step == 100:
+            assert care.figures(step)["codes_used_per_scale"] == [
+                round(min(size, 32) / 32, 4) for size in schedule.sizes
+            ]
+    figures = care.figures(250)
+    assert figures["codes_used_per_scale"] == [0.0312] * schedule.num_scales
+    assert figures["entropy_bits_per_scale"] == [0.0] * schedule.num_scales
+    again = make_care()
+    again.restore(care.tensors())
+    assert again.figures(250) == figures

@@ -18,7 +18,7 @@ def test_a_mistake_is_one_of_the_codes_nearest_to_the_right_one() -> None:
 def encoded() -> tuple[MultiScaleVQVAE, torch.Tensor, list[torch.Tensor]]:
     tokenizer = make_tokenizer()
     generator = step_generator(0, 5)
-    side = tokenizer.schedule.final_side
+    side, _ = tokenizer.schedule.final_shape
     features = torch.randn(64, tokenizer.config.code_dim, side, side, generator=generator)
     return tokenizer, features, tokenizer.quantizer.encode(features).token_maps
 
@@ -44,9 +44,9 @@ def test_targets_after_a_mistake_lead_back_to_the_picture() -> None:
         quantizer, token_maps, features, neighbours, 1.0, step_generator(0, 0)
     )
     last = schedule.num_scales - 1
-    # the latent that the last scale starts from is its input, for it has the latent's own side
-    side = schedule.final_side
-    latent = inputs[:, -(side**2) :].transpose(1, 2).unflatten(2, (side, side))
+    # the latent that the last scale starts from is its input, for it has the latent's own shape
+    latent = inputs[:, -schedule.size_of(last) :].transpose(1, 2)
+    latent = latent.unflatten(2, schedule.final_shape)
     own = token_maps[last]
     mended = targets[:, schedule.token_range(last)].view_as(own)
     assert (mended != own).float().mean() > 0.2

@@ -42,6 +42,19 @@ def test_ways_to_spare_memory_do_not_change_the_gradient(
         torch.testing.assert_close(spared[name], gradient, rtol=1e-4, atol=1e-6)
 
 
+def test_parts_of_a_batch_add_up_in_float32_where_the_network_is_in_bf16(
+    data: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    low = ("--mixed-precision", "bf16", "--grad-clip", "1e9")
+
+    def is_rounded(gradients: dict[str, torch.Tensor]) -> bool:
+        return all(torch.equal(g, g.bfloat16().float()) for g in gradients.values())
+
+    whole = one_gradient(data, tokenizer, tmp_path / "a", *low)
+    parts = one_gradient(data, tokenizer, tmp_path / "b", *low, "--accumulate", "4")
+    assert is_rounded(whole) and not is_rounded(parts)
+
+
 def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
     run_tokenizer(data, tmp_path / "tok", 40)
     plain = ("--label-map-rank", "0", "--no-label-pairs")  # maps know these pictures at once

@@ -95,9 +95,19 @@ class ScenePictures:
         """What the numbered scenes depend on, but for the way that they are painted."""
         return {"scenes": f"{len(self.table.things)} things, {', '.join(self.table.styles)}"}
 
-    def train_batch(self, generator: Generator, size: int, device: torch.device) -> PictureBatch:
+    @property
+    def num_train(self) -> int:
+        """Scenes never end."""
+        return 0
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Scenes are painted on the device of the run."""
+        return False
+
+    def train_batch(self, rows: Tensor, generator: Generator, device: torch.device) -> PictureBatch:
         """Random scenes, none of them twice."""
-        numbers = torch.randint(NUM_SCENES, (size,), generator=generator)
+        numbers = torch.randint(NUM_SCENES, (len(rows),), generator=generator)
         images = self.numbered(numbers.tolist(), device)
         return PictureBatch(images, *self.described(numbers, generator))
 

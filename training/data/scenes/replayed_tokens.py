@@ -9,7 +9,7 @@ import logging
 import time
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from training.data.scenes.painting import PaintedChunk, ScenePainters
 from training.data.scenes.pictures import SEED, ScenePictures
@@ -80,8 +80,19 @@ class ReplayedTokens:
         """Scenes to draw from."""
         return min(self.num_seen, len(self.tokens))
 
-    def train_batch(self, generator: Generator, size: int) -> TokenBatch:
-        """Random scenes of those that are kept."""
+    @property
+    def num_train(self) -> int:
+        """Scenes never end."""
+        return 0
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Scenes are kept on the device of the run."""
+        return False
+
+    def train_batch(self, rows: Tensor, generator: Generator) -> TokenBatch:
+        """Random scenes of those that are kept, as many as there are rows."""
+        size = len(rows)
         while self.num_kept < min(FIRST_BATCHES * size, len(self.tokens)):
             self._keep(self.painters.wait())
         if self._first_time is None:

@@ -58,10 +58,10 @@ class Bench:
             )
         if self.judge.topics != topics_of(self.pictures.table):
             raise ValueError("the judge was trained on other scenes than those of the data folder")
-        if self.pipeline.info.image_size != self.pictures.side:
+        if self.pipeline.image_shape != (self.pictures.side, self.pictures.side):
             raise ValueError(
                 f"the scenes have {self.pictures.side} pixels a side, the model draws "
-                f"{self.pipeline.info.image_size}"
+                f"{self.pipeline.image_shape[0]}"
             )
 
     def size(self, number: int) -> int:

@@ -1,7 +1,9 @@
-"""Keeps the autocast of a caller out: networks compute in the dtype of their weights.
+"""Keeps the settings of a caller out: autocast and the default device.
 
-Autocast would convert the inputs of packed weights, whose kernels take no other dtype, and sums
-over scales, which must stay float32. A seed is the same picture inside of autocast and outside.
+Networks compute in the dtype of their weights. Autocast would convert the inputs of packed weights,
+whose kernels take no other dtype, and sums over scales, which must stay float32. Tensors are made
+where they are needed, whatever device others make theirs on. A seed is the same picture inside of
+these settings and outside.
 """
 
 import functools
@@ -17,14 +19,14 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-def in_own_dtype(function: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Decorator: a function, or each step of a generator function, runs without autocast."""
+def in_own_settings(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Decorator: a function, or each step of a generator function, runs without these settings."""
     if inspect.isgeneratorfunction(function):
         return cast(Callable[Given, Result], _each_step(function))
 
     @functools.wraps(function)
     def called(*args: Given.args, **kwargs: Given.kwargs) -> Result:
-        with _without_autocast():
+        with _own_settings():
             return function(*args, **kwargs)
 
     return called
@@ -35,7 +37,7 @@ def _each_step(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator
     def stepped(*args: object, **kwargs: object) -> Iterator[Any]:
         steps = function(*args, **kwargs)
         while True:
-            with _without_autocast():  # left before the caller goes on
+            with _own_settings():  # left before the caller goes on
                 try:
                     step = next(steps)
                 except StopIteration:
@@ -45,9 +47,11 @@ def _each_step(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator
     return stepped
 
 
-def _without_autocast() -> ExitStack:
+def _own_settings() -> ExitStack:
     stack = ExitStack()
     for device_type in DEVICE_TYPES:
         if torch.is_autocast_enabled(device_type):
             stack.enter_context(torch.autocast(device_type, enabled=False))
+    if torch.get_default_device().type != "cpu":  # each call costs more inside of such a context
+        stack.enter_context(torch.device("cpu"))
     return stack
