@@ -58,7 +58,7 @@ def serve(arguments: Arguments) -> None:
     tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None
     log_to_stderr()
     with TempFolder() as files:
-        os.environ["GRADIO_TEMP_DIR"] = str(files.folder)
+        os.environ["GRADIO_TEMP_DIR"] = str(files.pictures)  # whose files gradio shows
         engines[0].prepare()  # the front page can draw as soon as it opens
         metrics.watch("running", "Jobs that run", lambda: queue.counts()[0])
         metrics.watch("waiting", "Jobs that wait", lambda: queue.counts()[1])

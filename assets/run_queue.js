@@ -50,10 +50,15 @@ const watchRuns = ({ status, buttons, swapped }) => {
     wasBusy = false;
     isStopping = false;
     document.dispatchEvent(new CustomEvent("var-idle", { detail: status }));
-    const button = document.querySelector(waiting.shift() ?? "#none");
-    if (button) setTimeout(() => button.click());
-    else if (waiting.length) next();
+    const name = waiting.shift();
+    if (name) setTimeout(() => press(name));
     tell();
+  };
+  /** Press a button that waited; it is looked for now, as what it stands in may just have been built anew. */
+  const press = (name) => {
+    const button = document.querySelector(name);
+    if (button) button.click();
+    else next();
   };
   const follow = () => {
     if (isStopping) return;

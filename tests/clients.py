@@ -32,13 +32,22 @@ def serving(
         folder: folder for uploads and pictures.
         num_proxies: trusted proxies in front of it.
     """
+    with serving_site(engine, folder, num_proxies) as (url, site):
+        yield url, site.blocks
+
+
+@contextlib.contextmanager
+def serving_site(
+    engine: LocalEngine, folder: Path, num_proxies: int = 0
+) -> Iterator[tuple[str, Site]]:
+    """As `serving`, for those who need the site."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     site = Site([engine], app.add_tabs, folder, engine.metrics, num_proxies)
     port = free_port()
     launch(site, "127.0.0.1", port)
     try:
-        yield f"http://127.0.0.1:{port}", site.blocks
+        yield f"http://127.0.0.1:{port}", site
     finally:
         site.blocks.close(verbose=False)
         os.environ.pop("GRADIO_TEMP_DIR")

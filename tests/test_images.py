@@ -297,6 +297,20 @@ def test_a_jpeg_that_goes_over_its_pixels_without_end_is_refused() -> None:
     assert read_image(whole + scan * 200).size == (8, 8)  # phones put films behind their pictures
 
 
+@pytest.mark.parametrize("name", [b"tEXt", b"IDAT", b"zzZz"])
+@pytest.mark.parametrize("place", [33, -12])  # before the pixels, and after them
+def test_a_png_of_countless_chunks_is_refused(name: bytes, place: int) -> None:
+    whole, content = flat("PNG", (8, 8)), b"a\0" if name == b"tEXt" else b""
+    few = whole[:place] + chunk(name, content) * 500 + whole[place:]
+    assert read_image(few).size == (8, 8)
+    many = whole[:place] + chunk(name, content) * 400_000 + whole[place:]
+    assert len(many) < MAX_FILE_BYTES
+    with pytest.raises(ValueError, match="not a readable PNG"):
+        read_image(many)
+    with pytest.raises(ValueError, match="not a readable PNG"):
+        read_png_recipe(many)
+
+
 def test_the_fuzzer_finds_nothing_within_a_few_seconds(tmp_path: Path) -> None:
     words = ["--runs", "3000", "--hang-seconds", str(LIMIT_SECONDS), "--out", str(tmp_path)]
     command = [sys.executable, "-m", "tests.fuzz_images", *words]

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from training.data.open_pictures import open_pictures
 from training.data.scenes.pictures import ScenePictures
 from training.loop.command_line import Settings, run_command
+from training.loop.heartbeat import busy
 from training.transformer.label_maps.start import trust_borrowed_codes
 from var_core.add_sketch import add_sketch
 from var_core.checkpoints import load_tokenizer, load_transformer
@@ -47,15 +48,16 @@ def export(settings: ExportSettings) -> None:
         ValueError: if a part is missing or damaged, or the parts do not fit each other.
         OSError: if the folder cannot be written.
     """
-    pictures, out = open_pictures(settings.data), Path(settings.out)
-    pipeline = VARPipeline(
-        load_tokenizer(settings.tokenizer, torch.bfloat16),
-        load_transformer(settings.transformer, torch.bfloat16),
-        LabelSpace.from_json(pictures.label_names),
-    )
-    if settings.borrow_trust:
-        trust_borrowed_codes(pipeline.transformer, settings.borrow_trust)
-    pipeline.save_pretrained(out)
+    with busy("joining the networks"):
+        pictures, out = open_pictures(settings.data), Path(settings.out)
+        pipeline = VARPipeline(
+            load_tokenizer(settings.tokenizer, torch.bfloat16),
+            load_transformer(settings.transformer, torch.bfloat16),
+            LabelSpace.from_json(pictures.label_names),
+        )
+        if settings.borrow_trust:
+            trust_borrowed_codes(pipeline.transformer, settings.borrow_trust)
+        pipeline.save_pretrained(out)
     if isinstance(pictures, ScenePictures):
         pictures.menu_phrases().save(out)
     if settings.sketch_steps:

@@ -11,7 +11,7 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from var_core.picture_headers import EXIF, JPEG, check_jpeg, exif_of, orientation_of
+from var_core.picture_headers import EXIF, JPEG, check_jpeg, check_png, exif_of, orientation_of
 
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP")
 OWN_FORMATS = (*READABLE_FORMATS, "AVIF", "BMP", "GIF", "JPEG2000", "PPM", "QOI", "TIFF")
@@ -102,7 +102,7 @@ def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISIT
     try:
         exif = b""
         if limits is not None:
-            file, exif = _without_exif(file)
+            file, exif = _judged(file)
         with _opened(file, formats, limits) as image:
             size = image.size
             fits = limits is None or (max(size) <= limits.side and np.prod(size) <= limits.pixels)
@@ -120,10 +120,20 @@ def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISIT
     return layers
 
 
-def _without_exif(file: Path | io.BytesIO) -> tuple[io.BytesIO, bytes]:
-    """The file without EXIF where Pillow would read it on opening, and that EXIF."""
-    content = file.read_bytes() if isinstance(file, Path) else file.getvalue()
+def content_of(file: Path | io.BytesIO) -> bytes:
+    """The bytes of what `open_source` returns."""
+    return file.read_bytes() if isinstance(file, Path) else file.getvalue()
+
+
+def _judged(file: Path | io.BytesIO) -> tuple[io.BytesIO, bytes]:
+    """The file without EXIF where Pillow would read it on opening, and that EXIF.
+
+    Raises:
+        ValueError: if to open or decode it could take minutes.
+    """
+    content = content_of(file)
     if not content.startswith(JPEG):
+        check_png(content)
         return io.BytesIO(content), b""
     exif = check_jpeg(content)
     return io.BytesIO(content.replace(EXIF, EXIF.lower())), exif

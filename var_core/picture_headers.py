@@ -6,9 +6,11 @@ from typing import Literal
 
 MAX_SCANS = 100  # of a JPEG; each goes over the whole picture, encoders write about ten
 MAX_SEGMENTS = 10_000
-JPEG = b"\xff\xd8\xff"
+MAX_CHUNKS = 20_000  # of a PNG; a file of 10 MB with chunks of 4 kB has 2,500
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 EXIF = b"Exif\0\0"
 MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")  # zeros and restarts are part of the pixels
+FRAME_BYTES = 12  # of a PNG chunk: its length, its name, its checksum
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN, EXIF_SEGMENT = 0xD8, 0xD9, 0xDA, 0xE1
 ORIENTATION, SHORT, ENTRY_BYTES = 0x0112, 3, 12
 
@@ -32,6 +34,24 @@ def check_jpeg(content: bytes) -> bytes:
             exif = exif or content[at + 2 : at + size]
         at += size
     return exif
+
+
+def check_png(content: bytes) -> None:
+    """Check that a file is not a PNG of countless chunks, each of which takes time to read.
+
+    Raises:
+        ValueError: if it is.
+    """
+    at, chunks = len(PNG), 0
+    while (
+        content.startswith(PNG)
+        and (frame := content[at : at + FRAME_BYTES])
+        and frame[4:8] != b"IEND"
+    ):
+        at += FRAME_BYTES + int.from_bytes(frame[:4], "big")
+        chunks += 1
+        if chunks > MAX_CHUNKS:
+            raise ValueError(f"the PNG has more than {MAX_CHUNKS} chunks")
 
 
 def orientation_of(exif: bytes) -> int:

@@ -1,3 +1,9 @@
+/** Where a window of a side starts, so that it is around a box and inside, if it can be. */
+const placed = (first, end, side, length) => {
+  if (side > length) return Math.floor((length - side) / 2);
+  return Math.min(Math.max(Math.floor((first + end + 1 - side) / 2), 0), length - side);
+};
+
 /** What is painted: one byte a pixel, row by row, 1 where the picture is to be drawn anew. */
 export class Mask {
   constructor(width, height, pixels = new Uint8Array(width * height)) {
@@ -148,10 +154,6 @@ export class Mask {
     let scale = Math.max(Math.min(Math.max(2 * least, 1), largest), least);
     if (scale > 0.75 * largest) scale = Math.max(scale, largest);
     const [high, wide] = [rows, columns].map((side) => Math.ceil(scale * side - 1e-6));
-    const placed = (first, end, side, length) => {
-      if (side > length) return Math.floor((length - side) / 2);
-      return Math.min(Math.max(Math.floor((first + end + 1 - side) / 2), 0), length - side);
-    };
     const left = placed(found.left, found.right, wide, width);
     return { left, top: placed(found.top, found.bottom, high, height), width: wide, height: high };
   }

@@ -11,7 +11,7 @@ import pytest
 from tests.clients import API, Client, served
 from tests.patience import until
 from var_core.pipeline import VARPipeline
-from var_core.serving import http_guard
+from var_core.serving import bodies, http_guard
 from var_core.serving.client_budget import ClientBudget
 from var_core.serving.fair_queue import BusyError
 from var_core.serving.local_engine import LocalEngine
@@ -93,6 +93,6 @@ def test_bodies_that_never_end_are_bounded_for_each_address_and_in_all(
 def test_a_body_that_takes_too_long_gives_its_room_back(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_guard, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
     with half_sent(Client(url, 2)) as connection:
         assert connection.getresponse().status == 408

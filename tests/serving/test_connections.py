@@ -30,6 +30,8 @@ def test_idle_connections_neither_fill_the_log_nor_shut_others_out(tmp_path: Pat
             idle.connect((place.hostname, place.port))
         for number in range(40):
             assert Client(url, 10 + number).ask("GET", "/healthz") == (200, "alive")
+        for _ in range(60):  # one after the other
+            assert Client(url, 3).ask("GET", "/healthz") == (200, "alive")
         assert Client(url, 2).draw(1).startswith("data:image/png")
     assert log.stat().st_size < 100_000 and "Too many open files" not in log.read_text()
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,9 @@ def config_of(place: str) -> dict:
     return json.loads(Client(f"http://{place}").ask("GET", "/config")[1])
 
 
-def press(client: Client, target: str, event: str, values: list | dict) -> list[dict]:
+def press(
+    client: Client, target: str, event: str, values: list | dict, session: str = "s1"
+) -> list[dict]:
     """Set off the event of a widget as the page does; all messages until it ends.
 
     `values` are those of all inputs, or a file for the widget alone.
@@ -153,12 +156,12 @@ def press(client: Client, target: str, event: str, values: list | dict) -> list[
     ][:1]
     if isinstance(values, dict):
         values = [values if ids.get(one) == target else None for one in function["inputs"]]
-    body = {"data": values, "fn_index": function["id"], "session_hash": "s1", "trigger_id": None}
+    body = {"data": values, "fn_index": function["id"], "session_hash": session, "trigger_id": None}
     status, text = client.ask("POST", f"{API}/queue/join", json.dumps(body).encode())
     if status != 200:
         return [{"msg": "refused", "success": False, "output": text}]
     connection = client.connect()
-    connection.request("GET", f"{API}/queue/data?session_hash=s1")
+    connection.request("GET", f"{API}/queue/data?session_hash={session}")
     found = []
     for line in connection.getresponse():
         if line.startswith(b"data: "):
@@ -204,6 +207,15 @@ def test_no_spelling_of_a_path_reaches_a_picture_of_the_server(
             more = [path, {}, 1, 1, None, "closed_loop", 1] if name == "edit" else []
             *_, (kind, said) = client.events(name, client.call(name, path, *more))
             assert kind == "error" and "canary" not in said["error"], (name, path)
+
+
+def test_what_the_server_keeps_for_itself_is_shown_to_nobody(running: Running) -> None:
+    client, (lock,) = Client(running.url), list(running.files.rglob(".lock"))
+    for path in (*spellings(str(lock)), str(lock.parent), f"{lock.parent}/"):
+        address = urllib.parse.quote(f"{API}/file={path}", safe="/=%?#.:")
+        assert client.ask("GET", address)[0] in (403, 404), path
+    shown = f"{API}/file={upload(client, planted_picture())}"
+    assert client.ask("GET", shown)[0] == 200
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from tests.clients import API, Client, serving
+from tests.clients import API, Client, num_alive, serving
+from tests.gated_engine import GatedEngine
 from tests.patience import until
 from tests.web.test_hostile_calls import default_values, press
+from var_core import VARPipeline
 from var_core.serving.local_engine import LocalEngine
 from var_core.web import call_queue
 from var_core.web.blocks import network_of
@@ -19,7 +21,10 @@ from var_core.web.sessions import Sessions
 
 
 @pytest.fixture
-def served(engine: LocalEngine, tmp_path: Path) -> Iterator[tuple[str, gr.Blocks]]:
+def served(
+    engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, gr.Blocks]]:
+    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
     with serving(engine, tmp_path) as found:
         yield found
 
@@ -67,7 +72,6 @@ def test_programs_do_not_drive_the_pages_of_visitors_out(served: tuple[str, gr.B
 def test_results_that_nobody_fetches_are_dropped(
     served: tuple[str, gr.Blocks], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
     url, blocks = served
     queue, client = blocks._queue, Client(url)
     assert isinstance(queue, CallQueue)
@@ -90,9 +94,43 @@ def test_the_largest_results_go_where_there_are_too_many(
     small = client.call("generate", {"emoji": "nobody"}, 1)
     until(lambda: not queue.event_ids_to_events)
     monkeypatch.setattr(call_queue, "MAX_UNREAD_BYTES", 1_000)
-    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
     until(lambda: large not in queue.pending_messages_per_session)
     assert small in queue.pending_messages_per_session
+
+
+def test_a_result_that_was_read_is_not_waited_for_again(
+    served: tuple[str, gr.Blocks],
+) -> None:
+    url, blocks = served
+    queue, client = blocks._queue, Client(url)
+    event = client.call("generate", {}, 1)
+    assert [kind for kind, _ in client.events("generate", event)][-1] == "complete"
+    assert [kind for kind, _ in client.events("generate", event)] == ["error"]
+    press(client, "generate", "click", default_values(client))
+    status, text = client.ask("GET", f"{API}/queue/data?session_hash=s1")
+    assert status == 200 and "unexpected_error" in text
+    until(lambda: not queue.pending_messages_per_session and not queue.pending_event_ids_session)
+    assert blocks.metrics.registry.get_sample_value(
+        "var_studio_refused_total", {"where": "fault"}
+    ) in (None, 0)
+
+
+def test_nothing_is_kept_of_a_call_whose_caller_left(
+    pipeline: VARPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call_queue, "ROUND_SECONDS", 0.01)
+    engine = GatedEngine(pipeline)
+    with serving(engine, tmp_path) as (url, blocks):
+        client, queue = Client(url), blocks._queue
+        with engine.gate.closed():
+            engine.gate.let(1)
+            stream = client.events("stream", client.call("stream", {}, 1))
+            assert next(stream)
+            stream.close()
+            until(lambda: not num_alive(blocks))
+        until(lambda: not queue.event_ids_to_events)
+        until(lambda: not queue.pending_messages_per_session)
+        until(lambda: not queue.pending_event_ids_session)
 
 
 def test_one_address_has_few_calls_under_way(

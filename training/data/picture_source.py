@@ -61,6 +61,15 @@ class PictureSource(Protocol):
         """Content of labels.json: the names behind the label indices."""
         ...
 
+    def words(self, labels: Tensor, captions: Tensor | None) -> list[str]:
+        """What is said of some pictures, a line for each; an open label is left out.
+
+        Args:
+            labels: (B, A) int64.
+            captions: (B, P) int64; None where pictures have labels alone.
+        """
+        ...
+
     def train_batch(
         self, rows: Tensor, generator: torch.Generator, device: torch.device
     ) -> PictureBatch:
@@ -82,6 +91,19 @@ class PictureSource(Protocol):
             limit: largest number of pictures; none of them is augmented.
         """
         ...
+
+
+def label_words(label_names: Mapping, labels: Tensor) -> list[str]:
+    """The names of labels (B, A), a line for each picture; an open label is left out."""
+    names = [attribute["values"] for attribute in label_names["attributes"]]
+    return [
+        ", ".join(
+            str(values[index])
+            for values, index in zip(names, row, strict=True)
+            if index < len(values)
+        )
+        for row in labels.tolist()
+    ]
 
 
 def check_side(pictures: PictureSource, tokenizer: MultiScaleVQVAE) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training.data.augment import UNCHANGED, Augmentation, lie_on_white
-from training.data.picture_source import PictureBatch
+from training.data.picture_source import PictureBatch, label_words
 from training.data.prepared_set import PreparedSet, evenly, load_prepared_set
 from var_core.images import uint8_to_tensor
 
@@ -60,6 +60,10 @@ class PreparedPictures:
     def can_read_ahead(self) -> bool:
         """Pictures are read from a file."""
         return True
+
+    def words(self, labels: Tensor, captions: Tensor | None) -> list[str]:
+        """The names of the labels of some pictures."""
+        return label_words(self.label_names, labels)
 
     def train_batch(
         self, rows: Tensor, generator: torch.Generator, device: torch.device

@@ -44,11 +44,12 @@ class TokenBatch:
         features = None if self.features is None else self.features.pin_memory()
         return replace(self, tokens=self.tokens.pin_memory(), features=features)
 
-    def rows(self, index: slice) -> "TokenBatch":
-        """Some of the pictures."""
-        features = None if self.features is None else self.features[index]
+    def rows(self, index: Tensor) -> "TokenBatch":
+        """Some of the pictures, by number; (N,) int64 on the CPU."""
+        features = None if self.features is None else self.features[index.to(self.features.device)]
         captions = None if self.captions is None else self.captions[index]
-        return TokenBatch(self.tokens[index], features, self.labels[index], captions)
+        tokens = self.tokens[index.to(self.tokens.device)]
+        return TokenBatch(tokens, features, self.labels[index], captions)
 
 
 class TokenSource(Protocol):

@@ -5,8 +5,11 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from training.loop.command_line import Settings
+
+PASSES = 3  # the gradient costs about two forward passes
 
 
 @dataclass(frozen=True)
@@ -16,10 +19,12 @@ class Footprint:
     Attributes:
         parameters: number of parameters of each part of the network.
         memory: bytes per process, by purpose.
+        flops: floating-point operations of a step per process, forward and backward.
     """
 
     parameters: Mapping[str, int]
     memory: Mapping[str, int]
+    flops: int
 
     def describe(self, settings: Settings) -> str:
         """Settings, parameters and memory as lines to print."""
@@ -28,6 +33,7 @@ class Footprint:
         lines.append(f"parameters: {sum(self.parameters.values()):,}")
         lines += [f"  {name}: {count:,}" for name, count in self.parameters.items() if count]
         total = sum(self.memory.values())
+        lines.append(f"operations of a step and process: {self.flops / 1e9:,.1f} GFLOP")
         lines.append(f"memory per process, about {total / 2**20:,.0f} MiB")
         lines += [f"  {name}: {size / 2**20:,.0f} MiB" for name, size in self.memory.items()]
         return "\n".join(lines)
@@ -38,8 +44,10 @@ def count_parameters(network: nn.Module, trained: bool = False) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad or not trained)
 
 
-def saved_bytes(forward: Callable[[], Tensor], network: nn.Module) -> int:
-    """Bytes that a forward pass keeps for its gradient; a compiler may need less.
+def measure_forward(forward: Callable[[], Tensor], network: nn.Module) -> tuple[int, int]:
+    """Bytes that a forward pass keeps for its gradient, and its floating-point operations.
+
+    A compiler may need less memory.
 
     Args:
         forward: function that runs the network on the meta device, where nothing is computed.
@@ -53,6 +61,8 @@ def saved_bytes(forward: Callable[[], Tensor], network: nn.Module) -> int:
             kept[value.untyped_storage()._cdata] = value  # so that no address is used twice
         return value
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+    counter = FlopCounterMode(display=False)
+    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
         forward()
-    return sum(value.untyped_storage().nbytes() for value in kept.values())
+    saved = sum(value.untyped_storage().nbytes() for value in kept.values())
+    return saved, counter.get_total_flops()

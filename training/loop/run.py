@@ -4,6 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +15,10 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from training.data.batches import PlacedBatches, open_batches
+from training.data.picture_source import PictureSource
+from training.data.token_source import TokenSource
 from training.loop.checkpoint import load_newest, save_model, save_run
+from training.loop.processes import device_name
 from training.loop.run_settings import RunSettings
 
 logger = logging.getLogger(__name__)
@@ -82,17 +86,17 @@ class Run(ABC, Generic[AnySettings, Batch]):
 
     @property
     @abstractmethod
+    def source(self) -> PictureSource | TokenSource:
+        """What the run learns from."""
+
+    @property
     def num_train(self) -> int:
         """Training pictures of an epoch; 0 where they never end."""
+        return self.source.num_train
 
     @abstractmethod
     def batches(self) -> PlacedBatches[Any]:
         """The pictures or tokens of the training, by place."""
-
-    @property
-    @abstractmethod
-    def can_read_ahead(self) -> bool:
-        """Whether batches can be made in other processes, without the run's device."""
 
     def read(self) -> Any:
         """What the batch of the next step is made of, on the run's device."""
@@ -105,7 +109,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
                 self.accelerator,
                 self.pictures_seen,
                 self.settings.batch_size,
-                workers if self.can_read_ahead else 0,
+                workers if self.source.can_read_ahead else 0,
             )
         return next(self._batches)
 
@@ -119,6 +123,41 @@ class Run(ABC, Generic[AnySettings, Batch]):
 
         It does not wait for the device: figures may be scalars there.
         """
+
+    def details(self) -> dict[str, Any]:
+        """What "auto" and the data have decided, for settings.json."""
+        return {}
+
+    def count_flops(self) -> int:
+        """Floating-point operations of a step of this process; 0 where nobody asks for them."""
+        return 0
+
+    def resolved(self) -> dict[str, Any]:
+        """The whole configuration: settings, what they came to, and versions."""
+        return {
+            "settings": asdict(self.settings),
+            "resolved": {
+                "device": device_name(self.accelerator.device),
+                "processes": self.accelerator.num_processes,
+                "pictures_per_step": self.total_batch,
+                "training_pictures": self.num_train,
+                "highest_rate": self.highest_rate,
+                **self.details(),
+            },
+            "versions": {name: version(name) for name in ("torch", "accelerate", "diffusers")},
+        }
+
+    def plan(self) -> list[str]:
+        """What the run is going to do, in lines to print."""
+        settings, lines = self.settings, []
+        if self.num_train:
+            epochs = self.total_steps * self.total_batch / self.num_train
+            lines.append(
+                f"{self.num_train:,} training pictures, {self.total_batch} a step: "
+                f"{self.total_steps:,} steps are {epochs:.1f} epochs"
+            )
+        base = "" if settings.learning_rate else f", {settings.base_rate:g} for each 256 pictures"
+        return [*lines, f"highest learning rate {self.highest_rate:g}{base}"]
 
     def log_figures(self) -> dict[str, Any]:
         """Further figures for a line of the log, of the steps since the last one."""

@@ -16,6 +16,7 @@ MACHINE = "machine"
 
 PRECISIONS = ("auto", "bf16", "no")
 RATE_PICTURES = 256  # that the base rate is for, as published
+TRACKERS = ("tensorboard", "wandb", "none")
 TOO_NARROW = ("fp16", "float16", "fp8")
 
 
@@ -27,6 +28,9 @@ class RunSettings(Settings):
     out: str = field(metadata=about("folder of the run", FILES))
     steps: int = option(6000, "optimizer steps", STEPS, low=1)
     batch_size: int = option(32, "pictures per step and process", STEPS, low=1)
+    accumulate: int = option(
+        1, "parts of a batch that go through the network one after another", STEPS, low=1
+    )
     base_rate: float = option(
         6.4e-3,
         "highest learning rate for each 256 pictures of a step",
@@ -39,6 +43,9 @@ class RunSettings(Settings):
     augmentation: str = option("auto", KINDS_HELP, AUGMENTATION, choices=KINDS)
     save_every: int = option(500, "steps between checkpoints", PROGRESS, low=1)
     evaluate_every: int = option(500, "steps between evaluations", PROGRESS, low=1)
+    tracker: str = option(
+        "tensorboard", "where figures go beside log.jsonl", PROGRESS, choices=TRACKERS
+    )
     mixed_precision: str = option(
         "auto", "auto takes bf16 where the device multiplies it fast", MACHINE, choices=PRECISIONS
     )
@@ -58,6 +65,10 @@ class RunSettings(Settings):
     def __post_init__(self) -> None:
         check_precision(self.mixed_precision)
         super().__post_init__()
+        if self.accumulate > self.batch_size or self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate must divide the batch size {self.batch_size}, got {self.accumulate}"
+            )
 
 
 def check_precision(name: str) -> None:

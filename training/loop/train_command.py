@@ -11,9 +11,11 @@ from filelock import FileLock, Timeout
 from training.loop.checkpoint import SaveError
 from training.loop.command_line import check_out, fail, fail_to_write, parse_settings
 from training.loop.footprint import Footprint
+from training.loop.heartbeat import busy
 from training.loop.run import Run
 from training.loop.run_settings import RunSettings
 from training.loop.stop_signals import stop_signals
+from training.loop.trackers import check_tracker
 from training.loop.train_loop import train
 from var_core.devices import pick_device
 from var_core.exit_codes import EXIT_BAD_INPUT
@@ -65,6 +67,7 @@ def _planned_or_run(
             print(plan(settings).describe(settings))
             return 0
         check_out(settings)
+        check_tracker(settings.tracker)
     except ValueError as error:
         return fail(str(error), EXIT_BAD_INPUT)
     except OSError as error:
@@ -82,8 +85,9 @@ def _run(make_run: Callable[[AnySettings], Run[Any, Any]], settings: AnySettings
             lock.acquire(timeout=0)
         with stop_signals() as stop:
             try:
-                run = make_run(settings)
-                run.resume()
+                with busy("opening data and networks", processes.is_main_process):
+                    run = make_run(settings)
+                    run.resume()
             except ValueError as error:
                 return fail(str(error), EXIT_BAD_INPUT)
             try:

@@ -1,24 +1,26 @@
-"""What a run leaves to look at: log.jsonl, TensorBoard files, sheets of pictures, a bar."""
+"""What a run leaves to look at: settings.json, log.jsonl, trackers, sheets of pictures, a bar."""
 
 import json
 import logging
-import time
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from training.loop.heartbeat import Heartbeat
 from training.loop.run import Run
+from training.loop.speed import Speed, clock_time, duration, peak_memory
+from training.loop.trackers import log_scalars, log_sheet, start_trackers, stop_trackers
 
 logger = logging.getLogger(__name__)
 
 LOG_FILE = "log.jsonl"
+SETTINGS_FILE = "settings.json"
 LOG_EVERY = 20  # steps
 FIRST_STEPS = 3  # after which the first estimate of the time is made
 
@@ -33,76 +35,97 @@ class TrainLog:
     def __enter__(self) -> Self:
         run = self.run
         self.folder.mkdir(parents=True, exist_ok=True)
+        resolved = json.dumps(run.resolved(), indent=2, ensure_ascii=False)
+        (self.folder / SETTINGS_FILE).write_text(resolved + "\n", "utf-8")
         forget_after(self.folder / LOG_FILE, run.step)
         self.file = (self.folder / LOG_FILE).open("a")
-        self.board = SummaryWriter(self.folder / "tensorboard", purge_step=run.step + 1)
-        self.pictures_per_step = run.settings.batch_size * run.accelerator.num_processes
+        start_trackers(run)
         self.bar = tqdm(
-            total=run.settings.steps * self.pictures_per_step,
-            initial=run.step * self.pictures_per_step,
+            total=run.settings.steps * run.total_batch,
+            initial=run.step * run.total_batch,
             unit="image",
             unit_scale=True,
             disable=None,  # where there is no terminal
         )
-        self.last_step, self.last_time = run.step, time.monotonic()
-        self.first_step, self.started = run.step, self.last_time
+        self.heartbeat = Heartbeat(self.bar)
+        self.first_step, self.speed = run.step, Speed()
+        self.flops = run.count_flops()
+        for line in run.plan():
+            self._say(line)
         if run.step < run.total_steps:
             self._say("the first step takes longer than the others: up to minutes, with compiling")
+            self.heartbeat.start("first step")
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.heartbeat.close()
         self.bar.close()
-        self.board.close()
+        stop_trackers(self.run)
         self.file.close()
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Say what is done beside the steps, in the bar; it counts for no step."""
+        self.heartbeat.start(what)
+        with self.speed.paused():
+            yield
+        self.heartbeat.start("")
 
     def tick(self) -> None:
         """Move the bar on after a step; the first steps make the first estimate of the time."""
-        step, now = self.run.step, time.monotonic()
-        self.bar.update(step * self.pictures_per_step - self.bar.n)
+        step = self.run.step
+        seconds = self.speed.tick()
+        self.bar.update(step * self.run.total_batch - self.bar.n)
         if step == self.first_step + 1:
-            self._say(f"the first step took {now - self.started:.0f} s")
-            self.started = now
+            self.heartbeat.start("")
+            self._say(f"the first step took {seconds:.0f} s")
         elif step == self.first_step + FIRST_STEPS:
-            seconds = (now - self.started) / (FIRST_STEPS - 1)
-            left = timedelta(seconds=round(seconds * (self.run.total_steps - step)))
-            self._say(f"a step takes {seconds:.2g} s; about {left} left, without evaluations")
+            left = self.speed.per_step * (self.run.total_steps - step)
+            self._say(
+                f"a step takes {self.speed.per_step:.2g} s; about {duration(left)} left, until "
+                f"{clock_time(left)}, without evaluations"
+            )
 
     def _say(self, text: str) -> None:
         with self.bar.external_write_mode():
             logger.info(text)
 
     def write(self, figures: Mapping[str, object]) -> None:
-        """Write the figures of the step that was just done to log and TensorBoard."""
-        step = self.run.step
-        figures = {
-            name: value.item() if isinstance(value, Tensor) else value
-            for name, value in figures.items()
+        """Write the figures of the step that was just done to log and trackers."""
+        run, speed = self.run, self.speed
+        left = speed.left(run.total_steps - run.step)
+        record = plain(figures) | {"pictures": run.pictures_seen}
+        if run.num_train:
+            record["epoch"] = round(run.pictures_seen / run.num_train, 3)
+        record |= {
+            "seconds_per_step": round(speed.per_step, 4),
+            "seconds_left": round(left),
+            **peak_memory(run.accelerator.device),
+            **speed.used(self.flops, run.accelerator.device),
         }
-        if isinstance(loss := figures.get("loss"), float):
-            self.bar.set_postfix(loss=f"{loss:.3f}")
-        now = time.monotonic()
-        seconds = (now - self.last_time) / (step - self.last_step)
-        self.last_step, self.last_time = step, now
-        record = {**figures, "seconds_per_step": round(seconds, 3)}
         self.file.write(json.dumps(record) + "\n")
         self.file.flush()
-        for name, value in record.items():
-            values = value if isinstance(value, list) else [value]
-            for number, one in enumerate(values):
-                tag = f"{name}/{number}" if isinstance(value, list) else name
-                if one is not None and name != "step":
-                    self.board.add_scalar(tag, one, step)
+        log_scalars(run, record)
+        shown = [f"epoch {record['epoch']:.1f}"] if "epoch" in record else []
+        if isinstance(loss := record.get("loss"), float):
+            shown.append(f"loss {loss:.3f}")
+        self.bar.set_postfix_str(", ".join([*shown, f"ends {clock_time(left)}"]))
 
     def show(self, sheet: np.ndarray, figures: Mapping[str, object]) -> None:
         """Save a sheet of pictures, (H, W, 3) uint8, and print the figures that go with it."""
-        step = self.run.step
-        Image.fromarray(sheet).save(self.folder / f"sheet-{step:06d}.png")
-        self.board.add_image("sheet", sheet, step, dataformats="HWC")
+        run = self.run
+        Image.fromarray(sheet).save(self.folder / f"sheet-{run.step:06d}.png")
+        log_sheet(run, sheet)
         shown = [
             f"{name} {value:.4g}" for name, value in figures.items() if isinstance(value, float)
         ]
+        epoch = f", epoch {run.pictures_seen / run.num_train:.1f}" if run.num_train else ""
+        end = clock_time(self.speed.left(run.total_steps - run.step))
         with self.bar.external_write_mode():
-            logger.info("step %d: %s", step, ", ".join(shown))
+            logger.info(
+                "step %d of %d%s, ends %s: %s",
+                *(run.step, run.total_steps, epoch, end, ", ".join(shown)),
+            )
 
 
 class NoLog:
@@ -113,6 +136,11 @@ class NoLog:
 
     def __exit__(self, *error: object) -> None:
         """Nothing is open."""
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Say nothing."""
+        yield
 
     def tick(self) -> None:
         """Do nothing."""
@@ -127,6 +155,14 @@ class NoLog:
 def open_log(run: Run[Any, Any]) -> TrainLog | NoLog:
     """The log of a run in this process."""
     return TrainLog(run) if run.accelerator.is_main_process else NoLog()
+
+
+def plain(figures: Mapping[str, object]) -> dict[str, Any]:
+    """Figures as numbers; those on a device are waited for."""
+    return {
+        name: value.item() if isinstance(value, Tensor) else value
+        for name, value in figures.items()
+    }
 
 
 def forget_after(path: Path, step: int) -> None:

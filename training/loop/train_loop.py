@@ -47,7 +47,8 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
 
                 # Evaluate: figures on validation pictures, and a sheet to look at.
                 if is_last or run.step % run.settings.evaluate_every == 0:
-                    validation, sheet = run.evaluate()
+                    with log.doing("evaluating"):
+                        validation, sheet = run.evaluate()
                     figures |= validation
                     log.show(sheet, validation)
 
@@ -58,7 +59,8 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
 
                 # Save: a checkpoint to resume from, and the averaged weights as a model.
                 if run.step % run.settings.save_every == 0 and not is_last:
-                    run.save()
+                    with log.doing("saving"):
+                        run.save()
     except SaveError:
         raise
     except OSError as error:

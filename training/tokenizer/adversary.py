@@ -49,7 +49,7 @@ class Adversary:
             both = torch.cat((augment_alike(images, generator), augment_alike(rebuilt, generator)))
             real, fake = self.wrapped(both).chunk(2)
             loss = hinge_loss(real, fake)
-        self.accelerator.backward(loss)
+        self.accelerator.backward(loss * self.settings.accumulate)  # which it divides by
         norm = clip_gradients(self.accelerator, self.discriminator, self.settings.grad_clip)
         step_if_finite(self.optimizer, norm)
         self.optimizer.zero_grad(set_to_none=True)

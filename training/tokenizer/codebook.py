@@ -1,7 +1,7 @@
 """Keeps the codes of a tokenizer in use: first values, restarts of unused codes, counts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -159,7 +159,7 @@ class CodebookCare:
 
     def count(self, quantization: Quantization, step: int) -> None:
         """Add one batch of every process to the running count."""
-        counts = count_codes(quantization, self.counts.shape[1])
+        counts = count_codes(quantization.token_maps, self.counts.shape[1])
         counts = cast(Tensor, self.accelerator.reduce(counts, "mean"))
         self.counts.mul_(0.99).add_(counts, alpha=0.01)
         self.last_used.masked_fill_(counts > 0, step)
@@ -203,12 +203,9 @@ def codebook_of(quantizer: MultiScaleQuantizer) -> nn.Embedding:
     return quantizer.codebook
 
 
-def count_codes(quantization: Quantization, vocab_size: int) -> Tensor:
-    """How often each code occurs at each scale, (K, V) float32."""
-    counts = [
-        torch.bincount(token_map.flatten(), minlength=vocab_size)
-        for token_map in quantization.token_maps
-    ]
+def count_codes(token_maps: Sequence[Tensor], vocab_size: int) -> Tensor:
+    """How often each code occurs at each scale: K maps (B, S, S) -> (K, V) float32."""
+    counts = [torch.bincount(token_map.flatten(), minlength=vocab_size) for token_map in token_maps]
     return torch.stack(counts).float()
 
 

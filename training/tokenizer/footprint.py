@@ -7,7 +7,7 @@ import torch
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import check_side
 from training.loop.checkpoint import step_generator
-from training.loop.footprint import Footprint, count_parameters, saved_bytes
+from training.loop.footprint import PASSES, Footprint, count_parameters, measure_forward
 from training.tokenizer.discriminator import PatchDiscriminator
 from training.tokenizer.new_tokenizer import choose_trained, outline_tokenizer
 from training.tokenizer.objective import TokenizerObjective
@@ -29,9 +29,10 @@ def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
         adversary = PatchDiscriminator(settings.adversary_channels)
         perceptual = PerceptualDistance() if Path(settings.nets).is_dir() else None
         objective = TokenizerObjective(tokenizer, perceptual, settings)
-        images = torch.empty(settings.batch_size, 3, *tokenizer.image_shape)
+        size = settings.batch_size // settings.accumulate
+        images = torch.empty(size, 3, *tokenizer.image_shape)
     judge = adversary if settings.adversarial_weight else None
-    saved = saved_bytes(
+    saved, flops = measure_forward(
         lambda: objective(images, True, judge, step_generator(0, 0)).losses["loss"], objective
     )
     size = count_parameters(tokenizer)
@@ -41,4 +42,4 @@ def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
     if judge is not None:
         memory["adversary, gradients, AdamW"] = 16 * count_parameters(adversary)
     parts = {name: count_parameters(part) for name, part in tokenizer.named_children()}
-    return Footprint(parts, memory)
+    return Footprint(parts, memory, PASSES * settings.accumulate * flops)

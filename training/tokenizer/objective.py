@@ -30,6 +30,29 @@ class Rebuilt(NamedTuple):
     quantization: Quantization | None
 
 
+def joined(parts: list[Rebuilt]) -> Rebuilt:
+    """The results of equal parts of a batch as one, without gradient; losses are averaged."""
+    if len(parts) == 1:
+        return parts[0]
+    quantizations = [part.quantization for part in parts if part.quantization is not None]
+    quantization = None
+    if quantizations:
+        maps = zip(*(one.token_maps for one in quantizations), strict=True)
+        latents = zip(*(one.latents for one in quantizations), strict=True)
+        quantization = Quantization(
+            [torch.cat(found) for found in maps], [torch.cat(found) for found in latents]
+        )
+    losses = {
+        name: torch.stack([part.losses[name].detach() for part in parts]).mean()
+        for name in parts[0].losses
+        if all(name in part.losses for part in parts)
+    }
+    images, features = (
+        torch.cat([getattr(part, name) for part in parts]) for name in ("images", "features")
+    )
+    return Rebuilt(losses, images, features, quantization)
+
+
 class TokenizerObjective(nn.Module):
     """Tokenizer and its losses as one module, so that data-parallel wrappers see one forward."""
 

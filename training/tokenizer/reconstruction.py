@@ -3,8 +3,10 @@
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
+from training.loop.processes import dealt, gathered
 from training.tokenizer.codebook import count_codes, usage_figures
 from training.tokenizer.perceptual import PerceptualDistance
 from var_core.tokenizer import MultiScaleVQVAE, Quantization
@@ -28,9 +30,18 @@ def rebuilt_psnr(rebuilt: Tensor, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def reconstruction_figures(
-    tokenizer: MultiScaleVQVAE, perceptual: PerceptualDistance | None, images: Tensor
+    tokenizer: MultiScaleVQVAE,
+    perceptual: PerceptualDistance | None,
+    images: Tensor,
+    accelerator: Accelerator | None = None,
 ) -> dict[str, Any]:
     """Measure how well pictures (N, 3, H, W) in [-1, 1] are rebuilt.
+
+    Args:
+        tokenizer: tokenizer to measure.
+        perceptual: distance; None leaves it out.
+        images: the pictures, on the tokenizer's device.
+        accelerator: processes that share the work, each of which gets all figures; None for one.
 
     Returns:
         `psnr`: mean over pictures, in dB for the range 0 to 255, of pictures rounded to 8 bits;
@@ -38,13 +49,16 @@ def reconstruction_figures(
     """
     psnr, distance = [], []
     vocab_size = tokenizer.quantizer.vocab_size
+    accelerator = accelerator or Accelerator(cpu=images.device.type == "cpu")
     counts = torch.zeros(tokenizer.schedule.num_scales, vocab_size)
-    for batch in images.split(PICTURES_AT_ONCE):
+    for rows in dealt(accelerator, len(images), PICTURES_AT_ONCE):
+        batch = images[rows.to(images.device)]
         rebuilt, quantization = rebuild(tokenizer, batch)
-        psnr.append(rebuilt_psnr(rebuilt, batch))
+        psnr.append(gathered(accelerator, rebuilt_psnr(rebuilt, batch)))
         if perceptual is not None:
-            distance.append(perceptual(rebuilt, batch).float())
-        counts += count_codes(quantization, vocab_size).cpu()
+            distance.append(gathered(accelerator, perceptual(rebuilt, batch).float().flatten()))
+        token_maps = [gathered(accelerator, found) for found in quantization.token_maps]
+        counts += count_codes(token_maps, vocab_size)
     return {
         "psnr": torch.cat(psnr).mean().item(),
         "perceptual": torch.cat(distance).mean().item() if distance else None,

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
@@ -16,16 +15,22 @@ from training.data.augment import Augmentation
 from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
-from training.evaluation.sheets import sheet_pixels
+from training.data.prepared_pictures import PreparedPictures
+from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
 from training.loop.ema import ExponentialAverage
+from training.loop.footprint import count_parameters
 from training.loop.optim import learning_rate_at, parameter_groups, step_if_finite
 from training.loop.precision import resolve_precision
+from training.loop.processes import new_accelerator
 from training.loop.run import MAX_EVALUATED, Parts, Run
+from training.loop.speed import peak_of
 from training.tokenizer.adversary import Adversary, clip_gradients
 from training.tokenizer.codebook import CodebookCare, start_codes
+from training.tokenizer.discriminator import PatchDiscriminator
+from training.tokenizer.footprint import tokenizer_footprint
 from training.tokenizer.new_tokenizer import choose_trained, new_tokenizer
-from training.tokenizer.objective import Rebuilt, TokenizerObjective
+from training.tokenizer.objective import Rebuilt, TokenizerObjective, joined
 from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import reconstruction_figures
 from training.tokenizer.settings import TokenizerSettings
@@ -50,7 +55,10 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
     model_name = "tokenizer"
 
     def __init__(self, settings: TokenizerSettings, pictures: PictureSource | None = None) -> None:
-        super().__init__(settings, new_accelerator(settings))
+        self.precision = resolve_precision(settings.mixed_precision, pick_device())
+        # the quantizer has no gradient until codes are used
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        super().__init__(settings, new_accelerator(settings, self.precision, unused))
         augmentation = Augmentation(settings.augmentation, settings.flip, settings.augmented_share)
         self.pictures = pictures or open_pictures(settings.data, augmentation)
         self.validation_images = self.pictures.fixed("validation", MAX_EVALUATED).images
@@ -75,6 +83,19 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         self.codebook = CodebookCare(
             self.tokenizer, settings, self.accelerator, self.average, self.optimizer
         )
+
+    def details(self) -> dict[str, Any]:
+        """Precision, size, and how pictures are changed."""
+        found = {"precision": self.precision, "parameters": count_parameters(self.tokenizer)}
+        if isinstance(self.pictures, PreparedPictures):
+            found["augmentation"] = self.pictures.augmentation.kind
+        return found
+
+    def count_flops(self) -> int:
+        """Floating-point operations of a step, where the peak of the device is known."""
+        if not peak_of(self.accelerator.device):
+            return 0
+        return tokenizer_footprint(self.settings).flops
 
     def parts(self) -> Parts:
         """All tensors that the run needs to resume exactly."""
@@ -108,18 +129,13 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             self.adversary.restore(parts)
 
     @property
-    def num_train(self) -> int:
-        """Training pictures of an epoch; 0 where they never end."""
-        return self.pictures.num_train
-
-    @property
-    def can_read_ahead(self) -> bool:
-        """Whether pictures can be made in other processes."""
-        return self.pictures.can_read_ahead
+    def source(self) -> PictureSource:
+        """What the run learns from."""
+        return self.pictures
 
     def batches(self) -> PlacedBatches[PictureBatch]:
         """Augmented training pictures by place."""
-        device = torch.device("cpu") if self.can_read_ahead else self.accelerator.device
+        device = torch.device("cpu") if self.pictures.can_read_ahead else self.accelerator.device
         make_batch = partial(self.pictures.train_batch, device=device)
         return PlacedBatches(make_batch, self.num_train, self.settings.seed)
 
@@ -145,9 +161,9 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         judge = None
         if self.adversary is not None and self.adversary.has_joined(self.step):
             judge = self.adversary.discriminator.requires_grad_(False)  # its weights stay here
-        with self.accelerator.autocast():
-            result: Rebuilt = self.objective(batch, self.uses_codes(self.step), judge, generator)
-        self.accelerator.backward(result.losses["loss"])
+        result = joined(
+            [self.gradients(part, judge, generator) for part in batch.chunk(settings.accumulate)]
+        )
         norm = clip_gradients(self.accelerator, self.tokenizer, settings.grad_clip)
         is_finite = step_if_finite(self.optimizer, norm)
         self.optimizer.zero_grad(set_to_none=True)
@@ -161,6 +177,18 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         if result.quantization is not None:
             self.codebook.after_step(result.quantization, result.features, self.step)
         return figures
+
+    def gradients(
+        self, images: Tensor, judge: PatchDiscriminator | None, generator: torch.Generator
+    ) -> Rebuilt:
+        """Add the gradient of a part of a batch; the last part exchanges the sum."""
+        with self.accelerator.accumulate(self.objective):
+            with self.accelerator.autocast():
+                result: Rebuilt = self.objective(
+                    images, self.uses_codes(self.step), judge, generator
+                )
+            self.accelerator.backward(result.losses["loss"])
+        return result
 
     def log_figures(self) -> dict[str, Any]:
         """How much of the codebook is in use."""
@@ -189,20 +217,13 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         """Figures of the averaged weights on the validation pictures, and a sheet of them."""
         tokenizer = self.averaged()
         images = self.validation_images.to(self.accelerator.device)
-        figures = reconstruction_figures(tokenizer, self.perceptual, images)
+        figures = reconstruction_figures(tokenizer, self.perceptual, images, self.accelerator)
         shown = images[:SHEET_PICTURES]
+        rows = [SheetRow("validation pictures", shown)]
         with torch.no_grad():
             latents = tokenizer.encode(shown).latents
-            rows = [shown, *(tokenizer.decode_latent(latent) for latent in reversed(latents))]
-        return {f"validation_{name}": value for name, value in figures.items()}, sheet_pixels(rows)
-
-
-def new_accelerator(settings: TokenizerSettings) -> Accelerator:
-    """The processes of a run."""
-    device = pick_device()
-    return Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision=resolve_precision(settings.mixed_precision, device),
-        # the quantizer has no gradient until codes are used
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
+            for count in range(len(latents), 0, -1):
+                title = "rebuilt" if count == len(latents) else f"scales 1 to {count} alone"
+                rows.append(SheetRow(title, tokenizer.decode_latent(latents[count - 1])))
+        figures = {f"validation_{name}": value for name, value in figures.items()}
+        return figures, captioned_sheet(rows)

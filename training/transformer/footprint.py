@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import check_side
 from training.data.prepared_pictures import PreparedPictures
-from training.loop.footprint import Footprint, count_parameters, saved_bytes
+from training.loop.footprint import PASSES, Footprint, count_parameters, measure_forward
 from training.loop.precision import resolve_precision
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.new_transformer import network_settings
@@ -43,7 +43,7 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
         objective = TransformerObjective(
             transformer, replace(settings, attention="auto"), num_scales
         )
-    saved = saved_activations(objective, settings.batch_size // settings.accumulate)
+    saved, flops = measured(objective, settings.batch_size // settings.accumulate)
     count = count_parameters(transformer)
     memory = {
         "weights": count * dtype.itemsize,
@@ -58,11 +58,11 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
         memory["cached tokens"] = 4 * settings.num_views * len(pictures.labels) * num_tokens
     parts = {name: count_parameters(part) for name, part in transformer.named_children()}
     parts["positions"] = count - sum(parts.values())
-    return Footprint(parts, memory)
+    return Footprint(parts, memory, PASSES * settings.accumulate * flops)
 
 
-def saved_activations(objective: TransformerObjective, size: int) -> int:
-    """Bytes that a forward pass of `size` pictures keeps for its gradient; on the meta device."""
+def measured(objective: TransformerObjective, size: int) -> tuple[int, int]:
+    """Bytes kept by a forward pass of `size` pictures, and its operations; on the meta device."""
     transformer = objective.transformer
     dtype, num_tokens = transformer.dtype, len(objective.weights)
     length = num_tokens - transformer.schedule.size_of(0)
@@ -71,4 +71,8 @@ def saved_activations(objective: TransformerObjective, size: int) -> int:
         condition = transformer.null_condition(size)
         tokens = torch.zeros(size, num_tokens, dtype=torch.int64)
         factors = torch.ones(transformer.config["depth"], 2, size, 1, 1, dtype=dtype)
-    return saved_bytes(lambda: objective(inputs, condition, None, tokens, factors)[0], objective)
+
+    def forward() -> Tensor:
+        return objective(inputs, condition, None, tokens, factors)[0]
+
+    return measure_forward(forward, objective)

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from training.data.augment import Augmentation
@@ -17,9 +16,10 @@ from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
-from training.data.token_source import TokenBatch, token_maps
+from training.data.token_source import TokenBatch, TokenSource, token_maps
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
+from training.loop.footprint import count_parameters
 from training.loop.optim import (
     MasterWeights,
     learning_rate_at,
@@ -27,11 +27,14 @@ from training.loop.optim import (
     weight_decay_at,
 )
 from training.loop.precision import resolve_precision
+from training.loop.processes import new_accelerator
 from training.loop.run import Parts, Run
 from training.loop.sharding import gather, spread_like, whole_norm
+from training.loop.speed import peak_of
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.conditioning import TrainCondition
 from training.transformer.correction import corrupt, nearest_codes
+from training.transformer.footprint import transformer_footprint
 from training.transformer.new_transformer import new_transformer
 from training.transformer.objective import TransformerObjective, branch_factors
 from training.transformer.open_tokens import (
@@ -39,11 +42,11 @@ from training.transformer.open_tokens import (
     check_single_process,
     open_tokens,
 )
+from training.transformer.optimizer_groups import optimizer_groups
 from training.transformer.settings import TransformerSettings
 from training.transformer.sharded_weights import ShardedWeights
 from training.transformer.validation import Drawer, draw_sheet, entropy_figures
 from var_core.checkpoints import load_tokenizer
-from var_core.devices import pick_device
 from var_core.transformer import VARTransformer
 
 BETAS = (0.9, 0.95)
@@ -78,16 +81,14 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self, settings: TransformerSettings, pictures: PictureSource | None = None
     ) -> None:
         # the network itself is in the run's precision, beside float32 weights
-        super().__init__(
-            settings, Accelerator(cpu=pick_device().type == "cpu", mixed_precision="no")
-        )
+        super().__init__(settings, new_accelerator(settings, "no"))
         self.started = time.monotonic()
         check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
         augmentation = Augmentation(settings.augmentation)
         self.pictures = pictures or open_pictures(settings.data, augmentation)
-        precision = resolve_precision(settings.mixed_precision, device)
-        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.precision = resolve_precision(settings.mixed_precision, device)
+        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         tokenizer = load_tokenizer(settings.tokenizer, self.encode_dtype())
         self.tokenizer = tokenizer.requires_grad_(False).to(device)
         check_side(self.pictures, self.tokenizer)
@@ -127,14 +128,9 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         return (settings.num_scales if is_coarse else 0) or schedule.num_scales
 
     @property
-    def num_train(self) -> int:
-        """Training pictures of an epoch; 0 where they never end."""
-        return self.tokens.num_train
-
-    @property
-    def can_read_ahead(self) -> bool:
-        """Whether tokens can be read in other processes."""
-        return self.tokens.can_read_ahead
+    def source(self) -> TokenSource:
+        """What the run learns from."""
+        return self.tokens
 
     def batches(self) -> PlacedBatches[TokenBatch]:
         """Tokens of training pictures by place."""
@@ -163,7 +159,11 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         else:
             self.masters = MasterWeights(self.transformer)
         self.average = ExponentialAverage(self.transformer, settings.ema_decay)
-        self.optimizer = torch.optim.AdamW(self.groups(), betas=BETAS, fused=True)
+        groups = optimizer_groups(
+            self.masters.named(), self.conditioning.tables, settings.table_rate_factor
+        )
+        optimizer = torch.optim.AdamW(groups, betas=BETAS, fused=True)
+        self.optimizer = self.accelerator.prepare_optimizer(optimizer)
         nn.Module.to(self.transformer, self.dtype)  # the masters stay float32
         self.objective = self._start_objective(objective)
 
@@ -172,22 +172,18 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             objective.compile_parts()
         return objective if self.settings.shard else self.accelerator.prepare(objective)
 
-    def groups(self) -> list[dict[str, Any]]:
-        """Optimizer groups: matrices decay, the rest does not, label tables learn faster."""
-        groups: dict[str, list[Tensor]] = {"matrix": [], "vector": [], "table": []}
-        for name, master in self.masters.named().items():
-            is_matrix = master.ndim == 2 and "embed" not in name
-            is_table = any(table in name for table in self.conditioning.tables)
-            groups["table" if is_table else "matrix" if is_matrix else "vector"].append(master)
-        factor = {"table": self.settings.table_rate_factor}
-        return [
-            {
-                "params": parameters,
-                "decays": kind == "matrix",
-                "rate_factor": factor.get(kind, 1.0),
-            }
-            for kind, parameters in groups.items()
-        ]
+    def details(self) -> dict[str, Any]:
+        """Precision, size, and how pictures are changed."""
+        found = {"precision": self.precision, "parameters": count_parameters(self.transformer)}
+        if isinstance(self.pictures, PreparedPictures):
+            found["augmentation"] = self.pictures.augmentation.kind
+        return found
+
+    def count_flops(self) -> int:
+        """Floating-point operations of a step, where the peak of the device is known."""
+        if not peak_of(self.accelerator.device):
+            return 0
+        return transformer_footprint(self.settings).flops
 
     def parts(self) -> Parts:
         """All tensors that the run needs to resume exactly."""
@@ -288,7 +284,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
                 loss, entropy = self.objective(
                     inputs, condition.asked, condition.rows, targets, part_factors
                 )
-                self.accelerator.backward(loss / count)
+                self.accelerator.backward(loss)  # divides by the count
             self.masters.take_gradients()
             total += torch.stack((loss.detach(), entropy.mean())) / count
         if not is_whole:
@@ -306,4 +302,5 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         transformer = self.averaged()
         nn.Module.to(transformer, self.dtype)  # in place; as pictures are drawn, and faster
         drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
-        return entropy_figures(drawer, self.tokens), draw_sheet(drawer, self.pictures)
+        figures = entropy_figures(drawer, self.tokens, self.accelerator)
+        return figures, draw_sheet(drawer, self.pictures)

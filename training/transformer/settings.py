@@ -51,9 +51,6 @@ class TransformerSettings(RunSettings):
         STEPS,
         low=0,
     )
-    accumulate: int = option(
-        1, "parts of a batch that go through the network one after another", STEPS, low=1
-    )
     table_rate_factor: float = option(
         2.0, "learning rate of the label tables over that of the rest", STEPS, low=0
     )
@@ -122,10 +119,3 @@ class TransformerSettings(RunSettings):
     attention: str = option(
         "auto", "attention kernel; flex and xformers on CUDA only", MACHINE, choices=ATTENTION
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.accumulate > self.batch_size or self.batch_size % self.accumulate:
-            raise ValueError(
-                f"accumulate must divide the batch size {self.batch_size}, got {self.accumulate}"
-            )

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator
 from torch import Tensor
 
 from training.data.picture_source import PictureSource
 from training.data.token_source import TokenBatch, TokenSource, token_maps
-from training.evaluation.sheets import sheet_pixels
+from training.evaluation.sheets import SheetRow, captioned_sheet
+from training.loop.processes import dealt, gathered
 from training.loop.run import MAX_EVALUATED
 from training.transformer.conditioning import Conditioning
 from var_core.condition import Condition
@@ -70,8 +72,12 @@ class Drawer:
 
 
 @torch.inference_mode()
-def entropy_figures(drawer: Drawer, source: TokenSource) -> dict[str, Any]:
+def entropy_figures(
+    drawer: Drawer, source: TokenSource, accelerator: Accelerator
+) -> dict[str, Any]:
     """Cross-entropy on fixed pictures with everything said of them, over all tokens and per scale.
+
+    The processes share the work, and each of them gets all figures.
 
     Returns:
         `validation_entropy` and `validation_entropy_per_scale`, nats per token; the same for
@@ -83,9 +89,9 @@ def entropy_figures(drawer: Drawer, source: TokenSource) -> dict[str, Any]:
         batch = source.fixed(split, MAX_EVALUATED)
         if not len(batch.labels):
             continue
-        starts = range(0, len(batch.labels), PICTURES_AT_ONCE)
-        parts = [batch.rows(slice(start, start + PICTURES_AT_ONCE)) for start in starts]
-        entropy = torch.cat([drawer.entropy(part) for part in parts])
+        shares = dealt(accelerator, len(batch.labels), PICTURES_AT_ONCE)
+        parts = [gathered(accelerator, drawer.entropy(batch.rows(rows))) for rows in shares]
+        entropy = torch.cat(parts)
         figures[f"{split}_entropy"] = entropy.mean().item()
         figures[f"{split}_entropy_per_scale"] = [
             round(entropy[:, schedule.token_range(index)].mean().item(), 4)
@@ -96,7 +102,7 @@ def entropy_figures(drawer: Drawer, source: TokenSource) -> dict[str, Any]:
 
 @torch.inference_mode()
 def draw_sheet(drawer: Drawer, pictures: PictureSource) -> np.ndarray:
-    """A sheet of real and drawn pictures, (H, W, 3) uint8.
+    """A sheet of real and drawn pictures with what is said of them, (H, W, 3) uint8.
 
     Its rows: trained pictures, drawings of what is said of them, unseen pictures, drawings of what
     is said of them, drawings of what is said of the first row but for one attribute.
@@ -110,13 +116,15 @@ def draw_sheet(drawer: Drawer, pictures: PictureSource) -> np.ndarray:
         column = drawer.conditioning.open_column
         opened[:, column] = drawer.transformer.null_labels[column]
     rows = []
-    for labels, batch, is_shown in (
-        (trained.labels, trained, True),
-        (unseen.labels, unseen, True),
-        (opened, trained, False),
+    for labels, batch, title in (
+        (trained.labels, trained, "training pictures"),
+        (unseen.labels, unseen, "unseen pictures"),
+        (opened, trained, ""),
     ):
-        if is_shown:
-            rows.append(batch.images[:width])
         captions = None if batch.captions is None else batch.captions[:width]
-        rows.append(drawer.draw(labels[:width], captions))
-    return sheet_pixels(rows)
+        if title:
+            rows.append(SheetRow(title, batch.images[:width]))
+        words = pictures.words(labels[:width], captions)
+        drawn = drawer.draw(labels[:width], captions)
+        rows.append(SheetRow("drawn" if title else "drawn, a label left open", drawn, words))
+    return captioned_sheet(rows)

@@ -15,8 +15,9 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from var_core.files import write_atomically
-from var_core.images import is_of_machine, open_source
+from var_core.images import content_of, is_of_machine, open_source
 from var_core.model_info import ModelInfo
+from var_core.picture_headers import check_png
 from var_core.sampling import SamplingOptions
 from var_core.wishes import Wish
 
@@ -132,6 +133,7 @@ def read_png_recipe(source: str | Path | bytes) -> Recipe | None:
     """
     file, name = open_source(source)
     try:
+        check_png(content_of(file))
         with Image.open(file, formats=("PNG",)) as image:
             text = image.info.get(CHUNK)  # comes before the pixels, which are not decoded
     except Exception as error:  # Pillow raises errors of many types for bad files

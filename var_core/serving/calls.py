@@ -1,8 +1,10 @@
 """Calls of the server: from the bytes that strangers send to the few fields that gradio may see."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
+from var_core.serving.asgi import Headers
 from var_core.serving.json_body import read_json, write_json
 
 MAX_EVENT_BYTES = 4_000  # a click on the page tells a place or a scale
@@ -10,7 +12,47 @@ NAME = re.compile(r"[\w.:-]{1,64}")
 JSON_TYPE = b"application/json"
 FORM_TYPE = b"multipart/form-data"
 
-Headers = Sequence[tuple[bytes, bytes]]
+
+@dataclass(frozen=True)
+class SiteMap:
+    """What there is on a site.
+
+    Attributes:
+        pages: names of the further pages.
+        numbers: numbers of the functions of all pages.
+        endpoints: parameters of each endpoint for programs, by name: whether it has a default.
+    """
+
+    pages: Collection[str]
+    numbers: Collection[int]
+    endpoints: Mapping[str, Mapping[str, bool]]
+
+    def check(self, path: str, fields: Mapping[str, object]) -> None:
+        """Check that a call is one of something that there is.
+
+        Args:
+            path: path of the request, below /gradio_api/.
+            fields: fields of the call, or for call/v2/ the values of its parameters.
+
+        Raises:
+            ValueError: if it is not, or names wrong parameters.
+        """
+        door, _, name = path.rpartition("/")
+        if door == "queue" or (door == "run" and "fn_index" in fields):
+            if fields.get("fn_index") not in self.numbers:
+                raise ValueError("the page has no such function: reload it and try again")
+        elif door in ("run", "call", "call/v2"):
+            if name not in self.endpoints:
+                raise ValueError(f"there is no endpoint {name[:40]!r}")
+            if door == "call/v2":
+                _check_parameters(name, self.endpoints[name], fields)
+
+
+def _check_parameters(name: str, known: Mapping[str, bool], given: Mapping[str, object]) -> None:
+    if unknown := sorted(given.keys() - known.keys()):
+        raise ValueError(f"{name} takes no {unknown[0][:40]!r}")
+    if missing := [one for one, can_miss in known.items() if not can_miss and one not in given]:
+        raise ValueError(f"{name} needs {missing[0]}")
 
 
 def media_type(headers: Headers) -> bytes:
@@ -25,16 +67,24 @@ def media_type(headers: Headers) -> bytes:
     return kinds[0].split(b";")[0].strip().lower()
 
 
-def read_call(path: str, body: bytes) -> dict[str, object]:
+def read_call(path: str, body: bytes, site: SiteMap | None = None) -> dict[str, object]:
     """The fields of a call, each of its own type and within its bounds; all others are dropped.
 
     Args:
         path: path of the request, below /gradio_api/.
         body: JSON.
+        site: functions that there are; None lets every name pass.
 
     Raises:
-        ValueError: if it is malformed, or a field is out of bounds.
+        ValueError: if it is malformed, a field is out of bounds, or there is nothing like that.
     """
+    found = _read_fields(path, body)
+    if site is not None:
+        site.check(path, found)
+    return found
+
+
+def _read_fields(path: str, body: bytes) -> dict[str, object]:
     content = read_json(body)
     if not isinstance(content, dict):
         raise ValueError("the body must be a JSON object")
@@ -48,8 +98,9 @@ def read_call(path: str, body: bytes) -> dict[str, object]:
             if not is_valid(value):
                 raise ValueError(f"{name} is not what this call takes")
             found[name] = value
-    if len(write_json(found.get("event_data"))) > MAX_EVENT_BYTES:
-        del found["event_data"]  # of a component whose events nobody reads
+    event = found.get("event_data")
+    if not isinstance(event, dict) or len(write_json(event)) > MAX_EVENT_BYTES:
+        found.pop("event_data", None)  # of a component whose events nobody reads
     return found
 
 

@@ -83,9 +83,11 @@ class ConnectionLimit:
         self._loop = asyncio.get_running_loop()
         self._round()
 
+    def _prune(self) -> None:
+        self._open -= {one for one in self._open if one.is_closed()}
+
     def _round(self) -> None:
-        for one in [one for one in self._open if one.is_closed()]:
-            self._open.discard(one)
+        self._prune()
         for one in self._open:
             if one.is_silent() and isinstance(one.transport, asyncio.Transport):
                 one.transport.abort()
@@ -107,6 +109,7 @@ class ConnectionLimit:
                 return
             accepted.setblocking(False)
             client = str(address[0]) if isinstance(address, tuple) else ""
+            self._prune()  # else who asks often would be shut out by what has ended
             if sum(one.client == client for one in self._open) >= self.share:
                 accepted.close()
                 continue

@@ -1,29 +1,26 @@
 """Stands before the server: only known paths, bounded bodies, no foreign addresses."""
 
 import asyncio
+import contextlib
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from var_core.serving.calls import FORM_TYPE, JSON_TYPE, media_type, read_call
-from var_core.serving.client_budget import ClientBudget, Held
+from var_core.serving.asgi import App, Headers, Message, Receive, Send
+from var_core.serving.bodies import Body, GoneError, RefusedError
+from var_core.serving.calls import FORM_TYPE, JSON_TYPE, SiteMap, media_type, read_call
+from var_core.serving.client_budget import ClientBudget
 from var_core.serving.fair_queue import BusyError
 from var_core.serving.json_body import read_json, write_json
 from var_core.serving.machine_troubles import words_for
-from var_core.serving.origins import is_own
+from var_core.serving.origins import NOT_MEANT, Surroundings, is_own
 from var_core.serving.uploads import Uploads
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Tools = Callable[[Message, Receive, Send, str], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
 MAX_HELD_BYTES = 18 * MAX_BODY_BYTES  # of all bodies that come at the moment
 MAX_CLIENT_HELD_BYTES = 4 * MAX_BODY_BYTES
-BODY_SECONDS = 300.0  # in which a body must come; a slow line needs a minute for a photo
 API = "/gradio_api/"
 PROGRESS = "/gradio_api/upload_progress"
 PLAIN_TYPE = b"text/plain; charset=utf-8"
@@ -60,21 +57,23 @@ HEADERS = (
 class HttpGuard:
     """ASGI middleware between the network and the application.
 
-    It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses every path that
-    the page and its endpoints do not need (404), posts of foreign pages (403), bodies above the cap
-    (413) or of another kind than the path takes (415), more bodies at once than there is room for
-    (503), and calls that are malformed, too large to
-    be parsed quickly, or name a file by an address that the server would have to fetch (400). What
-    it has read and judged is written anew for the application, so that both see the same.
+    It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses requests for
+    another server (421), every path that the page and its endpoints do not need (404), posts of
+    foreign pages (403), bodies above the cap (413) or of another kind than the path takes (415),
+    more bodies at once than there is room for (503), and calls that are malformed, of nothing that
+    there is, too large to be parsed quickly, or name a file by an address that the server would
+    have to fetch (400). What it has read and judged is written anew for the application, so that
+    both see the same.
 
     Args:
         app: the next application.
         is_ready: whether the engine can draw.
         uploads: writes the files of forms.
+        site: pages and functions that there are.
+        surroundings: place of the server, behind a proxy or not.
         find_client: function from a scope to the address of the visitor.
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
-        pages: names of the further pages of the site.
         page_calls: called with the address of the visitor before a call of a page is passed on.
         guide: text for programs, at `/agents.md`.
         tools: answers assistants at `/mcp`; None leaves this door closed.
@@ -86,16 +85,18 @@ class HttpGuard:
         app: App,
         is_ready: Callable[[], bool],
         uploads: Uploads,
+        site: SiteMap,
+        surroundings: Surroundings,
         find_client: Callable[[Message], str] = lambda scope: "",
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
-        pages: Sequence[str] = (),
         page_calls: Callable[[str], None] = lambda client: None,
         guide: str = "",
         tools: Tools | None = None,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
-        self.pages = {f"/{name}{end}" for name in pages for end in ("", "/")}
+        self.pages = {f"/{name}{end}" for name in site.pages for end in ("", "/")}
+        self.site, self.surroundings = site, surroundings
         self.app = app
         self.page_calls = page_calls
         self.guide, self.tools = guide, tools
@@ -113,6 +114,13 @@ class HttpGuard:
             if scope["type"] != "websocket":  # websockets are not used
                 await self.app(scope, receive, send)
             return
+        scope = {**scope, "headers": self.surroundings.believed(scope["headers"])}
+        if self.surroundings.is_meant(scope["headers"]):
+            await self._serve(scope, receive, send)
+        else:
+            await self._refuse(send, 421, NOT_MEANT)
+
+    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         path, method = str(scope["path"]), str(scope["method"])
         if method not in PATHS:  # after a 200, CONNECT would end the protocol
             await self._refuse(send, 404, "not found")
@@ -157,6 +165,11 @@ class HttpGuard:
         try:
             await self.app(scope, receive, _with_headers(watched))
         except Exception as error:
+            status = getattr(error.__cause__, "status_code", 500)
+            if begun and status < 500:  # there is nothing more to be read, or never was
+                self.refused()
+                await send({"type": "http.response.body", "body": b""})
+                return
             reference = self.fault(error)
             if not begun:
                 if (words := words_for(error)) is not None:
@@ -166,51 +179,57 @@ class HttpGuard:
                 await _answer(send, 400, words)
 
     async def _post(self, scope: Message, receive: Receive, send: Send) -> None:
-        headers: list[tuple[bytes, bytes]] = list(scope["headers"])
-        if not is_own(headers):
-            await self._refuse(send, 403, "other pages may not use this server")
-            return
-        path = str(scope["path"])
-        is_upload = UPLOAD.fullmatch(path) is not None
+        body = Body(receive, self.max_body)
+        with contextlib.suppress(GoneError):
+            try:
+                await self._take(scope, body, send)
+            except RefusedError as error:
+                self.refused()
+                await _answer(send, error.status, error.words, is_last=False)
+                if not _is_asking(scope["headers"]):
+                    await body.drop()
+                await send({"type": "http.response.body", "body": b""})
+
+    async def _take(self, scope: Message, body: Body, send: Send) -> None:
+        """Answer a post, or raise why not."""
+        headers = dict(scope["headers"])
+        if not is_own(scope["headers"]):
+            raise RefusedError(403, "other pages may not use this server")
+        is_upload = UPLOAD.fullmatch(str(scope["path"])) is not None
         try:
-            kind = media_type(headers)
-            if kind != (FORM_TYPE if is_upload else JSON_TYPE):
-                raise ValueError("this door takes no body of that content type")
+            kind = media_type(scope["headers"])
         except ValueError as error:
-            await self._refuse(send, 415, str(error))
-            return
-        declared = dict(headers).get(b"content-length", b"0")
+            raise RefusedError(415, str(error)) from error
+        if kind != (FORM_TYPE if is_upload else JSON_TYPE):
+            raise RefusedError(415, "this door takes no body of that content type")
+        declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self.max_body:
-            await self._refuse_long(send)
-            return
+            raise body.too_long()
         client = self.find_client(scope)
         try:
             if is_upload:
                 await asyncio.to_thread(self.uploads.check, client, int(declared))
             with self.bodies.hold(client) as held:
-                async with asyncio.timeout(BODY_SECONDS):
-                    body = await self._read(receive, held)
-                if body is None:
-                    await self._refuse_long(send)
-                elif is_upload:
-                    await self._upload(client, dict(headers)[b"content-type"], body, send)
+                content = await body.read(held)
+                if is_upload:
+                    await self._upload(client, headers[b"content-type"], content, send)
                 else:
-                    await self._call(scope, client, body, receive, send)
+                    await self._call(scope, client, content, body.receive, send)
         except BusyError as error:
-            await self._refuse(send, 503, str(error))
-        except TimeoutError:
-            await self._refuse(send, 408, "the request took too long to come")
+            raise RefusedError(503, str(error)) from error
 
     async def _call(
         self, scope: Message, client: str, body: bytes, receive: Receive, send: Send
     ) -> None:
         path = str(scope["path"])
-        judge = _rewrite if path != TOOLS else _rewrite_plain
         try:  # in a thread: others are served meanwhile
-            body = await asyncio.to_thread(judge, path.removeprefix(API).rstrip("/"), body)
+            name = path.removeprefix(API).rstrip("/")
+            if path == TOOLS:
+                body = await asyncio.to_thread(_rewrite_plain, body)
+            else:
+                body = await asyncio.to_thread(_rewrite, name, body, self.site)
         except ValueError as error:
-            await self._refuse(send, 400, str(error))
-            return
+            raise RefusedError(400, str(error)) from error
         headers = [one for one in scope["headers"] if one[0].lower() not in REWRITTEN]
         headers.append((b"content-type", JSON_TYPE))
         headers.append((b"content-length", str(len(body)).encode()))
@@ -228,50 +247,33 @@ class HttpGuard:
         except BusyError:
             raise
         except ValueError as error:
-            await self._refuse(send, 400, str(error))
+            raise RefusedError(400, str(error)) from error
         except (OSError, MemoryError) as error:
             self.fault(error)
             await _answer(send, 507, words_for(error) or "the file could not be saved")
         else:
             await _answer(send, 200, json.dumps(paths), JSON_TYPE)
 
-    async def _refuse_long(self, send: Send) -> None:
-        await self._refuse(send, 413, f"a request has at most {self.max_body} bytes")
-
     async def _refuse(self, send: Send, status: int, words: str) -> None:
         self.refused()
         await _answer(send, status, words)
 
-    async def _read(self, receive: Receive, held: Held) -> bytes | None:
-        """The whole body, or None if it is too long or its sender has gone.
 
-        Raises:
-            BusyError: if there is no room for more bodies.
-        """
-        parts, size = [], 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return None
-            parts.append(message.get("body", b""))
-            held.take(len(parts[-1]))
-            size += len(parts[-1])
-            if size > self.max_body:
-                return None
-            if not message.get("more_body"):
-                return b"".join(parts)
+def _is_asking(headers: Headers) -> bool:
+    """Whether the sender waits for leave to send the body, and reads an answer until then."""
+    return any(name == b"expect" for name, _ in headers)
 
 
-def _rewrite(path: str, body: bytes) -> bytes:
+def _rewrite(path: str, body: bytes, site: SiteMap) -> bytes:
     """The body that the application gets: what was judged, and nothing else.
 
     Raises:
         ValueError: if the call is refused.
     """
-    return write_json(read_call(path, body))
+    return write_json(read_call(path, body, site))
 
 
-def _rewrite_plain(path: str, body: bytes) -> bytes:
+def _rewrite_plain(body: bytes) -> bytes:
     """As `_rewrite`, for a body that is no call of gradio."""
     return write_json(read_json(body))
 
@@ -305,9 +307,16 @@ def _with_headers(send: Send) -> Send:
     return guarded
 
 
-async def _answer(send: Send, status: int, text: str, kind: bytes = PLAIN_TYPE) -> None:
+async def _answer(
+    send: Send,
+    status: int,
+    text: str,
+    kind: bytes = PLAIN_TYPE,
+    *,
+    is_last: bool = True,
+) -> None:
     body = text.encode()
     headers = [(b"content-type", kind), *HEADERS]
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": not is_last})

@@ -2,7 +2,6 @@
 
 import contextvars
 import ipaddress
-import sys
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -134,7 +133,7 @@ class GuardedBlocks(gr.Blocks):
             blocks=self,
             default_concurrency_limit=made.default_concurrency_limit,
         )
-        self._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
+        self._queue.ANALYTICS_MAX_EVENTS = 0
         return self
 
     def _find_client(self, request: fastapi.Request) -> str:

@@ -11,7 +11,7 @@ import fastapi
 from gradio.block_function import BlockFunction
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
-from gradio.server_messages import EventMessage
+from gradio.server_messages import EventMessage, HeartbeatMessage
 from gradio.utils import run_coro_in_background
 
 MAX_CALLS = 24  # of one address, waiting and running
@@ -61,6 +61,8 @@ class CallQueue(Queue):
             await super().process_events(events, batch, begin_time, fn)
         finally:
             for event in events:
+                if not event.alive:  # nobody will read the answer
+                    self.pending_event_ids_session.get(event.session_hash, set()).discard(event._id)
                 if event.data is not None:
                     event.data.data.clear()
                     event.data.event_data = None
@@ -94,9 +96,22 @@ class CallQueue(Queue):
             await asyncio.sleep(ROUND_SECONDS)
             await self.drop_unread()
 
+    def forget_all(self) -> None:
+        """Forget all sessions: whoever waits for an answer is told that there is none."""
+        for session in {*self.pending_messages_per_session, *self.pending_event_ids_session}:
+            self._forget(session)
+
+    def _forget(self, session: str) -> None:
+        self.pending_event_ids_session.pop(session, None)
+        waiting = self.pending_messages_per_session.pop(session, None)
+        if waiting is not None:
+            waiting.put_nowait(HeartbeatMessage())  # wakes its reader, who finds nothing more
+
     async def drop_unread(self) -> None:
-        """Drop results that waited too long, and the largest ones where there are too many."""
-        queues = self.pending_messages_per_session
+        """Drop what was read or waited too long, and the largest results if there are too many."""
+        queues, expected = self.pending_messages_per_session, self.pending_event_ids_session
+        for session in [one for one in {*queues, *expected} if not expected.get(one)]:
+            self._forget(session)
         for session in [one for one in self._unread if one not in queues or queues[one].empty()]:
             del self._unread[session]
         now, total = time.monotonic(), sum(size for _, size in self._unread.values())
@@ -106,8 +121,7 @@ class CallQueue(Queue):
                 total -= size
                 del self._unread[session]
                 await self.clean_events(session_hash=session)
-                queues.pop(session, None)
-                self.pending_event_ids_session.pop(session, None)
+                self._forget(session)
 
 
 def _body_size(request: fastapi.Request) -> int:

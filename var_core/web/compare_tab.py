@@ -62,7 +62,8 @@ class CompareTab:
             )
             values = gr.Textbox(
                 side[1],
-                label="Values, with commas between; prompts on lines",
+                label="Values",
+                placeholder="with commas between, or one a line",
                 lines=1,
                 max_lines=8,
                 elem_id=f"{name}-values",

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from var_core.jobs.progress import JobProgress
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
-from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
+from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates, told
 from var_core.web.orders import Order, read_order
 from var_core.web.page import Page
 from var_core.web.progress import Moment
@@ -83,7 +83,7 @@ class DrawTab:
         """A handler that draws what a button stands for, as `DrawHandlers.order` names it."""
 
         def draw(values: Values, event: gr.EventData) -> Iterator[Updates]:
-            yield from self.draw(what, values, event._data or {})
+            yield from self.draw(what, values, told(event))
 
         return draw
 
@@ -139,7 +139,7 @@ class DrawTab:
         Raises:
             ValueError: if it is no link, or too long.
         """
-        query = (event._data or {}).get("query")
+        query = told(event).get("query")
         if not isinstance(query, dict) or len(str(query)) > MAX_QUERY:
             raise ValueError("that link cannot be read")
         texts = {str(name): str(text) for name, text in query.items()}

@@ -8,7 +8,7 @@ from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.assets import read_asset, read_script
 from var_core.web.edit_handlers import EditHandlers
 from var_core.web.edit_versions import Version, Versions
-from var_core.web.events import SPOKEN, Updates, Values
+from var_core.web.events import SPOKEN, Updates, Values, told
 from var_core.web.picture_files import file_url
 from var_core.web.widgets import deleting
 
@@ -66,7 +66,7 @@ class EditBoard:
         """Look at another version; what is painted on this one comes back with it."""
         versions: Versions = values[self.versions]
         versions = versions.painted(versions.current, values[self.painter])
-        return self.show(versions.go((event._data or {}).get("number")))
+        return self.show(versions.go(told(event).get("number")))
 
     def add(self, versions: Versions, version: Version) -> Updates:
         """Show a picture that was opened."""

@@ -13,7 +13,7 @@ from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_board import WAITING, EditBoard
 from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.edit_versions import Edit, Versions
-from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates
+from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates, told
 from var_core.web.known_pictures import caution_about
 from var_core.web.label_choices import ANY
 from var_core.web.option_widgets import option_widget
@@ -135,7 +135,7 @@ class EditTab:
         """The handler of a button; gradio finds no event in a `partial`."""
 
         def handler(values: Values, event: gr.EventData) -> Iterator[Updates]:
-            yield from self.edit(task, values, event._data)
+            yield from self.edit(task, values, told(event))
 
         return handler
 
@@ -202,7 +202,8 @@ class EditTab:
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
         """Make a picture of the Draw tab the one to edit, and show this tab."""
         progress = values[self.draw.stage.progress]
-        path = self.draw.handlers.frame_file(progress, event.scale, event.place)
+        data = told(event)
+        path = self.draw.handlers.frame_file(progress, data.get("scale"), data.get("place"))
         opened = self._opened(values[self.board.versions], path, "Drawn")
         return {self.page.tabs: gr.Tabs(selected="edit"), **opened}
 

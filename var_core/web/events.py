@@ -7,6 +7,7 @@ from widgets to new values. Widgets that are left out stay as they are.
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict
 
+import gradio as gr
 from gradio.blocks import Block
 
 from var_core.web.progress import Moment
@@ -39,6 +40,11 @@ QUICK: EventOptions = {"queue": False, "show_progress": "hidden", "api_visibilit
 LATEST: EventOptions = {**QUICK, "trigger_mode": "always_last"}
 # a quick event that may show a message, which gradio sends through its queue alone
 SPOKEN: EventOptions = {**QUICK, "queue": True, "concurrency_limit": None}
+
+
+def told(event: gr.EventData) -> Mapping[str, object]:
+    """What a script of the page tells with an event; nothing if it comes from elsewhere."""
+    return event._data if isinstance(event._data, dict) else {}
 
 
 def moment_updates(moment: Moment, widgets: Mapping[str, Block]) -> Updates:

@@ -10,7 +10,7 @@ from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.assets import read_asset
 from var_core.web.draw_tab import DrawTab
-from var_core.web.events import DRAWING, LATEST, SPOKEN, EventOptions, Updates, Values
+from var_core.web.events import DRAWING, LATEST, SPOKEN, EventOptions, Updates, Values, told
 from var_core.web.inside_handlers import InsideHandlers, View
 from var_core.web.page import Page
 from var_core.web.widgets import deleting, sentence
@@ -78,7 +78,7 @@ class InsideTab:
     def take_drawn(self, values: Values, event: gr.EventData) -> Updates:
         """Look into the chosen picture of the Draw tab, and show this tab."""
         stage = self.draw.stage
-        view = self.handlers.look(values[stage.progress], event.place)
+        view = self.handlers.look(values[stage.progress], told(event).get("place"))
         shown = self._updates(view, values[stage.progress])
         return {self.page.tabs: gr.Tabs(selected="inside"), **shown}
 
@@ -92,14 +92,14 @@ class InsideTab:
 
     def ask(self, values: Values, event: gr.EventData) -> Updates:
         """Show what other codes would look like at a place."""
-        scale, row, column, _ = told(event)
+        scale, row, column, _ = place_of(event)
         patches = self.handlers.patches(values[self.view], scale, row, column)
         return {self.inside: gr.update(patches=patches)}
 
     def draw_on(self, values: Values, event: gr.EventData) -> Iterator[Updates]:
         """Keep the scales up to a token, one of its alternatives in its place; draw the rest."""
         view: View | None = values[self.view]
-        progress, scale = self.handlers.exchanged(view, *told(event))
+        progress, scale = self.handlers.exchanged(view, *place_of(event))
         changes = self.handlers.values_of(view)
         steps = self.draw.draw_rest(values, progress, scale, changes)
         yield {self.page.tabs: gr.Tabs(selected="draw")}
@@ -114,7 +114,7 @@ class InsideTab:
         }
 
 
-def told(event: gr.EventData) -> tuple[object, object, object, object]:
+def place_of(event: gr.EventData) -> tuple[object, object, object, object]:
     """Scale, row, column and token of an event; None where it does not tell them."""
-    data = event._data if isinstance(event._data, dict) else {}
+    data = told(event)
     return data.get("scale"), data.get("row"), data.get("column"), data.get("token")

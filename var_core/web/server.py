@@ -8,24 +8,29 @@ from contextlib import contextmanager
 from functools import partial
 from typing import cast
 
-from gradio.http_server import Server
+from gradio.http_server import LOCALHOST_NAME, Server
 from starlette.middleware import Middleware
 
 from var_core.images import MAX_FILE_BYTES
 from var_core.serving.agent_guide import agent_guide
 from var_core.serving.all_endpoints import Api
+from var_core.serving.calls import SiteMap
 from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.http_guard import HttpGuard
+from var_core.serving.origins import Surroundings, listens_locally
+from var_core.serving.page_cache import PageCache
 from var_core.serving.stop_signals import wait_until
 from var_core.serving.tool_server import ToolServer
 from var_core.serving.uploads import Uploads
 from var_core.web.assets import read_asset, style_paths
+from var_core.web.call_queue import CallQueue
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
 
 MAX_SESSIONS = 500  # visitors whose values are kept
+END_SECONDS = 2  # for what still listens, before it is cut off
 SCRIPTS = (
     "search.js",
     "notices.js",
@@ -47,20 +52,8 @@ def launch(site: Site, host: str | None, port: int | None, tools: ToolServer | N
     Raises:
         OSError: if the port is taken.
     """
-    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `ClientAddress` decides
-    metrics, sessions = site.blocks.metrics, Sessions(site.blocks, MAX_SESSIONS)
-    guard = Middleware(
-        HttpGuard,
-        is_ready=lambda: site.engines[0].is_ready() and metrics.health.is_well(site.folder),
-        refused=partial(metrics.refuse, "door"),
-        fault=metrics.fault,
-        pages=site.names[1:],
-        uploads=Uploads(site.folder, MAX_FILE_BYTES),
-        find_client=site.blocks.client.find_in,
-        page_calls=sessions.announce,
-        guide=agent_guide(Api(site.engines[0]), tools is not None),
-        tools=tools,
-    )
+    os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `Surroundings` decides
+    sessions = Sessions(site.blocks, MAX_SESSIONS)
     with _plain_port_error(host, port):
         site.blocks.launch(
             server_name=host,
@@ -81,7 +74,7 @@ def launch(site: Site, host: str | None, port: int | None, tools: ToolServer | N
             strict_cors=True,
             _frontend=False,  # else gradio gives up where its page takes longer than three seconds
             app_kwargs={
-                "middleware": [guard],
+                "middleware": _middleware(site, sessions, host or LOCALHOST_NAME, tools),
                 "docs_url": None,
                 "redoc_url": None,
                 "openapi_url": None,
@@ -94,6 +87,45 @@ def launch(site: Site, host: str | None, port: int | None, tools: ToolServer | N
     return site.blocks.local_url
 
 
+def _middleware(
+    site: Site, sessions: Sessions, host: str, tools: ToolServer | None
+) -> list[Middleware]:
+    """What stands before the application, the outermost first."""
+    metrics, site_map = site.blocks.metrics, map_of(site)
+    guard = Middleware(
+        HttpGuard,
+        is_ready=lambda: site.engines[0].is_ready() and metrics.health.is_well(site.folder),
+        refused=partial(metrics.refuse, "door"),
+        fault=metrics.fault,
+        uploads=Uploads(site.folder, MAX_FILE_BYTES),
+        site=site_map,
+        surroundings=Surroundings(
+            is_local=listens_locally(host), has_proxy=site.blocks.client.num_proxies > 0
+        ),
+        find_client=site.blocks.client.find_in,
+        page_calls=sessions.announce,
+        guide=agent_guide(Api(site.engines[0]), tools is not None),
+        tools=tools,
+    )
+    return [guard, Middleware(PageCache, pages=site_map.pages)]
+
+
+def map_of(site: Site) -> SiteMap:
+    """What there is on a site for others to open and to call."""
+    endpoints = site.blocks.get_api_info()["named_endpoints"]
+    return SiteMap(
+        pages=frozenset(site.names[1:]),
+        numbers=frozenset(number for number, one in site.blocks.fns.items() if one.fn is not None),
+        endpoints={
+            name.removeprefix("/"): {
+                one["parameter_name"]: one.get("parameter_has_default", False)
+                for one in described["parameters"]
+            }
+            for name, described in endpoints.items()
+        },
+    )
+
+
 def drain(site: Site, queue: FairQueue, seconds: float) -> None:
     """Take no new jobs, finish those that are here, and stop listening.
 
@@ -103,9 +135,16 @@ def drain(site: Site, queue: FairQueue, seconds: float) -> None:
         seconds: time for the jobs, at most.
     """
     queue.close()
-    events = site.blocks._queue.active_jobs
+    blocks = site.blocks
+    events = blocks._queue.active_jobs
     wait_until(lambda: queue.counts() == (0, 0) and not any(events), seconds)
-    site.blocks.close(verbose=False)
+    loop, calls = blocks.server.servers[0].get_loop(), blocks._queue
+    assert isinstance(calls, CallQueue)
+    blocks.server.config.timeout_graceful_shutdown = END_SECONDS
+    calls.close()
+    loop.call_soon_threadsafe(blocks.app.stop_event.set)  # ends the heartbeats of open pages
+    loop.call_soon_threadsafe(calls.forget_all)
+    blocks.close(verbose=False)
 
 
 def _limit_connections(server: Server, num_proxies: int) -> None:

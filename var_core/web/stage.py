@@ -10,7 +10,7 @@ from var_core.jobs.progress import JobProgress
 from var_core.ranges import check_int
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_handlers import DrawHandlers
-from var_core.web.events import LATEST, SPOKEN, Updates, Values
+from var_core.web.events import LATEST, SPOKEN, Updates, Values, told
 from var_core.web.widgets import built_in_browser, sentence
 
 TEMPLATES = ("stage.html", "lightbox.html")
@@ -52,15 +52,18 @@ class Stage:
         progress: JobProgress | None = values[self.progress]
         if progress is None:
             return gr.skip()
-        return {self.view: self.handlers.look_at(progress, event.place, event.run)}
+        data = told(event)
+        return {self.view: self.handlers.look_at(progress, data.get("place"), data.get("run"))}
 
     def pick(self, values: Values, event: gr.EventData) -> Updates:
         """Note which picture is looked at."""
         progress: JobProgress | None = values[self.progress]
         if progress is None:
             return gr.skip()
-        return {self.selected: check_int("place", event.place, 0, len(progress.labels) - 1)}
+        place = told(event).get("place")
+        return {self.selected: check_int("place", place, 0, len(progress.labels) - 1)}
 
     def animate(self, values: Values, event: gr.EventData) -> Updates:
         """Save how a picture formed."""
-        return {self.download: self.handlers.animate(values[self.progress], event.place)}
+        place = told(event).get("place")
+        return {self.download: self.handlers.animate(values[self.progress], place)}

@@ -124,8 +124,14 @@ def warn(words: str) -> None:
 
 
 @contextlib.contextmanager
-def deleting(path: str) -> Iterator[str]:
-    """Delete an uploaded file when the block ends."""
+def deleting(path: object) -> Iterator[str]:
+    """Delete an uploaded file when the block ends.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not isinstance(path, str):
+        raise ValueError("choose a file first")
     try:
         yield path
     finally:

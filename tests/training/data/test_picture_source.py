@@ -15,7 +15,7 @@ from tests.training.tiny import (
     tokenizer_arguments,
     transformer_arguments,
 )
-from training.data.picture_source import PictureBatch
+from training.data.picture_source import PictureBatch, label_words
 from training.data.prepared_pictures import PreparedPictures
 from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
 from training.data.token_source import EncodedPictures
@@ -40,6 +40,9 @@ class Noise:
     label_names: Mapping = {"attributes": [{"name": "colour", "values": ["dark", "light"]}]}
 
     num_train, can_read_ahead = 0, False
+
+    def words(self, labels: torch.Tensor, captions: torch.Tensor | None) -> list[str]:
+        return label_words(self.label_names, labels)
 
     def train_batch(
         self, rows: torch.Tensor, generator: torch.Generator, device: torch.device

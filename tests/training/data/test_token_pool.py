@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from tests.conftest import make_tokenizer
 from training.data import token_pool
-from training.data.picture_source import PictureBatch
+from training.data.picture_source import PictureBatch, label_words
 from training.data.token_pool import TokenPool, fill_pool
 from training.data.token_source import encode_pictures
 from training.loop.checkpoint import step_generator
@@ -36,6 +36,9 @@ class Colours:
         return (numbers % 2).unsqueeze(1), numbers.unsqueeze(1)
 
     num_train, can_read_ahead = 0, False
+
+    def words(self, labels: torch.Tensor, captions: torch.Tensor | None) -> list[str]:
+        return label_words(self.label_names, labels)
 
     def train_batch(self, rows: Tensor, generator: Generator, device: torch.device) -> PictureBatch:
         numbers = torch.randint(1000, (len(rows),), generator=generator)

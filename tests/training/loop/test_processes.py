@@ -9,10 +9,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from accelerate import Accelerator
 
 from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
 from tests.training.tiny import different, final_weights, tokenizer_arguments
+from training.loop.processes import check_launcher, dealt, gathered
 from training.loop.train_command import EXIT_LOCKED
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -34,10 +36,46 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr[-3000:]
     assert "tokenizer: 4/4 equal" in done.stdout
     assert "transformer: 4/4 equal" in done.stdout
+    evaluated = re.search(r"evaluation: same True, gap (\S+)", done.stdout)
+    assert evaluated and float(evaluated[1]) < 1e-4
     assert "poison: skipped 1, same True, finite True" in done.stdout
     gap, kept = re.search(r"shards: gap (\S+), kept (\S+)", done.stdout).groups()
     assert float(gap) < 1e-5
     assert 0.45 < float(kept) < 0.55
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "instead"),
+    [
+        ("ACCELERATE_USE_FSDP", "true", "--shard"),
+        ("ACCELERATE_USE_DEEPSPEED", "true", "--shard"),
+        ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "--compile"),
+        ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4", "--accumulate"),
+    ],
+)
+def test_what_a_launcher_asks_for_in_vain_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, instead: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=f"{variable}={value} is not taken: {instead}"):
+        check_launcher()
+
+
+def test_what_a_launcher_always_sets_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("ACCELERATE_DYNAMO_BACKEND", "NO"),
+        ("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "1"),
+        ("ACCELERATE_USE_FSDP", "false"),
+    ):
+        monkeypatch.setenv(name, value)
+    check_launcher()
+
+
+@pytest.mark.parametrize("count", [1, 5, 8])
+def test_numbers_are_dealt_once(count: int) -> None:
+    accelerator = Accelerator(cpu=True)
+    parts = [gathered(accelerator, numbers) for numbers in dealt(accelerator, count, 3)]
+    assert [number for part in parts for number in part.tolist()] == list(range(count))
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from training.loop.command_line import parse_settings
 from training.loop.run import Run
 from training.loop.stop_signals import StopFlag
 from training.loop.train_loop import train
+from training.tokenizer.reconstruction import rebuild, rebuilt_psnr
 from training.tokenizer.run import TokenizerRun
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.run import TransformerRun
@@ -85,6 +86,20 @@ def check_shards(make_run: Callable[..., Run], out: Path) -> None:
         print(f"shards: gap {gap:.1e}, kept {parts_kept / total:.2f}", flush=True)
 
 
+def check_evaluation(make_run: Callable[[Path], Run], out: Path) -> None:
+    """Evaluate with both processes: each has the figures that one alone finds."""
+    run = make_run(out / "evaluated")
+    assert isinstance(run, TokenizerRun)
+    figures, _ = run.evaluate()
+    images = run.validation_images
+    rebuilt, _ = rebuild(run.averaged(), images)
+    alone = rebuilt_psnr(rebuilt, images).mean().item()
+    ours, theirs = gather_object([figures])
+    if PartialState().is_main_process:
+        gap = abs(alone - figures["validation_psnr"])
+        print(f"evaluation: same {ours == theirs}, gap {gap:.1e}", flush=True)
+
+
 def check_poison(make_run: Callable[[Path], Run], out: Path) -> None:
     """Give the second process pictures of NaN in one step: both must leave it out."""
     run = make_run(out / "poison")
@@ -119,6 +134,7 @@ def main() -> None:
 
     check_stops("tokenizer", tokenizer_run, out / "tokenizer")
     check_stops("transformer", transformer_run, out / "transformer")
+    check_evaluation(tokenizer_run, out)
     check_poison(tokenizer_run, out)
     check_shards(transformer_run, out / "shards")
     PartialState().wait_for_everyone()

@@ -10,8 +10,13 @@ from tests.training.tiny import (
     different,
     run_tokenizer,
     run_transformer,
+    tokenizer_arguments,
 )
+from training.loop.checkpoint import step_generator
+from training.loop.command_line import parse_settings
 from training.tokenizer.perceptual import PerceptualDistance
+from training.tokenizer.run import TokenizerRun
+from training.tokenizer.settings import TokenizerSettings
 from var_core.checkpoints import load_tokenizer
 from var_core.tokenizer import BinarySphericalQuantizer
 
@@ -38,6 +43,35 @@ def test_the_tokenizer_learns_with_all_its_losses(
     assert 0 < last["adversary"] < 2
     assert len(last["entropy_bits_per_scale"]) == 3
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_parts_of_a_batch_give_the_gradient_of_the_whole(data: Path, tmp_path: Path) -> None:
+    found = []
+    for parts in ("1", "2"):
+        arguments = tokenizer_arguments(data, tmp_path / parts, 4)
+        arguments += ["--accumulate", parts, "--adversarial-weight", "0.5"]
+        arguments += ["--adversarial-after", "0.5", "--grad-clip", "1e9"]
+        run = TokenizerRun(parse_settings(TokenizerSettings, arguments, ""))
+        generator = step_generator(0, 0)
+        figures = run.train_step(run.next_batch(generator), generator)
+        state = run.optimizer.state
+        moments = {
+            name: state[weight]["exp_avg"]
+            for name, weight in run.tokenizer.named_parameters()
+            if weight in state
+        }
+        found.append((figures["l1"], moments))
+    (loss, whole), (again, parts) = found
+    assert whole and again.item() == pytest.approx(loss.item(), rel=1e-5)
+    for name, moment in whole.items():
+        torch.testing.assert_close(parts[name], moment, rtol=1e-3, atol=1e-6)
+
+
+def test_a_run_in_parts_uses_codes_and_an_adversary(data: Path, tmp_path: Path) -> None:
+    more = "--accumulate 2 --adversarial-weight 0.5 --adversarial-after 0.5"
+    assert run_tokenizer(data, tmp_path, 8, *more.split()) == 0
+    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert json.loads(line)["adversary"] > 0 and json.loads(line)["codes_used"] > 0
 
 
 def test_binary_codes_are_trained_by_the_same_command(data: Path, tmp_path: Path) -> None:

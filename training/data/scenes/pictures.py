@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from training.data.picture_source import PictureBatch
+from training.data.picture_source import PictureBatch, label_words
 from training.data.scenes.atlas import SpriteTable, read_table
 from training.data.scenes.captions import Captioner
 from training.data.scenes.description import PLACES, TIMES, WEATHERS, Scene
@@ -104,6 +104,17 @@ class ScenePictures:
     def can_read_ahead(self) -> bool:
         """Scenes are painted on the device of the run."""
         return False
+
+    def words(self, labels: Tensor, captions: Tensor | None) -> list[str]:
+        """The phrases that are said of some scenes, and their styles."""
+        styles = label_words(self.label_names, labels)
+        if captions is None:
+            return styles
+        texts = ([self.phrases.texts[one] for one in row if one >= 0] for row in captions.tolist())
+        return [
+            ", ".join(filter(None, (*said, style)))
+            for said, style in zip(texts, styles, strict=True)
+        ]
 
     def train_batch(self, rows: Tensor, generator: Generator, device: torch.device) -> PictureBatch:
         """Random scenes, none of them twice."""

@@ -1,0 +1,48 @@
+"""Something that takes long shows that it lives."""
+
+import logging
+import sys
+
+import pytest
+from tqdm import tqdm
+
+from tests.patience import until
+from training.loop import heartbeat
+from training.loop.heartbeat import Heartbeat, busy
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "TICK", 0.01)
+    monkeypatch.setattr(heartbeat, "FIRST_LINE", 0.05)
+
+
+def test_lines_say_what_takes_long_where_there_is_no_terminal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO), busy("opening pictures"):
+        until(lambda: caplog.text.count("opening pictures: 0 s so far") >= 2)
+    count = caplog.text.count("so far")
+    assert "so far" not in caplog.text[caplog.text.rindex("so far") + 6 :]
+    assert caplog.text.count("so far") == count
+
+
+def test_a_bar_ticks_at_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    shown = []
+    with busy("compiling"):
+        until(lambda: shown.append(capsys.readouterr().err) or "".join(shown).count("00:0") >= 3)
+    assert "compiling: 00:00" in "".join(shown)
+
+
+def test_nothing_is_said_of_steps_which_the_bar_shows(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), tqdm(disable=True) as bar:
+        beat = Heartbeat(bar)
+        beat.start("evaluating")
+        until(lambda: "evaluating" in caplog.text)
+        beat.start("")
+        caplog.clear()
+        beat.close()
+    assert "so far" not in caplog.text
