@@ -31,7 +31,9 @@ def open_tab(page: Page) -> None:
 
 def values(page: Page, side: str, text: str) -> None:
     """Type the values of one side, until the page has taken note."""
-    page.locator(f"#{side}-values textarea").fill(text)
+    page.locator(f"#{side}-values textarea").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(text)
 
 
 def preset(page: Page, name: str) -> None:

@@ -64,7 +64,7 @@ class CompareTab:
                 side[1],
                 label="Values",
                 placeholder="with commas between, or one a line",
-                lines=1,
+                lines=2,  # else Enter would not begin a new one
                 max_lines=8,
                 elem_id=f"{name}-values",
                 min_width=160,

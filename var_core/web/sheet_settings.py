@@ -93,8 +93,9 @@ def describe(info: ModelInfo, rows: Side, columns: Side) -> tuple[str, list[list
         base = Cell(info.reader.read(), 0, info.options)
         count = len(cells(info, base, *axes))
     except ValueError as error:
-        sentence = str(error)
-        return f"{sentence[0].upper()}{sentence[1:]} (a sheet has {LIMIT})", []
+        words = str(error)
+        limit = "" if f"most {MAX_CELLS}" in words else f" (a sheet has {LIMIT})"
+        return f"{words[0].upper()}{words[1:]}{limit}", []
     kept = any(axis.name == SCALES for axis in axes)
     more = ". The scales are those of the picture in Draw" if kept else ""
     return f"{count} pictures, drawn together ({LIMIT}){more}", [one.captions for one in axes]
