@@ -52,11 +52,11 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def use(address: str, *calls: tuple[str, dict[str, Any]]) -> tuple[list[str], list[Any]]:
     """Names of all tools, and the results of some calls."""
     from mcp import ClientSession
-    from mcp.client.streamable_http import streamablehttp_client
+    from mcp.client.streamable_http import streamable_http_client
 
     async def ask() -> tuple[list[str], list[Any]]:
         async with (
-            streamablehttp_client(f"{address}/mcp") as (read, write, _),
+            streamable_http_client(f"{address}/mcp") as (read, write, _),
             ClientSession(read, write) as session,
         ):
             await session.initialize()
