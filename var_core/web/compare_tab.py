@@ -33,8 +33,8 @@ class CompareTab:
             with gr.Row(elem_id="compare-presets"):
                 self.buttons = [gr.Button(one.words, size="sm", scale=0) for one in self.presets]
             with gr.Column(elem_id="sides"):
-                self.rows = self._build_side("rows", "From row to row", first.rows)
-                self.columns = self._build_side("columns", "From column to column", first.columns)
+                self.rows = self._build_side("rows", "Rows", first.rows)
+                self.columns = self._build_side("columns", "Columns", first.columns)
             with gr.Row(elem_id="compare-actions"):
                 self.start = gr.Button(
                     "Draw the sheet", variant="primary", elem_id="compare-draw", scale=0
