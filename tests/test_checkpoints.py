@@ -89,6 +89,12 @@ def test_weights_that_are_not_finite_are_refused(folder: Path, value: float) -> 
     refused(folder, "head.bias holds values that are not finite")
 
 
+def test_weights_of_8_bits_are_refused(folder: Path) -> None:
+    small = torch.zeros(32).to(torch.float8_e4m3fn)
+    change_weights(folder, lambda state: state.update({"head.bias": small}))
+    refused(folder, "head.bias holds torch.float8_e4m3fn instead of floating-point numbers")
+
+
 @pytest.mark.parametrize("name", ["model.bin", "model.PTH", "transformer/weights.pkl"])
 def test_pickles_in_the_folder_are_refused_unread(folder: Path, name: str) -> None:
     class Bomb:

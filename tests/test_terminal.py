@@ -102,15 +102,15 @@ def test_the_page_starts_where_letters_are_ascii(
         until(lambda: f"VAR Studio runs at {url}" in log.read_text())
 
 
-@pytest.mark.parametrize("reader", ["leaves", "is missing"])
+PAGE = ["app.py", "--port", "0"]
+ENGINE = ["-m", "var_core", "info"]
+RECIPE = ["-m", "training.recipe", "training/recipes/quick.yaml", "--dry-run"]
+
+
 @pytest.mark.parametrize(
-    "words",
-    [
-        ["app.py", "--port", "0"],
-        ["-m", "var_core", "info"],
-        ["-m", "training.recipe", "training/recipes/quick.yaml", "--dry-run"],
-    ],
-    ids=lambda words: words[-2],
+    ("words", "reader"),
+    [(PAGE, "is missing"), (ENGINE, "is missing"), (ENGINE, "leaves"), (RECIPE, "leaves")],
+    ids=["page without", "engine without", "engine", "recipe"],
 )
 def test_a_command_needs_no_reader(words: list[str], reader: str) -> None:
     close = (lambda: os.close(1)) if reader == "is missing" else None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from training.evaluation.class_check import CheckSettings
 from training.export import ExportSettings
-from training.loop.command_line import Settings, check_flags, fail
+from training.loop.command_line import Settings, check_flags, fail, fail_to_write
 from training.recipes.recipe_file import commands, read_recipe
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
@@ -35,7 +35,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("recipe", type=Path, help="YAML file")
     parser.add_argument("changes", nargs="*", help="for example transformer.steps=100")
     parser.add_argument("--dry-run", action="store_true", help="only print the commands")
-    return run_quietly(lambda: _run(parser.parse_intermixed_args(argv)))
+    return run_quietly(lambda: _said(parser.parse_intermixed_args(argv)))
+
+
+def _said(arguments: argparse.Namespace) -> int:
+    try:
+        return _run(arguments)
+    except BrokenPipeError:
+        raise  # ends the command quietly
+    except OSError as error:
+        return fail_to_write(error)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 MAX_CONFIG_BYTES = 1_000_000
 PICKLE_SUFFIXES = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"})
 MAX_NAMED_KEYS = 5
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # not those of 8 bits
 KEYS_AT_ONCE = 16  # that are read from a file before its pages are given back
 
 Network = TypeVar("Network", MultiScaleVQVAE, VARTransformer)
@@ -173,7 +174,7 @@ def _checked(key: str, tensor: Tensor, expected: Tensor, dtype: torch.dtype) -> 
         if tensor.dtype != expected.dtype:
             raise CheckpointError(f"{key} holds {tensor.dtype} instead of {expected.dtype}")
         return tensor
-    if not tensor.is_floating_point():
+    if tensor.dtype not in FLOATS:
         raise CheckpointError(f"{key} holds {tensor.dtype} instead of floating-point numbers")
     if not torch.isfinite(tensor).all():
         raise CheckpointError(f"{key} holds values that are not finite")

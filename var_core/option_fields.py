@@ -8,13 +8,14 @@ of training are described alike.
 
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from math import inf
+from math import inf, isinf
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from var_core.ranges import check_bool, check_choice, check_float, check_int
 
 KEY = "option"
 GROUP = "settings"
+LARGEST = 10**9  # of numbers without an upper limit of their own, but for those without any
 Value = float | int | bool | str | tuple[int, ...]
 AnyValue = TypeVar("AnyValue", bound=Value)
 
@@ -104,11 +105,16 @@ class OptionField:
         """
         if self.choices and value not in self.choices:
             raise ValueError(f"{self.name} must be {or_list(self.choices)}, got {value!r}")
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, float) and isinf(number) for number in numbers):
+            raise ValueError(f"{self.name} must be a finite number, got {value}")
         if not self.limits:
             return
-        for number in value if isinstance(value, tuple) else (value,):
+        for number in numbers:
             if not isinstance(number, int | float):
                 raise ValueError(f"{self.name} must be a number, got {number!r}")
+            if number > LARGEST:
+                raise ValueError(f"{self.name} must be at most {LARGEST}, got {number!s:.40}")
             if not self.low <= number <= self.high:  # also of NaN
                 raise ValueError(f"{self.name} must be {self.limits}, got {number}")
 

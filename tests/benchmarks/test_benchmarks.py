@@ -5,15 +5,20 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from tests.benchmarks import draw, gpu, report, startup, versus_dit, versus_official
+from tests.benchmarks import draw, gpu, report, serve, startup, versus_dit, versus_official
 from tests.benchmarks.draw import TimedDrawing
 from tests.benchmarks.networks import Shape, random_pipeline, recast
 from tests.benchmarks.parts import MATRIX_PRODUCT, PARTS, count_flops, time_parts, weight_bytes
+from tests.benchmarks.visitors import KINDS
+from tests.clients import served
 from tests.conftest import EMBEDDED_MODEL
+from var_core import VARPipeline
+from var_core.serving.local_engine import LocalEngine
 
 TINY = ["--sides", "1", "2", "--runs", "1"]
 SMALL = Shape(1, (1, 2), (32, 32))
@@ -26,7 +31,7 @@ needs_checkout = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (draw, versus_dit, versus_official, startup):
+    for module in (draw, versus_dit, versus_official, serve, startup):
         monkeypatch.setattr(module, "pick_device", lambda: CPU)
     monkeypatch.setattr(report, "PROBE_SIDES", {"cpu": 32})
     monkeypatch.setattr(report, "PROBE_BYTES", {"cpu": 1 << 12})
@@ -269,3 +274,44 @@ def test_a_server_is_started_waited_for_and_stopped() -> None:
             startup.ask(address)
     with pytest.raises(RuntimeError, match="did not start"), startup.served(("-c", "exit(1)")):
         pass
+
+
+@pytest.fixture
+def busy(embedded: VARPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The load script has its server in this process, which starts quickly."""
+
+    @contextlib.contextmanager
+    def app_process(log: Path, *options: str) -> Iterator[tuple[str, SimpleNamespace]]:
+        assert options[:2] == ("--proxies", "1")
+        engine = LocalEngine(embedded.info, lambda dtype: embedded)
+        log.write_text("")
+        with served(engine, tmp_path, num_proxies=1) as url:
+            yield url, SimpleNamespace(pid=os.getpid())
+
+    monkeypatch.setattr(serve, "app_process", app_process)
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_server_under_load_is_set_against_its_engine_alone(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve.main(["--visitors", "3", "--seconds", "0.3", "--runs", "1", "--json", str(file)])
+    figures, printed = json.loads(file.read_text()), capsys.readouterr().out
+    facts, rows = figures["facts"], figures["latency"]
+    assert set(names(rows)) <= set(KINDS) and names(rows)
+    assert all(0 < row["median_ms"] <= row["p95_ms"] and row["alone_ms"] > 0 for row in rows)
+    assert facts["share %"] > 0 and facts["exceptions"] == 0 and facts["refusals"] == {}
+    assert facts["finished by visitor"][0] >= 1 and "finished by visitor" in printed
+    assert [one["answers"] for one in figures["memory"]][-1] == sum(row["count"] for row in rows)
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_memory_of_a_server_is_watched_over_many_visitors(file: Path) -> None:
+    words = f"--requests {3 * len(KINDS)} --pages 2 --visitors 2 --runs 1 --json {file}"
+    serve.main(words.split())
+    figures = json.loads(file.read_text())
+    rows = {row["name"]: row["count"] for row in figures["latency"]}
+    assert rows == dict.fromkeys(KINDS, 3) and figures["facts"]["exceptions"] == 0
+    seen = [one["answers"] for one in figures["memory"]]
+    assert seen == [0, 0, *(len(KINDS) * (number + 1) for number in range(serve.ROUNDS))]
+    assert all(one["MiB"] > 0 and one["descriptors"] > 0 for one in figures["memory"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from tests.conftest import EMBEDDED_MODEL, make_tokenizer, make_transformer
 from tests.patience import LIMIT_SECONDS
@@ -103,6 +104,19 @@ def test_bad_input_is_one_sentence_and_exit_code_two(
 def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["info", "--model", str(tmp_path / "none")]) == 2
     assert "there is no model folder" in capsys.readouterr().err
+
+
+def test_weights_that_draw_no_numbers_are_one_sentence(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    path = model / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    large = {name: one * 1e38 for name, one in weights.items() if one.is_floating_point()}
+    save_file(weights | large, path)
+    out = tmp_path / "picture.png"
+    assert main(["generate", "--model", str(model), "--seed", "1", "--out", str(out)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: logits are not finite")
+    assert not out.exists()
 
 
 def test_no_space_for_the_output_is_one_sentence(

@@ -307,7 +307,7 @@ def test_windows_of_a_wide_model_are_wide(size: tuple, box: tuple, expected: Win
     assert window_around(box_mask(*size, box), (16, 24)) == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(shapes, st.tuples(*[st.integers(0, 90)] * 4), st.sampled_from([(8, 8), (16, 24), (24, 16)]))
 def test_windows_grow_a_picture_until_nothing_is_unknown(
     size: tuple, sides: tuple, image_shape: tuple

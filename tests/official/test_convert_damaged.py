@@ -18,6 +18,7 @@ SPOILT: dict[str, Callable[[Tensor], Tensor | None]] = {
     "sparse": lambda value: value.to_sparse(),
     "flat": lambda value: value.flatten(),
     "deep": lambda value: value[None, None],
+    "of 8 bits": lambda value: value.to(torch.float8_e4m3fn),
     "complex": lambda value: value.to(torch.complex64),
     "claimed": lambda value: torch.zeros(1).expand(700_000_000_000),  # 2.8 TB in 4 bytes
 }

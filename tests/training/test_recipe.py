@@ -1,5 +1,7 @@
 """Recipes hold known settings, can be changed, and run part after part."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,10 @@ from training.recipes.recipe_file import commands, flags, read_recipe
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
 
+LISTS = [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]
+BOMB = (
+    f"{{data: x, out: y, transformer: {{}}, tokenizer: {{a0: &a0 [x, x, x], {', '.join(LISTS)}}}}}"
+)
 RECIPES = sorted((ROOT / "training" / "recipes").glob("*.yaml"))
 
 
@@ -42,6 +48,18 @@ def test_changes_reach_the_commands(capsys: pytest.CaptureFixture) -> None:
         ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["a.b=1"], "a change is like"),
         ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["coarse.steps=1"], "no section coa"),
         ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["out={"], "is no YAML"),
+        ("[" * 5000, [], "cannot be read"),
+        ("{tokenizer: {}, transformer: {}, out: x, data: y, 3: 1, x: 2}", [], "3, which is no ent"),
+        ("{tokenizer: {3: 4}, transformer: {}, out: x, data: y}", [], "tokenizer has 3 with 4"),
+        ("{tokenizer: {a: {}}, transformer: {}, out: x, data: y}", [], "'a' with dict, where set"),
+        (BOMB, [], "'a1' with list, where settings have a number"),
+        ("{tokenizer: {}, transformer: {}, out: x, data: y, export: 3}", [], "export must be sett"),
+        ("{tokenizer: {}, transformer: {}, out: x, data: y}", ["export=3"], "export must be sett"),
+        (
+            "{tokenizer: {}, transformer: {}, out: x, data: y}",
+            ["tokenizer.a=" + "[" * 3000],
+            "no Y",
+        ),
         (
             "{tokenizer: {}, transformer: {}, out: x, data: y}",
             ["transformer.stepz=3"],
@@ -104,3 +122,28 @@ def test_every_part_can_be_changed_and_options_may_come_first(
     assert "--sketch-steps 0" in said and "--per-class 5" in said and "--steps 500" in said
     assert recipe.main([str(RECIPES[0]), "--dry-run", "class_check=false"]) == 0
     assert "class_check" not in capsys.readouterr().out
+
+
+def test_a_recipe_is_a_file_of_modest_size(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b" " * 1_000_001)
+    for path, message in (
+        (tmp_path / "pipe", "it is no file"),
+        (Path("/dev/zero"), "it is no file"),
+        (tmp_path / "large", "larger than 1000000 bytes"),
+        (tmp_path / "missing", "No such file"),
+    ):
+        with pytest.raises(ValueError, match=f"cannot be read: .*{message}"):
+            read_recipe(path, [])
+
+
+def test_an_output_that_is_full_is_said(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("sys.stdout.write", write)
+    assert recipe.main([str(RECIPES[0]), "--dry-run"]) == 3
+    monkeypatch.undo()
+    assert "cannot be written: No space left on device" in capsys.readouterr().err

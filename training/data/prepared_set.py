@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 SPLIT_NAMES = ("train", "validation", "held_out")
+FILES = ("images.npy", "rows.json", "splits.json", "labels.json")
+UNREADABLE = (OSError, EOFError, ValueError, TypeError, RecursionError, OverflowError)
 ROW_KEYS = {"category": "subgroup", "emoji": "label"}  # keys of rows.json that differ
 
 
@@ -44,25 +46,26 @@ def load_prepared_set(folder: str | Path) -> PreparedSet:
         ValueError: if a file is missing, unreadable, or does not fit the others.
     """
     folder = Path(folder)
+    _refuse_pipes(folder)
     try:
-        images = np.load(folder / "images.npy", mmap_mode="r")
+        images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
         rows = _read_json(folder / "rows.json")
         splits = _read_json(folder / "splits.json")
         label_names = _read_json(folder / "labels.json")
         splits = {name: np.array(splits[name], dtype=np.int64) for name in SPLIT_NAMES}
+        indices = np.sort(np.concatenate(list(splits.values())))
         labels = _label_indices(rows, label_names)
     except FileNotFoundError as error:
         raise _unusable(folder, f"{Path(str(error.filename)).name} is missing") from error
     except KeyError as error:
         raise _unusable(folder, f"{error} is missing in a table") from error
-    except (OSError, EOFError, ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise _unusable(folder, str(error)) from error
     side = images.shape[1] if images.ndim == 4 else 0
     if images.dtype != np.uint8 or side == 0 or images.shape[1:] != (side, side, 3):
         raise _unusable(folder, f"images are {images.shape} {images.dtype}")
     if len(images) != len(rows):
         raise _unusable(folder, f"{len(images)} images have {len(rows)} rows")
-    indices = np.sort(np.concatenate(list(splits.values())))
     if not np.array_equal(indices, np.arange(len(rows))):
         raise _unusable(folder, "the splits overlap or miss images")
     for name in ("train", "validation"):
@@ -74,6 +77,13 @@ def load_prepared_set(folder: str | Path) -> PreparedSet:
 def evenly(rows: np.ndarray, limit: int) -> np.ndarray:
     """At most `limit` of the rows (N,), evenly spread; the same in every call."""
     return rows[:: -(-len(rows) // limit)] if len(rows) > limit else rows
+
+
+def _refuse_pipes(folder: Path) -> None:
+    """A pipe could be waited for without end."""
+    for name in FILES:
+        if (folder / name).exists() and not (folder / name).is_file():
+            raise _unusable(folder, f"{name} is no file")
 
 
 def _read_json(path: Path) -> Any:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +17,19 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from training.loop.sharding import spread_like
+from var_core.checkpoints import FLOATS, check_state, read_json
 from var_core.files import sha256_of
+from var_core.ranges import check_int
 
 logger = logging.getLogger(__name__)
 
 META_FILE = "meta.json"
 PREFIX = "step-"
+NAMED = re.compile(rf"{PREFIX}\d{{8,}}")
 TEMPORARY = ".saving-"
 KEEP = 2
+MAX_STEP = 10**12
+LATER_NAMES = ("last_used",)  # of tensors that old versions did not keep
 
 
 class SaveError(OSError):
@@ -50,12 +56,24 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` returned; tensors of sharded weights are given whole."""
+    """Put back what `optimizer_tensors` returned; tensors of sharded weights are given whole.
+
+    Raises:
+        ValueError: if they are those of other weights.
+    """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = spread_like(value, parameters[int(index)])
+        index, _, name = key.partition(".")
+        if not index.isdecimal() or int(index) >= len(parameters):
+            raise ValueError(f"the optimizer has no weight for {key!r:.60}")
+        like = parameters[int(index)]
+        if value.ndim and value.shape != like.shape:
+            shapes = (tuple(value.shape), tuple(like.shape))
+            raise ValueError(f"{key} of the optimizer has shape {shapes[0]} instead of {shapes[1]}")
+        state.setdefault(int(index), {})[name] = spread_like(value, like)
+    if len({frozenset(entries) for entries in state.values()}) > 1:
+        raise ValueError("the optimizer knows more of some weights than of others")
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
@@ -85,7 +103,7 @@ def save_run(
         return target
     temporary = folder / f"{TEMPORARY}{target.name}"
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _clear(temporary)
         temporary.mkdir(parents=True)
         files = {}
         for name, tensors in parts.items():
@@ -98,7 +116,7 @@ def save_run(
         path.write_text(json.dumps({"step": step, "files": files, **meta}))
         _flush(path)
         _flush(temporary)
-        shutil.rmtree(target, ignore_errors=True)  # an incomplete checkpoint of this name
+        _clear(target)  # an incomplete checkpoint of this name
         temporary.rename(target)
         _flush(folder)
     except (OSError, SafetensorError) as error:
@@ -117,46 +135,125 @@ def save_model(network: ModelMixin, folder: Path) -> None:
     """
     temporary, old = (folder.with_name(f"{TEMPORARY}{folder.name}{end}") for end in ("", "-old"))
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _clear(temporary)
         network.save_pretrained(temporary)
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
+        _clear(old)
+        if os.path.lexists(folder):
             folder.rename(old)
         temporary.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        _clear(old)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise SaveError(f"the model folder {folder} cannot be saved: {error}") from error
 
 
+def read_meta(checkpoint: Path) -> dict:
+    """The manifest of a checkpoint.
+
+    Raises:
+        ValueError: if it is missing or damaged.
+    """
+    meta = read_json(checkpoint / META_FILE)
+    check_int("step", meta.get("step"), 0, MAX_STEP)
+    files = meta.get("files")
+    if not isinstance(files, dict) or not all(
+        isinstance(file, dict) and file.keys() == {"size", "sha256"} for file in files.values()
+    ):
+        raise ValueError(f"{checkpoint / META_FILE} lists no files")
+    if strange := [name for name in files if Path(name).name != name]:
+        raise ValueError(f"{checkpoint / META_FILE} names {strange[0]!r:.60}, which is elsewhere")
+    return meta
+
+
 def complete_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints whose files all have the sizes they were saved with, oldest first."""
-    return [path for path in sorted(folder.glob(f"{PREFIX}*")) if _is_complete(path)]
+    return [path for path in _named_checkpoints(folder) if _is_complete(path)]
+
+
+def _named_checkpoints(folder: Path) -> list[Path]:
+    """What has the name of a checkpoint, oldest first; copies with other names are left alone."""
+    return sorted(path for path in folder.glob(f"{PREFIX}*") if NAMED.fullmatch(path.name))
 
 
 def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | None:
-    """Parts and meta values of the newest checkpoint with the right hashes; None without one."""
+    """Parts and meta values of the newest whole checkpoint; None if none was ever saved.
+
+    Raises:
+        ValueError: if there are checkpoints, and all are damaged.
+    """
     for checkpoint in reversed(complete_checkpoints(folder)):
-        files = json.loads((checkpoint / META_FILE).read_text())["files"]
-        if all(sha256_of(checkpoint / name) == file["sha256"] for name, file in files.items()):
-            return load_run(checkpoint)
+        files = read_meta(checkpoint)["files"]
+        try:
+            if all(sha256_of(checkpoint / name) == file["sha256"] for name, file in files.items()):
+                return load_run(checkpoint)
+        except SafetensorError:  # whole, but no weights
+            pass
         logger.warning("%s is damaged: resuming from an older checkpoint", checkpoint)
+    if found := [path.name for path in _named_checkpoints(folder)]:
+        raise ValueError(
+            f"{folder} holds {', '.join(found[:3])}, and no checkpoint is whole: put one back, or "
+            "take them away to begin anew"
+        )
     return None
 
 
 def load_run(checkpoint: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
     """Parts and meta values of a complete checkpoint."""
-    meta = json.loads((checkpoint / META_FILE).read_text())
+    meta = read_meta(checkpoint)
     parts = {Path(name).stem: load_file(checkpoint / name) for name in meta["files"]}
     return parts, meta
 
 
+def check_parts(
+    expected: Mapping[str, Mapping[str, Tensor]],
+    found: Mapping[str, Mapping[str, Tensor]],
+    owner: str,
+) -> None:
+    """Check that the parts of a checkpoint fit a run, but for the states of optimizers.
+
+    Args:
+        expected: what the run would save.
+        found: what the checkpoint holds.
+        owner: the run and its network, for the message.
+
+    Raises:
+        ValueError: if a part is missing, has other names or shapes, or is not finite.
+    """
+    for part, tensors in expected.items():
+        if part not in found:
+            raise ValueError(f"{owner}: {part} is missing")
+        if part.endswith("optimizer"):
+            continue
+        stored = {name: value.shape for name, value in found[part].items()}
+        shapes = {
+            name: value.shape
+            for name, value in tensors.items()
+            if name in stored or name not in LATER_NAMES
+        }
+        try:
+            check_state(shapes, stored)
+        except ValueError as error:
+            raise ValueError(f"{owner}: {error}") from error
+        for name, value in found[part].items():
+            is_odd = value.is_floating_point() and value.dtype not in FLOATS
+            if is_odd or not torch.isfinite(value).all():
+                raise ValueError(f"{owner}: {name} holds values that are not finite")
+
+
 def _is_complete(path: Path) -> bool:
     try:
-        files = json.loads((path / META_FILE).read_text())["files"]
+        files = read_meta(path)["files"]
         return all((path / name).stat().st_size == file["size"] for name, file in files.items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return False
+
+
+def _clear(path: Path) -> None:
+    """Remove a folder, a file, or a link but not what it leads to; what cannot go stays."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

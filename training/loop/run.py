@@ -17,9 +17,10 @@ from torch import Tensor
 from training.data.batches import PlacedBatches, open_batches
 from training.data.picture_source import PictureSource
 from training.data.token_source import TokenSource
-from training.loop.checkpoint import load_newest, save_model, save_run
+from training.loop.checkpoint import MAX_STEP, load_newest, save_model, save_run
 from training.loop.processes import device_name
 from training.loop.run_settings import RunSettings
+from var_core.ranges import check_int, check_kind
 
 logger = logging.getLogger(__name__)
 
@@ -207,6 +208,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
         if newest is None:
             return
         parts, meta = newest
+        self._check_meta(meta)
         processes = self.accelerator.num_processes
         if meta["processes"] != processes:
             found = (
@@ -227,6 +229,14 @@ class Run(ABC, Generic[AnySettings, Batch]):
             self.pictures_seen = meta["pictures_seen"]
         self._warn_of_changes(meta["config"])
         logger.info("resumed at step %d", self.step)
+
+    def _check_meta(self, meta: Mapping[str, object]) -> None:
+        for name, low in (("processes", 1), ("skipped", 0), ("skipped_in_row", 0)):
+            check_int(f"{self.folder}: {name} of the checkpoint", meta.get(name), low, MAX_STEP)
+        if "pictures_seen" in meta:
+            name = f"{self.folder}: pictures_seen of the checkpoint"
+            check_int(name, meta["pictures_seen"], 0, MAX_STEP)
+        check_kind(f"{self.folder}: config of the checkpoint", meta.get("config"), dict)
 
     def save(self) -> None:
         """Write a checkpoint, and the averaged weights as a model folder; all processes call it.

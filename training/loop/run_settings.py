@@ -51,7 +51,11 @@ class RunSettings(Settings):
     )
     seed: int = option(0, "seed of all randomness", STEPS)
     workers: int = option(
-        -1, "processes that read pictures ahead; -1: 4 beside a GPU, else none", MACHINE, low=-1
+        -1,
+        "processes that read pictures ahead; -1: 4 beside a GPU, else none",
+        MACHINE,
+        low=-1,
+        high=256,
     )
     continue_with_other_processes: bool = option(
         False, "resume a run of another number of processes; not bit for bit", MACHINE

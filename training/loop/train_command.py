@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from accelerate import PartialState
 from filelock import FileLock, Timeout
 
@@ -104,6 +105,8 @@ def _run(make_run: Callable[[AnySettings], Run[Any, Any]], settings: AnySettings
         return fail_to_write(error)
     except FloatingPointError as error:
         return fail(str(error), EXIT_NOT_FINITE)
+    except (MemoryError, torch.OutOfMemoryError):
+        return fail("the memory is too small: choose a smaller --batch-size", EXIT_BAD_INPUT)
     finally:
         lock.release()
         processes.destroy_process_group()

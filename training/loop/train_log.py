@@ -1,5 +1,6 @@
 """What a run leaves to look at: settings.json, log.jsonl, trackers, sheets of pictures, a bar."""
 
+import errno
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from training.loop.heartbeat import Heartbeat
 from training.loop.run import Run
 from training.loop.speed import Speed, clock_time, duration, peak_memory
 from training.loop.trackers import log_scalars, log_sheet, start_trackers, stop_trackers
+from var_core.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -166,12 +168,25 @@ def plain(figures: Mapping[str, object]) -> dict[str, Any]:
 
 
 def forget_after(path: Path, step: int) -> None:
-    """Drop the log lines of steps that a resumed run is about to repeat."""
+    """Drop the log lines of steps that a resumed run is about to repeat, and damaged ones.
+
+    Raises:
+        OSError: if the log is no regular file, or cannot be written.
+    """
     if not path.exists():
         return
-    kept = [
-        line
-        for line in path.read_text("utf-8").splitlines(keepends=True)
-        if line.endswith("\n") and json.loads(line)["step"] <= step
-    ]
-    path.write_text("".join(kept), "utf-8")
+    if not path.is_file():  # a pipe could be waited for without end
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith(b"\n") and 0 <= _step_of(line) <= step]
+    write_atomically(path, b"".join(kept))
+
+
+def _step_of(line: bytes) -> int:
+    """The step of a line of the log; -1 for a damaged line."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return -1
+    step = found.get("step") if isinstance(found, dict) else None
+    return step if type(step) is int else -1

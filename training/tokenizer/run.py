@@ -17,7 +17,12 @@ from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.evaluation.sheets import SheetRow, captioned_sheet
-from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
+from training.loop.checkpoint import (
+    check_parts,
+    optimizer_tensors,
+    restore_optimizer,
+    step_generator,
+)
 from training.loop.ema import ExponentialAverage
 from training.loop.footprint import count_parameters
 from training.loop.optim import learning_rate_at, parameter_groups, step_if_finite
@@ -118,10 +123,8 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             raise ValueError(
                 f"{self.folder} was begun {begun} an adversary and can only resume {begun} one"
             )
-        try:
-            self.tokenizer.load_state_dict(parts["weights"])
-        except RuntimeError as error:
-            raise ValueError(f"{self.folder} holds a run of another tokenizer: {error}") from error
+        check_parts(self.parts(), parts, f"{self.folder} holds a run of another tokenizer")
+        self.tokenizer.load_state_dict(parts["weights"])
         self.average.restore(parts["average"])
         restore_optimizer(self.optimizer, parts["optimizer"])
         self.codebook.restore(parts["codes"])

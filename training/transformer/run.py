@@ -17,7 +17,7 @@ from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.token_source import TokenBatch, TokenSource, token_maps
-from training.loop.checkpoint import optimizer_tensors, restore_optimizer
+from training.loop.checkpoint import check_parts, optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
 from training.loop.footprint import count_parameters
 from training.loop.optim import (
@@ -199,10 +199,8 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         Raises:
             ValueError: if the checkpoint is that of another network.
         """
+        check_parts(self.parts(), parts, f"{self.folder} holds a run of another transformer")
         named, weights = self.masters.named(), parts["weights"]
-        shapes, found = ({k: v.shape for k, v in p.items()} for p in (named, weights))
-        if shapes != found:
-            raise ValueError(f"{self.folder} holds a run of another transformer")
         for name, master in named.items():
             master.data.copy_(spread_like(weights[name], master))
         self.masters.give_weights()

@@ -33,7 +33,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         parsed = _parser(_model_folder(arguments)).parse_args(arguments)
         parsed.run(parsed)
-    except ValueError as error:
+    except (ValueError, FloatingPointError) as error:  # the latter for weights without sense
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except BrokenPipeError:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from var_core.checkpoints import WEIGHTS_FILE, CheckpointError, Network, check_state
+from var_core.checkpoints import FLOATS, WEIGHTS_FILE, CheckpointError, Network, check_state
 from var_core.files import making_folder, sha256_of
 from var_core.labels import Attribute, LabelSpace
 from var_core.locations import assets_folder
@@ -67,7 +67,8 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
 
 def _check_dense(path: Path, key: str, value: Tensor) -> None:
     """Check that a tensor is plain and holds all the numbers that its shape claims."""
-    if value.layout != torch.strided or value.is_quantized or value.is_complex():
+    is_odd = value.is_floating_point() and value.dtype not in FLOATS
+    if value.layout != torch.strided or value.is_quantized or value.is_complex() or is_odd:
         raise CheckpointError(f"{path}: {key} holds no plain numbers")
     if not value.numel():
         raise CheckpointError(f"{path}: {key} of shape {tuple(value.shape)} is empty")

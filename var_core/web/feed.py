@@ -3,7 +3,6 @@
 The page gets only what is new of it. `assets/stage.js` reads it.
 """
 
-import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from var_core.jobs.data_url import png_url, preview_url
 from var_core.jobs.progress import JobProgress, Request
 from var_core.labels import LabelSpace
 from var_core.scales import ScaleSchedule
+from var_core.web.html import plain_json
 from var_core.web.picture_files import file_url
 
 MAX_NUMBER = (1 << 31) - 1
@@ -113,13 +113,13 @@ class Feed:
         ]
 
     def _add(self, **line: object) -> str:
-        self.text += json.dumps({"run": self.number, **line}) + "\n"
+        self.text += plain_json({"run": self.number, **line}) + "\n"
         return self.text
 
 
 def plan_line(axes: Sequence[Sequence[str]]) -> str:
     """The text about a sheet that is not drawn yet: words of its rows and columns, if any."""
-    return json.dumps({"plan": axes}) + "\n"
+    return plain_json({"plan": axes}) + "\n"
 
 
 def _named(path: Path | str) -> list[str]:

@@ -1,6 +1,5 @@
 """What `assets/inside.js` shows of the inside of a picture, as JSON."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor
 from var_core.jobs.data_url import jpeg_url, png_url
 from var_core.jobs.inside import Box, ExchangeRequest, Inside, attention_names
 from var_core.model_info import ModelInfo
+from var_core.web.html import plain_json
 
 DIGITS = 4
 
@@ -42,7 +42,7 @@ def inside_content(info: ModelInfo, inside: Inside, colours: np.ndarray) -> str:
                 "chances": _numbers(one.alternative_probability[0].flatten(0, 1)),
             }
         )
-    return json.dumps(
+    return plain_json(
         {
             "total": info.schedule.num_scales,
             "source": png_url(shown.source),
@@ -50,8 +50,7 @@ def inside_content(info: ModelInfo, inside: Inside, colours: np.ndarray) -> str:
             "attention": _numbers(inside.inspection.attention[0]),
             "names": attention_names(info, inside.wish, num_scales),
             "phrases": info.max_phrases,
-        },
-        separators=(",", ":"),
+        }
     )
 
 
@@ -63,7 +62,7 @@ def patches_content(request: ExchangeRequest, pictures: Sequence[Image.Image], b
         pictures: one picture for each code.
         box: the neighbourhood of the place.
     """
-    return json.dumps(
+    return plain_json(
         {
             "scale": request.scale,
             "row": request.row,
@@ -71,8 +70,7 @@ def patches_content(request: ExchangeRequest, pictures: Sequence[Image.Image], b
             "codes": request.tokens,
             "patches": [png_url(picture.crop(box)) for picture in pictures],
             "pictures": [jpeg_url(picture) for picture in pictures],
-        },
-        separators=(",", ":"),
+        }
     )
 
 

@@ -1,7 +1,9 @@
 """A prepared set is read only if its tables fit together."""
 
 import json
+import os
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,4 +70,38 @@ def test_a_set_without_pictures_to_learn_from_or_to_validate_with_is_refused(
     splits[name] = []
     (tmp_path / "splits.json").write_text(json.dumps(splits))
     with pytest.raises(ValueError, match=f"it has no pictures for {name}"):
+        load_prepared_set(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("images.npy", b"PK\x03\x04" + b"x" * 99, "magic string"),
+        ("rows.json", b"[" * 200_000, "recursion"),
+        ("splits.json", b'{"train": [1e30], "validation": [1], "held_out": []}', "overlap|convert"),
+        ("splits.json", b'{"train": [[1]], "validation": [1], "held_out": []}', "dimension"),
+        (
+            "splits.json",
+            b'{"train": [%d], "validation": [1], "held_out": []}' % 10**30,
+            "too large",
+        ),
+    ],
+)
+def test_damaged_files_are_one_sentence(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    rows = make_rows()
+    write_set(tmp_path, rows, len(rows))
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"holds no usable picture set \(.*({message})"):
+        load_prepared_set(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["images.npy", "rows.json", "labels.json"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    rows = make_rows()
+    write_set(tmp_path, rows, len(rows))
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name} is no file"):
         load_prepared_set(tmp_path)

@@ -1,6 +1,7 @@
 """A checkpoint is whole or not there."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import torch
 
+from tests.conftest import make_tokenizer
 from training.loop.checkpoint import (
     complete_checkpoints,
     load_newest,
     load_run,
+    save_model,
     save_run,
     step_generator,
 )
@@ -109,3 +112,30 @@ def test_steps_are_seeded_apart() -> None:
     }
     assert len(set(draws.values())) == 8
     assert draws[0, 1, 0] == torch.rand(1, generator=step_generator(0, 1, 0)).item()
+
+
+def test_what_is_in_the_way_of_a_save_goes_but_nothing_that_links_lead_to(tmp_path: Path) -> None:
+    precious, run = tmp_path / "precious", tmp_path / "run"
+    precious.mkdir()
+    (precious / "file").write_text("kept")
+    run.mkdir()
+    for name in (".saving-step-00000001", "step-00000001", ".saving-tokenizer", "tokenizer"):
+        (run / name).symlink_to(precious)
+    (run / ".saving-tokenizer-old").write_text("a file")
+    _save_small(run, 1)
+    save_model(make_tokenizer(), run / "tokenizer")
+    assert load_newest(run)[1]["step"] == 1
+    assert (run / "tokenizer" / "config.json").is_file() and not (run / "tokenizer").is_symlink()
+    assert [path.name for path in precious.iterdir()] == ["file"]
+    assert not list(run.glob(".saving-*"))
+
+
+def test_copies_of_checkpoints_are_left_alone(tmp_path: Path) -> None:
+    _save_small(tmp_path, 1)
+    copies = [tmp_path / "step-00000001.bak", tmp_path / "step-00000000-good"]
+    for copy in copies:
+        shutil.copytree(tmp_path / "step-00000001", copy)
+    for step in (2, 3, 4):
+        _save_small(tmp_path, step)
+    assert all(copy.is_dir() for copy in copies)
+    assert [path.name[-1] for path in complete_checkpoints(tmp_path)] == ["3", "4"]

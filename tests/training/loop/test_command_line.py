@@ -99,3 +99,17 @@ def test_bad_input_ends_with_2_and_unwritten_output_with_3(
         assert capsys.readouterr().err == message
     with pytest.raises(SystemExit, match="2"):
         run_command(refuse, Sample, "", [])
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--learning-rate", "1e400", "learning_rate must be a finite number, got inf"),
+        ("--learning-rate", "nan", "learning_rate must be at least 0, got nan"),
+        ("--steps", "9" * 30, "steps must be at most 1000000000, got 999"),
+        ("--workers", "1000000", "workers must be from -1 to 256"),
+    ],
+)
+def test_numbers_without_sense_are_refused(flag: str, value: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_settings(TokenizerSettings, ["--data", "a", "--out", "b", flag, value], "")

@@ -160,3 +160,14 @@ def test_the_first_steps_give_an_estimate_of_the_time(
     waiting = next(index for index, text in enumerate(texts) if "the first step takes" in text)
     assert texts[waiting + 1].startswith("the first step took ")
     assert any("a step takes" in text and " left" in text for text in texts[waiting:])
+
+
+def test_a_memory_that_is_too_small_is_said(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(TokenizerRun, "next_batch", fail)
+    assert run_tokenizer(data, tmp_path, 2) == 2
+    assert "the memory is too small: choose a smaller --batch-size" in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """What a run tells of its speed, its end and its configuration."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from accelerate import Accelerator
 
 from tests.training.tiny import run_tokenizer
 from training.loop import speed
-from training.loop.train_log import LOG_FILE, TrainLog
+from training.loop.train_log import LOG_FILE, TrainLog, forget_after
 
 
 class FakeRun:
@@ -122,3 +123,27 @@ def test_sheets_are_as_large_as_their_captions_need(data: Path, tmp_path: Path) 
     sheet = np.asarray(Image.open(tmp_path / "sheet-000004.png"))
     assert sheet.shape == (4 * 66, 108 + 2 * 64, 3)
     assert (sheet[:66, :108] < 128).any()  # a title
+
+
+def test_a_resumed_run_keeps_the_whole_lines_of_its_log(tmp_path: Path) -> None:
+    path = tmp_path / LOG_FILE
+    whole = b'{"step": 20}\n'
+    damaged = (
+        b"words\n",
+        b"[1]\n",
+        b"\xff\xfe\n",
+        b'{"a": 1}\n',
+        b'{"step": "x"}\n',
+        b"[" * 99_999,
+    )
+    path.write_bytes(whole + b"\n".join(damaged) + b'\n{"step": 40}\n{"step": 2')
+    forget_after(path, 20)
+    assert path.read_bytes() == whole
+
+
+def test_a_log_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / LOG_FILE)
+    (tmp_path / "link").symlink_to("/dev/full")  # an endless file
+    for path in (tmp_path / LOG_FILE, tmp_path / "link"):
+        with pytest.raises(OSError, match="it is no regular file"):
+            forget_after(path, 20)

@@ -27,6 +27,7 @@ from training.evaluation.scenes.questions import (
     things_of,
 )
 from training.loop.checkpoint import (
+    check_parts,
     load_newest,
     optimizer_tensors,
     restore_optimizer,
@@ -107,6 +108,8 @@ class JudgeTraining:
                     f"{self.folder} holds a judge that was trained with other settings ({name}); "
                     "delete it, or choose another folder"
                 )
+        expected = {JUDGE_PART: self.judge.state_dict(), OPTIMIZER_PART: {}}
+        check_parts(expected, parts, f"{self.folder} holds another judge")
         self.judge.load_state_dict(parts[JUDGE_PART])
         restore_optimizer(self.optimizer, parts[OPTIMIZER_PART])
         self.step = int(meta["step"])
