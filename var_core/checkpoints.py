@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -105,7 +106,7 @@ def refuse_pickles(folder: Path) -> None:
     Raises:
         CheckpointError: in either case.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # also where the name is too long for one
         raise CheckpointError(f"there is no model folder {folder}")
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in PICKLE_SUFFIXES:

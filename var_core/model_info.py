@@ -1,5 +1,6 @@
 """What is known of a model without its weights: labels, scales, limits, size."""
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -139,7 +140,7 @@ def read_labels(folder: Path) -> LabelSpace | None:
         CheckpointError: if the file is damaged.
     """
     path = folder / LABELS_FILE
-    if not path.exists():
+    if not os.path.exists(path):  # also where the name is too long for a folder
         return None
     try:
         return LabelSpace.from_json(read_json(path))

@@ -18,6 +18,7 @@ SPOILT: dict[str, Callable[[Tensor], Tensor | None]] = {
     "sparse": lambda value: value.to_sparse(),
     "flat": lambda value: value.flatten(),
     "deep": lambda value: value[None, None],
+    "without values": lambda value: torch.empty_like(value, device="meta"),
     "of 8 bits": lambda value: value.to(torch.float8_e4m3fn),
     "complex": lambda value: value.to(torch.complex64),
     "claimed": lambda value: torch.zeros(1).expand(700_000_000_000),  # 2.8 TB in 4 bytes
@@ -87,3 +88,27 @@ def test_a_full_disk_is_said_by_the_converter(
     with pytest.raises(OSError, match="No space left"):
         convert(**write_pair(tmp_path), out=tmp_path / "model", sides=sides_of("tiny"))
     assert not (tmp_path / "model").exists()
+
+
+def test_a_flipped_bit_is_found_by_the_checksums_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    pair = write_pair(tmp_path)
+    path, weights = pair["transformer"], torch.load(pair["transformer"], weights_only=True)
+    value = weights["pos_1LC"].numpy().tobytes()
+    content = bytearray(path.read_bytes())
+    content[content.index(value) + 1] ^= 1
+    path.write_bytes(content)
+    words = [f"--{part}={one}" for part, one in pair.items()]
+    assert main(["convert", *words, f"--out={tmp_path / 'model'}"]) == 2
+    assert "transformer.pth is damaged" in capsys.readouterr().err
+
+
+def test_names_that_are_too_long_are_missing_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = [f"--{part}={'a' * 300}" for part in ("tokenizer", "transformer")]
+    assert main(["convert", *words, f"--out={tmp_path / 'model'}"]) == 2
+    assert "error: there is no file aaa" in capsys.readouterr().err
+    assert main(["info", "--model", "a" * 300]) == 2
+    assert "error: there is no model folder aaa" in capsys.readouterr().err

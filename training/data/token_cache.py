@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
@@ -209,12 +210,20 @@ def _claim(folder: Path, stamp: dict) -> None:
     """Empty the cache if it belongs to another tokenizer, other pictures or other views."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / STAMP_FILE
-    if path.exists() and json.loads(path.read_text()) == stamp:
+    if path.is_file() and _content(path) == stamp:
         return
     path.unlink(missing_ok=True)
     for old in folder.glob("*.safetensors"):
         old.unlink()
     path.write_text(json.dumps(stamp))
+
+
+def _content(path: Path) -> object:
+    """What a JSON file holds; None for a damaged one."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _encode_view(
@@ -229,11 +238,21 @@ def _encode_view(
     for first in range(0, len(images), SHARD_PICTURES):
         path = folder / f"view-{view:02d}-{first:08d}.safetensors"
         part = images[first : first + SHARD_PICTURES]
-        if path.exists():
+        shard = _stored(path)
+        if shard is not None:
             bar.total -= len(part)  # only what is encoded now counts, so the time left is true
             bar.refresh()
         else:
             with replacing(path) as temporary:
                 save_file(encode_shard(tokenizer, part, view, views, first, bar), temporary)
-        shards.append(load_file(path))
+            shard = load_file(path)
+        shards.append(shard)
     return shards
+
+
+def _stored(path: Path) -> dict[str, Tensor] | None:
+    """A shard that was encoded before; None where there is none, or a damaged one."""
+    try:
+        return load_file(path) if path.is_file() else None
+    except SafetensorError:
+        return None

@@ -48,3 +48,15 @@ def test_a_bar_counts_the_pictures_that_are_left(
         load_or_build_token_cache(tmp_path, tokenizer, images, Views(2))
         assert f" {left}/{left} " in capsys.readouterr().err
         sorted(tmp_path.glob("*.safetensors"))[0].unlink()
+
+
+def test_a_damaged_shard_is_encoded_again(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer()
+    side = tokenizer.image_shape[0]
+    images = torch.zeros((4, side, side, 3), dtype=torch.uint8).numpy()
+    made = load_or_build_token_cache(tmp_path, tokenizer, images, Views(1))
+    (shard,) = tmp_path.glob("*.safetensors")
+    for content in (b"", b"half", b"[" * 9999):
+        shard.write_bytes(content)
+        again = load_or_build_token_cache(tmp_path, tokenizer, images, Views(1))
+        assert torch.equal(again.tokens, made.tokens)
