@@ -9,12 +9,15 @@ from training.loop.train_command import train_command
 from training.tokenizer.footprint import tokenizer_footprint
 from training.tokenizer.run import TokenizerRun
 from training.tokenizer.settings import TokenizerSettings
+from training.tokenizer.trial import tokenizer_trial
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     about = "Train the multi-scale tokenizer."
-    return train_command(TokenizerRun, tokenizer_footprint, TokenizerSettings, about, argv)
+    return train_command(
+        TokenizerRun, tokenizer_footprint, tokenizer_trial, TokenizerSettings, about, argv
+    )
 
 
 if __name__ == "__main__":

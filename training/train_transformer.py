@@ -10,12 +10,15 @@ from training.loop.train_command import train_command
 from training.transformer.footprint import transformer_footprint
 from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
+from training.transformer.trial import transformer_trial
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     about = "Train the next-scale transformer."
-    return train_command(TransformerRun, transformer_footprint, TransformerSettings, about, argv)
+    return train_command(
+        TransformerRun, transformer_footprint, transformer_trial, TransformerSettings, about, argv
+    )
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class RunSettings(Settings):
     continue_with_other_processes: bool = option(
         False, "resume a run of another number of processes; not bit for bit", MACHINE
     )
-    dry_run: bool = option(False, "print settings, sizes and memory, then stop", MACHINE)
+    dry_run: bool = option(False, "print settings, sizes, memory and duration, then stop", MACHINE)
 
     def highest_rate(self, total_batch: int) -> float:
         """The highest learning rate for steps of so many pictures of all processes."""

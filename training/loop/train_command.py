@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from training.loop.checkpoint import SaveError
 from training.loop.command_line import check_out, fail, fail_to_write, parse_settings
+from training.loop.dry_run import Trial, dry_run
 from training.loop.footprint import Footprint
 from training.loop.heartbeat import busy
 from training.loop.run import Run
@@ -32,6 +33,7 @@ AnySettings = TypeVar("AnySettings", bound=RunSettings)
 def train_command(
     make_run: Callable[[AnySettings], Run[Any, Any]],
     plan: Callable[[AnySettings], Footprint],
+    make_trial: Callable[[AnySettings, str], Trial],
     settings_type: type[AnySettings],
     about: str,
     argv: Sequence[str] | None,
@@ -40,7 +42,8 @@ def train_command(
 
     Args:
         make_run: builder of a run.
-        plan: estimate of what a run takes, for `--dry-run`.
+        plan: estimate of the size of a run, for `--dry-run`.
+        make_trial: builder of a run to measure in a folder, for `--dry-run`.
         settings_type: dataclass of the settings.
         about: description shown by `--help`.
         argv: command-line arguments; None takes those of the process.
@@ -51,12 +54,15 @@ def train_command(
         cannot be saved; 6 when another run writes to the same folder; 130 for Ctrl-C before the
         first step; 141 if nobody reads what it prints.
     """
-    return run_quietly(lambda: _planned_or_run(make_run, plan, settings_type, about, argv))
+    return run_quietly(
+        lambda: _planned_or_run(make_run, plan, make_trial, settings_type, about, argv)
+    )
 
 
 def _planned_or_run(
     make_run: Callable[[AnySettings], Run[Any, Any]],
     plan: Callable[[AnySettings], Footprint],
+    make_trial: Callable[[AnySettings, str], Trial],
     settings_type: type[AnySettings],
     about: str,
     argv: Sequence[str] | None,
@@ -65,7 +71,7 @@ def _planned_or_run(
     try:
         settings = parse_settings(settings_type, argv, about)
         if settings.dry_run:
-            print(plan(settings).describe(settings))
+            dry_run(settings, plan, make_trial)
             return 0
         check_out(settings)
         check_tracker(settings.tracker)

@@ -38,7 +38,10 @@ class TransformerSettings(RunSettings):
     mlp_ratio: float = option(3.0, "hidden width of the MLPs over the width", NETWORK, low=0)
 
     num_scales: int = option(
-        0, "scales to learn, from the coarsest on; 0: all. Finer ones can be learned later", NETWORK
+        0,
+        "scales to learn, from the coarsest on; 0: all. Finer ones can be learned later",
+        NETWORK,
+        low=0,
     )
     coarse_part: float = option(
         1.0, "part of the run that learns --num-scales alone; then all", NETWORK, low=0, high=1
@@ -58,12 +61,14 @@ class TransformerSettings(RunSettings):
     warmup_steps: int = option(200, "steps until the highest rate", STEPS, low=0)
     final_ratio: float = option(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
     weight_decay: float = option(0.02, "weight decay of matrices", STEPS, low=0)
-    final_weight_decay: float = option(-1.0, "weight decay at the end; negative: no change", STEPS)
+    final_weight_decay: float = option(
+        -1.0, "weight decay at the end; -1: no change", STEPS, low=-1
+    )
     grad_clip: float = option(2.0, "largest gradient norm", STEPS, low=0)
     ema_decay: float = option(0.9985, "decay of the averaged weights", STEPS, low=0, high=1)
 
     scale_weight_power: float = option(
-        1.0, "a scale of N tokens weighs N to this power in the loss", LOSSES
+        1.0, "a scale of N tokens weighs N to this power in the loss", LOSSES, low=0
     )
 
     pool: int = option(

@@ -4,10 +4,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from training.evaluation.class_check import CheckSettings
+from training.export import ExportSettings
 from training.loop.command_line import Settings, parse_settings, run_command
+from training.prepare.folder import FolderSettings
+from training.prepare.huggingface import DatasetSettings
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
-from var_core.option_fields import about, option
+from var_core.option_fields import about, option, option_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +82,27 @@ def test_help_of_the_trainers_explains_every_flag_and_speaks_of_no_data_set(
     text = capsys.readouterr().out
     assert "emoji" not in text.lower()
     assert "settings:" not in text  # every flag has a group of its own
+
+
+@pytest.mark.parametrize("settings_type", [TokenizerSettings, TransformerSettings])
+def test_every_number_of_the_trainers_has_limits_but_the_seed(settings_type: type) -> None:
+    free = [
+        option.name
+        for option in option_fields(settings_type)
+        if option.kind in (int, float, tuple) and not option.is_switch and not option.limits
+    ]
+    assert free == ["seed"]
+
+
+@pytest.mark.parametrize(
+    "settings_type", [FolderSettings, DatasetSettings, ExportSettings, CheckSettings]
+)
+def test_help_for_own_pictures_speaks_of_no_data_set(
+    settings_type: type, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_settings(settings_type, ["--help"], "")
+    assert "emoji" not in capsys.readouterr().out.lower()
 
 
 def test_bad_input_ends_with_2_and_unwritten_output_with_3(
