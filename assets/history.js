@@ -157,7 +157,7 @@ element.addEventListener("click", async (event) => {
   const entry = entries.find((one) => String(one.id) === (restore ?? gone));
   const wasArmed = armed;
   armed = name === "clear" && !armed;
-  if (restore && entry) window.varStudio.stage.open(new URLSearchParams(entry.query));
+  if (restore && entry) window.varStudio.open(new URLSearchParams(entry.query));
   if (gone && entry) await remove(entry);
   if (name === "archive") await archive();
   if (name === "clear" && wasArmed) {

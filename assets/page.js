@@ -3,7 +3,9 @@ const find = (id) => document.querySelector(`#${id}`);
 const OPENED = "[role=listbox]:not([hidden]), :popover-open"; // which Escape closes
 const press = (id) => find(id)?.click();
 
-const isEditing = () => Boolean(find("redraw-mask")?.offsetParent); // the Edit tab is in view
+// the tabs that draw by buttons of their own: one that draws, one that stops, and what shows them
+const KEYS = [["redraw-mask", "edit-stop", "edit-picture"], ["compare-draw", "compare-stop", "sheet"]];
+const buttons = () => KEYS.find(([, , shown]) => find(shown)?.offsetParent) ?? ["generate", "stop"];
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -11,15 +13,13 @@ document.addEventListener("keydown", (event) => {
     document.activeElement?.blur(); // so that a text box takes over what was typed
     setTimeout(window.varStudio.draw);
   } else if (event.key === "Escape" && !document.querySelector(OPENED)) {
-    press(isEditing() ? "edit-stop" : "stop");
+    press(buttons()[1]);
   }
 });
 
 // Draw shows what forms
 document.addEventListener("click", (event) => {
-  if (!event.target.closest("#generate, #styles, #sweep") || find("stage")?.offsetParent) return;
-  const tabs = [...document.querySelectorAll("[role=tab]")];
-  tabs.find((tab) => tab.textContent.trim() === "Draw")?.click();
+  if (event.target.closest("#generate") && !find("stage")?.offsetParent) window.varStudio.openTab();
 });
 
 // a click into a list's box is the start of a search: typing replaces what is there
@@ -67,7 +67,7 @@ status?.setAttribute("aria-live", "polite");
 Object.assign(window.varStudio, {
   /** Press the button that draws in the tab that is in view. */
   draw() {
-    press(isEditing() ? "redraw-mask" : "generate");
+    press(buttons()[0]);
   },
   opened(draws) {
     if (draws || new URLSearchParams(location.search).has("tab")) window.varStudio.followAddress();

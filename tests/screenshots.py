@@ -21,6 +21,7 @@ from tests.browser.conftest import (
     set_count,
     set_number,
 )
+from tests.browser.test_comparing import draw_sheet, open_tab
 from tests.browser.test_editing import press, stroke
 from tests.server import running_app
 
@@ -47,10 +48,16 @@ def several_drawings(page: Page) -> None:
 
 
 def style_sheet(page: Page) -> None:
-    """One emoji in every style."""
+    """One emoji in every style, twice."""
     choose(page, "emoji", "fox")
-    set_number(page, "seed", "7")
-    draw(page, "styles")
+    open_tab(page)
+    draw_sheet(page)
+
+
+def how(page: Page) -> None:
+    """The tab How it works."""
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#how img")).to_have_count(8)
 
 
 def inside(page: Page) -> None:
@@ -81,7 +88,9 @@ SHOTS = {  # name: view, theme, what to do first
     "desktop-light": ("desktop", "light", red_apple),
     "desktop-dark": ("desktop", "dark", several_drawings),
     "phone": ("phone", "light", red_apple),
-    "style-sheet": ("desktop", "light", style_sheet),
+    "comparing": ("desktop", "light", style_sheet),
+    "comparing-phone": ("phone", "dark", style_sheet),
+    "how-it-works": ("desktop", "dark", how),
     "inside": ("desktop", "light", inside),
     "inside-phone": ("phone", "dark", inside),
     "editing": ("desktop", "light", editing),

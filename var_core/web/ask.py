@@ -29,7 +29,6 @@ class Ask:
         drawer: options that most drawings leave as they are.
         generate: button that draws.
         stop: stops drawing; it takes the place of `generate` while something is drawn.
-        styles: button that draws one picture for each value of the last attribute.
         draws: hidden; whether the page's own address names a picture.
     """
 
@@ -66,10 +65,9 @@ class Ask:
         return {**shown, self.box.widget: self.box.pack(values), self.keep_seed: keep_seed}
 
     def _build_buttons(self, count: int) -> Component:
-        *_, last = (None, *self.controls.labels.attributes)
         self.generate = gr.Button("Draw", variant="primary", elem_id="generate", scale=0)
         self.stop = gr.Button("Stop", variant="stop", elem_id="stop", scale=0)
-        pictures = gr.Radio(
+        return gr.Radio(
             list(range(1, MAX_COUNT + 1)),
             value=count,
             label="Pictures",
@@ -77,13 +75,6 @@ class Ask:
             container=False,
             scale=0,
         )
-        self.styles = gr.Button(
-            f"Every {last.name}" if last else "",
-            elem_id="styles",
-            visible=last is not None and len(last.values) <= MAX_COUNT,
-            scale=0,
-        )
-        return pictures
 
     def load_link(self, blocks: gr.Blocks) -> None:
         """Show the values of the page's own address whenever the page is opened.

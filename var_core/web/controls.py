@@ -211,20 +211,6 @@ def new_seed() -> int:
     return random_seed() // 2
 
 
-def parse_numbers(text: object) -> list[float]:
-    """Numbers between commas.
-
-    Raises:
-        ValueError: if it is no text, or a part is no number.
-    """
-    text = text if isinstance(text, str) else ""
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        shown = text if len(text) <= 40 else text[:40] + "..."
-        raise ValueError(f"write numbers with commas between them, not {shown!r}") from error
-
-
 def _phrases(text: str) -> list[object]:
     """Phrases that a link lists, so that commas and joining words inside them split nothing."""
     try:

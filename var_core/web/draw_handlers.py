@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from torch import Tensor
+
+from var_core.jobs.comparison import SCALES, parse_axis
 from var_core.jobs.contact_sheet import write_animation
 from var_core.jobs.output_files import save_pictures
 from var_core.jobs.progress import JobProgress
@@ -22,6 +25,7 @@ from var_core.web.orders import (
     order_request,
     picture_order,
     picture_values,
+    recipe_sides,
 )
 from var_core.web.picture_files import PictureFiles
 from var_core.web.progress import Moment
@@ -40,8 +44,7 @@ class DrawInputs:
         progress: the last drawing, or None.
         place: place of the picture that is looked at, from 0.
         scale: number of the scale that is looked at, from 1.
-        guidances: guidance of each row of a grid, as it was typed.
-        num_seeds: columns of a grid.
+        sides: settings of the rows and columns of a sheet, with their values as typed.
     """
 
     values: Mapping[str, object]
@@ -49,8 +52,7 @@ class DrawInputs:
     progress: JobProgress | None = None
     place: object = 0
     scale: object = 1
-    guidances: str = ""
-    num_seeds: int = 1
+    sides: tuple[tuple[str, str], ...] = ()
 
 
 class DrawHandlers:
@@ -73,7 +75,7 @@ class DrawHandlers:
         """What a button asks for.
 
         Args:
-            what: "pictures", "styles" or "grid" of the controls; "again" (the picture with a new
+            what: "pictures" of the controls, or a "sheet" of them; "again" (the picture with a new
                 seed), "vary" (its coarse half kept), "rest" (its scales kept up to the one that is
                 looked at), or "prompt" (the same, with the controls in place of its own wish).
             inputs: values of the tab.
@@ -83,10 +85,10 @@ class DrawHandlers:
         """
         values = self.controls.with_seed(inputs.values, inputs.keep_seed)
         values = self.controls.complete(values)  # as a link is read: one drawing has one address
-        if what in ("pictures", "styles", "grid"):
-            is_grid = what == "grid"
-            guidances, num_seeds = (inputs.guidances, inputs.num_seeds) if is_grid else ("", 1)
-            return Order(values, what, guidances, num_seeds)
+        if what == "pictures":
+            return Order(values)
+        if what == "sheet":
+            return Order(values, inputs.sides, self._kept_for(inputs))
         if inputs.progress is None:
             raise ValueError(NOTHING_YET)
         place = self._place(inputs.progress, inputs.place)
@@ -102,6 +104,15 @@ class DrawHandlers:
         if what == "rest":
             return Order(values, kept=kept_scales(inputs.progress, place, inputs.scale))
         raise ValueError(f"there is nothing to draw named {what!r:.40}")
+
+    def _kept_for(self, inputs: DrawInputs) -> tuple[Tensor, ...]:
+        """As many scales of the picture on the stage as a sheet needs."""
+        axes = [parse_axis(self.engine.info, *side) for side in inputs.sides]
+        most = max((max(axis.values) for axis in axes if axis.name == SCALES), default=0)
+        if not most:
+            return ()
+        place = 0 if inputs.progress is None else self._place(inputs.progress, inputs.place)
+        return kept_scales(inputs.progress, place, most)
 
     def _values_of(
         self, inputs: DrawInputs, progress: JobProgress, place: int
@@ -136,7 +147,7 @@ class DrawHandlers:
         yield Moment(f"An example: {example.words}. Now type your own wish")
 
     def _stream(self, order: Order, request: DrawRequest, query: str) -> Iterator[Moment]:
-        feed, progress, seed = self._feed(), None, request.seeds[0]
+        feed, progress, seed = self._feed(), None, cast(int, order.values["seed"])
         start = feed.start(request, self.engine.info.image_shape, query)
         yield Moment(seed=seed, stage=start, selected=0)
         for progress in self.engine.generate(request, self.client()):
@@ -146,7 +157,7 @@ class DrawHandlers:
                 yield self._finish(order, feed, progress)
             else:
                 yield Moment(progress.status, seed, feed.scale(progress), progress)
-        if progress is not None and progress.num_sketches:
+        if progress is not None and progress.num_sketches and not order.sides:
             sharper = sharpen_while_idle(self.engine, progress, self.client())
             if sharper is not progress:
                 yield Moment(stage=feed.frames(sharper, 0), progress=sharper)
@@ -165,8 +176,12 @@ class DrawHandlers:
             for place in range(len(pictures))
         ]
         feed.end(progress, pictures, sheet, queries)
-        words, seed = self._words(progress), request.seeds[0]
-        status = f"Done in {progress.seconds:.2f} s, seed {seed}: {words}"
+        done, seed = f"Done in {progress.seconds:.2f} s", cast(int, order.values["seed"])
+        if request.comparison is not None:
+            rows, columns = request.comparison.rows, request.comparison.columns
+            status = f"{done}: {rows.title} from row to row, {columns.title} from column to column"
+            return Moment(status, seed, feed.text, progress)
+        status = f"{done}, seed {seed}: {self._words(progress)}"
         return Moment(status, seed, feed.frames(progress, 0), progress)
 
     def _words(self, progress: JobProgress) -> str:
@@ -182,11 +197,17 @@ class DrawHandlers:
             ValueError: if there is no recipe, or it is damaged or of another model.
         """
         values, kept = self.controls.from_recipe(path)
+        if sides := recipe_sides(self.engine.info, path):
+            return Order(values, sides, kept), "The settings of that sheet are back"
         if kept:
             sentence = f"The settings of that picture and its first {len(kept)} scales are back"
             return Order(values, kept=kept), sentence
         sentence = "The settings of that picture are back. Press Draw to draw it again"
         return Order(values), sentence
+
+    def opening(self, order: Order) -> str:
+        """Text for the stage that lets the browser open a sheet where sheets are drawn."""
+        return self._feed(ON_STAGE).open(order.query())
 
     def stopped(self, progress: JobProgress | None) -> Moment:
         """What was drawn before somebody pressed Stop; its last frame becomes a true decode."""

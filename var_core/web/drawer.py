@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from var_core.jobs.parsing import MAX_SWEEP, SAMPLING_OPTIONS
+from var_core.jobs.parsing import SAMPLING_OPTIONS
 from var_core.web.controls import BALANCED, PRESETS, Controls
 from var_core.web.events import LATEST, QUICK, Updates, Values
 from var_core.web.option_widgets import option_widgets
@@ -24,9 +24,6 @@ class Drawer:
         inputs: widgets under the names of the controls that it holds.
         seed: seed of the next drawing, if it is kept.
         keep_seed: whether the next drawing keeps the seed.
-        guidances: guidance of each row of a grid.
-        num_seeds: columns of a grid.
-        sweep: button that draws a grid.
     """
 
     def __init__(self, controls: Controls, defaults: Mapping[str, Any]) -> None:
@@ -42,8 +39,6 @@ class Drawer:
             )
             self.inputs.update(prompt_widgets(controls, names=("negative_prompt",)))
             self.inputs.update(option_widgets(controls.info, defaults))
-        with gr.Accordion("Compare in a grid", open=False, elem_id="sweep-box"):
-            self._build_grid()
         sampling = [self.inputs[name] for name in SAMPLING_OPTIONS]
         self.preset.input(self.apply_preset, {self.preset}, sampling, **LATEST)
         self.seed.input(None, None, self.keep_seed, js="() => true", **QUICK)
@@ -62,15 +57,3 @@ class Drawer:
                 False, label="Keep", elem_id="keep-seed", container=False, min_width=80, scale=0
             )
         return number
-
-    def _build_grid(self) -> None:
-        self.guidances = gr.Textbox(
-            "0, 1.5, 3, 6",
-            label="Guidance of each row",
-            info=f"at most {MAX_SWEEP} numbers, commas between them",
-            elem_id="guidances",
-        )
-        self.num_seeds = gr.Slider(
-            1, MAX_SWEEP, 3, step=1, label="Seeds, counting up", elem_id="num-seeds"
-        )
-        self.sweep = gr.Button("Draw the grid", elem_id="sweep")

@@ -14,6 +14,7 @@ from var_core.web.edit_board import WAITING, EditBoard
 from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.edit_versions import Edit, Versions
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates, told
+from var_core.web.known_pictures import caution_about
 from var_core.web.option_widgets import option_widget
 from var_core.web.page import Page
 from var_core.web.progress import Moment, stream
@@ -193,7 +194,10 @@ class EditTab:
     def open_upload(self, values: Values) -> Updates:
         """Make an uploaded picture the one to edit."""
         with deleting(values[self.board.open]) as path:  # a copy without metadata is kept
-            return self._opened(values[self.board.versions], path, "Opened")
+            opened = self._opened(values[self.board.versions], path, "Opened")
+        engine, canvas = self.page.engine, opened[self.board.versions].here.canvas
+        doubt = caution_about(engine, canvas.path, self.page.client())
+        return {**opened, self.status: opened[self.status] + doubt}
 
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
         """Make a picture of the Draw tab the one to edit, and show this tab."""

@@ -25,7 +25,7 @@ def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
 
 
 def built_in_browser(
-    info: ModelInfo, template: str, scripts: Sequence[str], elem_id: str
+    info: ModelInfo, templates: Sequence[str], scripts: Sequence[str], elem_id: str, value: str = ""
 ) -> gr.HTML:
     """A part of the page that scripts build; they know the model as `MODEL`.
 
@@ -34,14 +34,15 @@ def built_in_browser(
 
     Args:
         info: model of the page.
-        template: file with its HTML.
+        templates: files with its HTML, one after the other.
         scripts: files that are run one after the other, as one text.
         elem_id: id of the element.
+        value: what the scripts are told at first.
     """
     model = json.dumps(json.dumps({"name": info.name, "shape": info.image_shape}))
     return gr.HTML(
-        "",
-        html_template=read_asset(template),
+        value,
+        html_template="".join(map(read_asset, templates)),
         js_on_load=f"const MODEL = JSON.parse({model});\n" + "".join(map(read_asset, scripts)),
         apply_default_css=False,
         elem_id=elem_id,
