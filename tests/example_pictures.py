@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline
-from var_core.jobs.parsing import count_up, style_sheet
+from var_core.jobs.parsing import count_up
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.requests import DrawRequest, Settings
 from var_core.serving.local_engine import LocalEngine
@@ -39,8 +39,9 @@ def write_all(engine: LocalEngine, folder: Path) -> None:
     for seed, wish in enumerate(WISHES, 1):
         request = count_up(settings(controls, wish, seed), 1)
         write_pictures(engine, request, [folder / f"{seed}.png"])
-    paths = [folder / style.name / f"{value}.png" for value in style.values]
-    write_pictures(engine, style_sheet(engine.info, settings(controls, FACE, 1)), paths)
+    for value in style.values:
+        request = count_up(settings(controls, {**FACE, style.name: value}, 1), 1)
+        write_pictures(engine, request, [folder / style.name / f"{value}.png"])
 
 
 def settings(controls: Controls, wish: Mapping[str, object], seed: int) -> Settings:

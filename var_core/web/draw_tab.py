@@ -157,7 +157,7 @@ class DrawTab:
     def demo(self, event: gr.EventData) -> Iterator[Updates]:
         """Draw an example that nobody asked for; the controls stay as they are."""
         examples = self.controls.examples
-        place = check_int("example", event.place, 0, len(examples) - 1)
+        place = check_int("example", told(event).get("place"), 0, len(examples) - 1)
         yield from map(self.updates, self.handlers.demo(examples[place]))
 
     def _show(self, order: Order) -> Iterator[Updates]:
