@@ -12,12 +12,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from diffusers.models.modeling_utils import ModelMixin
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.data.batches import PlacedBatches, open_batches
 from training.data.picture_source import PictureSource
+from training.data.prepared_pictures import PreparedPictures
 from training.data.token_source import TokenSource
 from training.loop.checkpoint import MAX_STEP, load_newest, save_model, save_run
+from training.loop.footprint import count_parameters
 from training.loop.processes import device_name
 from training.loop.run_settings import RunSettings
 from var_core.ranges import check_int, check_kind
@@ -30,6 +32,16 @@ WORKERS_OF_A_GPU = 4  # that read ahead, if the settings do not say
 Parts = dict[str, dict[str, Tensor]]
 AnySettings = TypeVar("AnySettings", bound=RunSettings)
 Batch = TypeVar("Batch")
+
+
+def run_details(
+    precision: str, network: nn.Module, pictures: PictureSource | None
+) -> dict[str, Any]:
+    """Precision, size of a network, and how the pictures that it learns from are changed."""
+    found = {"precision": precision, "parameters": count_parameters(network)}
+    if isinstance(pictures, PreparedPictures):
+        found["augmentation"] = pictures.augmentation.kind
+    return found
 
 
 class Run(ABC, Generic[AnySettings, Batch]):
@@ -130,7 +142,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
         return {}
 
     def count_flops(self) -> int:
-        """Floating-point operations of a step of this process; 0 where nobody asks for them."""
+        """Floating-point operations of a step of this process; 0 if nobody knows them."""
         return 0
 
     def resolved(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from training.loop.heartbeat import Heartbeat
 from training.loop.run import Run
-from training.loop.speed import Speed, clock_time, duration, peak_memory
+from training.loop.speed import Speed, clock_time, duration, peak_memory, peak_of
 from training.loop.trackers import log_scalars, log_sheet, start_trackers, stop_trackers
 from var_core.files import write_atomically
 
@@ -51,7 +51,7 @@ class TrainLog:
         )
         self.heartbeat = Heartbeat(self.bar)
         self.first_step, self.speed = run.step, Speed()
-        self.flops = run.count_flops()
+        self.flops = run.count_flops() if peak_of(run.accelerator.device) else 0
         for line in run.plan():
             self._say(line)
         if run.step < run.total_steps:

@@ -15,7 +15,6 @@ from training.data.augment import Augmentation
 from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
-from training.data.prepared_pictures import PreparedPictures
 from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.checkpoint import (
     check_parts,
@@ -24,12 +23,10 @@ from training.loop.checkpoint import (
     step_generator,
 )
 from training.loop.ema import ExponentialAverage
-from training.loop.footprint import count_parameters
 from training.loop.optim import learning_rate_at, parameter_groups, step_if_finite
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
-from training.loop.run import MAX_EVALUATED, Parts, Run
-from training.loop.speed import peak_of
+from training.loop.run import MAX_EVALUATED, Parts, Run, run_details
 from training.tokenizer.adversary import Adversary, clip_gradients
 from training.tokenizer.codebook import CodebookCare, start_codes
 from training.tokenizer.discriminator import PatchDiscriminator
@@ -91,15 +88,10 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
 
     def details(self) -> dict[str, Any]:
         """Precision, size, and how pictures are changed."""
-        found = {"precision": self.precision, "parameters": count_parameters(self.tokenizer)}
-        if isinstance(self.pictures, PreparedPictures):
-            found["augmentation"] = self.pictures.augmentation.kind
-        return found
+        return run_details(self.precision, self.tokenizer, self.pictures)
 
     def count_flops(self) -> int:
-        """Floating-point operations of a step, where the peak of the device is known."""
-        if not peak_of(self.accelerator.device):
-            return 0
+        """Floating-point operations of a step of this process."""
         return tokenizer_footprint(self.settings).flops
 
     def parts(self) -> Parts:

@@ -19,7 +19,6 @@ from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.token_source import TokenBatch, TokenSource, token_maps
 from training.loop.checkpoint import check_parts, optimizer_tensors, restore_optimizer
 from training.loop.ema import ExponentialAverage
-from training.loop.footprint import count_parameters
 from training.loop.optim import (
     MasterWeights,
     learning_rate_at,
@@ -28,9 +27,8 @@ from training.loop.optim import (
 )
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
-from training.loop.run import Parts, Run
+from training.loop.run import Parts, Run, run_details
 from training.loop.sharding import gather, spread_like, whole_norm
-from training.loop.speed import peak_of
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.conditioning import TrainCondition
 from training.transformer.correction import corrupt, nearest_codes
@@ -174,15 +172,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
 
     def details(self) -> dict[str, Any]:
         """Precision, size, and how pictures are changed."""
-        found = {"precision": self.precision, "parameters": count_parameters(self.transformer)}
-        if isinstance(self.pictures, PreparedPictures):
-            found["augmentation"] = self.pictures.augmentation.kind
-        return found
+        return run_details(self.precision, self.transformer, self.pictures)
 
     def count_flops(self) -> int:
-        """Floating-point operations of a step, where the peak of the device is known."""
-        if not peak_of(self.accelerator.device):
-            return 0
+        """Floating-point operations of a step of this process."""
         return transformer_footprint(self.settings).flops
 
     def parts(self) -> Parts:
