@@ -32,6 +32,7 @@ ORDER = [
         "var_core.menus",
         "var_core.ranges",
         "var_core.scales",
+        "var_core.animations",
         "var_core.picture_headers",
         "var_core.images",
         "var_core.own_settings",
@@ -47,6 +48,7 @@ ORDER = [
     ("var_core.sampling",),
     (
         "var_core.checkpoints",
+        "var_core.clip_options",
         "var_core.doors",
         "var_core.editing",
         "var_core.inspection",
@@ -54,6 +56,7 @@ ORDER = [
         "var_core.wishes",
     ),
     (
+        "var_core.clip_parts",
         "var_core.edit_methods",
         "var_core.edit_previews",
         "var_core.inspect_methods",
@@ -63,7 +66,7 @@ ORDER = [
         "var_core.pipeline_parts",
         "var_core.add_sketch",
     ),
-    ("var_core.pipeline",),
+    ("var_core.clip_pipeline", "var_core.pipeline"),
     ("var_core.official",),
     ("var_core.jobs",),
     ("var_core.serving",),

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from var_core.checkpoints import CheckpointError
+    from var_core.clip_options import ClipOptions
+    from var_core.clip_pipeline import VARClipPipeline
     from var_core.editing import EditOptions, Margins
     from var_core.labels import LabelSpace
     from var_core.model_info import ModelInfo, read_model_info
+    from var_core.outputs import ClipOutput, ClipPreview
     from var_core.pipeline import Preview, VARPipeline, VARPipelineOutput
     from var_core.sampling import SamplingOptions, generators_from_seeds
     from var_core.scales import ScaleSchedule
@@ -27,6 +30,9 @@ logging.getLogger("xformers").addFilter(
 
 __all__ = [
     "CheckpointError",
+    "ClipOptions",
+    "ClipOutput",
+    "ClipPreview",
     "EditOptions",
     "LabelSpace",
     "Margins",
@@ -35,6 +41,7 @@ __all__ = [
     "Preview",
     "SamplingOptions",
     "ScaleSchedule",
+    "VARClipPipeline",
     "VARPipeline",
     "VARPipelineOutput",
     "VARTransformer",
@@ -43,9 +50,12 @@ __all__ = [
 ]
 _HOMES = {
     "checkpoints": ("CheckpointError",),
+    "clip_options": ("ClipOptions",),
+    "clip_pipeline": ("VARClipPipeline",),
     "editing": ("EditOptions", "Margins"),
     "labels": ("LabelSpace",),
     "model_info": ("ModelInfo", "read_model_info"),
+    "outputs": ("ClipOutput", "ClipPreview"),
     "pipeline": ("Preview", "VARPipeline", "VARPipelineOutput"),
     "sampling": ("SamplingOptions", "generators_from_seeds"),
     "scales": ("ScaleSchedule",),

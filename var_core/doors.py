@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import ParamSpec, TypeVar
 
+from var_core.clip_options import ClipOptions
 from var_core.editing import EditOptions, Margins
 from var_core.own_settings import in_own_settings
 from var_core.ranges import unknown_name
@@ -68,7 +69,12 @@ INSTEAD = {
     "safety_checker": "there is none",
     "return_dict": "a result has names, such as .images",
 }
-OPTIONS = {"options": SamplingOptions, "edit_options": EditOptions, "margins": Margins}
+OPTIONS = {
+    "options": SamplingOptions,
+    "edit_options": EditOptions,
+    "margins": Margins,
+    "clip_options": ClipOptions,
+}
 
 
 class UnknownKeywordError(TypeError, ValueError):

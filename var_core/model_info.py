@@ -18,7 +18,10 @@ from var_core.transformer import VARTransformer
 from var_core.wishes import WishReader
 
 INDEX_FILE = "model_index.json"
-PIPELINE_CLASS = "VARPipeline"
+PICTURES, CLIPS = "VARPipeline", "VARClipPipeline"  # classes of pipelines, as folders name them
+MAKES = {PICTURES: "pictures", CLIPS: "clips"}
+FRAMES_PER_SECOND = 8
+MAX_PARTS = 16  # of a clip, one drawn after another
 INDEX_KEYS = {"_class_name", "_diffusers_version", "_name_or_path", "tokenizer", "transformer"}
 
 
@@ -35,6 +38,8 @@ class ModelInfo:
         max_phrases: number of phrases that a prompt may have; 0 for a model without text.
         tokenizer_parameters: number of parameters of the tokenizer.
         transformer_parameters: number of parameters of the transformer.
+        num_frames: number of frames that the model draws together; 1 for a model of pictures.
+        frame_stride: frames of a clip for each frame of the latent after the first.
     """
 
     name: str
@@ -45,6 +50,19 @@ class ModelInfo:
     max_phrases: int
     tokenizer_parameters: int
     transformer_parameters: int
+    num_frames: int = 1
+    frame_stride: int = 1
+
+    @property
+    def frames_kept(self) -> int:
+        """Frames of a clip that its next part goes on from: one, and half of the others."""
+        return 1 + self.frame_stride * ((self.num_frames - 1) // self.frame_stride // 2)
+
+    @property
+    def clip_lengths(self) -> range:
+        """Frames that a clip may have: those of one part, and of several that overlap."""
+        step = max(1, self.num_frames - self.frames_kept)
+        return range(self.num_frames, self.num_frames + MAX_PARTS * step, step)
 
     @cached_property
     def reader(self) -> WishReader:
@@ -114,23 +132,33 @@ def describe_networks(
         transformer.num_prefix,
         sum(parameter.numel() for parameter in tokenizer.parameters()),
         sum(parameter.numel() for parameter in transformer.parameters()),
+        tokenizer.num_frames,
+        2**tokenizer.num_halvings,
     )
 
 
-def check_index(folder: Path) -> None:
+def check_index(folder: Path, wanted: str = PICTURES) -> None:
     """Check the index of a model folder.
 
+    Args:
+        folder: the folder.
+        wanted: class of the pipeline that it must hold.
+
     Raises:
-        CheckpointError: if the folder is missing, holds a pickle, or holds no VARPipeline.
+        CheckpointError: if the folder is missing, holds a pickle, or another pipeline.
     """
     refuse_pickles(folder)
     index = read_json(folder / INDEX_FILE)
     if surplus := sorted(set(index) - INDEX_KEYS):
         raise CheckpointError(f"{folder / INDEX_FILE}: {surplus[0]!r} is not known")
-    if index.get("_class_name") != PIPELINE_CLASS:
+    found = index.get("_class_name")
+    if found == wanted:
+        return
+    if found in MAKES:
         raise CheckpointError(
-            f"{folder} holds a {index.get('_class_name')}, not a {PIPELINE_CLASS}"
+            f"{folder} is a model of {MAKES[found]}, and one of {MAKES[wanted]} is needed"
         )
+    raise CheckpointError(f"{folder} holds a {found!s:.40}, not a {wanted}")
 
 
 def read_labels(folder: Path) -> LabelSpace | None:
@@ -162,14 +190,18 @@ def read_phrases(folder: Path) -> PhraseTable:
         raise CheckpointError(str(error)) from error
 
 
-def read_model_info(path: str | Path) -> ModelInfo:
+def read_model_info(path: str | Path, wanted: str = PICTURES) -> ModelInfo:
     """Read a model folder without its weights, which may be missing.
+
+    Args:
+        path: the folder.
+        wanted: class of the pipeline that it must hold, `PICTURES` or `CLIPS`.
 
     Raises:
         CheckpointError: if anything but the weights is missing or damaged.
     """
     folder = Path(path)
-    check_index(folder)
+    check_index(folder, wanted)
     tokenizer = outline_network(folder / "tokenizer", MultiScaleVQVAE)
     transformer = outline_network(folder / "transformer", VARTransformer)
     labels = read_labels(folder)

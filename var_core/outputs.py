@@ -64,3 +64,39 @@ def pil_images(preview: Preview) -> Sequence[Image.Image]:
     """The pictures of a preview that was made with the output type "pil"."""
     assert not isinstance(preview.images, np.ndarray | Tensor)
     return preview.images
+
+
+@dataclass(frozen=True)
+class ClipOutput:
+    """Finished clips.
+
+    Attributes:
+        clips: frames of each clip.
+        token_maps: K tensors (B, h, w) or (B, t, h, w) int64 of the part that was drawn last.
+        wishes: what each clip was asked to show, with what was drawn for open labels.
+    """
+
+    clips: list[list[Image.Image]]
+    token_maps: list[Tensor]
+    wishes: list[Wish]
+
+
+@dataclass(frozen=True)
+class ClipPreview:
+    """The clips after one scale.
+
+    Attributes:
+        clips: frames of each clip so far: one until there is a scale of the clip itself. The last
+            ones are true decodes, earlier ones are sketches where the tokenizer has a sketch
+            decoder.
+        token_maps: token maps so far of the part that is being drawn.
+        number: number of scales that are done, from 1, over all parts.
+        total: number of scales over all parts.
+        wishes: what each clip was asked to show, as in `ClipOutput`.
+    """
+
+    clips: list[list[Image.Image]]
+    token_maps: list[Tensor]
+    number: int
+    total: int
+    wishes: list[Wish]

@@ -11,7 +11,15 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
 from var_core.doors import door
 from var_core.labels import LabelSpace
-from var_core.model_info import check_index, describe_networks, read_labels, read_phrases
+from var_core.model_info import (
+    CLIPS,
+    MAKES,
+    PICTURES,
+    check_index,
+    describe_networks,
+    read_labels,
+    read_phrases,
+)
 from var_core.ranges import check_kind
 from var_core.sampling.graphs import GraphRecorder
 from var_core.text import PhraseTable, PhraseVectors, TextEncoder, open_text_encoder
@@ -25,7 +33,13 @@ Made = TypeVar("Made", bound="PipelineParts")
 
 
 class PipelineParts(DiffusionPipeline):
-    """Networks, labels and phrases: part of `VARPipeline`, which describes the arguments."""
+    """Networks, labels and phrases: part of `VARPipeline`, which describes the arguments.
+
+    Attributes:
+        kind: class of the pipeline, as its folder names it: one of pictures or of clips.
+    """
+
+    kind = PICTURES
 
     def __init__(
         self,
@@ -43,6 +57,9 @@ class PipelineParts(DiffusionPipeline):
         ):
             check_kind(name, getattr(part, "_orig_mod", part), kind)  # what was compiled, inside
         info = describe_networks(tokenizer, transformer, labels)
+        found = CLIPS if info.schedule.is_clip else PICTURES
+        if found != self.kind:
+            raise ValueError(f"these networks make {MAKES[found]}: use {found}")
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
         self.info = info
         self.labels = info.labels
@@ -104,7 +121,7 @@ class PipelineParts(DiffusionPipeline):
                 raise ValueError(f"{name} is not for model folders: {instead}")
         chosen = _chosen_dtype(torch_dtype, dtype)
         folder = Path(path)
-        check_index(folder)
+        check_index(folder, cls.kind)
         tokenizer = load_tokenizer(folder / "tokenizer", chosen)
         transformer = load_transformer(folder / "transformer", chosen)
         labels = read_labels(folder)

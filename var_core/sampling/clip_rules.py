@@ -17,7 +17,7 @@ class KeepFrames(ClosedLoop):
         is_closed: whether the last frame of the latent is steered to `start`.
         start: features of the frame that a loop began with, (B, D, 1, H, W); None stands for the
             first frame of this clip.
-        first: rule that makes the first frame of tokens; None draws it, or takes it from `known`.
+        first: rule that makes the first scales of tokens; None draws them, or goes by `known`.
 
     Raises:
         ValueError: if the quantizer is none of clips, or there are more frames than it has.
@@ -45,12 +45,11 @@ class KeepFrames(ClosedLoop):
         nothing = quantizer.empty_latent(1) if known is None else known
         super().__init__(quantizer, nothing, mask)
         self.known, self.is_closed, self.start, self.first = known, is_closed, start, first
-        picture_scales = range(schedule.num_picture_scales)
-        is_given = first is not None or known is not None
-        self.forced_scales = frozenset(picture_scales if is_given else ())
+        forced = frozenset(range(schedule.num_picture_scales if number else 0))
+        self.forced_scales = forced if first is None else forced | first.forced_scales
 
     def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor | None:
-        """As `ClosedLoop`; the first frame is kept alone, not blended."""
+        """As `ClosedLoop`, but for the scales that are made of tokens."""
         if self.first is not None and scale_index in self.first.forced_scales:
             return self.first(scale_index, codes, latent)
         return super().__call__(scale_index, codes, latent)
