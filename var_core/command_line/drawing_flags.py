@@ -2,22 +2,31 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from var_core.devices import pick_device, pick_dtype
+from var_core.files import is_special
 from var_core.jobs.parsing import SAMPLING_OPTIONS, read_settings
 from var_core.jobs.png_recipe import picture_format
 from var_core.jobs.requests import Settings
 from var_core.labels import Attribute, LabelSpace, is_option_name
 from var_core.menus import Menu
-from var_core.model_info import ModelInfo, read_model_info
+from var_core.model_info import PICTURES, ModelInfo, read_model_info
 from var_core.option_fields import OptionField, option_fields
 from var_core.pipeline import VARPipeline
+from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_int
 from var_core.sampling import MAX_SEED, SamplingOptions, random_seed
 
 MAX_PICTURES = 64
+PICTURE_FILE = Path("picture.png")
+ABOUT_FILES = (
+    "PNG, JPEG or WebP file; several are numbered, as picture-0.png; only PNG files hold the recipe"
+)
+Pipeline = TypeVar("Pipeline", bound=PipelineParts)
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,19 @@ class DrawingFlags:
     scales_dir: Path | None = None
 
 
-def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argparse.ArgumentParser:
+def drawing_flags(
+    shared: argparse.ArgumentParser,
+    labels: LabelSpace,
+    out: Path = PICTURE_FILE,
+    about_files: str = ABOUT_FILES,
+) -> argparse.ArgumentParser:
     """A parent parser with the flags of all drawing commands.
 
     Args:
         shared: parent parser with model and precision.
         labels: labels and menus of the model; each whose name allows it is a flag.
+        out: file that is written where none is named.
+        about_files: files that are written, in words.
     """
     flags = argparse.ArgumentParser(add_help=False, parents=[shared])
     subject = flags.add_argument_group("what to draw (default: anything)")
@@ -80,10 +96,9 @@ def drawing_flags(shared: argparse.ArgumentParser, labels: LabelSpace) -> argpar
     pictures.add_argument(
         "--out",
         type=Path,
-        default=Path("picture.png"),
+        default=out,
         metavar="FILE",
-        help="PNG, JPEG or WebP file; several are numbered, as picture-0.png; only PNG files hold "
-        "the recipe (default: %(default)s)",
+        help=f"{about_files} (default: %(default)s)",
     )
     sampling = flags.add_argument_group("sampling options")
     for option in option_fields(SamplingOptions):
@@ -109,8 +124,17 @@ def add_option(group: "argparse._ArgumentGroup", option: OptionField) -> None:
     )
 
 
-def read_drawing_flags(arguments: argparse.Namespace) -> DrawingFlags:
+def read_drawing_flags(
+    arguments: argparse.Namespace,
+    wanted: str = PICTURES,
+    check_out: Callable[[Path], object] = picture_format,
+) -> DrawingFlags:
     """Check what all drawing commands have in common, without loading weights.
+
+    Args:
+        arguments: parsed words.
+        wanted: class of the pipeline that the model must be of.
+        check_out: function that refuses names of files which cannot be written.
 
     Raises:
         ValueError: if the model cannot be read, or a value is out of range.
@@ -118,10 +142,10 @@ def read_drawing_flags(arguments: argparse.Namespace) -> DrawingFlags:
     count = check_int("count", arguments.count, 1, MAX_PICTURES)
     seed = random_seed() // 2 if arguments.seed is None else arguments.seed
     check_int("seed", seed, 0, MAX_SEED - count + 1)
-    info = read_model_info(arguments.model)
-    picture_format(arguments.out)
+    info = read_model_info(arguments.model, wanted)
+    check_out(arguments.out)
     if count == 1 and arguments.out.is_dir():
-        raise ValueError(f"{arguments.out} is a folder: --out is the name of a picture file")
+        raise ValueError(f"{arguments.out} is a folder: --out is the name of a file")
     labels = _read_labels(arguments, info.labels)
     chosen = {name: getattr(arguments, name) for name in SAMPLING_OPTIONS}
     options = {name: value for name, value in chosen.items() if value is not None}
@@ -135,14 +159,30 @@ def read_drawing_flags(arguments: argparse.Namespace) -> DrawingFlags:
 
 
 def load_pipeline(model: Path, precision: str) -> VARPipeline:
+    """Load a model of pictures on the device of this machine; raises as `load_pipeline_of`."""
+    return load_pipeline_of(VARPipeline, model, precision)
+
+
+def load_pipeline_of(kind: type[Pipeline], model: Path, precision: str) -> Pipeline:
     """Load a model on the device of this machine.
 
     Raises:
-        ValueError: if the folder is missing or damaged.
+        ValueError: if the folder is missing or damaged, or the model is of another kind.
     """
     device = pick_device()
     dtype = pick_dtype(device, precision)
-    return VARPipeline.from_pretrained(model, torch_dtype=dtype).to(device)
+    return kind.from_pretrained(model, torch_dtype=dtype).to(device)
+
+
+def numbered(path: Path, index: int, count: int) -> Path:
+    """The file of one of several drawings: `path` itself where there is one."""
+    return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
+
+
+def say(path: Path) -> None:
+    """Print the name of a file that was written."""
+    if not is_special(path):  # the content itself may go to the output
+        print(path)
 
 
 def _read_labels(arguments: argparse.Namespace, known: LabelSpace) -> dict[str, object]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from var_core.command_line.clip_command import add_clip_command
 from var_core.command_line.model_commands import add_model_commands
 from var_core.command_line.picture_commands import add_picture_commands
 from var_core.command_line.space_command import add_space_command
@@ -66,10 +67,12 @@ def _parser(model: Path) -> argparse.ArgumentParser:
         help="numbers that the networks compute with (default: %(default)s)",
     )
     parser = argparse.ArgumentParser(
-        prog="python -m var_core", description="Draw and edit pictures, manage models."
+        prog="python -m var_core", description="Draw and edit pictures, draw clips, manage models."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    add_picture_commands(commands, shared, _labels(model))
+    labels = _labels(model)
+    add_picture_commands(commands, shared, labels)
+    add_clip_command(commands, shared, labels)
     add_model_commands(commands, shared)
     add_space_command(commands)
     return parser

@@ -13,10 +13,11 @@ from var_core.command_line.drawing_flags import (
     add_option,
     drawing_flags,
     load_pipeline,
+    numbered,
     read_drawing_flags,
+    say,
 )
 from var_core.editing import EditOptions, Margins, read_mask
-from var_core.files import is_special
 from var_core.images import read_image
 from var_core.jobs.parsing import MAX_COUNT, count_up, edit, outpaint, vary
 from var_core.jobs.png_recipe import picture_format, write_picture
@@ -175,16 +176,16 @@ def _draw(model: Path, flags: DrawingFlags, make_request: MakeRequest) -> None:
             _write_scales(flags, progress, first)
         recipes = progress.recipes(flags.info)
         for index, image in enumerate(progress.frames[-1]):
-            path = _numbered(flags.out, first + index, flags.count)
+            path = numbered(flags.out, first + index, flags.count)
             write_picture(path, image, recipes[index])
-            _say(path)
+            say(path)
 
 
 def _write_scales(flags: DrawingFlags, progress: JobProgress, first: int) -> None:
     """Write the pictures of every scale; `first` is the number of the first picture."""
     assert flags.scales_dir is not None
     for index in range(len(progress.frames[-1])):
-        name = _numbered(Path(flags.out.name), first + index, flags.count)
+        name = numbered(Path(flags.out.name), first + index, flags.count)
         frames = [frames[index] for frames in progress.frames]
         _write_frames(flags.scales_dir, name.stem, frames)
 
@@ -194,10 +195,6 @@ def _write_frames(folder: Path, stem: str, frames: Sequence[Image.Image]) -> Non
         write_picture(folder / f"{stem}-scale{number:02d}.png", frame, None)
 
 
-def _numbered(path: Path, index: int, count: int) -> Path:
-    return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
-
-
 def _reconstruct(arguments: argparse.Namespace) -> None:
     picture_format(arguments.out)
     image = read_image(arguments.image, OWN)
@@ -205,9 +202,4 @@ def _reconstruct(arguments: argparse.Namespace) -> None:
     if arguments.scales_dir is not None:
         _write_frames(arguments.scales_dir, arguments.out.stem, frames)
     write_picture(arguments.out, frames[-1], None)
-    _say(arguments.out)
-
-
-def _say(path: Path) -> None:
-    if not is_special(path):  # the picture itself may go to the output
-        print(path)
+    say(arguments.out)
