@@ -50,7 +50,11 @@ class PreparedPictures:
         splits = {name: np.arange(*ends[i : i + 2]) for i, name in enumerate(chosen)}
         rows = np.concatenate(list(chosen.values()))
         images, labels = self.data.images[rows], self.data.labels[rows]
-        data = replace(self.data, images=images, labels=labels, splits=splits)
+        captions = self.data.captions[rows] if self.data.captions is not None else None
+        stamp = f"{count} of each split of {self.data.stamp}"
+        data = replace(
+            self.data, images=images, labels=labels, splits=splits, stamp=stamp, captions=captions
+        )
         return PreparedPictures(data, self.augmentation)
 
     @property

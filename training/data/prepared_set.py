@@ -4,9 +4,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+
+from training.data.packed_pictures import (
+    CAPTIONS,
+    LABEL_NAMES,
+    LABELS,
+    MANIFEST,
+    PHRASES,
+    PLACES,
+    SPLITS,
+    Manifest,
+    PackedPictures,
+    load_array,
+)
 
 SPLIT_NAMES = ("train", "validation", "held_out")
 FILES = ("images.npy", "rows.json", "splits.json", "labels.json")
@@ -14,21 +27,40 @@ UNREADABLE = (OSError, EOFError, ValueError, TypeError, RecursionError, Overflow
 ROW_KEYS = {"category": "subgroup", "emoji": "label"}  # keys of rows.json that differ
 
 
+class PictureArray(Protocol):
+    """Pictures (n, S, S, 3) uint8 that are read when they are used; an array is one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of pictures, side, side, 3."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
 @dataclass(frozen=True)
 class PreparedSet:
     """Pictures with their labels; row i of each table belongs to picture i.
 
     Attributes:
-        images: (n, S, S, 3) uint8, memory mapped, read only.
+        images: (n, S, S, 3) uint8, on disk, read only.
         labels: (n, A) int64, an index per attribute.
         splits: row indices of "train", "validation" and "held_out", int64; the last may be empty.
         label_names: content of labels.json, the names behind the indices.
+        stamp: text that is another one for other pictures.
+        captions: (n, P) ids of phrases, each of them said of the picture, -1 in empty slots.
+        phrases: texts of the phrases; each is there once.
     """
 
-    images: np.ndarray
+    images: PictureArray
     labels: np.ndarray
     splits: Mapping[str, np.ndarray]
     label_names: Mapping[str, Any]
+    stamp: str
+    captions: np.ndarray | None = None
+    phrases: Sequence[str] = ()
 
     @property
     def attributes(self) -> list[str]:
@@ -47,6 +79,8 @@ def load_prepared_set(folder: str | Path) -> PreparedSet:
     """
     folder = Path(folder)
     _refuse_pipes(folder)
+    if (folder / MANIFEST).exists():
+        return load_packed_set(folder)
     try:
         images = np.lib.format.open_memmap(folder / "images.npy", mode="r")
         rows = _read_json(folder / "rows.json")
@@ -71,7 +105,41 @@ def load_prepared_set(folder: str | Path) -> PreparedSet:
     for name in ("train", "validation"):
         if not len(splits[name]):
             raise _unusable(folder, f"it has no pictures for {name}")
-    return PreparedSet(images, labels, splits, label_names)
+    found = (folder / "images.npy").stat()
+    return PreparedSet(
+        images, labels, splits, label_names, f"{found.st_size} bytes of {found.st_mtime_ns}"
+    )
+
+
+def load_packed_set(folder: Path) -> PreparedSet:
+    """Open what `training.prepare.shards` wrote.
+
+    Raises:
+        ValueError: if a file is missing, unreadable, or does not fit the others.
+    """
+    try:
+        manifest = Manifest.read(folder)
+        count = manifest.num_pictures
+        label_names, phrases = (_read_json(folder / name) for name in (LABEL_NAMES, PHRASES))
+        counts = [len(attribute["values"]) for attribute in label_names["attributes"]]
+        places = load_array(folder / PLACES, (count, 3), "int64")
+        labels = load_array(folder / LABELS, (count, len(counts)), "int32").astype(np.int64)
+        splits = load_array(folder / SPLITS, (count,), "uint8")
+        captions = load_array(folder / CAPTIONS, (count, -1), "int32")
+    except (*UNREADABLE, KeyError) as error:
+        again = "run the command that made it again"
+        raise ValueError(f"{folder} holds no usable picture set ({error}); {again}") from error
+    if ((labels < 0) | (labels >= counts)).any():
+        raise ValueError(f"{folder} has labels without a name in {LABEL_NAMES}")
+    return PreparedSet(
+        PackedPictures(folder, manifest, places),
+        labels,
+        {name: np.flatnonzero(splits == number) for number, name in enumerate(SPLIT_NAMES)},
+        label_names,
+        manifest.digest,
+        captions if phrases else None,
+        phrases,
+    )
 
 
 def evenly(rows: np.ndarray, limit: int) -> np.ndarray:

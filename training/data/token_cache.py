@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,7 +14,7 @@ from tqdm import tqdm
 
 from training.data.augment import move_at_random, random_flip
 from training.data.prepared_pictures import PreparedPictures
-from training.data.prepared_set import evenly
+from training.data.prepared_set import PictureArray, evenly
 from training.data.token_source import TokenBatch
 from training.loop.checkpoint import SaveError
 from training.loop.picture_random import PictureRandom
@@ -133,7 +132,7 @@ def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
 @torch.inference_mode()
 def encode_shard(
     tokenizer: MultiScaleVQVAE,
-    images: np.ndarray,
+    images: PictureArray,
     view: int,
     views: Views,
     first: int,
@@ -168,7 +167,7 @@ def encode_shard(
 
 
 def load_or_build_token_cache(
-    folder: Path, tokenizer: MultiScaleVQVAE, images: np.ndarray, views: Views
+    folder: Path, tokenizer: MultiScaleVQVAE, images: PictureArray, views: Views
 ) -> TokenCache:
     """Read the cache in a folder; encode what is missing in it.
 
@@ -231,7 +230,7 @@ def _content(path: Path) -> object:
 def _encode_view(
     folder: Path,
     tokenizer: MultiScaleVQVAE,
-    images: np.ndarray,
+    images: PictureArray,
     view: int,
     views: Views,
     bar: "tqdm[NoReturn]",

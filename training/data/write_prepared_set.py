@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
+import psutil
 from PIL import Image
 from tqdm import tqdm
 
@@ -25,6 +26,7 @@ Source = TypeVar("Source")
 SourceCo = TypeVar("SourceCo", covariant=True)
 
 MIN_SIDE, MAX_SIDE = 16, 1024
+MEMORY_SHARE = 0.8  # of what is free
 SIDE_STEP = 8  # pixels of the default tokenizer's patches
 SIZE_HELP = "side of the pictures in pixels, the same as the model's; a multiple of 8"
 SHARE_HELP = "share of each class kept for validation, below 0.5"
@@ -98,6 +100,7 @@ def read_squares(
     """
     if not len(sources):
         raise ValueError("there are no pictures")
+    check_memory(len(sources), size)
     images = np.empty((len(sources), size, size, 3), np.uint8)
     called, bad = list(names), {}
     for index, source in enumerate(
@@ -121,6 +124,20 @@ def read_squares(
         logger.warning("%s is replaced by %s: %s", called[index], called[shown[index]], why)
     images[places] = images[shown[places]]
     return images, shown
+
+
+def check_memory(count: int, size: int) -> None:
+    """Check that pictures fit into memory together.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    needed, free = 3 * count * size**2, psutil.virtual_memory().available
+    if needed > MEMORY_SHARE * free:
+        raise ValueError(
+            f"{count:,} pictures of {size} pixels take {needed / 1e9:.1f} GB of memory, and "
+            f"{free / 1e9:.1f} GB are free; python -m training.prepare.shards needs little"
+        )
 
 
 def pick_validation(

@@ -6,14 +6,11 @@ The pattern for another maker: a new file beside this one, which reads pictures 
 them to `save_set`. There is nothing to register.
 """
 
-import logging
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
-
+from training.data.picture_folder import find_pictures
 from training.data.write_prepared_set import (
     BAD_HELP,
     MAX_SIDE,
@@ -27,16 +24,9 @@ from training.data.write_prepared_set import (
     save_set,
 )
 from training.loop.command_line import Settings, run_command
-from var_core.images import OWN_FORMATS, read_image
+from var_core.images import read_image
 from var_core.labels import check_attribute_name
 from var_core.option_fields import about, option
-
-logger = logging.getLogger(__name__)
-
-# pictures that Pillow cannot read
-UNREAD = {".heic", ".heif", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw"}
-# what systems and tools leave beside pictures, at any level
-LEFTOVERS = {"__macosx", "@eadir", "thumbs.db", "desktop.ini", "ehthumbs.db"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,82 +44,6 @@ class FolderSettings(Settings):
         super().__post_init__()
         check_preparation(self.size, self.validation)
         check_attribute_name(self.attribute)
-
-
-def readable_endings() -> set[str]:
-    """Endings of the files that are read, in small letters."""
-    return {ending for ending, kind in Image.registered_extensions().items() if kind in OWN_FORMATS}
-
-
-def is_leftover(path: Path) -> bool:
-    """Whether a system or a tool has left a file or folder of this name, such as `._photo.jpg`."""
-    return path.name[0] in ".$" or path.name.lower() in LEFTOVERS
-
-
-def walk(folder: Path, passed_over: Counter[str], above: tuple[Path, ...] = ()) -> list[Path]:
-    """The files of a folder and of those in it, sorted; leftovers are counted, not entered.
-
-    Args:
-        folder: folder to look in.
-        passed_over: counts what is left out.
-        above: the folders that lead here, without links; a link back to one is not followed.
-    """
-    files, above = [], (*above, folder.resolve())
-    for path in sorted(folder.iterdir()):
-        if is_leftover(path):
-            passed_over["leftovers of systems and tools"] += 1
-        elif path.is_dir():
-            place = path.resolve()
-            if any(one.is_relative_to(place) for one in above):
-                passed_over["links to a folder that they lie in"] += 1
-            else:
-                files += walk(path, passed_over, above)
-        else:
-            files.append(path)
-    return files
-
-
-def check_class_name(folder: Path) -> None:
-    """Raise ValueError if the name of a folder is no Unicode text, which a label must be."""
-    try:
-        folder.name.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"the name of the folder {folder.name!a} is no UTF-8 text") from error
-
-
-def find_pictures(folder: Path) -> dict[str, list[Path]]:
-    """Find the pictures of each class; classes and files sorted by name.
-
-    What is passed over is counted in one line.
-
-    Raises:
-        ValueError: if there are no classes, or one has no pictures.
-    """
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder {folder}")
-    classes = sorted(path for path in folder.iterdir() if path.is_dir() and not is_leftover(path))
-    if not classes:
-        raise ValueError(f"{folder} has no sub-folders: one is needed for each class")
-    found, endings, passed_over = {}, readable_endings(), Counter[str]()
-    for place in classes:
-        check_class_name(place)
-        files = walk(place, passed_over)
-        found[place.name] = [path for path in files if path.suffix.lower() in endings]
-        passed_over.update(
-            path.suffix.lower() or "files without ending"
-            for path in files
-            if path.suffix.lower() not in endings
-        )
-        if not found[place.name]:
-            raise ValueError(
-                f"{place} has no pictures; what is read ends with {', '.join(sorted(endings))}"
-            )
-    if passed_over:
-        counts = ", ".join(f"{count} {name}" for name, count in passed_over.most_common())
-        if passed_over.keys() & UNREAD:
-            counts += "; convert pictures among them to PNG or JPEG"
-        logger.warning("passed over: %s", counts)
-    return found
 
 
 def identity(path: Path) -> bytes:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
 
+from training.data.readers.dataset_reader import import_datasets, open_splits
 from training.data.write_prepared_set import (
     BAD_HELP,
     MAX_SIDE,
@@ -37,8 +37,6 @@ from var_core.option_fields import about, option
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-SAVED_FILES = ("state.json", "dataset_dict.json")  # written by save_to_disk without and with splits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,37 +63,13 @@ class DatasetSettings(Settings):
         check_preparation(self.size, self.validation)
 
 
-def import_datasets() -> ModuleType:
-    """Import the package that opens data sets, which only this command needs.
-
-    Raises:
-        ValueError: if it is missing.
-    """
-    try:
-        import datasets
-    except ImportError as error:
-        raise ValueError(
-            "the package datasets is missing; run: pip install -r training/requirements.txt"
-        ) from error
-    return datasets
-
-
 def open_parts(settings: DatasetSettings) -> "dict[str, Dataset]":
     """Open the training split and, if one is named, the validation split.
 
     Raises:
         ValueError: if they cannot be opened.
     """
-    datasets = import_datasets()
-    try:
-        if any((Path(settings.dataset) / name).is_file() for name in SAVED_FILES):
-            found = datasets.load_from_disk(settings.dataset)
-        else:
-            found = datasets.load_dataset(settings.dataset, settings.subset or None)
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise ValueError(f"{settings.dataset} cannot be opened: {error}") from error
-    if isinstance(found, datasets.Dataset):  # saved without splits
-        found = {str(found.split or "train"): found}
+    found = open_splits(settings.dataset, settings.subset)
     wanted = [name for name in (settings.split, settings.validation_split) if name]
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"the split {settings.split!r} cannot be for training and for validation")

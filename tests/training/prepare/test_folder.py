@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -232,6 +233,17 @@ def test_more_damaged_pictures_can_be_allowed(
     assert prepare(photos, tmp_path / "set", "--max-bad-share", "0.06") == 0
     assert "01.jpg is replaced by" in caplog.text
     assert "plum/04.png: 01.jpg is not a readable picture" in caplog.text
+
+
+def test_more_pictures_than_fit_into_memory_are_refused_at_once(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    free = SimpleNamespace(available=60 * 64 * 64 * 3)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: free)
+    assert prepare(photos, tmp_path / "set") == 2
+    said = capsys.readouterr().err
+    assert "60 pictures of 64 pixels take 0.0 GB" in said and "training.prepare.shards" in said
+    assert not (tmp_path / "set").exists()
 
 
 def test_links_back_to_a_folder_above_are_not_followed(
