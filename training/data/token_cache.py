@@ -16,7 +16,8 @@ from training.data.augment import move_at_random, random_flip
 from training.data.prepared_pictures import PreparedPictures
 from training.data.prepared_set import PictureArray, evenly
 from training.data.token_source import TokenBatch
-from training.loop.checkpoint import SaveError, step_generator
+from training.loop.checkpoint import SaveError
+from training.loop.picture_random import PictureRandom
 from var_core.files import replacing
 from var_core.images import uint8_to_tensor
 from var_core.tokenizer import MultiScaleVQVAE
@@ -92,11 +93,11 @@ class CachedTokens:
         """Tokens are kept in memory."""
         return True
 
-    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+    def train_batch(self, rows: Tensor, random: PictureRandom) -> TokenBatch:
         """Tokens of training pictures, each in a random view; on the CPU."""
-        size, rows = len(rows), torch.as_tensor(self.pictures.data.splits["train"])[rows]
-        view = torch.randint(len(self.cache.tokens), (size,), generator=generator)
-        plain = torch.rand(size, generator=generator) < self.plain_share
+        rows = torch.as_tensor(self.pictures.data.splits["train"])[rows]
+        view = random.integers(len(self.cache.tokens))
+        plain = random.uniform() < self.plain_share
         view = torch.where(plain, 0, view)
         features = None
         if self.with_features:
@@ -144,16 +145,17 @@ def encode_shard(
         images: (N, H, W, 3) uint8.
         view: number of the view.
         views: all views.
-        first: number of the first picture in the set, which seeds its crop.
+        first: number of the first picture in the set, which its crop depends on.
         bar: progress in pictures.
     """
     tokens, latents = [], []
     for start in range(0, len(images), BATCH_PICTURES):
         batch = uint8_to_tensor(images[start : start + BATCH_PICTURES])
         if view > 0:
-            generator = step_generator(VIEWS_SEED, first + start, view)
-            batch = move_at_random(batch, views.kind, generator)
-            batch = random_flip(batch, generator) if views.flip else batch
+            numbers = range(first + start, first + start + len(batch))
+            random = PictureRandom(VIEWS_SEED, view, numbers)
+            batch = move_at_random(batch, views.kind, random)
+            batch = random_flip(batch, random) if views.flip else batch
         features = tokenizer.encode_features(batch.to(tokenizer.device))
         token_maps = tokenizer.quantizer.encode(features).token_maps
         tokens.append(torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1).cpu())
