@@ -26,6 +26,21 @@ def test_maps_may_be_wider_than_high() -> None:
     assert ScaleSchedule([(2, 2), 4]) == ScaleSchedule([2, 4])
 
 
+def test_a_clip_begins_with_the_maps_of_a_picture() -> None:
+    schedule = ScaleSchedule([1, 2, (2, 1, 1), (3, 2, 2)])
+    assert schedule.sides == (1, 2, (2, 1, 1), (3, 2, 2)) and schedule.is_clip
+    assert schedule.shapes == ((1, 1), (2, 2), (2, 1, 1), (3, 2, 2))
+    assert [schedule.shape_of(index) for index in range(4)] == [
+        (1, 1, 1), (1, 2, 2), (2, 1, 1), (3, 2, 2),
+    ]  # fmt: skip
+    assert schedule.sizes == (1, 4, 2, 12) and schedule.num_tokens == 19
+    assert schedule.num_picture_scales == 2 and schedule.latent_shape == (4, 2, 2)
+    assert [schedule.progress(index) for index in range(4)] == [0.0, 1.0, 0.0, 1.0]
+    assert schedule.first(3).sizes == (1, 4, 2)
+    assert ScaleSchedule([1, (1, 2, 2)]) == ScaleSchedule([1, 2])
+    assert not ScaleSchedule([1, 2]).is_clip and ScaleSchedule([1, 2]).latent_shape == (2, 2)
+
+
 @pytest.mark.parametrize(
     "sides",
     [
@@ -37,7 +52,15 @@ def test_maps_may_be_wider_than_high() -> None:
         [1, 257],
         [1] * 65,
         [(1, 0)],
-        [(1, 2, 3)],
+        [(1, 2, 3, 4)],
+        [(65, 2, 2)],
+        [(0, 2, 2)],
+        [(2, 2, 2)],
+        [1, 2, (2, 1, 1), 2],
+        [1, 2, (4, 2, 2), (2, 2, 2)],
+        [1, 2, (2, 4, 4)],
+        [4, (2, 2, 2)],
+        [1, 2, (2, 3, 2), (4, 2, 2)],
         [(5, 1), (4, 6)],
         [1, "22"],
         [None],

@@ -113,13 +113,15 @@ def can_pack(dtype: torch.dtype) -> bool:
 
 
 def convolve(maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """3x3 convolution, (B, D, H, W) float32 -> same; where it can, a map by itself in any batch.
+    """Convolution with an odd kernel, (B, D, H, W) float32 -> same; a map by itself in any batch.
 
-    Torch takes another kernel for one small map than for several.
+    That holds where there are kernels for it. Torch takes another one for one small map than for
+    several.
     """
+    padding = (weight.shape[2] // 2, weight.shape[3] // 2)
     if maps.device.type == "cpu" and can_pack(maps.dtype):
-        return torch.mkldnn_convolution(maps, weight, bias, (1, 1), (1, 1), (1, 1), 1)
-    return F.conv2d(maps, weight, bias, padding=1)
+        return torch.mkldnn_convolution(maps, weight, bias, padding, (1, 1), (1, 1), 1)
+    return F.conv2d(maps, weight, bias, padding=padding)
 
 
 def pack_weights(network: nn.Module) -> None:

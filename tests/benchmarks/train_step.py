@@ -18,6 +18,7 @@ from tests.benchmarks.report import SHORT, Row, alternate, compare, host, print_
 from training.loop.checkpoint import step_generator
 from training.loop.ema import ExponentialAverage
 from training.loop.optim import MasterWeights, parameter_groups
+from training.loop.picture_random import PictureRandom
 from training.transformer.conditioning import drop_labels
 from training.transformer.objective import (
     TransformerObjective,
@@ -109,9 +110,10 @@ class OurStep:
         generator = step_generator(0, self.number)
         rows = torch.randint(NUM_CACHED, (self.sizes.batch_size,), generator=generator)
         labels = torch.randint(NUM_CLASSES, (self.sizes.batch_size, 1), generator=generator)
+        random = PictureRandom(0, self.number, range(len(rows)))
         drop_all, drop_each = self.config.drop_all, self.config.drop_each
-        labels = drop_labels(labels, self.null, drop_all, drop_each, generator).to(self.device)
-        factors = branch_factors(self.sizes.depth, len(rows), self.config.drop_path, generator)
+        labels = drop_labels(labels, self.null, drop_all, drop_each, random).to(self.device)
+        factors = branch_factors(self.sizes.depth, self.config.drop_path, random)
         tokens = self.cache[rows].long().to(self.device)
         inputs = self.quantizer.teacher_inputs(self.token_maps(tokens))
         dtype = self.transformer.dtype

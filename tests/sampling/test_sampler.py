@@ -47,7 +47,7 @@ def sample_without_cache(
     embedded = transformer.embed(join_conditions((condition, null)))
     latent = quantizer.empty_latent(len(condition))
     inputs, tokens = [], []
-    for scale_index, side in enumerate(schedule.sides):
+    for scale_index, shape in enumerate(schedule.shapes):
         if scale_index > 0:
             inputs.append(quantizer.next_input(latent, scale_index))
         so_far = (
@@ -60,7 +60,7 @@ def sample_without_cache(
         logits = apply_guidance(*both.chunk(2), weight)
         drawn = draw_tokens(filter_logits(logits, options), generators)
         tokens.append(drawn)
-        codes = quantizer.embed(drawn.unflatten(1, (side, side)))
+        codes = quantizer.embed(drawn.unflatten(1, shape))
         latent = quantizer.add_scale(latent, codes, scale_index)
     return torch.cat(tokens, dim=1)
 

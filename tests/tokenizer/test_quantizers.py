@@ -33,7 +33,7 @@ def test_products_enlarge_as_bicubic_interpolation_does(side: int) -> None:
     maps = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(side))
     weights = bicubic_weights(side, 16, torch.device("cpu"))
     products = ((maps @ weights).transpose(2, 3) @ weights).transpose(2, 3)
-    torch.testing.assert_close(products, enlarge(maps, 16), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(products, enlarge(maps, (16, 16)), rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(params=[VectorQuantizer, BinarySphericalQuantizer])

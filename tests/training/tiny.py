@@ -6,6 +6,7 @@ import torch
 
 from training import train_tokenizer, train_transformer
 from training.loop.checkpoint import load_newest
+from training.loop.picture_random import PictureRandom
 
 TINY_TOKENIZER = (
     "--sides 1 2 8 --vocab-size 16 --code-dim 8 --level-channels 32 --stem-patch 8 --batch-size 4 "
@@ -16,6 +17,11 @@ TINY_TRANSFORMER = (
     "--depth 2 --width 32 --num-heads 2 --batch-size 4 --num-views 2 --warmup-steps 2 "
     "--evaluate-every 4 --save-every 2 --no-compile --learning-rate 8e-4"
 )
+
+
+def random_of(count: int, step: int = 0) -> PictureRandom:
+    """Random numbers of so many pictures."""
+    return PictureRandom(0, step, range(count))
 
 
 def tokenizer_arguments(data: Path, out: Path, steps: int) -> list[str]:

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.loop.picture_random import PictureRandom
+
 KINDS = ("auto", "white", "crop", "none")
 KINDS_HELP = (
     "white: zoom and shift on white; crop: enlarge squares from within; auto: white where pictures "
@@ -30,11 +32,11 @@ class Augmentation:
     flip: bool = False
     share: float = 0.5
 
-    def change(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def change(self, images: Tensor, random: PictureRandom) -> Tensor:
         """Mirror, and zoom and shift, at random: (B, 3, H, W) -> (B, 3, H, W)."""
         if self.flip:
-            images = random_flip(images, generator)
-        return move_at_random(images, self.kind, generator, self.share, (0.8, 1.1), 0.08)
+            images = random_flip(images, random)
+        return move_at_random(images, self.kind, random, self.share, (0.8, 1.1), 0.08)
 
 
 UNCHANGED = Augmentation()
@@ -51,7 +53,7 @@ def lie_on_white(images: np.ndarray) -> bool:
 def move_at_random(
     images: Tensor,
     kind: str,
-    generator: torch.Generator,
+    random: PictureRandom,
     chance: float = 1.0,
     zoom: tuple[float, float] = (0.85, 1.05),
     shift: float = 0.06,
@@ -62,7 +64,7 @@ def move_at_random(
         images: (B, 3, H, W) in [-1, 1].
         kind: "white" zooms and shifts on white; "crop" takes squares from within the pictures, so
             that nothing comes in from outside; "none" leaves them as they are.
-        generator: source of randomness.
+        random: random numbers of the pictures.
         chance: part of the pictures that is changed.
         zoom: range of the zoom factor on white; the first is the smallest side of a crop.
         shift: largest shift on white as a part of the side.
@@ -70,19 +72,19 @@ def move_at_random(
     if kind == "none":
         return images
     if kind == "crop":
-        return random_crop(images, generator, chance, zoom[0])
-    return random_zoom_shift(images, generator, chance, zoom, shift)
+        return random_crop(images, random, chance, zoom[0])
+    return random_zoom_shift(images, random, chance, zoom, shift)
 
 
-def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+def random_flip(images: Tensor, random: PictureRandom) -> Tensor:
     """Mirror half of the pictures: (B, 3, H, W) -> (B, 3, H, W)."""
-    flip = torch.rand(len(images), generator=generator) < 0.5
+    flip = random.uniform() < 0.5
     return torch.where(flip[:, None, None, None], images.flip(3), images)
 
 
 def random_zoom_shift(
     images: Tensor,
-    generator: torch.Generator,
+    random: PictureRandom,
     chance: float = 1.0,
     zoom: tuple[float, float] = (0.85, 1.05),
     shift: float = 0.06,
@@ -91,7 +93,7 @@ def random_zoom_shift(
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
-        generator: source of randomness.
+        random: random numbers of the pictures.
         chance: part of the pictures that is changed.
         zoom: range of the zoom factor.
         shift: largest shift as a part of the side.
@@ -100,9 +102,9 @@ def random_zoom_shift(
         (B, 3, H, W) in [-1, 1]; what comes in from outside is white.
     """
     size = len(images)
-    moved = torch.rand(size, generator=generator) < chance
-    factor = torch.empty(size).uniform_(*zoom, generator=generator)
-    offset = torch.empty(size, 2).uniform_(-2 * shift, 2 * shift, generator=generator)
+    moved = random.uniform() < chance
+    factor = random.uniform(low=zoom[0], high=zoom[1])
+    offset = random.uniform(2, low=-2 * shift, high=2 * shift)
     theta = torch.zeros(size, 2, 3)
     theta[:, 0, 0] = 1 / factor
     theta[:, 1, 1] = 1 / factor
@@ -114,20 +116,20 @@ def random_zoom_shift(
 
 
 def random_crop(
-    images: Tensor, generator: torch.Generator, chance: float = 1.0, smallest: float = 0.8
+    images: Tensor, random: PictureRandom, chance: float = 1.0, smallest: float = 0.8
 ) -> Tensor:
     """Enlarge random squares of a part of the pictures: (B, 3, H, W) -> (B, 3, H, W).
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
-        generator: source of randomness.
+        random: random numbers of the pictures.
         chance: part of the pictures that is changed.
         smallest: smallest side of a square, as a part of that of the picture.
     """
     size = len(images)
-    moved = torch.rand(size, generator=generator) < chance
-    side = torch.empty(size).uniform_(smallest, 1, generator=generator)
-    place = torch.empty(size, 2).uniform_(-1, 1, generator=generator)
+    moved = random.uniform() < chance
+    side = random.uniform(low=smallest)
+    place = random.uniform(2, low=-1)
     theta = torch.zeros(size, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = side
     theta[:, :, 2] = place * (1 - side)[:, None]

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from training.loop.checkpoint import step_generator
+from training.loop.picture_random import PictureRandom
 from training.loop.stop_signals import ignore_stop_signals
 
-ORDER, CHANGES = -2, -3  # take the place of a process in the seeds of what is random
+ORDER, CHANGES = -2, -3  # purposes of what is random
 AHEAD = 4  # batches that each worker process reads ahead
 
 Batch = TypeVar("Batch")
@@ -52,16 +53,16 @@ class EpochOrder:
 
 
 class PlacedBatches(Dataset[Batch]):
-    """Batches by the places of their pictures; a batch depends on seed and places alone.
+    """Batches by the places of their pictures; a picture depends on seed and place alone.
 
     Args:
-        make_batch: function that makes a batch of rows (B,) int64 and a generator.
+        make_batch: function that makes a batch of rows (B,) int64 and random numbers.
         num_pictures: pictures of an epoch; 0 where pictures never end: then rows are places.
         seed: seed of the run.
     """
 
     def __init__(
-        self, make_batch: Callable[[Tensor, torch.Generator], Batch], num_pictures: int, seed: int
+        self, make_batch: Callable[[Tensor, PictureRandom], Batch], num_pictures: int, seed: int
     ) -> None:
         self.make_batch = make_batch
         self.order = EpochOrder(num_pictures, seed) if num_pictures else None
@@ -74,7 +75,7 @@ class PlacedBatches(Dataset[Batch]):
         """The batch at some places, as the loader asks for it."""
         places = torch.tensor(indices)
         rows = places if self.order is None else self.order.rows(places)
-        return self.make_batch(rows, step_generator(self.seed, indices[0], CHANGES))
+        return self.make_batch(rows, PictureRandom(self.seed, CHANGES, indices))
 
 
 class PlacesInTurn:

@@ -7,6 +7,7 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from training.loop.picture_random import PictureRandom
 from var_core.tokenizer import MultiScaleVQVAE
 
 
@@ -71,14 +72,14 @@ class PictureSource(Protocol):
         ...
 
     def train_batch(
-        self, rows: Tensor, generator: torch.Generator, device: torch.device
+        self, rows: Tensor, random: PictureRandom, device: torch.device
     ) -> PictureBatch:
         """Training pictures, augmented if the source does so; images on `device`.
 
         Args:
             rows: (B,) int64, numbers of training pictures; where they never end, only the count
                 matters, and the pictures are random ones.
-            generator: source of randomness.
+            random: random numbers of the pictures.
             device: device of the images.
         """
         ...

@@ -11,6 +11,7 @@ from torch import Tensor
 from training.data.augment import UNCHANGED, Augmentation, lie_on_white
 from training.data.picture_source import PictureBatch, label_words
 from training.data.prepared_set import PreparedSet, evenly, load_prepared_set
+from training.loop.picture_random import PictureRandom
 from var_core.images import uint8_to_tensor
 
 JUDGED_PICTURES = 256
@@ -81,11 +82,11 @@ class PreparedPictures:
         return label_words(self.label_names, labels)
 
     def train_batch(
-        self, rows: Tensor, generator: torch.Generator, device: torch.device
+        self, rows: Tensor, random: PictureRandom, device: torch.device
     ) -> PictureBatch:
         """Training pictures, changed as the augmentation says."""
         batch = self.rows(torch.as_tensor(self.data.splits["train"])[rows])
-        images = self.augmentation.change(batch.images, generator)
+        images = self.augmentation.change(batch.images, random)
         return PictureBatch(images.to(device), batch.labels)
 
     def fixed(self, split: str, limit: int) -> PictureBatch:

@@ -7,6 +7,7 @@ from training.data.prepared_pictures import PreparedPictures
 from training.data.prepared_set import evenly
 from training.data.token_files import TokenFiles
 from training.data.token_source import TokenBatch
+from training.loop.picture_random import PictureRandom
 from var_core.tokenizer import MultiScaleVQVAE
 
 
@@ -45,15 +46,15 @@ class CachedTokens:
         """Tokens are read from files."""
         return True
 
-    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+    def train_batch(self, rows: Tensor, random: PictureRandom) -> TokenBatch:
         """Tokens of training pictures, each in a random view; on the CPU."""
-        size, rows = len(rows), torch.as_tensor(self.pictures.data.splits["train"])[rows]
-        view = torch.randint(self.files.views.count, (size,), generator=generator)
-        plain = torch.rand(size, generator=generator) < self.plain_share
+        rows = torch.as_tensor(self.pictures.data.splits["train"])[rows]
+        view = random.integers(self.files.views.count)
+        plain = random.uniform() < self.plain_share
         view = torch.where(plain, 0, view)
         features = None
         if self.with_features:
-            shape = self.tokenizer.schedule.final_shape
+            shape = self.tokenizer.schedule.latent_shape
             features = self.files.latents(view, rows).float().unflatten(1, (-1, *shape))
         tokens = self.files.tokens(view, rows)
         return TokenBatch(tokens, features, self.pictures.labels[rows])

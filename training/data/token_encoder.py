@@ -33,8 +33,9 @@ from training.data.token_files import (
     tokens_path,
 )
 from training.data.token_source import encode_pictures
-from training.loop.checkpoint import SaveError, step_generator
+from training.loop.checkpoint import SaveError
 from training.loop.heartbeat import Heartbeat
+from training.loop.picture_random import PictureRandom
 from var_core.files import write_atomically
 from var_core.images import uint8_to_tensor
 from var_core.tokenizer import MultiScaleVQVAE
@@ -181,12 +182,12 @@ class Encoder:
             )
 
     def _batch(self, view: int, start: int, stop: int) -> Tensor:
-        images = self.images[start : min(start + self.batch_size, stop)]
-        batch = uint8_to_tensor(images).contiguous()
+        numbers = range(start, min(start + self.batch_size, stop))
+        batch = uint8_to_tensor(self.images[numbers.start : numbers.stop]).contiguous()
         if view > 0:
-            generator = step_generator(VIEWS_SEED, start, view)
-            batch = move_at_random(batch, self.views.kind, generator)
-            batch = random_flip(batch, generator) if self.views.flip else batch
+            random = PictureRandom(VIEWS_SEED, view, numbers)
+            batch = move_at_random(batch, self.views.kind, random)
+            batch = random_flip(batch, random) if self.views.flip else batch
         return batch
 
 

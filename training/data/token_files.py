@@ -5,6 +5,7 @@ A file holds one view of 4,096 pictures, as whole numbers of 16 bits where the c
 """
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,9 @@ class Shape:
     def of(cls, tokenizer: MultiScaleVQVAE, num_pictures: int) -> "Shape":
         """That of the pictures of a set under a tokenizer."""
         schedule = tokenizer.schedule
-        height, width = schedule.final_shape
         kind = "uint16" if tokenizer.config["vocab_size"] <= 2**16 else "uint32"
-        code_dim = tokenizer.config["code_dim"]
-        return cls(num_pictures, schedule.num_tokens, kind, code_dim * height * width)
+        width = tokenizer.config["code_dim"] * prod(schedule.latent_shape)
+        return cls(num_pictures, schedule.num_tokens, kind, width)
 
     def firsts(self) -> range:
         """The first picture of each file."""

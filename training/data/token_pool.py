@@ -12,13 +12,14 @@ from typing import NoReturn, Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Generator, Tensor
+from torch import Tensor
 from tqdm import tqdm
 
 from training.data.picture_source import PictureSource
 from training.data.token_encoder import weights_digest
 from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
 from training.loop.checkpoint import SaveError
+from training.loop.picture_random import PictureRandom
 from var_core.tokenizer import MultiScaleVQVAE
 
 SHARD_PICTURES = 4096
@@ -38,7 +39,7 @@ class NumberedPictures(PictureSource, Protocol):
         """Training pictures by number, (B, 3, H, W) in [-1, 1]."""
         ...
 
-    def described(self, numbers: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def described(self, numbers: Tensor, random: PictureRandom) -> tuple[Tensor, Tensor]:
         """Labels (B, A) of pictures by number, and captions (B, P) worded at random."""
         ...
 
@@ -83,9 +84,9 @@ class TokenPool:
         """Features are made on the device of the run."""
         return False
 
-    def train_batch(self, rows: Tensor, generator: Generator) -> TokenBatch:
+    def train_batch(self, rows: Tensor, random: PictureRandom) -> TokenBatch:
         """Tokens of pictures of the pool."""
-        labels, captions = self.pictures.described(rows, generator)
+        labels, captions = self.pictures.described(rows, random)
         tokens = self.tokens[rows].long().to(self.tokenizer.device)
         features = summed_features(self.tokenizer, tokens) if self.with_features else None
         return TokenBatch(tokens, features, labels, captions)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from training.data.picture_source import PictureSource
+from training.loop.picture_random import PictureRandom
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -68,7 +69,7 @@ class TokenSource(Protocol):
         """Whether training batches can be made in other processes, without the run's device."""
         ...
 
-    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+    def train_batch(self, rows: Tensor, random: PictureRandom) -> TokenBatch:
         """Tokens of training pictures, see `PictureSource.train_batch`."""
         ...
 
@@ -103,9 +104,9 @@ class EncodedPictures:
         """The tokenizer is on the device of the run."""
         return False
 
-    def train_batch(self, rows: Tensor, generator: torch.Generator) -> TokenBatch:
+    def train_batch(self, rows: Tensor, random: PictureRandom) -> TokenBatch:
         """Tokens of training pictures."""
-        batch = self.pictures.train_batch(rows, generator, self.tokenizer.device)
+        batch = self.pictures.train_batch(rows, random, self.tokenizer.device)
         tokens, features = encode_pictures(self.tokenizer, batch.images)
         kept = features if self.with_features else None
         return TokenBatch(tokens, kept, batch.labels, batch.captions)

@@ -20,6 +20,7 @@ from training.data.augment import random_flip, random_zoom_shift
 from training.evaluation.features import NUM_EARLY_BLOCKS, FeatureNet
 from training.evaluation.judge_network import Judge, fast_autocast
 from training.loop.command_line import Settings
+from training.loop.picture_random import PictureRandom
 from var_core.images import uint8_to_tensor
 from var_core.option_fields import option
 
@@ -73,7 +74,7 @@ def train_judge(
         judge = Judge(num_classes, options.hidden, net.side, options.dropout)
         judge.net.load_state_dict(net.state_dict())
         targets = torch.as_tensor(labels)
-        maps, features = describe_copies(judge, images, options.num_copies, generator)
+        maps, features = describe_copies(judge, images, options.num_copies, seed)
         judge.offset.copy_(features[0].mean(dim=0))
         judge.scale.copy_(1.0 / (features[0].std(dim=0) + 1e-3))
         train_head(judge, features, targets, options, generator)
@@ -99,14 +100,13 @@ def check_training_set(images: np.ndarray, labels: np.ndarray, num_classes: int)
         )
 
 
-def change_at_random(images: Tensor, generator: torch.Generator) -> Tensor:
+def change_at_random(images: Tensor, random: PictureRandom) -> Tensor:
     """Move, recolour and sometimes blur pictures: (B, 3, H, W) in [-1, 1] -> the same."""
-    images = random_flip(images, generator)
-    images = random_zoom_shift(images, generator, zoom=(0.85, 1.15), shift=0.06)
+    images = random_flip(images, random)
+    images = random_zoom_shift(images, random, zoom=(0.85, 1.15), shift=0.06)
 
     def draw(low: float, high: float, channels: int = 1) -> Tensor:
-        size = (len(images), channels, 1, 1)
-        return torch.empty(size).uniform_(low, high, generator=generator)
+        return random.uniform(channels, 1, 1, low=low, high=high)
 
     grey = images.mean(dim=1, keepdim=True)
     images = grey + (images - grey) * draw(0.5, 1.4)  # saturation
@@ -121,7 +121,7 @@ def change_at_random(images: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def describe_copies(
-    judge: Judge, images: np.ndarray, num_copies: int, generator: torch.Generator
+    judge: Judge, images: np.ndarray, num_copies: int, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Run the frozen part over copies of the pictures, the first of which is unchanged.
 
@@ -134,7 +134,8 @@ def describe_copies(
         for start in range(0, len(images), 64):
             pictures = uint8_to_tensor(images[start : start + 64])
             if copy > 0:
-                pictures = change_at_random(pictures, generator)
+                numbers = range(start, start + len(pictures))
+                pictures = change_at_random(pictures, PictureRandom(seed, copy, numbers))
             with fast_autocast():
                 early = judge.net.early_maps(pictures)
                 features.append(judge.describe(early))

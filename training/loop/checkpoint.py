@@ -36,12 +36,12 @@ class SaveError(OSError):
     """Something could not be written; the files from before are still there."""
 
 
-def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
-    """The randomness of one optimizer step, a function of run seed, step and process alone.
+def step_generator(seed: int, step: int, purpose: int = 0) -> torch.Generator:
+    """Randomness that all pictures of a step share, a function of seed, step and purpose alone.
 
     Seeding every step makes resume exact without storing any generator.
     """
-    digest = hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}/{step}/{purpose}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 

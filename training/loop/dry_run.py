@@ -10,7 +10,6 @@ import psutil
 import torch
 from accelerate import PartialState
 
-from training.loop.checkpoint import step_generator
 from training.loop.footprint import Footprint
 from training.loop.heartbeat import busy
 from training.loop.run import Run
@@ -95,9 +94,8 @@ def time_steps(run: Run[Any, Any]) -> tuple[float, float, int]:
     """Seconds of the first step and of one of the next, and how many of these were measured."""
     first, start, speed = 0.0, 0.0, Speed()
     for number in range(1 + MEASURED_STEPS):
-        rank = run.accelerator.process_index
-        generator = step_generator(run.settings.seed, run.step, rank)
-        plain(run.train_step(run.next_batch(generator), generator))  # waits for the device
+        random = run.step_random()
+        plain(run.train_step(run.next_batch(random), random))  # waits for the device
         seconds = speed.tick()
         if number == 0:
             first, start = seconds, monotonic()

@@ -20,6 +20,7 @@ from training.data.prepared_pictures import PreparedPictures
 from training.data.token_source import TokenSource
 from training.loop.checkpoint import MAX_STEP, load_newest, save_model, save_run
 from training.loop.footprint import count_parameters
+from training.loop.picture_random import PictureRandom
 from training.loop.processes import device_name
 from training.loop.run_settings import RunSettings
 from var_core.ranges import check_int, check_kind
@@ -47,8 +48,9 @@ def run_details(
 class Run(ABC, Generic[AnySettings, Batch]):
     """One training run: its folder, its processes and its counters.
 
-    A subclass builds the networks. It takes all randomness of a step from the generator that the
-    loop hands it, seeded by run seed, step and process; so resuming from a checkpoint is exact.
+    A subclass builds the networks. It takes all randomness of a step from the random numbers that
+    the loop hands it, which follow from run seed, step and picture; so resuming from a checkpoint
+    is exact, and processes that share a batch learn what one would learn from all of it.
 
     Attributes:
         step: optimizer steps done, skipped ones included.
@@ -126,12 +128,18 @@ class Run(ABC, Generic[AnySettings, Batch]):
             )
         return next(self._batches)
 
-    @abstractmethod
-    def next_batch(self, generator: torch.Generator) -> Batch:
-        """The training data of the next step; it depends on step and generator alone."""
+    def step_random(self) -> PictureRandom:
+        """Random numbers for the pictures that this process has in the next step."""
+        size = self.settings.batch_size
+        first = self.accelerator.process_index * size
+        return PictureRandom(self.settings.seed, self.step, range(first, first + size))
 
     @abstractmethod
-    def train_step(self, batch: Batch, generator: torch.Generator) -> dict[str, Any]:
+    def next_batch(self, random: PictureRandom) -> Batch:
+        """The training data of the next step; it depends on step and random numbers alone."""
+
+    @abstractmethod
+    def train_step(self, batch: Batch, random: PictureRandom) -> dict[str, Any]:
         """Do one optimizer step, or skip it, and `count_step` it; returns its figures.
 
         It does not wait for the device: figures may be scalars there.
@@ -214,7 +222,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
         """Continue from the newest whole checkpoint, if there is one.
 
         Raises:
-            ValueError: if it was made by another number of processes, which would draw other data.
+            ValueError: if it was made by another number of processes, whose sums round otherwise.
         """
         newest = load_newest(self.folder)
         if newest is None:
@@ -228,10 +236,10 @@ class Run(ABC, Generic[AnySettings, Batch]):
             )
             if not self.settings.continue_with_other_processes:
                 raise ValueError(
-                    f"{found}: start as many, or add --continue-with-other-processes, which draws "
-                    "other pictures from here on and is not bit for bit the same"
+                    f"{found}: start as many, or add --continue-with-other-processes, which is not "
+                    "bit for bit the same"
                 )
-            logger.warning("%s: from here on other pictures are drawn", found)
+            logger.warning("%s: from here on sums round otherwise", found)
         self.restore(parts)
         self.step = meta["step"]
         self._skipped.fill_(meta["skipped"])

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from training.loop.checkpoint import SaveError, step_generator
+from training.loop.checkpoint import SaveError
 from training.loop.run import Run
 from training.loop.stop_signals import StopFlag
 from training.loop.train_log import LOG_EVERY, open_log
@@ -31,14 +31,12 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
         with open_log(run) as log:
             is_last = run.step >= run.total_steps
             while not is_last and not stop.is_set_anywhere(run.accelerator):
-                # Data: a function of seed, step and process alone, so that resume is exact.
-                generator = step_generator(
-                    run.settings.seed, run.step, run.accelerator.process_index
-                )
-                batch = run.next_batch(generator)
+                # Data: a function of seed and step alone, so that resume is exact.
+                random = run.step_random()
+                batch = run.next_batch(random)
 
                 # Step: forward, backward, clip, optimizer, average of the weights.
-                figures = run.train_step(batch, generator)
+                figures = run.train_step(batch, random)
                 is_last = run.step >= run.total_steps
                 is_logged = is_last or run.step % LOG_EVERY == 0
                 if is_logged:  # only now the device is waited for

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import torch
 from accelerate import Accelerator
-from torch import Generator, Tensor
+from torch import Tensor
 
 from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
 from training.loop.optim import step_if_finite
+from training.loop.picture_random import PictureRandom
 from training.loop.run import Parts
 from training.tokenizer.discriminator import (
     PatchDiscriminator,
@@ -42,17 +43,24 @@ class Adversary:
         """Whether the adversary takes part in a step."""
         return step >= self.settings.adversarial_after * self.settings.steps
 
-    def train_step(self, images: Tensor, rebuilt: Tensor, generator: Generator) -> Tensor:
+    def train_step(self, images: Tensor, rebuilt: Tensor, random: PictureRandom) -> Tensor:
         """One optimizer step on real and rebuilt pictures (B, 3, H, W); returns the loss."""
         self.discriminator.requires_grad_(True)
-        with self.accelerator.autocast():
-            both = torch.cat((augment_alike(images, generator), augment_alike(rebuilt, generator)))
-            real, fake = self.wrapped(both).chunk(2)
-            loss = hinge_loss(real, fake)
-        self.accelerator.backward(loss * self.settings.accumulate)  # which it divides by
+        count = self.settings.accumulate
+        parts = zip(images.chunk(count), rebuilt.chunk(count), random.chunk(count), strict=True)
+        loss = torch.stack([self._gradients(*part) for part in parts]).mean()
         norm = clip_gradients(self.accelerator, self.discriminator, self.settings.grad_clip)
         step_if_finite(self.optimizer, norm)
         self.optimizer.zero_grad(set_to_none=True)
+        return loss
+
+    def _gradients(self, images: Tensor, rebuilt: Tensor, random: PictureRandom) -> Tensor:
+        """Add the gradient of a part of a batch, and return its loss."""
+        both = torch.cat((augment_alike(images, random), augment_alike(rebuilt, random)))
+        with self.accelerator.accumulate(self.wrapped):
+            with self.accelerator.autocast():
+                loss = hinge_loss(*self.wrapped(both).chunk(2))
+            self.accelerator.backward(loss)
         return loss.detach()
 
     def parts(self) -> Parts:

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast
 from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
@@ -22,6 +21,7 @@ from var_core.tokenizer import (
 )
 
 PICTURES_AT_ONCE = 32
+RESTART_PICTURES = 256  # whose vectors take the place of unused codes
 WINDOW = 100  # steps whose codes count as in use
 DEAD_BELOW = 0.02  # running count of a code's uses per step
 FRESH = 0.1  # running count of a code that was just moved
@@ -95,8 +95,7 @@ class CodebookCare:
         optimizer: optimizer of the tokenizer.
 
     Attributes:
-        counts: (K, V) float32, uses of each code at each scale per step and process; old batches
-            fade.
+        counts: (K, V) float32, uses of each code at each scale per step; old batches fade.
         last_used: (K, V) int32, the step that used each code at each scale last.
         restarted: codes that were restarted since the last line of the log.
     """
@@ -153,6 +152,7 @@ class CodebookCare:
         """
         self.count(quantization, step)
         if self.is_restart_due(step):
+            features = cast(Tensor, self.accelerator.gather(features))[:RESTART_PICTURES]
             vectors = residual_vectors(self.tokenizer, features)
             generator = step_generator(self.settings.seed, step, -1)
             self.restarted += self.restart(vectors, generator)
@@ -160,7 +160,7 @@ class CodebookCare:
     def count(self, quantization: Quantization, step: int) -> None:
         """Add one batch of every process to the running count."""
         counts = count_codes(quantization.token_maps, self.counts.shape[1])
-        counts = cast(Tensor, self.accelerator.reduce(counts, "mean"))
+        counts = cast(Tensor, self.accelerator.reduce(counts, "sum"))
         self.counts.mul_(0.99).add_(counts, alpha=0.01)
         self.last_used.masked_fill_(counts > 0, step)
 
@@ -181,10 +181,9 @@ class CodebookCare:
         gradients of the code that was there before.
 
         Args:
-            vectors: result of `residual_vectors`; that of the first process is used in all.
+            vectors: result of `residual_vectors`, the same in all processes.
             generator: source of randomness, the same in all processes.
         """
-        vectors = cast(Tensor, broadcast(vectors))
         vectors = vectors[vectors.isfinite().all(dim=1)]  # of a step that was skipped, none
         codes = codebook_of(self.tokenizer.quantizer).weight
         dead = (self.counts.sum(dim=0) < DEAD_BELOW).nonzero().squeeze(1)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from training.loop.picture_random import PictureRandom
+
 NORM_GROUPS = 16
 MAX_ADAPTIVE = 1e4
 
@@ -65,26 +67,26 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last_weight: Te
     return (ours.norm() / (theirs.norm() + 1e-4)).clamp(max=MAX_ADAPTIVE).detach()
 
 
-def augment_alike(images: Tensor, generator: Generator) -> Tensor:
+def augment_alike(images: Tensor, random: PictureRandom) -> Tensor:
     """Augment with gradients: colour, shift and cutout (DiffAug, arXiv 2006.10738).
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
-        generator: source of randomness, on the CPU; the same state gives the same changes.
+        random: random numbers of the pictures.
 
     Returns:
         (B, 3, H, W); pixels from outside and pixels cut out are zero.
     """
     size, side = len(images), images.shape[-1]
-    draws = torch.rand(3, size, 1, 1, 1, generator=generator).to(images)
+    draws = random.uniform(3, 1, 1, 1).transpose(0, 1).to(images)
     images = images + draws[0] - 0.5
     mean = images.mean(dim=1, keepdim=True)
     images = mean + (images - mean) * (2 * draws[1])
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     images = mean + (images - mean) * (0.5 + draws[2])
     reach = side // 8
-    shifts = torch.randint(-reach, reach + 1, (2, size, 1), generator=generator)
-    corners = torch.randint(-side // 4, 3 * side // 4 + 1, (2, size, 1), generator=generator)
+    shifts = random.integers(2 * reach + 1, 2, 1).transpose(0, 1) - reach
+    corners = random.integers(3 * side // 4 + 1 + side // 4, 2, 1).transpose(0, 1) - side // 4
     places = torch.arange(side)
     rows, columns = (places + shift for shift in shifts)  # (B, S) each
     inside = _outer(_is_within(rows, side), _is_within(columns, side))

@@ -6,8 +6,8 @@ import torch
 
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import check_side
-from training.loop.checkpoint import step_generator
 from training.loop.footprint import PASSES, Footprint, count_parameters, measure_forward
+from training.loop.picture_random import PictureRandom
 from training.tokenizer.discriminator import PatchDiscriminator
 from training.tokenizer.new_tokenizer import choose_trained, outline_tokenizer
 from training.tokenizer.objective import TokenizerObjective
@@ -32,8 +32,9 @@ def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
         size = settings.batch_size // settings.accumulate
         images = torch.empty(size, 3, *tokenizer.image_shape)
     judge = adversary if settings.adversarial_weight else None
+    random = PictureRandom(0, 0, range(size))
     saved, flops = measure_forward(
-        lambda: objective(images, True, judge, step_generator(0, 0)).losses["loss"], objective
+        lambda: objective(images, True, judge, random).losses["loss"], objective
     )
     size = count_parameters(tokenizer)
     trained = count_parameters(tokenizer, trained=True)

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
+from training.loop.picture_random import PictureRandom
 from training.tokenizer.discriminator import PatchDiscriminator, adaptive_weight, augment_alike
 from training.tokenizer.perceptual import PerceptualDistance
 from training.tokenizer.settings import TokenizerSettings
@@ -72,7 +73,7 @@ class TokenizerObjective(nn.Module):
         images: Tensor,
         with_quantizer: bool,
         adversary: PatchDiscriminator | None,
-        generator: Generator,
+        random: PictureRandom,
     ) -> Rebuilt:
         """Rebuild a batch and compute its losses.
 
@@ -80,7 +81,8 @@ class TokenizerObjective(nn.Module):
             images: (B, 3, H, W) in [-1, 1].
             with_quantizer: whether codes stand between encoder and decoder.
             adversary: discriminator whose scores count in the loss; None before it joins.
-            generator: source of latent noise, scale dropout and the adversary's changes.
+            random: random numbers of the pictures, for latent noise, scale dropout and the changes
+                before the adversary.
         """
         settings, tokenizer = self.settings, self.tokenizer
         with torch.set_grad_enabled(not settings.decoder_only):
@@ -90,8 +92,8 @@ class TokenizerObjective(nn.Module):
             nothing = features.new_zeros(())
             code_losses = {"quantizer": nothing, "entropy": nothing}
             if with_quantizer:
-                quantization, code_losses, latent, is_whole = self.quantize(features, generator)
-        rebuilt = tokenizer.decode_unclamped(add_noise(latent, settings.latent_noise, generator))
+                quantization, code_losses, latent, is_whole = self.quantize(features, random)
+        rebuilt = tokenizer.decode_unclamped(add_noise(latent, settings.latent_noise, random))
         if rebuilt.requires_grad:
             # the perceptual net returns a channels-last gradient, which makes GroupNorm slow
             rebuilt.register_hook(Tensor.contiguous)
@@ -103,9 +105,8 @@ class TokenizerObjective(nn.Module):
         }
         if self.perceptual is not None and is_whole.any():
             # details that coarse scales leave open are to be blurred, not invented
-            pair = view_alike(
-                rebuilt[is_whole], images[is_whole], settings.perceptual_view, generator
-            )
+            part = random.part(is_whole)
+            pair = view_alike(rebuilt[is_whole], images[is_whole], settings.perceptual_view, part)
             losses["perceptual"] = self.perceptual(*pair).mean()
         reconstruction = (
             settings.l1_weight * losses["l1"]
@@ -114,7 +115,7 @@ class TokenizerObjective(nn.Module):
         )
         total = reconstruction + losses["quantizer"] + settings.entropy_weight * losses["entropy"]
         if adversary is not None and is_whole.any():
-            scores = adversary(augment_alike(rebuilt[is_whole], generator))
+            scores = adversary(augment_alike(rebuilt[is_whole], random.part(is_whole)))
             losses["adversarial"] = -scores.mean()
             factor = adaptive_weight(
                 reconstruction, losses["adversarial"], tokenizer.decoder.conv_out.weight
@@ -124,7 +125,7 @@ class TokenizerObjective(nn.Module):
         return Rebuilt(losses, rebuilt.detach(), features.detach(), quantization)
 
     def quantize(
-        self, features: Tensor, generator: Generator
+        self, features: Tensor, random: PictureRandom
     ) -> tuple[Quantization, dict[str, Tensor], Tensor, Tensor]:
         """Replace features (B, D, H, W) by their codes, in float32, with the losses of the codes.
 
@@ -138,31 +139,29 @@ class TokenizerObjective(nn.Module):
                 "quantizer": quantizer.commitment_loss(features, quantization, settings.commitment),
                 "entropy": quantizer.entropy_loss(features, quantization),
             }
-            stops = drop_scales(
-                len(features), quantizer.schedule, settings.scale_dropout, generator
-            )
+            stops = drop_scales(quantizer.schedule, settings.scale_dropout, random)
             latent = torch.stack(quantization.latents)[stops, torch.arange(len(stops))]
             is_whole = stops == quantizer.schedule.num_scales - 1
             return quantization, losses, straight_through(features, latent), is_whole
 
 
-def drop_scales(size: int, schedule: ScaleSchedule, chance: float, generator: Generator) -> Tensor:
-    """The last scale that each picture is decoded from, (size,) int64; a coarser one by chance."""
-    draws = torch.rand(2, size, generator=generator)
+def drop_scales(schedule: ScaleSchedule, chance: float, random: PictureRandom) -> Tensor:
+    """The last scale that each picture is decoded from, (B,) int64; a coarser one by chance."""
     last = schedule.num_scales - 1
-    return torch.where(draws[0] < chance, (draws[1] * last).long(), last)
+    coarser = random.integers(max(1, last))
+    return torch.where(random.uniform() < chance, coarser, last)
 
 
 def view_alike(
-    rebuilt: Tensor, images: Tensor, view: str, generator: Generator
+    rebuilt: Tensor, images: Tensor, view: str, random: PictureRandom
 ) -> tuple[Tensor, Tensor]:
     """The part of two batches that is compared perceptually, which takes time per pixel.
 
     Args:
         rebuilt: (B, 3, H, W).
         images: (B, 3, H, W).
-        view: "whole"; "half", both at half the size; "crop", one random square of half the sides.
-        generator: source of randomness.
+        view: "whole"; "half", both at half the size; "crop", a random square of half the sides.
+        random: random numbers of the pictures.
 
     Returns:
         Two batches (B, 3, h, w).
@@ -171,19 +170,27 @@ def view_alike(
         return F.avg_pool2d(rebuilt, 2), F.avg_pool2d(images, 2)
     if view == "crop":
         side = images.shape[-1] // 2
-        row, column = torch.randint(side + 1, (2,), generator=generator).tolist()
-        place = (..., slice(row, row + side), slice(column, column + side))
-        return rebuilt[place], images[place]
+        corners = random.integers(side + 1, 2).tolist()
+        ours, theirs = (
+            torch.stack(
+                [
+                    picture[:, row : row + side, column : column + side]
+                    for picture, (row, column) in zip(batch.unbind(), corners, strict=True)
+                ]
+            )
+            for batch in (rebuilt, images)
+        )
+        return ours, theirs
     return rebuilt, images
 
 
-def add_noise(latent: Tensor, amount: float, generator: Generator) -> Tensor:
+def add_noise(latent: Tensor, amount: float, random: PictureRandom) -> Tensor:
     """Add Gaussian noise of 0 to `amount` times the latent's spread, a strength per picture.
 
     A decoder trained with it tolerates mistakes of the transformer (after arXiv 2503.08354).
     """
     if not amount:
         return latent
-    strength = torch.rand(len(latent), 1, 1, 1, generator=generator) * amount
-    noise = torch.randn(latent.shape, generator=generator) * strength
+    strength = random.uniform(1, 1, 1) * amount
+    noise = random.normal(*latent.shape[1:]) * strength
     return latent + noise.to(latent) * latent.detach().std()

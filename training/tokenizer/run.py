@@ -24,6 +24,7 @@ from training.loop.checkpoint import (
 )
 from training.loop.ema import ExponentialAverage
 from training.loop.optim import learning_rate_at, parameter_groups, step_if_finite
+from training.loop.picture_random import PictureRandom
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
 from training.loop.run import MAX_EVALUATED, Parts, Run, run_details
@@ -134,11 +135,11 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         make_batch = partial(self.pictures.train_batch, device=device)
         return PlacedBatches(make_batch, self.num_train, self.settings.seed)
 
-    def next_batch(self, generator: torch.Generator) -> Tensor:
+    def next_batch(self, random: PictureRandom) -> Tensor:
         """The next augmented training pictures, (B, 3, H, W) in [-1, 1]."""
         return self.read().images
 
-    def train_step(self, batch: Tensor, generator: torch.Generator) -> dict[str, Any]:
+    def train_step(self, batch: Tensor, random: PictureRandom) -> dict[str, Any]:
         """One optimizer step of the tokenizer, and one of the adversary; returns the losses."""
         settings = self.settings
         rate = learning_rate_at(
@@ -156,9 +157,9 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         judge = None
         if self.adversary is not None and self.adversary.has_joined(self.step):
             judge = self.adversary.discriminator.requires_grad_(False)  # its weights stay here
-        result = joined(
-            [self.gradients(part, judge, generator) for part in batch.chunk(settings.accumulate)]
-        )
+        count = settings.accumulate
+        parts = zip(batch.chunk(count), random.chunk(count), strict=True)
+        result = joined([self.gradients(images, judge, numbers) for images, numbers in parts])
         norm = clip_gradients(self.accelerator, self.tokenizer, settings.grad_clip)
         is_finite = step_if_finite(self.optimizer, norm)
         self.optimizer.zero_grad(set_to_none=True)
@@ -166,7 +167,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         figures: dict[str, Any] = {name: loss.detach() for name, loss in result.losses.items()}
         figures |= {"rate": rate, "grad_norm": norm}
         if self.adversary is not None and judge is not None:
-            figures["adversary"] = self.adversary.train_step(batch, result.images, generator)
+            figures["adversary"] = self.adversary.train_step(batch, result.images, random)
         self.count_step(is_finite)
         self.average.update(self.tokenizer.state_dict(), self.step)
         if result.quantization is not None:
@@ -174,14 +175,12 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         return figures
 
     def gradients(
-        self, images: Tensor, judge: PatchDiscriminator | None, generator: torch.Generator
+        self, images: Tensor, judge: PatchDiscriminator | None, random: PictureRandom
     ) -> Rebuilt:
         """Add the gradient of a part of a batch; the last part exchanges the sum."""
         with self.accelerator.accumulate(self.objective):
             with self.accelerator.autocast():
-                result: Rebuilt = self.objective(
-                    images, self.uses_codes(self.step), judge, generator
-                )
+                result: Rebuilt = self.objective(images, self.uses_codes(self.step), judge, random)
             self.accelerator.backward(result.losses["loss"])
         return result
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from training.data.token_source import TokenBatch, TokenSource
+from training.loop.picture_random import PictureRandom
 from var_core.condition import Condition
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
@@ -59,7 +60,7 @@ class Conditioning(Protocol):
         """Take note of the network as training starts; before the first `condition`."""
         ...
 
-    def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
+    def condition(self, batch: TokenBatch, random: PictureRandom) -> TrainCondition:
         """What the network is told about a batch; some of it is left open at random."""
         ...
 
@@ -102,11 +103,9 @@ class LabelConditioning:
     def attach(self, transformer: VARTransformer) -> None:
         """The network is not needed."""
 
-    def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
+    def condition(self, batch: TokenBatch, random: PictureRandom) -> TrainCondition:
         """Leave attributes open at random."""
-        labels = drop_labels(
-            batch.labels, self.null_labels, self.drop_all, self.drop_each, generator
-        )
+        labels = drop_labels(batch.labels, self.null_labels, self.drop_all, self.drop_each, random)
         return TrainCondition(Condition.of_labels(labels))
 
     def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
@@ -115,7 +114,7 @@ class LabelConditioning:
 
 
 def drop_labels(
-    labels: Tensor, null_labels: Tensor, drop_all: float, drop_each: float, generator: Generator
+    labels: Tensor, null_labels: Tensor, drop_all: float, drop_each: float, random: PictureRandom
 ) -> Tensor:
     """Leave attributes open at random, each alone and all together.
 
@@ -124,12 +123,12 @@ def drop_labels(
         null_labels: (A,) int64.
         drop_all: chance of no label at all.
         drop_each: chance of each label alone, where there are several.
-        generator: source of randomness.
+        random: random numbers of the pictures.
 
     Returns:
         (B, A) int64.
     """
-    chance = torch.rand(len(labels), len(null_labels) + 1, generator=generator)
+    chance = random.uniform(len(null_labels) + 1)
     is_dropped = chance[:, 1:] < (drop_each if len(null_labels) > 1 else 0.0)
     is_dropped |= chance[:, :1] < drop_all
     return torch.where(is_dropped, null_labels, labels)

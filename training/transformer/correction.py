@@ -1,8 +1,9 @@
 """Self-correction: inputs with wrong codes, and targets that correct them."""
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from training.loop.picture_random import PictureRandom
 from var_core.tokenizer import MultiScaleQuantizer
 
 CODES_AT_ONCE = 1024
@@ -28,7 +29,7 @@ def corrupt(
     features: Tensor,
     neighbours: Tensor,
     strength: float,
-    generator: Generator,
+    random: PictureRandom,
 ) -> tuple[Tensor, Tensor]:
     """Teacher inputs with wrong codes, and tokens re-quantized from the latent that they lead to.
 
@@ -42,7 +43,7 @@ def corrupt(
         features: features of the pictures before quantization, (B, D, H, W).
         neighbours: (V, N) int64, codes that may replace each code (see `nearest_codes`).
         strength: largest chance of a mistake, in [0, 1].
-        generator: source of randomness, on the CPU.
+        random: random numbers of the pictures.
 
     Returns:
         Next-scale inputs of scales 2 to K, (B, L - N_1, D), and targets, (B, L) int64. Where a
@@ -50,7 +51,7 @@ def corrupt(
     """
     size = len(features)
     device = features.device
-    chance = torch.rand(size, 1, 1, generator=generator) * strength
+    chance = random.uniform(1, 1) * strength
     latent = quantizer.empty_latent(size)
     is_clean = torch.ones(size, 1, 1, dtype=torch.bool, device=device)
     inputs, targets = [], []
@@ -61,8 +62,8 @@ def corrupt(
         targets.append(target.flatten(1))
         if scale_index == last:
             break
-        wrong = (torch.rand(own.shape, generator=generator) < chance).to(device)
-        picked = torch.randint(neighbours.shape[1], own.shape, generator=generator).to(device)
+        wrong = (random.uniform(*own.shape[1:]) < chance).to(device)
+        picked = random.integers(neighbours.shape[1], *own.shape[1:]).to(device)
         shown = torch.where(wrong, neighbours[target, picked], target)
         is_clean = is_clean & ~wrong.flatten(1).any(dim=1).view(-1, 1, 1)
         latent = quantizer.add_scale(latent, quantizer.embed(shown), scale_index)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.loop.picture_random import PictureRandom
 from training.transformer.settings import TransformerSettings
 from var_core.condition import Condition
 from var_core.scales import ScaleSchedule
@@ -77,10 +78,8 @@ class TransformerObjective(nn.Module):
         self.score = torch.compile(self.score, dynamic=False)
 
 
-def branch_factors(
-    depth: int, batch_size: int, drop_path: float, generator: torch.Generator
-) -> Tensor:
+def branch_factors(depth: int, drop_path: float, random: PictureRandom) -> Tensor:
     """Stochastic depth: (depth, 2, B, 1, 1), 0 where a branch is dropped, more often deep down."""
     rates = torch.linspace(0, drop_path, depth).view(depth, 1, 1)
-    kept = torch.rand(depth, 2, batch_size, generator=generator) >= rates
+    kept = random.uniform(depth, 2).permute(1, 2, 0) >= rates
     return (kept / (1 - rates)).unsqueeze(-1).unsqueeze(-1)

@@ -1,9 +1,10 @@
 """Conditioning of networks with text: the phrases that are said of a picture, and its labels."""
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from training.data.token_source import TokenBatch, TokenSource
+from training.loop.picture_random import PictureRandom
 from training.transformer.conditioning import TrainCondition
 from var_core.condition import Condition
 from var_core.tokenizer import MultiScaleVQVAE
@@ -56,11 +57,11 @@ class PromptConditioning:
         """Keep the vectors where the network is: those of a large batch take long to copy."""
         self.vectors = self.vectors.to(transformer.device)
 
-    def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
+    def condition(self, batch: TokenBatch, random: PictureRandom) -> TrainCondition:
         """Leave phrases and labels open at random."""
         assert batch.captions is not None  # as of all pictures with phrases
-        size, num_labels = batch.labels.shape
-        chance = torch.rand(size, 1 + num_labels + batch.captions.shape[1], generator=generator)
+        num_labels = batch.labels.shape[1]
+        chance = random.uniform(1 + num_labels + batch.captions.shape[1])
         asks_nothing = chance[:, :1] < self.drop_all
         is_open = asks_nothing | (chance[:, 1:] < self.drop_each)
         labels = torch.where(is_open[:, :num_labels], self.null_labels, batch.labels)

@@ -25,6 +25,7 @@ from training.loop.optim import (
     step_if_finite,
     weight_decay_at,
 )
+from training.loop.picture_random import PictureRandom
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
 from training.loop.run import Parts, Run, run_details
@@ -199,14 +200,14 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.average.restore(parts["average"])
         restore_optimizer(self.optimizer, parts["optimizer"])
 
-    def next_batch(self, generator: torch.Generator) -> TeacherBatch:
+    def next_batch(self, random: PictureRandom) -> TeacherBatch:
         """The next batch on the run's device."""
         if self.num_scales != (num_scales := self.scales_to_learn()):
             self.num_scales = num_scales
             objective = TransformerObjective(self.transformer, self.settings, num_scales)
             self.objective = self._start_objective(objective)
         batch: TokenBatch = self.read()
-        condition = self.conditioning.condition(batch, generator)
+        condition = self.conditioning.condition(batch, random)
         quantizer = self.tokenizer.quantizer
         maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
         if self.neighbours is None:
@@ -216,19 +217,15 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             assert batch.features is not None  # `open_tokens` asked for them
             strength = self.settings.self_correction
             inputs, targets = corrupt(
-                quantizer, maps, batch.features, self.neighbours, strength, generator
+                quantizer, maps, batch.features, self.neighbours, strength, random
             )
         return TeacherBatch(inputs, condition.to(self.accelerator.device), targets)
 
-    def train_step(self, batch: TeacherBatch, generator: torch.Generator) -> dict[str, Any]:
+    def train_step(self, batch: TeacherBatch, random: PictureRandom) -> dict[str, Any]:
         """One optimizer step; returns the losses."""
         rate = self.set_rates()
-        factors = branch_factors(
-            self.transformer.config["depth"],
-            len(batch.targets),
-            self.settings.drop_path,
-            generator,
-        )
+        depth = self.transformer.config["depth"]
+        factors = branch_factors(depth, self.settings.drop_path, random)
         loss, entropy = self.gradients(batch, factors.to(batch.targets.device, self.dtype))
         norm = whole_norm(self.masters.masters, self.settings.grad_clip)
         is_finite = step_if_finite(self.optimizer, norm)

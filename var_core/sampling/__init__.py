@@ -1,5 +1,6 @@
 """Drawing: from logits to tokens, scale by scale."""
 
+from var_core.sampling.clip_rules import KeepFrames
 from var_core.sampling.code_rules import ClosedLoop, KeepScales, Replay
 from var_core.sampling.logits import apply_guidance, draw_tokens, filter_logits
 from var_core.sampling.options import DEFAULTS, SamplingOptions
@@ -10,6 +11,7 @@ __all__ = [
     "DEFAULTS",
     "MAX_SEED",
     "ClosedLoop",
+    "KeepFrames",
     "KeepScales",
     "Replay",
     "SamplingOptions",

@@ -95,15 +95,15 @@ class ClosedLoop:
     Args:
         quantizer: quantizer of the tokenizer.
         features: features of the picture, with nothing of what is under the mask in them,
-            (1, D, H, W).
-        mask: (1, 1, H, W) float, 1 where it is drawn anew.
+            (1, D, H, W), or of a clip, (1, D, T, H, W).
+        mask: (1, 1, H, W), or (1, 1, T, H, W) of a clip, float, 1 where it is drawn anew.
     """
 
     def __init__(self, quantizer: MultiScaleQuantizer, features: Tensor, mask: Tensor) -> None:
         self.quantizer = quantizer
         self.features = features
-        shapes = quantizer.schedule.shapes
-        self.weights = [F.interpolate(1 - mask, shape, mode="area") for shape in shapes]
+        numbers = range(quantizer.schedule.num_scales)
+        self.weights = [quantizer.pool(1 - mask, index) for index in numbers]
         self.forced_scales = frozenset[int]()
 
     def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor | None:
@@ -116,5 +116,9 @@ class ClosedLoop:
 
     def kept_tokens(self, scale_index: int, latent: Tensor) -> Tensor:
         """The codes nearest to what is missing at a scale, (B, h, w)."""
-        missing = self.quantizer.pool(self.features - latent, scale_index)
+        missing = self.quantizer.pool(self.wanted(latent) - latent, scale_index)
         return self.quantizer.nearest_tokens(missing)
+
+    def wanted(self, latent: Tensor) -> Tensor:
+        """The features to steer to, like `latent`, the sum of the scales so far."""
+        return self.features

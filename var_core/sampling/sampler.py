@@ -26,9 +26,10 @@ class ScaleStep:
 
     Attributes:
         scale_index: the scale just drawn.
-        token_map: its tokens, (B, h, w) int64. Where codes were mixed (smooth mode, soft rules)
-            these are the nearest codes and the latent is the truth.
-        latent: sum of all scales so far, (B, D, H, W) float32.
+        token_map: its tokens, (B, h, w), or (B, t, h, w) of a clip's scales, int64. Where codes
+            were mixed (smooth mode, soft rules) these are the nearest codes and the latent is the
+            truth.
+        latent: sum of all scales so far, (B, D, H, W), or (B, D, T, H, W) of clips, float32.
         logits: guided, before the filters, (B, N, V); None where the scale was forced.
     """
 

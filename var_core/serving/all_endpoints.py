@@ -54,7 +54,7 @@ class Api(DrawEndpoints, EditEndpoints, InsideEndpoints):
         info = self.engine.info
         return {
             "model": info.name,
-            "pixels": short_form(info.image_shape),
+            "pixels": short_form((1, *info.image_shape)),
             "scales": list(info.schedule.sides),
             "labels": {a.name: list(a.values) for a in info.labels.attributes},
             "menus": {menu.name: list(menu.names) for menu in info.labels.menus},

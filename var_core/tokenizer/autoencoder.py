@@ -207,9 +207,17 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, stride*H, stride*W) in [-1, 1] -> (B, D, H, W)."""
+        return self.finish(self.shrink(images))
+
+    def shrink(self, images: Tensor) -> Tensor:
+        """All levels: (B, 3, stride*H, stride*W) -> (B, C, H, W)."""
         maps = self.conv_in(F.pixel_unshuffle(images, self.stem_patch))
         for level in self.levels:
             maps = level(maps)
+        return maps
+
+    def finish(self, maps: Tensor) -> Tensor:
+        """The middle and the last convolution: (B, C, H, W) -> (B, D, H, W)."""
         return self.conv_out(_silu(self.norm_out(self.middle(maps))))
 
 
@@ -258,7 +266,14 @@ class Decoder(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """(B, D, H, W) -> (B, 3, stride*H, stride*W), nominally in [-1, 1], not clamped."""
-        maps = self.middle(self.conv_in(latent))
+        return self.finish(self.start(latent))
+
+    def start(self, latent: Tensor) -> Tensor:
+        """The first convolution and the middle: (B, D, H, W) -> (B, C, H, W)."""
+        return self.middle(self.conv_in(latent))
+
+    def finish(self, maps: Tensor) -> Tensor:
+        """All levels: (B, C, H, W) -> (B, 3, stride*H, stride*W)."""
         for level in reversed(self.levels):
             maps = level(maps)
         for level in self.head:

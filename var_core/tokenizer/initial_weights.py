@@ -4,6 +4,7 @@ import torch
 from torch import Generator, nn
 
 from var_core.tokenizer.autoencoder import ResidualBlock
+from var_core.tokenizer.inflation import init_time
 from var_core.tokenizer.vqvae import MultiScaleVQVAE
 
 
@@ -27,6 +28,7 @@ def init_tokenizer(tokenizer: MultiScaleVQVAE, generator: Generator, branch: flo
     for refine in tokenizer.quantizer.refine.parameters():
         if refine.ndim == 4:  # a kernel
             nn.init.dirac_(refine)
+    init_time(tokenizer, generator)
     for module in tokenizer.modules():
         if isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, generator=generator)

@@ -36,12 +36,12 @@ class VectorQuantizer(MultiScaleQuantizer):
         return self.codebook.weight.float()
 
     def embed(self, token_map: Tensor) -> Tensor:
-        """Look up code vectors: (B, h, w) int64 -> (B, D, h, w) float32."""
-        return F.embedding(token_map, self.codebook.weight).float().permute(0, 3, 1, 2)
+        """Look up code vectors: (B, ...) int64 -> (B, D, ...) float32."""
+        return F.embedding(token_map, self.codebook.weight).float().movedim(-1, 1)
 
     def nearest_tokens(self, codes: Tensor) -> Tensor:
-        """Index of the nearest code by Euclidean distance: (B, D, h, w) -> (B, h, w) int64."""
-        vectors = codes.float().permute(0, 2, 3, 1)  # (B, h, w, D)
+        """Index of the nearest code by Euclidean distance: (B, D, ...) -> (B, ...) int64."""
+        vectors = codes.float().movedim(1, -1)  # (B, ..., D)
         codebook = self.code_vectors()
         # |x - c|^2 without the constant |x|^2
         distances = torch.addmm(
@@ -82,21 +82,25 @@ class BinarySphericalQuantizer(MultiScaleQuantizer):
         return self.embed(tokens.view(1, 1, -1)).squeeze(2).squeeze(0).t()
 
     def embed(self, token_map: Tensor) -> Tensor:
-        """Spread tokens to signs: (B, h, w) int64 -> (B, D, h, w) float32."""
-        places = torch.arange(self.code_dim, device=token_map.device).view(-1, 1, 1)
+        """Spread tokens to signs: (B, ...) int64 -> (B, D, ...) float32."""
+        places = self._places(token_map.ndim - 1, token_map.device)
         bits = (token_map.unsqueeze(1) >> places) & 1
         return (2 * bits - 1) / math.sqrt(self.code_dim)
 
     def nearest_tokens(self, codes: Tensor) -> Tensor:
-        """Index of the nearest code by Euclidean distance: (B, D, h, w) -> (B, h, w) int64."""
-        places = torch.arange(self.code_dim, device=codes.device).view(-1, 1, 1)
+        """Index of the nearest code by Euclidean distance: (B, D, ...) -> (B, ...) int64."""
+        places = self._places(codes.ndim - 2, codes.device)
         return ((codes > 0).long() << places).sum(dim=1)
+
+    def _places(self, num_axes: int, device: torch.device) -> Tensor:
+        """The bits 0 to D - 1, (D, 1, ...) with so many axes after the first."""
+        return torch.arange(self.code_dim, device=device).view(-1, *[1] * num_axes)
 
     def entropy_loss(self, features: Tensor, quantization: Quantization) -> Tensor:
         """Sure bits for every cell, all bits alike over the batch; in nats per bit, mean of scales.
 
         Args:
-            features: encoder output with gradient, (B, D, H, W).
+            features: encoder output with gradient, as for `encode`.
             quantization: what `encode` returned for it.
 
         Returns:
@@ -108,7 +112,9 @@ class BinarySphericalQuantizer(MultiScaleQuantizer):
         for scale_index, latent in enumerate(latents):
             residual = F.normalize(self.pool(features - latent.detach(), scale_index), dim=1)
             scores = 2 * SHARPNESS * residual  # logits of a bit to be set
-            overall = torch.sigmoid(scores).mean(dim=(0, 2, 3)).clamp(1e-6, 1 - 1e-6)
+            overall = (
+                torch.sigmoid(scores).mean(dim=(0, *range(2, scores.ndim))).clamp(1e-6, 1 - 1e-6)
+            )
             losses.append(_bit_entropy(scores).mean() - _bit_entropy(overall.logit()).mean())
         return torch.stack(losses).mean()
 

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from var_core.packing import convolve
-from var_core.scales import MapShape, ScaleSchedule
+from var_core.scales import ScaleSchedule
+from var_core.tokenizer.frames import fold_frames, stretch, unfold_frames
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Quantization:
     """Features explained scale by scale.
 
     Attributes:
-        token_maps: K tensors (B, h, w) int64, coarse to fine.
-        latents: K tensors (B, D, H, W) float32, the sum of scales up to and including each one.
+        token_maps: K tensors (B, h, w) int64, coarse to fine; (B, t, h, w) of a clip's scales.
+        latents: K tensors (B, D, H, W) float32, the sum of scales up to and including each one;
+            (B, D, T, H, W) of clips.
     """
 
     token_maps: list[Tensor]
@@ -31,7 +33,7 @@ class Quantization:
 
     @property
     def latent(self) -> Tensor:
-        """The sum over all scales, (B, D, H, W)."""
+        """The sum over all scales, as one of `latents`."""
         return self.latents[-1]
 
 
@@ -48,13 +50,17 @@ def refine_choice(schedule: ScaleSchedule, num_refine: int) -> tuple[int, ...]:
     return tuple(int(np.abs(ticks - position).argmin()) for position in progress)
 
 
-def enlarge(maps: Tensor, shape: MapShape) -> Tensor:
+def enlarge(maps: Tensor, shape: Sequence[int]) -> Tensor:
     """Bicubic interpolation: (B, D, h, w) float32 -> (B, D, H, W), which `shape` gives.
 
+    Of clips (B, D, t, h, w) each frame by itself, then linear in time: -> (B, D, T, H, W).
     On a GPU as two products, since the kernel there computes all maps one after another.
     """
+    if maps.ndim == 5:
+        frames = enlarge(fold_frames(maps), shape[1:])
+        return stretch(unfold_frames(frames, len(maps)), shape[0])
     if maps.device.type == "cpu":
-        return F.interpolate(maps, size=shape, mode="bicubic")
+        return F.interpolate(maps, size=tuple(shape), mode="bicubic")
     down, across = (
         bicubic_weights(old, new, maps.device)
         for old, new in zip(maps.shape[-2:], shape, strict=True)
@@ -76,8 +82,12 @@ class MultiScaleQuantizer(nn.Module, ABC):
     All arithmetic is float32 whatever the dtype of the weights: sums over scales must not drift.
     A subclass says what the V codes are and which one is the nearest.
 
+    Of a clip, the picture's scales explain the first frame, and with it all frames as if nothing
+    moved; the clip's scales add what is different in the frames after the first. So the first
+    frame is that of a picture, bit for bit, whatever follows.
+
     Args:
-        schedule: shapes of the token maps; the last one is that of the latent.
+        schedule: shapes of the token maps.
         vocab_size: number V of codes.
         code_dim: width D of a code.
         num_refine: number of 3x3 refine convolutions shared by the scales.
@@ -101,6 +111,10 @@ class MultiScaleQuantizer(nn.Module, ABC):
         self.refine = nn.ModuleList(
             nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1) for _ in range(num_refine)
         )
+        self.refine_time = nn.ModuleList(
+            nn.Conv2d(code_dim, code_dim, kernel_size=(3, 1), padding=(1, 0))
+            for _ in range(num_refine * schedule.is_clip)
+        )
 
     @property
     def device(self) -> torch.device:
@@ -108,8 +122,8 @@ class MultiScaleQuantizer(nn.Module, ABC):
         return next(self.parameters()).device
 
     def empty_latent(self, batch_size: int) -> Tensor:
-        """The latent before any scale: zeros (B, D, H, W), float32."""
-        shape = (batch_size, self.code_dim, *self.schedule.final_shape)
+        """The latent before any scale: zeros (B, D, H, W), or (B, D, T, H, W), float32."""
+        shape = (batch_size, self.code_dim, *self.schedule.latent_shape)
         return torch.zeros(shape, dtype=torch.float32, device=self.device)
 
     @abstractmethod
@@ -118,11 +132,11 @@ class MultiScaleQuantizer(nn.Module, ABC):
 
     @abstractmethod
     def embed(self, token_map: Tensor) -> Tensor:
-        """Look up code vectors: (B, h, w) int64 -> (B, D, h, w) float32."""
+        """Look up code vectors: (B, ...) int64 -> (B, D, ...) float32."""
 
     @abstractmethod
     def nearest_tokens(self, codes: Tensor) -> Tensor:
-        """Index of the nearest code by Euclidean distance: (B, D, h, w) -> (B, h, w) int64."""
+        """Index of the nearest code by Euclidean distance: (B, D, ...) -> (B, ...) int64."""
 
     def entropy_loss(self, features: Tensor, quantization: Quantization) -> Tensor:
         """Loss that keeps all codes in use, a scalar; zero where the trainer replaces them."""
@@ -132,36 +146,46 @@ class MultiScaleQuantizer(nn.Module, ABC):
         """Add one scale's codes to the running latent.
 
         Args:
-            latent: sum over the coarser scales, (B, D, H, W), float32.
-            codes: code vectors of this scale, (B, D, h, w).
+            latent: sum over the coarser scales, (B, D, H, W) or (B, D, T, H, W), float32.
+            codes: code vectors of this scale, (B, D, h, w) or (B, D, t, h, w).
             scale_index: position in the schedule; 0 is the coarsest scale.
 
         Returns:
-            A new (B, D, H, W) tensor; `latent` itself is left unchanged.
+            A new tensor like `latent`, which itself is left unchanged.
 
         Raises:
             ValueError: if the shape of `codes` is not the one the schedule gives for this scale.
         """
-        height, width = self.schedule.shapes[scale_index]
-        if codes.shape[-2:] != (height, width):
-            raise ValueError(
-                f"scale {scale_index} is {height}x{width}, got {tuple(codes.shape[-2:])}"
-            )
-        upsampled = enlarge(codes.float(), self.schedule.final_shape)
-        conv = self.refine[self.refine_of_scale[scale_index]]
-        assert isinstance(conv, nn.Conv2d) and conv.bias is not None
-        refined = convolve(upsampled, conv.weight.float(), conv.bias.float())
-        return latent + torch.lerp(upsampled, refined, self.refine_ratio)
+        shape = self.schedule.shapes[scale_index]
+        if codes.shape[2:] != shape:
+            wanted = "x".join(map(str, shape))
+            raise ValueError(f"scale {scale_index} is {wanted}, got {tuple(codes.shape[2:])}")
+        upsampled = enlarge(codes.float(), self.schedule.shapes[-1][-codes.ndim + 2 :])
+        share = torch.lerp(upsampled, self._refined(upsampled, scale_index), self.refine_ratio)
+        if latent.ndim == share.ndim == 4:
+            return latent + share
+        if share.ndim == 4:  # the first frame, and all others like it
+            return latent + share.unsqueeze(2)
+        return torch.cat((latent[:, :, :1], latent[:, :, 1:] + share), dim=2)
+
+    def _refined(self, upsampled: Tensor, scale_index: int) -> Tensor:
+        """A scale's refine convolution, and of clips the one in time."""
+        index = self.refine_of_scale[scale_index]
+        if upsampled.ndim == 4:
+            return _convolved(upsampled, self.refine[index])
+        frames = _convolved(fold_frames(upsampled), self.refine[index])
+        lines = unfold_frames(frames, len(upsampled)).flatten(3)  # (B, D, T - 1, H W)
+        return _convolved(lines, self.refine_time[index]).view_as(upsampled)
 
     def next_input(self, latent: Tensor, scale_index: int) -> Tensor:
         """What the transformer sees of the coarser scales before it predicts one scale.
 
         Args:
-            latent: sum over the scales before `scale_index`, (B, D, H, W).
+            latent: sum over the scales before `scale_index`, (B, D, H, W) or (B, D, T, H, W).
             scale_index: the scale about to be predicted.
 
         Returns:
-            The latent averaged down to that scale's shape, (B, N, D) with N = h w.
+            The latent averaged down to that scale's shape, (B, N, D) with N = t h w.
         """
         pooled = self.pool(latent, scale_index)
         return pooled.flatten(2).transpose(1, 2)
@@ -170,16 +194,18 @@ class MultiScaleQuantizer(nn.Module, ABC):
         """Explain features scale by scale, each scale taking the nearest codes of what is left.
 
         Args:
-            features: encoder output, (B, D, H, W).
+            features: encoder output, (B, D, H, W), or (B, D, T, H, W) of clips.
 
         Returns:
-            Token maps and running latents of all scales.
+            Token maps and running latents of all scales; for a picture, those of the picture's.
         """
         features = features.float()
         latent = torch.zeros_like(features)
         token_maps, latents = [], []
-        for scale_index in range(self.schedule.num_scales):
-            residual = self.pool((features - latent).detach(), scale_index)  # (B, D, h, w)
+        schedule = self.schedule
+        number = schedule.num_picture_scales if features.ndim == 4 else schedule.num_scales
+        for scale_index in range(number):
+            residual = self.pool((features - latent).detach(), scale_index)  # (B, D, ...)
             token_map = self.nearest_tokens(residual)
             latent = self.add_scale(latent, self.embed(token_map), scale_index)
             token_maps.append(token_map)
@@ -190,10 +216,10 @@ class MultiScaleQuantizer(nn.Module, ABC):
         """Running latents of token maps, coarse to fine; a prefix of the scales will do.
 
         Args:
-            token_maps: up to K tensors (B, h, w) int64.
+            token_maps: up to K tensors (B, h, w), or (B, t, h, w), int64.
 
         Returns:
-            As many latents (B, D, H, W), float32, each including all coarser scales.
+            As many latents as `empty_latent` makes, each including all coarser scales.
         """
         latent = self.empty_latent(token_maps[0].shape[0])
         latents = []
@@ -217,7 +243,7 @@ class MultiScaleQuantizer(nn.Module, ABC):
         """Pull codes to features and, with weight `beta`, features to codes; mean over scales.
 
         Args:
-            features: encoder output with gradient, (B, D, H, W).
+            features: encoder output with gradient, as for `encode`.
             quantization: what `encode` returned for it, with gradient into codebook and refine.
             beta: weight of the commitment of the encoder, at least 0.
 
@@ -232,5 +258,21 @@ class MultiScaleQuantizer(nn.Module, ABC):
         return torch.stack(losses).mean()
 
     def pool(self, maps: Tensor, scale_index: int) -> Tensor:
-        """Average down to the shape of a scale: (B, D, H, W) -> (B, D, h, w)."""
-        return F.interpolate(maps, size=self.schedule.shapes[scale_index], mode="area")
+        """Average down to the shape of a scale.
+
+        Args:
+            maps: (B, D, H, W), or (B, D, T, H, W) of clips.
+            scale_index: the scale; those of a picture take the first frame, others those after it.
+
+        Returns:
+            (B, D, h, w), or (B, D, t, h, w) of a clip's scales.
+        """
+        shape = self.schedule.shapes[scale_index]
+        if maps.ndim == 5:
+            maps = maps[:, :, 1:] if len(shape) == 3 else maps[:, :, 0]
+        return F.interpolate(maps, size=shape, mode="area")
+
+
+def _convolved(maps: Tensor, conv: nn.Module) -> Tensor:
+    assert isinstance(conv, nn.Conv2d) and conv.bias is not None
+    return convolve(maps, conv.weight.float(), conv.bias.float())

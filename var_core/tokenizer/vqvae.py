@@ -6,11 +6,13 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from var_core.ranges import check_float, check_int, check_widths
 from var_core.scales import SIDES_256, ScaleSchedule, Sides
 from var_core.tokenizer.autoencoder import Decoder, Encoder, Sketch
+from var_core.tokenizer.frames import double_frames, fold_frames, unfold_frames
 from var_core.tokenizer.quantizers import QUANTIZERS
 from var_core.tokenizer.residual_pyramid import Quantization
+from var_core.tokenizer.settings import FRAME_STRIDES, check_settings
+from var_core.tokenizer.time_layers import TimeDown, TimeUp
 
 LEVEL_CHANNELS_OFFICIAL = (160, 160, 320, 320, 640)
 
@@ -18,8 +20,12 @@ LEVEL_CHANNELS_OFFICIAL = (160, 160, 320, 320, 640)
 class MultiScaleVQVAE(ModelMixin, ConfigMixin):
     """Multi-scale VQ-VAE of arXiv 2404.02905, section 3.2; the defaults are the published model.
 
+    With maps of several frames it is one of clips, causal in time: the first frame of a clip is
+    encoded and decoded as a picture by itself. A picture is encoded as such a frame.
+
     Args:
-        sides: token maps, coarse to fine: sides of square ones, or (height, width).
+        sides: token maps, coarse to fine: sides of square ones, (height, width), or (frames,
+            height, width).
         vocab_size: codes in the shared codebook (V), 2 to 65,536.
         code_dim: width of a code (D), 1 to 512.
         level_channels: width of each resolution level of encoder and decoder, fine to coarse.
@@ -36,6 +42,8 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
             doubles the sides, so 2 ** len(head_channels) divides `stem_patch`; none as published.
         sketch_width: channels of a small decoder for previews, up to 1,024; 0, as published, has
             none.
+        frame_stride: frames of a clip for each frame of the latent after the first: 1, 2, 4 or 8; 1
+            for pictures.
 
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
@@ -60,28 +68,11 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         code_kind: str = "vq",
         head_channels: Sequence[int] = (),
         sketch_width: int = 0,
+        frame_stride: int = 1,
     ) -> None:
-        schedule = ScaleSchedule(sides)
-        check_int("vocab_size", vocab_size, 2, 65536)
-        check_int("code_dim", code_dim, 1, 512)
-        check_int("num_blocks", num_blocks, 1, 8)
-        check_int("norm_groups", norm_groups, 1, 1024)
-        check_int("stem_patch", stem_patch, 1, 16)
-        check_int("num_refine", num_refine, 1, 64)
-        check_float("refine_ratio", refine_ratio, 0.0, 1.0)
-        check_int("sketch_width", sketch_width, 0, 1024)
-        if code_kind not in QUANTIZERS:
-            raise ValueError(f"code_kind must be {' or '.join(QUANTIZERS)}, got {code_kind!r}")
-        check_widths("level_channels", level_channels, norm_groups, 2048, 8)
-        if head_channels:
-            check_widths("head_channels", head_channels, norm_groups, 2048, 4)
-        if stem_patch % 2 ** len(head_channels):
-            raise ValueError(
-                f"{len(head_channels)} head_channels need a stem_patch that is a multiple of "
-                f"{2 ** len(head_channels)}, got {stem_patch}"
-            )
+        check_settings(self.config)
         super().__init__()
-        self.schedule = schedule
+        self.schedule = schedule = ScaleSchedule(sides)
         self.stride = stem_patch * 2 ** (len(level_channels) - 1)
         halves = (
             tuple(level_channels),
@@ -100,11 +91,21 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         self.pre_quant = nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1)
         self.post_quant = nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1)
         self.sketch = Sketch(code_dim, sketch_width, self.stride) if sketch_width else None
+        self.num_halvings = FRAME_STRIDES.index(frame_stride)
+        in_time = level_channels[-1], self.num_halvings
+        self.time_down = TimeDown(*in_time) if schedule.is_clip else None
+        self.time_up = TimeUp(*in_time) if schedule.is_clip else None
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a clip; 1 where there are only pictures."""
+        frames = self.schedule.latent_shape[0] if self.schedule.is_clip else 1
+        return 1 + (frames - 1) * 2**self.num_halvings
 
     @property
     def image_shape(self) -> tuple[int, int]:
         """Height and width of the images in pixels."""
-        height, width = self.schedule.final_shape
+        height, width = self.schedule.final_shape[-2:]
         return self.stride * height, self.stride * width
 
     def keep_exact(self) -> None:
@@ -116,45 +117,89 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         """Images to features before quantization.
 
         Args:
-            images: (B, 3, *image_shape) in [-1, 1].
+            images: (B, 3, *image_shape) in [-1, 1], or clips (B, 3, F, *image_shape) of up to
+                `num_frames` frames.
 
         Returns:
-            Features (B, D, H, W), float32.
+            Features (B, D, H, W), or (B, D, T, H, W) of clips, float32.
 
         Raises:
             ValueError: if the shape does not fit the model.
         """
+        self._check_shape(images)
+        images = images.to(self.pre_quant.weight.dtype)
+        if images.ndim == 4:
+            return self.pre_quant(self.encoder(images)).float()
+        assert self.time_down is not None
+        frames = unfold_frames(self.encoder.shrink(fold_frames(images)), len(images))
+        maps = self.encoder.finish(fold_frames(self.time_down(frames)))
+        return unfold_frames(self.pre_quant(maps), len(images)).float()
+
+    def _check_shape(self, images: Tensor) -> None:
+        """Raise ValueError if images or clips do not fit the model."""
         height, width = self.image_shape
+        if images.ndim == 5 and self.schedule.is_clip:
+            stride = 2**self.num_halvings
+            known = range(1, self.num_frames + 1, stride)
+            if (
+                images.shape[1] == 3
+                and images.shape[2] in known
+                and images.shape[3:]
+                == (
+                    height,
+                    width,
+                )
+            ):
+                return
+            raise ValueError(
+                f"clips must be (B, 3, F, {height}, {width}) with F one of 1, {1 + stride}, ... "
+                f"{self.num_frames}, got {tuple(images.shape)}"
+            )
         if images.ndim != 4 or images.shape[1:] != (3, height, width):
             raise ValueError(f"images must be (B, 3, {height}, {width}), got {tuple(images.shape)}")
-        images = images.to(self.pre_quant.weight.dtype)
-        return self.pre_quant(self.encoder(images)).float()
 
     def encode(self, images: Tensor) -> Quantization:
-        """Images (B, 3, *image_shape) in [-1, 1] to token maps and latents."""
+        """Images (B, 3, *image_shape) in [-1, 1], or whole clips, to token maps and latents."""
         return self.quantizer.encode(self.encode_features(images))
 
     def decode_latent(self, latent: Tensor) -> Tensor:
-        """A running latent (B, D, H, W), of any number of scales, to images in [-1, 1], float32."""
+        """A running latent, of any number of scales, to images in [-1, 1], float32.
+
+        Args:
+            latent: (B, D, H, W), or (B, D, T, H, W) of clips.
+
+        Returns:
+            (B, 3, *image_shape), or (B, 3, F, *image_shape) of clips.
+        """
         return self.decode_unclamped(latent).clamp(-1.0, 1.0)
 
     def decode_unclamped(self, latent: Tensor) -> Tensor:
         """As `decode_latent` without the final clamp, for losses."""
         latent = latent.to(self.post_quant.weight.dtype)
-        return self.decoder(self.post_quant(latent)).float()
+        if latent.ndim == 4:
+            return self.decoder(self.post_quant(latent)).float()
+        assert self.time_up is not None
+        maps = self.decoder.start(self.post_quant(fold_frames(latent)))
+        frames = fold_frames(self.time_up(unfold_frames(maps, len(latent))))
+        return unfold_frames(self.decoder.finish(frames).float(), len(latent))
 
     def sketch_latent(self, latent: Tensor) -> Tensor:
         """As `decode_latent`, but quick and rough; the true decode where there is no sketch."""
         if self.sketch is None:
             return self.decode_latent(latent)
-        return self.sketch(latent.to(self.post_quant.weight.dtype)).float().clamp(-1.0, 1.0)
+        if latent.ndim == 4:
+            return self.sketch(latent.to(self.post_quant.weight.dtype)).float().clamp(-1.0, 1.0)
+        clips = unfold_frames(self.sketch_latent(fold_frames(latent)), len(latent))
+        for _ in range(self.num_halvings):
+            clips = double_frames(clips)
+        return clips
 
     def decode(self, token_maps: Sequence[Tensor]) -> Tensor:
-        """Token maps, or a coarse prefix of them, to images (B, 3, *image_shape) in [-1, 1]."""
+        """Token maps, or a coarse prefix of them, to images as those of `decode_latent`."""
         return self.decode_latent(self.quantizer.sum_scales(token_maps)[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Reconstruct images: (B, 3, *image_shape) in [-1, 1] -> the same shape and range."""
+        """Reconstruct images or whole clips in [-1, 1] -> the same shape and range."""
         return self.decode_latent(self.encode(images).latent)
 
 

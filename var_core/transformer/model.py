@@ -33,7 +33,8 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
     Every finer scale sees them. Their mean joins the label embeddings.
 
     Args:
-        sides: token maps, coarse to fine: sides of square ones, or (height, width).
+        sides: token maps, coarse to fine: sides of square ones, (height, width), or (frames,
+            height, width).
         vocab_size: codes to choose from (V), 2 to 65,536.
         code_dim: width of the inputs (D), 1 to 512.
         label_counts: how many values each label attribute has; the index equal to the count is

@@ -25,7 +25,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: if one is out of range, or two do not fit each other.
     """
-    ScaleSchedule(settings["sides"])
+    schedule = ScaleSchedule(settings["sides"])
     for name, low, high in INTEGER_LIMITS:
         check_int(name, settings[name], low, high)
     check_float("mlp_ratio", settings["mlp_ratio"], 0.01, 16.0)
@@ -42,5 +42,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     has_maps = settings["label_map_rank"] > 0
     if settings["label_pairs"] and (not has_maps or len(counts) < 2):
         raise ValueError("label_pairs needs a label_map_rank and two label_counts or more")
+    if schedule.is_clip and has_maps:
+        raise ValueError("a network of clips has no label maps: label_map_rank must be 0")
     if has_text and has_maps:
         raise ValueError("a network with text has no label maps: label_map_rank must be 0")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.tiny import tokenizer_arguments
+from tests.training.tiny import random_of, tokenizer_arguments
 from training.data.augment import Augmentation, lie_on_white, move_at_random
 from training.data.prepared_pictures import PreparedPictures
 from training.loop.checkpoint import step_generator
@@ -34,21 +34,21 @@ def test_pictures_on_white_are_told_from_photographs() -> None:
 def test_crops_show_nothing_but_the_picture() -> None:
     """Zooming out on white gives photographs white borders; crops never do."""
     dark = torch.full((64, 3, 16, 16), -0.8)
-    cropped = move_at_random(dark, "crop", step_generator(0, 0), zoom=(0.5, 1.0))
+    cropped = move_at_random(dark, "crop", random_of(len(dark)), zoom=(0.5, 1.0))
     assert torch.allclose(cropped, dark, atol=1e-5)
     ramp = torch.linspace(-1, 1, 16).expand(64, 3, 16, 16)
-    slope = move_at_random(ramp, "crop", step_generator(0, 0), zoom=(0.5, 1.0)).diff(dim=3)
+    slope = move_at_random(ramp, "crop", random_of(len(ramp)), zoom=(0.5, 1.0)).diff(dim=3)
     shares = slope[:, 0, 8, 4:12].mean(dim=1) / (2 / 15)  # sides of the squares
     assert 0.5 <= shares.min() < 0.6 and 0.9 < shares.max() <= 1.001
-    zoomed = move_at_random(dark, "white", step_generator(0, 0), zoom=(0.5, 1.0))
+    zoomed = move_at_random(dark, "white", random_of(len(dark)), zoom=(0.5, 1.0))
     assert zoomed.amax() > 0.9
 
 
 def test_nothing_is_changed_where_that_is_switched_off() -> None:
     images = torch.rand(8, 3, 16, 16, generator=step_generator(0, 0)) * 2 - 1
-    assert torch.equal(Augmentation("none").change(images, step_generator(0, 1)), images)
-    assert torch.equal(Augmentation("crop", share=0.0).change(images, step_generator(0, 1)), images)
-    flipped = Augmentation("none", flip=True).change(images, step_generator(0, 1))
+    assert torch.equal(Augmentation("none").change(images, random_of(8)), images)
+    assert torch.equal(Augmentation("crop", share=0.0).change(images, random_of(8)), images)
+    flipped = Augmentation("none", flip=True).change(images, random_of(8))
     is_flipped = [torch.equal(a, b.flip(2)) for a, b in zip(flipped, images, strict=True)]
     assert 0 < sum(is_flipped) < 8
 

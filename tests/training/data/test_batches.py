@@ -4,15 +4,16 @@ from itertools import islice
 
 import torch
 from accelerate import Accelerator
-from torch import Generator, Tensor
+from torch import Tensor
 
 from training.data.batches import EpochOrder, PlacedBatches, PlacesInTurn, open_batches
 from training.data.picture_source import PictureBatch
+from training.loop.picture_random import PictureRandom
 
 
-def make_batch(rows: Tensor, generator: Generator) -> PictureBatch:
+def make_batch(rows: Tensor, random: PictureRandom) -> PictureBatch:
     """Pictures of noise; the label is the number of the picture."""
-    return PictureBatch(torch.rand(len(rows), 3, 2, 2, generator=generator), rows[:, None])
+    return PictureBatch(random.uniform(3, 2, 2), rows[:, None])
 
 
 def read(first: int, count: int, workers: int = 0) -> list[PictureBatch]:

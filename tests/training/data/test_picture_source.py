@@ -12,6 +12,7 @@ from tests.conftest import make_tokenizer
 from tests.training.tiny import (
     different,
     final_weights,
+    random_of,
     tokenizer_arguments,
     transformer_arguments,
 )
@@ -21,8 +22,8 @@ from training.data.token_cache import CachedTokens
 from training.data.token_encoder import Encoder
 from training.data.token_files import Views
 from training.data.token_source import EncodedPictures
-from training.loop.checkpoint import step_generator
 from training.loop.command_line import parse_settings
+from training.loop.picture_random import PictureRandom
 from training.loop.run import Run
 from training.loop.stop_signals import StopFlag
 from training.loop.train_loop import train
@@ -47,16 +48,15 @@ class Noise:
         return label_words(self.label_names, labels)
 
     def train_batch(
-        self, rows: torch.Tensor, generator: torch.Generator, device: torch.device
+        self, rows: torch.Tensor, random: PictureRandom, device: torch.device
     ) -> PictureBatch:
-        size = len(rows)
-        labels = torch.randint(2, (size, 1), generator=generator)
-        images = torch.rand(size, 3, self.side, self.side, generator=generator) * 0.1
+        labels = random.integers(2, 1)
+        images = random.uniform(3, self.side, self.side) * 0.1
         return PictureBatch((images + labels.view(-1, 1, 1, 1) - 0.5).to(device), labels)
 
     def fixed(self, split: str, limit: int) -> PictureBatch:
         size = 0 if split == "held_out" else min(limit, 5)
-        return self.train_batch(torch.arange(size), step_generator(0, len(split)), CPU)
+        return self.train_batch(torch.arange(size), random_of(size, len(split)), CPU)
 
 
 def tokenizer_run(folder: Path) -> Run:
@@ -75,9 +75,9 @@ def go_on(run: Run, stop_at: int | None = None) -> None:
     run.resume()
     stop, original = StopFlag(), run.next_batch
 
-    def next_batch(generator: torch.Generator) -> object:
+    def next_batch(random: PictureRandom) -> object:
         stop.is_set = run.step == stop_at
-        return original(generator)
+        return original(random)
 
     run.next_batch = next_batch
     train(run, stop)
@@ -109,4 +109,4 @@ def test_fixed_pictures_have_the_same_tokens_cached_or_encoded(data: Path, tmp_p
     for split in ("train", "validation", "held_out"):
         ours, theirs = cached.fixed(split, 8), encoded.fixed(split, 8)
         assert torch.equal(ours.tokens, theirs.tokens) and torch.equal(ours.labels, theirs.labels)
-    assert cached.train_batch(torch.arange(4), step_generator(0, 0)).features.shape == (4, 8, 4, 4)
+    assert cached.train_batch(torch.arange(4), random_of(4)).features.shape == (4, 8, 4, 4)

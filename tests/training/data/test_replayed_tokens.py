@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from tests.training.tiny import random_of
 from training.data.scenes import Captioner, Phrases, SceneRenderer, SpriteTable, StreamOptions
 from training.data.scenes.painting import ScenePainters
 from training.data.scenes.pictures import SEED, ScenePictures
@@ -63,7 +64,7 @@ def test_processes_paint_what_a_stream_paints(
 def test_a_batch_holds_painted_scenes_with_their_own_words(
     replayed: ReplayedTokens, tokenizer: MultiScaleVQVAE, renderer: SceneRenderer
 ) -> None:
-    batch = replayed.train_batch(torch.arange(2), step_generator(0, 0))
+    batch = replayed.train_batch(torch.arange(2), random_of(2))
     captioner = replayed.encoded.pictures.captioner
     stream = SceneStream(renderer, captioner, StreamOptions(SEED, CHUNK, SIDE, ahead=0))
     scenes = [stream.batch(number) for number in range(-(-replayed.num_seen // CHUNK))]
@@ -80,7 +81,7 @@ def test_the_newest_scenes_are_kept(replayed: ReplayedTokens) -> None:
     while replayed.num_seen < 12:
         replayed._keep(replayed.painters.wait())
     assert replayed.num_kept == 8
-    assert replayed.train_batch(torch.arange(5), step_generator(0, 1)).tokens.shape == (5, 21)
+    assert replayed.train_batch(torch.arange(5), random_of(5, 1)).tokens.shape == (5, 21)
 
 
 def test_no_process_cannot_paint(pictures: ScenePictures) -> None:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tests.training.tiny import random_of
 from training.data.scenes import NO_PHRASE, Phrases, SpriteTable
 from training.data.scenes.pictures import ScenePictures
 from training.loop.checkpoint import step_generator
@@ -18,9 +19,9 @@ def pictures(table: SpriteTable) -> ScenePictures:
     return ScenePictures(table, phrases, vectors, side=32)
 
 
-def test_a_batch_depends_on_its_generator_alone(pictures: ScenePictures) -> None:
+def test_a_batch_depends_on_its_random_numbers_alone(pictures: ScenePictures) -> None:
     ours, same, other = (
-        pictures.train_batch(torch.arange(3), step_generator(0, step), CPU) for step in (1, 1, 2)
+        pictures.train_batch(torch.arange(3), random_of(3, step), CPU) for step in (1, 1, 2)
     )
     assert torch.equal(ours.images, same.images) and torch.equal(ours.captions, same.captions)
     assert not torch.equal(ours.images, other.images)
@@ -30,8 +31,8 @@ def test_a_batch_depends_on_its_generator_alone(pictures: ScenePictures) -> None
 
 def test_a_numbered_scene_keeps_its_picture_and_changes_its_words(pictures: ScenePictures) -> None:
     numbers = torch.arange(40)
-    labels, captions = pictures.described(numbers, step_generator(0, 1))
-    again, others = pictures.described(numbers, step_generator(0, 2))
+    labels, captions = pictures.described(numbers, random_of(40, 1))
+    again, others = pictures.described(numbers, random_of(40, 2))
     assert torch.equal(labels, again) and not torch.equal(captions, others)
     first = pictures.numbered([7], CPU)
     torch.testing.assert_close(pictures.numbered([3, 7], CPU)[1:], first, atol=0.01, rtol=0)

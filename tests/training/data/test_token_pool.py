@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from tests.conftest import make_tokenizer
+from tests.training.tiny import random_of
 from training.data import token_pool
 from training.data.picture_source import PictureBatch, label_words
 from training.data.token_pool import TokenPool, fill_pool
 from training.data.token_source import encode_pictures
-from training.loop.checkpoint import step_generator
+from training.loop.picture_random import PictureRandom
 
 CPU = torch.device("cpu")
 
@@ -32,7 +33,7 @@ class Colours:
         shades = torch.tensor([(7 * number % 11) / 5.5 - 1 for number in numbers])
         return shades.view(-1, 1, 1, 1).expand(-1, 3, self.side, self.side).contiguous()
 
-    def described(self, numbers: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def described(self, numbers: Tensor, random: PictureRandom) -> tuple[Tensor, Tensor]:
         return (numbers % 2).unsqueeze(1), numbers.unsqueeze(1)
 
     num_train, can_read_ahead = 0, False
@@ -40,15 +41,17 @@ class Colours:
     def words(self, labels: torch.Tensor, captions: torch.Tensor | None) -> list[str]:
         return label_words(self.label_names, labels)
 
-    def train_batch(self, rows: Tensor, generator: Generator, device: torch.device) -> PictureBatch:
-        numbers = torch.randint(1000, (len(rows),), generator=generator)
+    def train_batch(
+        self, rows: Tensor, random: PictureRandom, device: torch.device
+    ) -> PictureBatch:
+        numbers = random.integers(1000)
         return PictureBatch(
-            self.numbered(numbers.tolist(), device), *self.described(numbers, generator)
+            self.numbered(numbers.tolist(), device), *self.described(numbers, random)
         )
 
     def fixed(self, split: str, limit: int) -> PictureBatch:
         rows = torch.arange(min(limit, 3))
-        return self.train_batch(rows, step_generator(0, len(split)), CPU)
+        return self.train_batch(rows, random_of(len(rows), len(split)), CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +74,7 @@ def test_a_batch_shows_what_is_said_of_it(tmp_path: Path) -> None:
     pictures, tokenizer = Colours(), make_tokenizer()
     pool = TokenPool(pictures, tokenizer, tmp_path, 16, with_features=True)
     rows = torch.tensor([3, 15, 0, 7, 8])
-    batch, again = (pool.train_batch(rows, step_generator(0, 0)) for _ in range(2))
+    batch, again = (pool.train_batch(rows, random_of(5)) for _ in range(2))
     assert pool.num_train == 16 and batch.captions is not None
     assert batch.captions.flatten().tolist() == rows.tolist()
     assert torch.equal(batch.tokens, again.tokens) and batch.captions is not None

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from tests.training.tiny import (
+    random_of,
     run_tokenizer,
     tokenizer_arguments,
     transformer_arguments,
 )
 from training import train_tokenizer, train_transformer
 from training.data.prepared_pictures import PreparedPictures
-from training.loop.checkpoint import step_generator
 from training.loop.command_line import parse_settings
 from training.loop.dry_run import Trial, expected_duration
+from training.loop.picture_random import PictureRandom
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.footprint import transformer_footprint
 from training.transformer.run import TransformerRun
@@ -60,13 +61,14 @@ def test_the_duration_is_that_of_all_steps_and_of_what_comes_before(
     class Slow:
         """Nine seconds to compile, then two a step."""
 
-        accelerator = SimpleNamespace(process_index=0)
-        settings = SimpleNamespace(seed=0)
         step = 0
 
-        def next_batch(self, generator: torch.Generator) -> None: ...
+        def step_random(self) -> PictureRandom:
+            return random_of(1, self.step)
 
-        def train_step(self, batch: None, generator: torch.Generator) -> dict:
+        def next_batch(self, random: PictureRandom) -> None: ...
+
+        def train_step(self, batch: None, random: PictureRandom) -> dict:
             clock.now += 2.0 if self.step else 9.0
             self.step += 1
             return {"loss": torch.tensor(0.0)}
@@ -125,7 +127,7 @@ def test_the_plan_counts_what_a_real_step_keeps(
         return value
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
-        generator = step_generator(0, 0)
-        run.train_step(run.next_batch(generator), generator)
+        random = run.step_random()
+        run.train_step(run.next_batch(random), random)
     measured = sum(storage.nbytes() for storage in kept.values())
     assert planned == pytest.approx(measured, rel=0.1)

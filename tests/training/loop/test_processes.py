@@ -9,11 +9,19 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from accelerate import Accelerator
 
 from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
-from tests.training.tiny import different, final_weights, tokenizer_arguments
+from tests.training.tiny import (
+    different,
+    final_weights,
+    run_tokenizer,
+    run_transformer,
+    tokenizer_arguments,
+    transformer_arguments,
+)
 from training.loop.processes import check_launcher, dealt, gathered
 from training.loop.train_command import EXIT_LOCKED
 
@@ -42,6 +50,42 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
     gap, kept = re.search(r"shards: gap (\S+), kept (\S+)", done.stdout).groups()
     assert float(gap) < 1e-5
     assert 0.45 < float(kept) < 0.55
+
+
+EVERY_CHANCE = {
+    "tokenizer": "--adversarial-weight 0.5 --adversarial-after 0.3 --adversary-channels 16 "
+    "--latent-noise 0.2 --scale-dropout 0.3 --augmentation white",
+    "transformer": "--self-correction 0.3 --drop-path 0.2 --drop-all 0.2 --plain-view-share 0.3",
+}
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "transformer"])
+def test_two_processes_learn_what_one_learns_from_twice_the_batch(
+    data: Path, tmp_path: Path, name: str
+) -> None:
+    """With all that is random: crops, noise, dropped scales and labels, wrong codes, restarts."""
+    steps, more = 6, EVERY_CHANCE[name].split()
+    two, one = tmp_path / "two", tmp_path / "one"
+    if name == "tokenizer":
+        arguments = tokenizer_arguments(data, two, steps)
+    else:
+        run_tokenizer(data, tmp_path / "made", 4)
+        tokenizer = tmp_path / "made" / "tokenizer"
+        arguments = transformer_arguments(data, tokenizer, two, steps)
+    command = [*TORCHRUN, "-m", f"training.train_{name}", *arguments, *more]
+    done = subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=LIMIT_SECONDS
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole = ("--batch-size", "8", "--accumulate", "2", *more)
+    if name == "tokenizer":
+        assert run_tokenizer(data, one, steps, *whole) == 0
+    else:
+        assert run_transformer(data, tokenizer, one, steps, *whole) == 0
+    ours, theirs = final_weights(two), final_weights(one)
+    assert ours.keys() == theirs.keys()
+    for part, expected in theirs.items():
+        torch.testing.assert_close(ours[part], expected, rtol=1e-5, atol=1e-5, msg=part)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from training.loop.checkpoint import (
     complete_checkpoints,
     load_newest,
 )
+from training.loop.picture_random import PictureRandom
 from training.loop.train_command import EXIT_LOCKED, EXIT_NOT_FINITE, EXIT_SAVE
 from training.tokenizer.run import TokenizerRun
 
@@ -79,8 +80,8 @@ def poison(monkeypatch: pytest.MonkeyPatch, steps: range) -> None:
     """Give the tokenizer pictures of NaN in some steps."""
     original = TokenizerRun.next_batch
 
-    def next_batch(self: object, generator: torch.Generator) -> torch.Tensor:
-        images = original(self, generator)
+    def next_batch(self: object, random: PictureRandom) -> torch.Tensor:
+        images = original(self, random)
         return images * float("nan") if self.step in steps else images
 
     monkeypatch.setattr(TokenizerRun, "next_batch", next_batch)
@@ -138,7 +139,7 @@ def test_other_processes_are_refused_with_a_way_on(
     assert "trained by 2 processes, not by 1" in said
     assert "--continue-with-other-processes" in said
     assert run_tokenizer(data, tmp_path, 4, "--continue-with-other-processes") == 0
-    assert "from here on other pictures are drawn" in caplog.text
+    assert "from here on sums round otherwise" in caplog.text
     assert load_newest(tmp_path)[1]["step"] == 4
 
 

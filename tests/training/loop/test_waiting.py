@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from tests.training.tiny import run_tokenizer, tokenizer_arguments, transformer_arguments
-from training.loop.checkpoint import step_generator
 from training.loop.command_line import parse_settings
 from training.loop.run import Run
 from training.tokenizer.run import TokenizerRun
@@ -39,13 +38,13 @@ def test_a_step_asks_for_no_value(
 ) -> None:
     run = make_run(data, tmp_path)
     for step in range(4):
-        generator = step_generator(0, step)
-        batch = run.next_batch(generator)
+        random = run.step_random()
+        batch = run.next_batch(random)
         with monkeypatch.context() as patch:
             if step == 3:  # the first ones fit codes and allocate
                 for name in WAITING:
                     patch.setattr(torch.Tensor, name, refuse)
-            figures = run.train_step(batch, generator)
+            figures = run.train_step(batch, random)
     assert isinstance(figures["loss"], torch.Tensor)
     assert run.skipped == 0 and run.step == 4
 

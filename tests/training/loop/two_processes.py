@@ -16,6 +16,7 @@ from accelerate.utils import gather_object
 from tests.training.tiny import different, tokenizer_arguments, transformer_arguments
 from training.loop.checkpoint import load_newest
 from training.loop.command_line import parse_settings
+from training.loop.picture_random import PictureRandom
 from training.loop.run import Run
 from training.loop.stop_signals import StopFlag
 from training.loop.train_loop import train
@@ -34,10 +35,10 @@ def go_on(make_run: Callable[[], Run], stop_at: int | None = None) -> Run:
     run.resume()
     stop, original = StopFlag(), run.next_batch
 
-    def next_batch(generator: torch.Generator) -> object:
+    def next_batch(random: PictureRandom) -> object:
         if run.step == stop_at and run.accelerator.process_index == stop_at % 2:
             stop.set(signal.SIGUSR2, None)
-        return original(generator)
+        return original(random)
 
     run.next_batch = next_batch
     train(run, stop)
@@ -105,8 +106,8 @@ def check_poison(make_run: Callable[[Path], Run], out: Path) -> None:
     run = make_run(out / "poison")
     original = run.next_batch
 
-    def next_batch(generator: torch.Generator) -> torch.Tensor:
-        images = original(generator)
+    def next_batch(random: PictureRandom) -> torch.Tensor:
+        images = original(random)
         is_poisoned = run.step == 2 and run.accelerator.process_index == 1
         return images * float("nan") if is_poisoned else images
 

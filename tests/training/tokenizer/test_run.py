@@ -12,7 +12,6 @@ from tests.training.tiny import (
     run_transformer,
     tokenizer_arguments,
 )
-from training.loop.checkpoint import step_generator
 from training.loop.command_line import parse_settings
 from training.tokenizer.perceptual import PerceptualDistance
 from training.tokenizer.run import TokenizerRun
@@ -52,8 +51,8 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(data: Path, tmp_path: P
         arguments += ["--accumulate", parts, "--adversarial-weight", "0.5"]
         arguments += ["--adversarial-after", "0.5", "--grad-clip", "1e9"]
         run = TokenizerRun(parse_settings(TokenizerSettings, arguments, ""))
-        generator = step_generator(0, 0)
-        figures = run.train_step(run.next_batch(generator), generator)
+        random = run.step_random()
+        figures = run.train_step(run.next_batch(random), random)
         state = run.optimizer.state
         moments = {
             name: state[weight]["exp_avg"]

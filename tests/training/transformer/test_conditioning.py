@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
+from tests.training.tiny import random_of
 from training.data.open_pictures import open_pictures
 from training.data.token_source import TokenBatch
-from training.loop.checkpoint import step_generator
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.conditioning import LabelConditioning, TrainCondition
 from training.transformer.label_maps.conditioning import LabelMapConditioning
@@ -20,7 +20,7 @@ def open_share(label_counts: list[int], drop_all: float, drop_each: float) -> to
     conditioning = LabelConditioning(label_counts, drop_all, drop_each)
     labels = torch.zeros(4000, len(label_counts), dtype=torch.int64)
     batch = TokenBatch(torch.zeros(4000, 1, dtype=torch.int64), None, labels)
-    condition = conditioning.condition(batch, step_generator(0, 0))
+    condition = conditioning.condition(batch, random_of(4000))
     assert condition.rows is None
     return condition.asked.labels == conditioning.null_labels
 

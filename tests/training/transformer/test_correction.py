@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.conftest import make_tokenizer
+from tests.training.tiny import random_of
 from training.loop.checkpoint import step_generator
 from training.transformer.correction import corrupt, nearest_codes
 from var_core.tokenizer import MultiScaleVQVAE
@@ -27,9 +28,7 @@ def test_without_mistakes_self_correction_is_teacher_forcing() -> None:
     tokenizer, features, token_maps = encoded()
     quantizer = tokenizer.quantizer
     neighbours = nearest_codes(quantizer.code_vectors(), 4)
-    inputs, targets = corrupt(
-        quantizer, token_maps, features, neighbours, 0.0, step_generator(0, 0)
-    )
+    inputs, targets = corrupt(quantizer, token_maps, features, neighbours, 0.0, random_of(64))
     assert torch.equal(inputs, quantizer.teacher_inputs(token_maps))
     assert torch.equal(targets, torch.cat([one.flatten(1) for one in token_maps], dim=1))
 
@@ -40,9 +39,7 @@ def test_targets_after_a_mistake_lead_back_to_the_picture() -> None:
     quantizer = tokenizer.quantizer
     schedule = tokenizer.schedule
     neighbours = nearest_codes(quantizer.code_vectors(), 31)
-    inputs, targets = corrupt(
-        quantizer, token_maps, features, neighbours, 1.0, step_generator(0, 0)
-    )
+    inputs, targets = corrupt(quantizer, token_maps, features, neighbours, 1.0, random_of(64))
     last = schedule.num_scales - 1
     # the latent that the last scale starts from is its input, for it has the latent's own shape
     latent = inputs[:, -schedule.size_of(last) :].transpose(1, 2)

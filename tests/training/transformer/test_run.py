@@ -12,7 +12,6 @@ from tests.training.tiny import (
     run_transformer,
     transformer_arguments,
 )
-from training.loop.checkpoint import step_generator
 from training.loop.command_line import parse_settings
 from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
@@ -27,8 +26,8 @@ def tokenizer(data: Path, tmp_path: Path) -> Path:
 def one_gradient(data: Path, tokenizer: Path, out: Path, *more: str) -> dict[str, torch.Tensor]:
     arguments = [*transformer_arguments(data, tokenizer, out, 4), *more]
     run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
-    generator = step_generator(0, 0)
-    run.train_step(run.next_batch(generator), generator)
+    random = run.step_random()
+    run.train_step(run.next_batch(random), random)
     return {name: master.grad.clone() for name, master in run.masters.named().items()}
 
 
@@ -96,10 +95,10 @@ def test_one_run_learns_the_coarse_scales_first(
     arguments = [*transformer_arguments(data, tokenizer, tmp_path / "a", 4), *more]
     run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
     learned = []
-    for step in range(4):
+    for _ in range(4):
         before = run.masters.named()["pos_embed"].detach().clone()
-        generator = step_generator(0, step)
-        run.train_step(run.next_batch(generator), generator)
+        random = run.step_random()
+        run.train_step(run.next_batch(random), random)
         moved = (run.masters.named()["pos_embed"] != before).any(dim=2)[0]  # (L,)
         learned.append(int(moved.sum()))
     ends = run.tokenizer.schedule.token_range(1).stop, run.tokenizer.schedule.num_tokens

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from training.data.picture_source import PictureBatch, label_words
 from training.data.scenes.atlas import SpriteTable, read_table
@@ -19,6 +19,7 @@ from training.data.scenes.phrase_vectors import read_phrase_vectors
 from training.data.scenes.phrases import Phrases
 from training.data.scenes.renderer import SceneRenderer
 from training.data.scenes.stream import phrase_rows
+from training.loop.picture_random import PictureRandom
 from var_core.menus import Choice, Menu
 from var_core.text import PhraseTable
 from var_core.text.universal_sentence_encoder import UniversalSentenceEncoder
@@ -116,11 +117,13 @@ class ScenePictures:
             for said, style in zip(texts, styles, strict=True)
         ]
 
-    def train_batch(self, rows: Tensor, generator: Generator, device: torch.device) -> PictureBatch:
+    def train_batch(
+        self, rows: Tensor, random: PictureRandom, device: torch.device
+    ) -> PictureBatch:
         """Random scenes, none of them twice."""
-        numbers = torch.randint(NUM_SCENES, (len(rows),), generator=generator)
+        numbers = random.integers(NUM_SCENES)
         images = self.numbered(numbers.tolist(), device)
-        return PictureBatch(images, *self.described(numbers, generator))
+        return PictureBatch(images, *self.described(numbers, random))
 
     def fixed(self, split: str, limit: int) -> PictureBatch:
         """The first scenes of a split with their full captions, at most 256."""
@@ -133,10 +136,10 @@ class ScenePictures:
         """Training scenes by number, (B, 3, side, side) in [-1, 1]."""
         return self._paint([make_scene(self.table, SEED, number) for number in numbers], device)
 
-    def described(self, numbers: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    def described(self, numbers: Tensor, random: PictureRandom) -> tuple[Tensor, Tensor]:
         """Styles (B, 1) and captions (B, P) of training scenes by number, worded at random."""
         scenes = [make_scene(self.table, SEED, number) for number in numbers.tolist()]
-        wordings = torch.randint(2**62, (len(scenes),), generator=generator).tolist()
+        wordings = random.integers(2**62).tolist()
         captions = [
             self.captioner.caption(scene, Random(wording))
             for scene, wording in zip(scenes, wordings, strict=True)

@@ -9,12 +9,13 @@ import logging
 import time
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from training.data.scenes.painting import PaintedChunk, ScenePainters
 from training.data.scenes.pictures import SEED, ScenePictures
 from training.data.scenes.stream import StreamOptions
 from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
+from training.loop.picture_random import PictureRandom
 from var_core.tokenizer import MultiScaleVQVAE
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class ReplayedTokens:
         """Scenes are kept on the device of the run."""
         return False
 
-    def train_batch(self, rows: Tensor, generator: Generator) -> TokenBatch:
+    def train_batch(self, rows: Tensor, random: PictureRandom) -> TokenBatch:
         """Random scenes of those that are kept, as many as there are rows."""
         size = len(rows)
         while self.num_kept < min(FIRST_BATCHES * size, len(self.tokens)):
@@ -103,7 +104,7 @@ class ReplayedTokens:
                 break
             self._keep(self.painters.wait())
             self._seconds += time.monotonic() - now
-        rows = torch.randint(self.num_kept, (size,), generator=generator)
+        rows = random.integers(self.num_kept)
         tokens = self.tokens[rows.to(self.tokens.device)].long()
         features = summed_features(self.tokenizer, tokens) if self.with_features else None
         return TokenBatch(tokens, features, self.styles[rows], self.phrases[rows])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.data.augment import random_flip
@@ -32,9 +32,9 @@ from training.loop.checkpoint import (
     optimizer_tensors,
     restore_optimizer,
     save_run,
-    step_generator,
 )
 from training.loop.command_line import Settings
+from training.loop.picture_random import PictureRandom
 from var_core.option_fields import option
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class JudgeTraining:
         numbers = range(step * size, (step + 1) * size)
         scenes = [make_scene(self.table, SCENE_SEED, number) for number in numbers]
         images = self.renderer.render(scenes, self.options.side)
-        return soften(images, step_generator(self.seed, step)), scenes
+        return soften(images, PictureRandom(self.seed, step, range(len(images)))), scenes
 
     def run(self, stop_after: int | None = None) -> SceneJudge:
         """Train to the end, or to a step; returns the judge in eval mode."""
@@ -212,16 +212,15 @@ def judge_loss(scores: Scores, scenes: list[Scene]) -> Tensor:
     return total
 
 
-def soften(images: Tensor, generator: Generator) -> Tensor:
+def soften(images: Tensor, random: PictureRandom) -> Tensor:
     """Mirror, recolour a little and sometimes blur pictures: what a tokenizer may change too."""
-    images = random_flip(images, generator)
+    images = random_flip(images, random)
 
     def draw(low: float, high: float, channels: int = 1) -> Tensor:
-        size = (len(images), channels, 1, 1)
-        return torch.empty(size).uniform_(low, high, generator=generator)
+        return random.uniform(channels, 1, 1, low=low, high=high)
 
     images = images * draw(0.94, 1.06) * draw(0.97, 1.03, channels=3) + draw(-0.04, 0.04)
-    noise = torch.randn(images.shape, generator=generator)
+    noise = random.normal(*images.shape[1:])
     images = images + noise * draw(0.0, 0.06)
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     halved = F.interpolate(F.avg_pool2d(images, 2), size=images.shape[-2:], mode="bilinear")

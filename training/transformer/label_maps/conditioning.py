@@ -4,12 +4,13 @@ Nothing outside this folder knows these labels, except `choose_conditioning` and
 """
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.token_cache import CachedTokens
 from training.data.token_source import TokenBatch, TokenSource
+from training.loop.picture_random import PictureRandom
 from training.transformer.conditioning import TrainCondition
 from training.transformer.label_maps.settings import LabelMapSettings
 from training.transformer.label_maps.start import (
@@ -79,14 +80,14 @@ class LabelMapConditioning:
         maps = transformer.label_maps
         self.own_rows = None if maps is None or not maps.num_pairs else own_rows(maps).cpu()
 
-    def condition(self, batch: TokenBatch, generator: Generator) -> TrainCondition:
+    def condition(self, batch: TokenBatch, random: PictureRandom) -> TrainCondition:
         """Leave labels open at random, and borrow codes of other styles at random."""
         labels = drop_implied_labels(
-            batch.labels, self.null_labels, self.settings, self.drop_all, generator
+            batch.labels, self.null_labels, self.settings, self.drop_all, random
         )
         if self.own_rows is None:
             return TrainCondition(Condition.of_labels(labels))
-        rows = borrow_rows(self.own_rows, labels, self.settings.borrow, generator)
+        rows = borrow_rows(self.own_rows, labels, self.settings.borrow, random)
         return TrainCondition(Condition.of_labels(labels), rows)
 
     def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
@@ -99,7 +100,7 @@ def drop_implied_labels(
     null_labels: Tensor,
     settings: LabelMapSettings,
     drop_all: float,
-    generator: Generator,
+    random: PictureRandom,
 ) -> Tensor:
     """Leave attributes open at random, so that each may be left open when drawing.
 
@@ -108,12 +109,12 @@ def drop_implied_labels(
         null_labels: (3,) int64.
         settings: chances of each attribute.
         drop_all: chance of no label at all.
-        generator: source of randomness.
+        random: random numbers of the pictures.
 
     Returns:
         (B, 3); a coarse label is never dropped where its fine one stays, which implies it.
     """
-    chance = torch.rand(4, len(labels), generator=generator)
+    chance = random.uniform(4).unbind(1)
     is_dropped = torch.zeros_like(labels, dtype=torch.bool)
     is_dropped[:, FINE] = chance[0] < settings.drop_fine
     is_dropped[:, COARSE] = is_dropped[:, FINE] & (chance[1] < settings.drop_coarse)
@@ -122,7 +123,7 @@ def drop_implied_labels(
     return torch.where(is_dropped, null_labels, labels)
 
 
-def borrow_rows(own: Tensor, labels: Tensor, chance: float, generator: Generator) -> Tensor:
+def borrow_rows(own: Tensor, labels: Tensor, chance: float, random: PictureRandom) -> Tensor:
     """Rows of the pair codes to train with, some borrowed from the same thing in another style.
 
     Args:
@@ -130,16 +131,16 @@ def borrow_rows(own: Tensor, labels: Tensor, chance: float, generator: Generator
             none.
         labels: (B, 3) int64, as shown to the network.
         chance: chance of borrowing, where another style is known.
-        generator: source of randomness.
+        random: random numbers of the pictures.
 
     Returns:
         (B,) int64; the null row (the largest value) where the fine label is dropped.
     """
     null = int(own.max())
     rows = own[labels[:, FINE]]  # (B, styles)
-    score = torch.rand(rows.shape, generator=generator)
+    score = random.uniform(rows.shape[1])
     score[rows == null] = -1.0
-    borrows = torch.rand(len(labels), 1, generator=generator) < chance
+    borrows = random.uniform(1) < chance
     is_own = torch.arange(rows.shape[1]) == labels[:, STYLE : STYLE + 1]
     score = torch.where(is_own & (rows < null), torch.where(borrows, -0.5, 2.0), score)
     picked = score.argmax(dim=1, keepdim=True)

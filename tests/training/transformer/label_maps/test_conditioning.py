@@ -2,6 +2,7 @@
 
 import torch
 
+from tests.training.tiny import random_of
 from training.loop.checkpoint import step_generator
 from training.transformer.label_maps.conditioning import borrow_rows, drop_implied_labels
 from training.transformer.label_maps.settings import LabelMapSettings
@@ -23,7 +24,7 @@ def test_training_borrows_as_often_as_asked() -> None:
     transformer, _ = pair_transformer()
     own = own_rows(transformer.label_maps)
     labels = torch.tensor([[0, 0, 0], [0, 1, 0], [0, 3, 0]]).repeat(1000, 1)
-    rows = borrow_rows(own, labels, 0.3, step_generator(0, 1)).view(1000, 3)
+    rows = borrow_rows(own, labels, 0.3, random_of(len(labels))).view(1000, 3)
     assert 0.25 < (rows[:, 0] == 1).float().mean() < 0.35  # style 1 of emoji 0
     assert (rows[:, 0] < 2).all()
     assert (rows[:, 1] == 2).all()  # nothing to borrow
@@ -34,7 +35,7 @@ def test_labels_are_dropped_but_never_a_category_beside_its_emoji() -> None:
     settings = LabelMapSettings(drop_fine=0.2, drop_style=0.15)
     labels = torch.zeros(4000, 3, dtype=torch.int64)
     null = torch.tensor([2, 4, 5])
-    dropped = drop_implied_labels(labels, null, settings, 0.1, step_generator(0, 0)) == null
+    dropped = drop_implied_labels(labels, null, settings, 0.1, random_of(len(labels))) == null
     category, emoji, style = dropped.unbind(1)
     assert not (category & ~emoji).any()
     everything = dropped.all(dim=1).float().mean()

@@ -1,0 +1,71 @@
+"""What a tokenizer of clips does along the time, between the coarsest levels of its two halves.
+
+These layers see nothing but changes between frames, and only earlier ones. So a single frame, and a
+clip in which nothing moves, pass as pictures do, whatever was learned; and what comes later never
+changes an earlier frame.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from var_core.tokenizer.frames import double_frames, fold_frames, unfold_frames
+
+
+class TimeMix(nn.Module):
+    """Adds to every frame a function of its two latest changes, which is zero where both are.
+
+    Args:
+        channels: width of the maps.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.seen = nn.Conv2d(2 * channels, channels, kernel_size=3, padding=1, bias=False)
+        self.out = nn.Conv2d(channels, channels, kernel_size=1, bias=False)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, C, T, H, W)."""
+        if clips.shape[2] == 1:
+            return clips
+        changes = F.pad(clips[:, :, 1:] - clips[:, :, :-1], (0, 0, 0, 0, 2, 0))  # zeros in front
+        latest = torch.cat((changes[:, :, 1:], changes[:, :, :-1]), dim=1)  # (B, 2C, T, H, W)
+        hidden = self.out(F.silu(self.seen(fold_frames(latest))))
+        return clips + unfold_frames(hidden, len(clips))
+
+
+class TimeDown(nn.Module):
+    """Frames to frames of the latent: one for the first frame, one for every `2^n` later ones.
+
+    Args:
+        channels: width of the maps.
+        num_halvings: how often every other frame after the first is left out (n).
+    """
+
+    def __init__(self, channels: int, num_halvings: int) -> None:
+        super().__init__()
+        self.mixes = nn.ModuleList(TimeMix(channels) for _ in range(num_halvings + 1))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, 1 + 2^n t, H, W) -> (B, C, 1 + t, H, W)."""
+        first, *rest = self.mixes
+        clips = first(clips)
+        for mix in rest:
+            clips = mix(clips[:, :, ::2])
+        return clips
+
+
+class TimeUp(nn.Module):
+    """The way back; mirrors `TimeDown` (same arguments)."""
+
+    def __init__(self, channels: int, num_halvings: int) -> None:
+        super().__init__()
+        self.mixes = nn.ModuleList(TimeMix(channels) for _ in range(num_halvings + 1))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, 1 + t, H, W) -> (B, C, 1 + 2^n t, H, W)."""
+        first, *rest = self.mixes
+        clips = first(clips)
+        for mix in rest:
+            clips = mix(double_frames(clips))
+        return clips
