@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,7 @@ class PackedPictures:
         self.side = manifest.side
         self.places = places
         self._open: OrderedDict[int, int] = OrderedDict()
+        self._lock = Lock()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -94,7 +96,8 @@ class PackedPictures:
         return images
 
     def _read(self, shard: int, start: int, size: int) -> np.ndarray:
-        content = os.pread(self._descriptor(shard), size, start)
+        with self._lock:  # else another thread might close the file meanwhile
+            content = os.pread(self._descriptor(shard), size, start)
         try:
             with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
                 pixels = np.asarray(image.convert("RGB"))
@@ -119,7 +122,10 @@ class PackedPictures:
 
     def __getstate__(self) -> dict[str, Any]:
         """Files are opened anew in another process."""
-        return self.__dict__ | {"_open": OrderedDict()}
+        return {name: getattr(self, name) for name in ("paths", "side", "places")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_open": OrderedDict(), "_lock": Lock()}
 
 
 def load_array(path: Path, shape: tuple[int, ...], kind: str) -> np.ndarray:

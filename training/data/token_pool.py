@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.data.picture_source import PictureSource
-from training.data.token_cache import weights_digest
+from training.data.token_encoder import weights_digest
 from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
 from training.loop.checkpoint import SaveError
 from training.loop.picture_random import PictureRandom

@@ -1,7 +1,7 @@
 """Size of a run before it starts: parameters exactly, memory as an estimate."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,13 @@ class Footprint:
         parameters: number of parameters of each part of the network.
         memory: bytes per process, by purpose.
         flops: floating-point operations of a step per process, forward and backward.
+        disk: bytes in the folder of the run, by purpose.
     """
 
     parameters: Mapping[str, int]
     memory: Mapping[str, int]
     flops: int
+    disk: Mapping[str, int] = field(default_factory=dict)
 
     def describe(self, settings: Settings) -> str:
         """Settings, parameters and memory as lines to print."""
@@ -36,6 +38,9 @@ class Footprint:
         lines.append(f"operations of a step and process: {self.flops / 1e9:,.1f} GFLOP")
         lines.append(f"memory per process, about {total / 2**20:,.0f} MiB")
         lines += [f"  {name}: {size / 2**20:,.0f} MiB" for name, size in self.memory.items()]
+        if self.disk:
+            lines.append(f"disk, about {sum(self.disk.values()) / 2**20:,.0f} MiB")
+            lines += [f"  {name}: {size / 2**20:,.0f} MiB" for name, size in self.disk.items()]
         return "\n".join(lines)
 
 

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import check_side
 from training.data.prepared_pictures import PreparedPictures
+from training.data.token_files import Shape
+from training.loop.checkpoint import KEEP
 from training.loop.footprint import PASSES, Footprint, count_parameters, measure_forward
 from training.loop.precision import resolve_precision
 from training.transformer.choose_conditioning import choose_conditioning
@@ -53,12 +56,16 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
         "averaged weights": 4 * count,
         "activations": saved,
     }
+    disk = {"checkpoints": (KEEP + 1) * 16 * count}  # one is written beside those that are kept
     if isinstance(pictures, PreparedPictures):
-        num_tokens = transformer.schedule.num_tokens
-        memory["cached tokens"] = 4 * settings.num_views * len(pictures.labels) * num_tokens
+        shape = Shape.of(tokenizer, len(pictures.labels))
+        shown = settings.num_views * shape.num_pictures
+        disk["tokens"] = shown * shape.num_tokens * np.dtype(shape.token_kind).itemsize
+        if settings.self_correction:
+            disk["features"] = 2 * shown * shape.latent_width
     parts = {name: count_parameters(part) for name, part in transformer.named_children()}
     parts["positions"] = count - sum(parts.values())
-    return Footprint(parts, memory, PASSES * settings.accumulate * flops)
+    return Footprint(parts, memory, PASSES * settings.accumulate * flops, disk)
 
 
 def measured(objective: TransformerObjective, size: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Opens the tokens that a transformer run learns from."""
 
+import shutil
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -8,9 +9,12 @@ from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
-from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
+from training.data.token_cache import CachedTokens
+from training.data.token_encoder import Encoder, reading_threads
+from training.data.token_files import Views
 from training.data.token_pool import TokenPool
 from training.data.token_source import EncodedPictures, TokenSource
+from training.transformer.label_maps.conditioning import has_label_maps
 from training.transformer.settings import TransformerSettings
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
@@ -44,14 +48,47 @@ def open_tokens(
         return ReplayedTokens(pictures, tokenizer, with_features, settings.painters, *place)
     if isinstance(pictures, ScenePictures) and settings.pool:
         folder = Path(settings.pool_folder or f"{settings.out}/pool")
-        return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)
+        with accelerator.main_process_first():
+            return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)
     if not isinstance(pictures, PreparedPictures):
         return EncodedPictures(pictures, tokenizer, with_features)
-    kind = pictures.augmentation.kind
-    views = Views(settings.num_views, settings.flip, all_latents=with_features, kind=kind)
-    folder = Path(settings.out) / "cache"
-    cache = load_or_build_token_cache(folder, tokenizer, pictures.data.images, views)
-    return CachedTokens(pictures, tokenizer, cache, settings.plain_view_share, with_features)
+    return cached_tokens(pictures, tokenizer, settings, accelerator)
+
+
+def cached_tokens(
+    pictures: PreparedPictures,
+    tokenizer: MultiScaleVQVAE,
+    settings: TransformerSettings,
+    accelerator: Accelerator,
+) -> CachedTokens:
+    """The tokens of a prepared set; all processes encode what is missing.
+
+    Raises:
+        SaveError: if a file cannot be written.
+    """
+    with_features = settings.self_correction > 0
+    views = Views(
+        settings.num_views,
+        settings.flip,
+        settings.num_views if with_features else int(has_label_maps(pictures)),
+        pictures.augmentation.kind,
+    )
+    folder = Path(settings.tokens or f"{settings.out}/cache")
+    threads = reading_threads(settings.workers, accelerator.device.type)
+    encoder = Encoder(folder, tokenizer, pictures.data, views, threads)
+    if not settings.tokens and accelerator.is_main_process:
+        remove_others(folder, encoder.folder)
+    files = encoder.encode(accelerator.process_index, accelerator.num_processes)
+    return CachedTokens(pictures, tokenizer, files, settings.plain_view_share, with_features)
+
+
+def remove_others(folder: Path, kept: Path) -> None:
+    """Remove tokens of other pictures or tokenizers from the folder of a run, if there are any."""
+    for path in folder.glob("*"):
+        if path.is_dir() and path != kept:
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
 
 
 def check_single_process(settings: TransformerSettings, num_processes: int) -> None:

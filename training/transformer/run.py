@@ -93,8 +93,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         check_side(self.pictures, self.tokenizer)
         # those that the step in progress learns
         self.num_scales = check_num_scales(settings.num_scales, self.tokenizer.schedule)
-        with self.accelerator.main_process_first():
-            self.tokens = open_tokens(self.pictures, self.tokenizer, settings, self.accelerator)
+        self.tokens = open_tokens(self.pictures, self.tokenizer, settings, self.accelerator)
         self.neighbours = None
         if settings.self_correction:
             codes = self.tokenizer.quantizer.code_vectors()

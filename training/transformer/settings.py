@@ -24,6 +24,9 @@ class TransformerSettings(RunSettings):
     """Settings of a transformer run; the defaults made the embedded model."""
 
     tokenizer: str = field(metadata=about("folder of the trained tokenizer", FILES))
+    tokens: str = option(
+        "", "folder of training.prepare.tokens; as a rule, tokens lie in that of the run", FILES
+    )
     pool_folder: str = option("", "folder of the pool; as a rule, in that of the run", FILES)
     initial: str = option(
         "", "transformer or model folder to start from, with its width and heads", FILES

@@ -27,6 +27,7 @@ def transformer_trial(settings: TransformerSettings, folder: str) -> Trial:
         return Trial(TransformerRun(tried, pictures))
     run = TransformerRun(tried, pictures.few(TRIED_PICTURES))
     seconds = encoding_seconds(run.tokenizer, pictures.fixed("train", ENCODED).images)
+    seconds /= run.accelerator.num_processes  # all of them encode
     return Trial(run, seconds * len(pictures.labels) * settings.num_views)
 
 

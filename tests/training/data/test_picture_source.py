@@ -18,7 +18,9 @@ from tests.training.tiny import (
 )
 from training.data.picture_source import PictureBatch, label_words
 from training.data.prepared_pictures import PreparedPictures
-from training.data.token_cache import CachedTokens, Views, load_or_build_token_cache
+from training.data.token_cache import CachedTokens
+from training.data.token_encoder import Encoder
+from training.data.token_files import Views
 from training.data.token_source import EncodedPictures
 from training.loop.command_line import parse_settings
 from training.loop.picture_random import PictureRandom
@@ -101,8 +103,8 @@ def test_fixed_pictures_have_the_same_tokens_cached_or_encoded(data: Path, tmp_p
     step = pictures.side // tokenizer.image_shape[0]
     small = PreparedPictures(replace(pictures.data, images=pictures.data.images[:, ::step, ::step]))
     assert small.side == tokenizer.image_shape[0]
-    cache = load_or_build_token_cache(tmp_path, tokenizer, small.data.images, Views(1))
-    cached = CachedTokens(small, tokenizer, cache, 1.0, with_features=True)
+    files = Encoder(tmp_path, tokenizer, small.data, Views(1, latent_views=1)).encode()
+    cached = CachedTokens(small, tokenizer, files, 1.0, with_features=True)
     encoded = EncodedPictures(small, tokenizer, with_features=True)
     for split in ("train", "validation", "held_out"):
         ours, theirs = cached.fixed(split, 8), encoded.fixed(split, 8)
