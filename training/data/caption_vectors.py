@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -14,11 +15,13 @@ from training.data.prepared_set import UNREADABLE
 from training.data.readers.record import short_hash
 from training.data.shared_work import making, share_work
 from var_core.files import write_atomically
-from var_core.text import TextEncoder
+from var_core.text import PhraseTable, TextEncoder
+from var_core.text.prompt import phrase_key
 
 FOLDER, ABOUT = "phrase_vectors", "encoder.json"
 FILE_PHRASES = 4096
 AT_ONCE = 64
+STORED_PHRASES = 1000  # with a model
 
 
 def write_vectors(folder: Path, phrases: Sequence[str], encoder: TextEncoder) -> None:
@@ -82,6 +85,24 @@ def read_vectors(folder: Path, phrases: Sequence[str]) -> Tensor | None:
             raise ValueError(f"{_path(place, first)} is missing or damaged; {again}")
         vectors[first : first + FILE_PHRASES] = torch.from_numpy(np.array(found))
     return vectors
+
+
+def stored_phrases(folder: Path, phrases: Sequence[str], vectors: Tensor) -> PhraseTable:
+    """The first phrases of a set, to be stored with a model, which needs no encoder for them.
+
+    Args:
+        folder: folder of the picture set.
+        phrases: all phrases.
+        vectors: their vectors, (n, E).
+    """
+    about = json.loads((folder / FOLDER / ABOUT).read_text("utf-8"))
+    rows: dict[str, int] = {}  # texts that differ in capitals alone are one phrase to a model
+    for row, text in enumerate(phrases):
+        if len(rows) < STORED_PHRASES:
+            rows.setdefault(phrase_key(text), row)
+    chosen = list(rows.values())
+    found = F.normalize(vectors[chosen].float())
+    return PhraseTable(about["encoder"], tuple(phrases[row] for row in chosen), found)
 
 
 def _path(place: Path, first: int) -> Path:

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from tests.training.data.source_makers import write_shards
 from tests.training.tiny import final_weights, random_of, run_tokenizer, run_transformer
+from training import export
 from training.data import caption_vectors
 from training.data.caption_vectors import read_vectors, write_vectors
 from training.data.prepared_pictures import PreparedPictures
 from training.prepare import phrases
 from training.prepare.shards import main as prepare
+from var_core import VARPipeline, generators_from_seeds
 
 
 class Letters:
@@ -77,6 +79,12 @@ def test_a_transformer_learns_from_the_captions_of_a_set(
     assert run_transformer(captioned, made, tmp_path / "var", 2) == 0
     shapes = {tuple(value.shape) for value in final_weights(tmp_path / "var").values()}
     assert (32, 26) in shapes  # from a vector of a phrase to the width of the network
+    joined = ["--tokenizer", made, "--transformer", tmp_path / "var" / "transformer"]
+    joined += ["--data", captioned, "--out", tmp_path / "model", "--sketch-steps", "0"]
+    assert export.main([*map(str, joined)]) == 0
+    pipeline = VARPipeline.from_pretrained(tmp_path / "model")
+    prompt, random = "a picture of kind 1", generators_from_seeds([0])
+    assert pipeline(prompt=prompt, generator=random).images[0].size == (64, 64)
 
 
 def test_one_of_several_captions_is_said_at_a_time(captioned: Path) -> None:
