@@ -11,7 +11,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from training.data.caption_vectors import stored_phrases
 from training.data.open_pictures import open_pictures
+from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
 from training.loop.command_line import Settings, run_command
 from training.loop.heartbeat import busy
@@ -60,6 +62,8 @@ def export(settings: ExportSettings) -> None:
         pipeline.save_pretrained(out)
     if isinstance(pictures, ScenePictures):
         pictures.menu_phrases().save(out)
+    elif isinstance(pictures, PreparedPictures) and pictures.vectors is not None:
+        stored_phrases(Path(settings.data), pictures.data.phrases, pictures.vectors).save(out)
     if settings.sketch_steps:
         images = pictures.fixed("train", SKETCH_PICTURES).images
         _teach_previews(out, images, settings.sketch_steps)

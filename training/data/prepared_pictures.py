@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from training.data.augment import UNCHANGED, Augmentation, lie_on_white
+from training.data.caption_vectors import read_vectors
 from training.data.picture_source import PictureBatch, label_words
 from training.data.prepared_set import PreparedSet, evenly, load_prepared_set
 from training.loop.picture_random import PictureRandom
@@ -23,10 +24,17 @@ class PreparedPictures:
     Args:
         data: the opened folder.
         augmentation: how training pictures are changed.
+        vectors: (n, E) vectors of the phrases of captions; without them, labels alone are told.
     """
 
-    def __init__(self, data: PreparedSet, augmentation: Augmentation = UNCHANGED) -> None:
+    def __init__(
+        self,
+        data: PreparedSet,
+        augmentation: Augmentation = UNCHANGED,
+        vectors: Tensor | None = None,
+    ) -> None:
         self.data = data
+        self.vectors = vectors
         if augmentation.kind == "auto":
             some = data.images[evenly(data.splits["train"], JUDGED_PICTURES)]
             kind = "white" if lie_on_white(some) else "crop"
@@ -41,7 +49,8 @@ class PreparedPictures:
         Raises:
             ValueError: if a file is missing, unreadable, or does not fit the others.
         """
-        return cls(load_prepared_set(folder), augmentation)
+        data = load_prepared_set(folder)
+        return cls(data, augmentation, read_vectors(Path(folder), data.phrases))
 
     def few(self, count: int) -> "PreparedPictures":
         """At most `count` pictures of each split, evenly spread, to try something with."""
@@ -55,7 +64,7 @@ class PreparedPictures:
         data = replace(
             self.data, images=images, labels=labels, splits=splits, stamp=stamp, captions=captions
         )
-        return PreparedPictures(data, self.augmentation)
+        return PreparedPictures(data, self.augmentation, self.vectors)
 
     @property
     def side(self) -> int:
@@ -78,16 +87,23 @@ class PreparedPictures:
         return True
 
     def words(self, labels: Tensor, captions: Tensor | None) -> list[str]:
-        """The names of the labels of some pictures."""
-        return label_words(self.label_names, labels)
+        """The captions of some pictures, and the names of their labels."""
+        named = label_words(self.label_names, labels)
+        if captions is None:
+            return named
+        texts = (
+            [self.data.phrases[int(one)] for one in row if one >= 0] for row in captions.tolist()
+        )
+        return [", ".join([*said, name]) for said, name in zip(texts, named, strict=True)]
 
     def train_batch(
         self, rows: Tensor, random: PictureRandom, device: torch.device
     ) -> PictureBatch:
         """Training pictures, changed as the augmentation says."""
-        batch = self.rows(torch.as_tensor(self.data.splits["train"])[rows])
+        rows = torch.as_tensor(self.data.splits["train"])[rows]
+        batch = self.rows(rows)
         images = self.augmentation.change(batch.images, random)
-        return PictureBatch(images.to(device), batch.labels)
+        return PictureBatch(images.to(device), batch.labels, self.captions(rows, random))
 
     def fixed(self, split: str, limit: int) -> PictureBatch:
         """Pictures evenly spread over a split, the same in every call."""
@@ -97,4 +113,17 @@ class PreparedPictures:
         """The pictures at some rows (N,) int64, as they are."""
         images = uint8_to_tensor(self.data.images[rows.numpy()])
         # contiguous: in channels-last order the gradient of GroupNorm is 20 times slower on a CPU
-        return PictureBatch(images.contiguous(), self.labels[rows])
+        return PictureBatch(images.contiguous(), self.labels[rows], self.captions(rows))
+
+    def captions(self, rows: Tensor, random: PictureRandom | None = None) -> Tensor | None:
+        """One of the texts about each picture (N,), the first one or any: (N, 1) int64, or -1.
+
+        None where captions are not used.
+        """
+        if self.vectors is None or self.data.captions is None:
+            return None
+        ids = torch.from_numpy(self.data.captions[rows.numpy()].astype(np.int64))
+        chosen = torch.zeros(len(rows), dtype=torch.int64)
+        if random is not None:
+            chosen = (random.uniform() * (ids >= 0).sum(dim=1)).long()
+        return ids.gather(1, chosen.unsqueeze(1))

@@ -57,13 +57,14 @@ class CachedTokens:
             shape = self.tokenizer.schedule.latent_shape
             features = self.files.latents(view, rows).float().unflatten(1, (-1, *shape))
         tokens = self.files.tokens(view, rows)
-        return TokenBatch(tokens, features, self.pictures.labels[rows])
+        captions = self.pictures.captions(rows, random)
+        return TokenBatch(tokens, features, self.pictures.labels[rows], captions)
 
     def fixed(self, split: str, limit: int) -> TokenBatch:
         """Tokens of the fixed pictures of a split, in the plain view."""
         rows = torch.as_tensor(evenly(self.pictures.data.splits[split], limit))
         tokens = self.files.tokens(torch.zeros_like(rows), rows).to(self.tokenizer.device)
-        return TokenBatch(tokens, None, self.pictures.labels[rows])
+        return TokenBatch(tokens, None, self.pictures.labels[rows], self.pictures.captions(rows))
 
     def train_latents(self) -> tuple[Tensor, Tensor]:
         """Features (N, D * H * W) of all training pictures in the plain view, and their labels."""

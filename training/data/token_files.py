@@ -100,8 +100,11 @@ class TokenFiles:
 
 
 def _gather(files: list[list[np.ndarray]], views: Tensor, rows: Tensor) -> np.ndarray:
-    pairs = zip(views.tolist(), rows.tolist(), strict=True)
-    return np.stack([files[v][row // SHARD_PICTURES][row % SHARD_PICTURES] for v, row in pairs])
+    first = files[0][0]
+    found = np.empty((len(rows), first.shape[1]), first.dtype)
+    for index, (view, row) in enumerate(zip(views.tolist(), rows.tolist(), strict=True)):
+        found[index] = files[view][row // SHARD_PICTURES][row % SHARD_PICTURES]
+    return found
 
 
 def open_tokens_file(folder: Path, shape: Shape, view: int, first: int) -> np.ndarray:

@@ -15,7 +15,7 @@ def choose_conditioning(pictures: PictureSource, settings: TransformerSettings) 
     if isinstance(pictures, PreparedPictures) and has_label_maps(pictures):
         return LabelMapConditioning(pictures, settings.label_maps, settings.drop_all)
     counts = [len(entry["values"]) for entry in pictures.label_names["attributes"]]
-    if isinstance(pictures, ScenePictures):
+    if isinstance(pictures, ScenePictures | PreparedPictures) and pictures.vectors is not None:
         return PromptConditioning(
             pictures.vectors, counts, MAX_PHRASES, settings.drop_all, settings.drop_each
         )

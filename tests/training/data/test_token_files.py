@@ -74,6 +74,7 @@ def test_tokens_are_encoded_once_and_an_encoding_cut_off_goes_on(tmp_path: Path)
     assert torch.equal(all_tokens(again, 10), tokens)
     now = [path.stat().st_mtime_ns for path in files]
     assert [a == b for a, b in zip(made, now, strict=True)] == [True] * 4 + [False, True]
+    assert again.tokens(*torch.zeros(2, 0).long()).shape == (0, tokens.shape[2])
     rows = torch.arange(10)
     assert torch.equal(again.latents(rows % 2, rows), whole.latents(rows % 2, rows))
 
