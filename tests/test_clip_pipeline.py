@@ -134,6 +134,18 @@ def test_a_loop_leaves_out_the_frame_that_is_the_first_again(pipeline: VARClipPi
     assert jump(True) < 0.5 * jump(False)
 
 
+def test_a_clip_is_reconstructed_as_the_tokenizer_sees_it(pipeline: VARClipPipeline) -> None:
+    frames = [noise(seed, SIDE, SIDE) for seed in range(FRAMES)]
+    made = pipeline.reconstruct_clip(frames)
+    assert len(made) == FRAMES
+    first = pipeline.reconstruct(frames[0])[-1]
+    assert np.abs(np.asarray(made[0]).astype(int) - np.asarray(first).astype(int)).max() <= 1
+    with pytest.raises(ValueError, match="a clip has 13 frames here, got 12"):
+        pipeline.reconstruct_clip(frames[1:])
+    with pytest.raises(ValueError, match="must be a list of pictures"):
+        pipeline.reconstruct_clip([])
+
+
 def test_parts_fade_into_each_other() -> None:
     before, part = torch.zeros(1, 3, 7, 2, 2), torch.ones(1, 3, 9, 2, 2)
     joined = join_parts(before, part, 3)[0, 0, :, 0, 0]
