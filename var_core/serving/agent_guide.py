@@ -9,7 +9,6 @@ from PIL import Image
 
 from var_core.jobs.data_url import png_url
 from var_core.model_info import ModelInfo
-from var_core.scales import short_form
 from var_core.serving.all_endpoints import Api
 
 HEAD = """# VAR Studio for programs
@@ -53,7 +52,7 @@ def agent_guide(api: Api, has_tools: bool) -> str:
     parts = [
         HEAD.format(
             name=info.name,
-            pixels=short_form(info.image_shape),
+            pixels="x".join(map(str, info.image_shape[::-1])),
             scales=info.schedule.num_scales,
             body=json.dumps(bodies["generate"], ensure_ascii=True).replace("'", "\\u0027"),
         )
