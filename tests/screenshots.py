@@ -13,13 +13,15 @@ from tests.browser.conftest import (
     CHROMIUM,
     CHROMIUM_FLAGS,
     PATIENCE,
-    VIEWS,
+    chip,
     choose,
     draw,
+    open_context,
     open_page,
     set_count,
     set_number,
 )
+from tests.browser.test_comparing import draw_sheet, open_tab
 from tests.browser.test_editing import press, stroke
 from tests.server import running_app
 
@@ -39,18 +41,23 @@ def several_drawings(page: Page) -> None:
     red_apple(page)
     choose(page, "emoji", "penguin")
     draw(page)
-    choose(page, "emoji", "any emoji")
-    choose(page, "style", "any style")
+    chip(page, "fluent-3d").click()
     choose(page, "category", "animal-bird")
     set_count(page, 8)
     draw(page)
 
 
 def style_sheet(page: Page) -> None:
-    """One emoji in every style."""
+    """One emoji in every style, twice."""
     choose(page, "emoji", "fox")
-    set_number(page, "seed", "7")
-    draw(page, "styles")
+    open_tab(page)
+    draw_sheet(page)
+
+
+def how(page: Page) -> None:
+    """The tab How it works."""
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#how img")).to_have_count(8)
 
 
 def inside(page: Page) -> None:
@@ -81,7 +88,9 @@ SHOTS = {  # name: view, theme, what to do first
     "desktop-light": ("desktop", "light", red_apple),
     "desktop-dark": ("desktop", "dark", several_drawings),
     "phone": ("phone", "light", red_apple),
-    "style-sheet": ("desktop", "light", style_sheet),
+    "comparing": ("desktop", "light", style_sheet),
+    "comparing-phone": ("phone", "dark", style_sheet),
+    "how-it-works": ("desktop", "dark", how),
     "inside": ("desktop", "light", inside),
     "inside-phone": ("phone", "dark", inside),
     "editing": ("desktop", "light", editing),
@@ -103,7 +112,7 @@ def main() -> None:
         expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         for name, (view, theme, act) in SHOTS.items():
-            context = browser.new_context(locale="en-US", device_scale_factor=SHARP, **VIEWS[view])
+            context = open_context(browser, view, device_scale_factor=SHARP)
             page, _ = open_page(context, f"{url}/?__theme={theme}")
             act(page)
             page.mouse.move(0, 0)

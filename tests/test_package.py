@@ -67,6 +67,7 @@ def test_dependencies_are_those_of_the_requirements_files(wheel: zipfile.ZipFile
     assert wanted("") == always
     assert wanted("training") == training
     assert wanted("text") == always | listed("var_core/text/requirements.txt")
+    assert wanted("mcp") == always | listed("var_core/serving/requirements.txt")
     assert wanted("test") == training | listed("tests/requirements.txt")
 
 
