@@ -117,7 +117,7 @@ def measure(
             ),
         },
         "frechet": frechet_figures(drawn, real),
-        "recognised": recognition_figures(drawn, unseen, real, pictures),
+        "recognised": recognition_figures(drawn, unseen, real.every_other(1), pictures),
         "diversity": diversity_figures(measurer, real, settings.labels, settings.seeds),
     }
     words = pictures.words(asked[:SHOWN], None)
@@ -225,6 +225,12 @@ def recognition_figures(
     """How often the right value of each attribute is the nearest one.
 
     A value is the mean of the unit features of its training pictures; nearness is the cosine.
+
+    Args:
+        drawn: drawings.
+        unseen: validation pictures.
+        real: training pictures whose labels the drawings were not asked for.
+        pictures: the set.
     """
     figures: dict[str, Any] = {}
     for column, entry in enumerate(pictures.label_names["attributes"]):
