@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.data.motion.animated_sprites import PACKAGES, animations_of, write_animated
+from training.data.motion.clips import ANIMATED
 from training.data.motion.phrases import motion_phrases
 from training.data.npm_packages import fetch_package
 from training.data.scenes.atlas import read_table
@@ -23,8 +24,6 @@ from training.data.scenes.phrase_vectors import INDEX_FILE, VECTORS_FILE, write_
 from training.loop.command_line import Settings, run_command
 from var_core.option_fields import option
 from var_core.text.universal_sentence_encoder import UniversalSentenceEncoder
-
-ANIMATED = "animated"  # folder of the animated sprites
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ frames = SceneRenderer(table).render(clip.frames(table), side=64)  # (F, 3, 64, 
 """
 
 from training.data.motion.captions import MotionCaptioner
+from training.data.motion.clips import MovingScenes
 from training.data.motion.held_out import held_out_motions
 from training.data.motion.making import (
     MovingScene,
@@ -21,6 +22,7 @@ __all__ = [
     "MotionCaptioner",
     "Move",
     "MovingScene",
+    "MovingScenes",
     "held_out_motions",
     "make_clip",
     "make_held_out_clip",

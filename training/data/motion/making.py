@@ -16,7 +16,7 @@ PURPOSE = 16  # of the chance of motions
 MOST_THINGS = 2
 STILL_PART = 0.06  # of the clips: nothing but the weather moves
 BOTH_PART = 0.4  # of the clips with two things: both move
-HELD_OUT_SOURCE = HELD_OUT_SEED - 8  # seed of the scenes around held-out motions
+HELD_OUT_SOURCE = HELD_OUT_SEED  # seed of the scenes around held-out motions
 FALLING = {"rain": (1.6, 2.4), "snow": (0.45, 0.75)}  # heights of the picture in a clip
 
 
