@@ -21,9 +21,12 @@ from var_core.serving.installed_engines import make_engines
 from var_core.serving.metrics import JobMetrics, log_to_stderr
 from var_core.serving.stop_signals import ending_at_signals, wait_for_signal
 from var_core.serving.temp_files import TempFolder
+from var_core.serving.tool_server import ToolServer
 from var_core.web.arguments import Arguments, parse_arguments
+from var_core.web.compare_tab import CompareTab
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_tab import EditTab
+from var_core.web.how_tab import HowTab
 from var_core.web.inside_tab import InsideTab
 from var_core.web.page import Page, Site
 from var_core.web.server import drain, launch
@@ -36,7 +39,9 @@ def add_tabs(page: Page) -> None:
     """
     draw = DrawTab(page)
     EditTab(page, draw)
+    CompareTab(page, draw)
     InsideTab(page, draw)
+    HowTab()
 
 
 def serve(arguments: Arguments) -> None:
@@ -50,6 +55,7 @@ def serve(arguments: Arguments) -> None:
     metrics, queue = JobMetrics(), FairQueue(arguments.limits)
     engines = make_engines(arguments.model, arguments.precision, executor, metrics, queue)
     missing = [card for card in MODELS if not card.is_installed(models_folder())]
+    tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None
     log_to_stderr()
     with TempFolder() as files:
         os.environ["GRADIO_TEMP_DIR"] = str(files.pictures)  # whose files gradio shows
@@ -68,7 +74,9 @@ def serve(arguments: Arguments) -> None:
         )
         if arguments.metrics_port is not None:
             metrics.serve(arguments.metrics_port)
-        print(f"VAR Studio runs at {launch(site, arguments.host, arguments.port)}", flush=True)
+        print(
+            f"VAR Studio runs at {launch(site, arguments.host, arguments.port, tools)}", flush=True
+        )
         wait_for_signal(partial(drain, site, queue))
 
 

@@ -9,6 +9,7 @@ EXTRAS = {
     "training": "training/requirements.txt",
     "test": "tests/requirements.txt",
     "text": "var_core/text/requirements.txt",
+    "mcp": "var_core/serving/requirements.txt",
 }
 
 

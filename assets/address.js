@@ -24,8 +24,7 @@ const showAddress = (query) => {
   history.pushState(null, "", addressOf(query, tabNow()));
 };
 
-const copyLink = (query) => {
-  const tab = tabNow();
+const copyLink = (query, tab = tabNow()) => {
   const address = `${location.origin}${location.pathname}?${query}${tab ? `&tab=${tab}` : ""}`;
   const copied = navigator.clipboard?.writeText(address) ?? Promise.reject(new Error("no"));
   copied.then(
@@ -40,16 +39,22 @@ const openTab = (name) => {
   if (button && button.getAttribute("aria-selected") !== "true") button.click();
 };
 
+/** Draw what a query names: a sheet in Compare, pictures in Draw. */
+const open = (query) => {
+  const isSheet = query.has("rows");
+  const isBuilt = Boolean(window.varStudio.drawSheet);
+  if (isSheet && !isBuilt) window.varStudio.wantedSheet = query; // until the tab is built
+  openTab(isSheet ? "compare" : "draw");
+  if (!isSheet) window.varStudio.stage?.open(query);
+  else if (isBuilt) window.varStudio.drawSheet(query);
+};
+
 /** Show what the address names: after a step back or forth, and when the page is opened. */
 const followAddress = () => {
   const query = new URLSearchParams(location.search);
-  if (query.has("seed")) {
-    openTab("draw");
-    window.varStudio.stage?.open(query);
-  } else {
-    window.varStudio.stage?.clear();
-    openTab(query.get("tab"));
-  }
+  if (query.has("seed")) return open(query);
+  window.varStudio.stage?.clear();
+  return openTab(query.get("tab"));
 };
 window.addEventListener("popstate", followAddress);
 
@@ -64,4 +69,4 @@ if (row) {
   const changed = { attributes: true, attributeFilter: ["aria-selected"], subtree: true };
   new MutationObserver(noteTab).observe(row, changed);
 }
-window.varStudio = { ...window.varStudio, showAddress, copyLink, followAddress };
+window.varStudio = { ...window.varStudio, showAddress, copyLink, open, openTab, followAddress };

@@ -134,6 +134,7 @@ const load = async (model) => {
   entries = good.filter((one) => one.model === model);
   const skipped = found.length - good.length;
   show(skipped ? `${skipped} older entries could not be read and were skipped.` : "");
+  return found.length;
 };
 
 const archive = async () => {
@@ -156,7 +157,7 @@ element.addEventListener("click", async (event) => {
   const entry = entries.find((one) => String(one.id) === (restore ?? gone));
   const wasArmed = armed;
   armed = name === "clear" && !armed;
-  if (restore && entry) window.varStudio.stage.open(new URLSearchParams(entry.query));
+  if (restore && entry) window.varStudio.open(new URLSearchParams(entry.query));
   if (gone && entry) await remove(entry);
   if (name === "archive") await archive();
   if (name === "clear" && wasArmed) {
@@ -166,4 +167,5 @@ element.addEventListener("click", async (event) => {
 });
 part("search").addEventListener("input", () => show());
 document.addEventListener("var-drawn", (event) => remember(event.detail));
-load(MODEL.name);
+const loaded = load(MODEL.name);
+window.varStudio = { ...window.varStudio, hasDrawn: async () => (await loaded) > 0 };

@@ -1,5 +1,5 @@
 // What gradio says in boxes over the page stands in the status line of the tab that is in view.
-const STATUSES = ["status", "edit-status", "report"];
+const STATUSES = ["status", "edit-status", "compare-status", "report"];
 const statusInView = () =>
   STATUSES.map((id) => document.querySelector(`#${id}`)).find((line) => line?.offsetParent);
 

@@ -3,22 +3,23 @@ const find = (id) => document.querySelector(`#${id}`);
 const OPENED = "[role=listbox]:not([hidden]), :popover-open"; // which Escape closes
 const press = (id) => find(id)?.click();
 
+// the tabs that draw by buttons of their own: one that draws, one that stops, and what shows them
+const KEYS = [["redraw-mask", "edit-stop", "edit-picture"], ["compare-draw", "compare-stop", "sheet"]];
+const buttons = () => KEYS.find(([, , shown]) => find(shown)?.offsetParent) ?? ["generate", "stop"];
+
 document.addEventListener("keydown", (event) => {
-  const edits = Boolean(find("redraw-mask")?.offsetParent); // the Edit tab is in view
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     document.activeElement?.blur(); // so that a text box takes over what was typed
-    setTimeout(() => press(edits ? "redraw-mask" : "generate"));
+    setTimeout(window.varStudio.draw);
   } else if (event.key === "Escape" && !document.querySelector(OPENED)) {
-    press(edits ? "edit-stop" : "stop");
+    press(buttons()[1]);
   }
 });
 
 // Draw shows what forms
 document.addEventListener("click", (event) => {
-  if (!event.target.closest("#generate, #styles, #sweep") || find("stage")?.offsetParent) return;
-  const tabs = [...document.querySelectorAll("[role=tab]")];
-  tabs.find((tab) => tab.textContent.trim() === "Draw")?.click();
+  if (event.target.closest("#generate") && !find("stage")?.offsetParent) window.varStudio.openTab();
 });
 
 // a click into a list's box is the start of a search: typing replaces what is there
@@ -63,28 +64,14 @@ const status = document.querySelector("#status .html-container");
 status?.setAttribute("role", "status");
 status?.setAttribute("aria-live", "polite");
 
-document.querySelectorAll(".dice").forEach((dice) => {
-  const words = `Random ${dice.id.replace("dice-", "")}`;
-  dice.setAttribute("aria-label", words);
-  dice.title = words;
-});
-
 Object.assign(window.varStudio, {
-  link(names, values) {
-    const query = new URLSearchParams();
-    names.forEach((name, index) => {
-      const value = values[index];
-      if (value !== "" && value !== null) query.set(name, String(value));
-    });
-    const address = `${location.origin}${location.pathname}?${query}`;
-    const copied = navigator.clipboard?.writeText(address) ?? Promise.reject(new Error("no"));
-    copied.then(
-      () => window.varStudio.notify("Link copied: it opens this page and draws this picture"),
-      () => window.varStudio.notify(`Copy this link: ${address}`),
-    );
+  /** Press the button that draws in the tab that is in view. */
+  draw() {
+    press(buttons()[0]);
   },
   opened(draws) {
     if (draws || new URLSearchParams(location.search).has("tab")) window.varStudio.followAddress();
+    else window.varStudio.welcome?.();
   },
   save() {
     press("download");

@@ -1,8 +1,18 @@
 // One drawing of a tab after the other: what is asked meanwhile waits, and nothing is dropped.
-const DRAWS = {
-  status: "#generate, #styles, #sweep, #stage [data-draws], #draw-on, #history [data-restore]",
-  "edit-status": "#redraw-mask, #try-again, #outpaint, #vary",
-};
+const RUNS = [
+  {
+    status: "status",
+    buttons:
+      "#generate, #stage [data-draws], #draw-on, #history [data-restore], #examples [data-example]",
+    swapped: ["#generate", "#stop", "drawing"],
+  },
+  {
+    status: "compare-status",
+    buttons: "#compare-draw",
+    swapped: ["#compare-draw", "#compare-stop", "comparing"],
+  },
+  { status: "edit-status", buttons: "#redraw-mask, #try-again, #outpaint, #vary" },
+];
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten
 
 /** How to find a button again after the page has been drawn anew. */
@@ -13,16 +23,16 @@ const nameOf = (button) => {
 };
 
 /** Draw and Stop are one button: the focus goes from one to the other. */
-const showStop = (isDrawing) => {
-  const isHeld = document.activeElement?.closest("#generate, #stop");
-  document.body.classList.toggle("drawing", isDrawing);
-  if (isHeld) document.querySelector(isDrawing ? "#stop" : "#generate")?.focus();
+const showStop = ([draw, stop, mark], isDrawing) => {
+  const isHeld = document.activeElement?.closest(`${draw}, ${stop}`);
+  document.body.classList.toggle(mark, isDrawing);
+  if (isHeld) document.querySelector(isDrawing ? stop : draw)?.focus();
 };
 
 /** Whether a call is the last one that gradio makes for a stop. */
 const isReset = ({ name }) => name.endsWith("/gradio_api/reset");
 
-const watchRuns = (status, buttons) => {
+const watchRuns = ({ status, buttons, swapped }) => {
   const waiting = [];
   let running = "";
   let wasBusy = false;
@@ -33,7 +43,7 @@ const watchRuns = (status, buttons) => {
     return Boolean(tracker) && !tracker.matches(".hide") && !tracker.querySelector(".error");
   };
   const tell = () => {
-    if (status === "status") showStop(!isStopping && (Boolean(running) || isBusy()));
+    if (swapped) showStop(swapped, !isStopping && (Boolean(running) || isBusy()));
   };
   const next = () => {
     clearTimeout(timer);
@@ -83,7 +93,7 @@ const watchRuns = (status, buttons) => {
   document.addEventListener(
     "click",
     (event) => {
-      if (!event.target.closest("#stop, #edit-stop")) return;
+      if (!event.target.closest("#stop, #compare-stop, #edit-stop")) return;
       if (event.detail > 1) return event.stopImmediatePropagation(); // a double click on Draw
       waiting.length = 0;
       isStopping ||= isBusy();
@@ -98,4 +108,4 @@ const watchRuns = (status, buttons) => {
   new MutationObserver(follow).observe(document.body, all); // a tab is built when it is opened
 };
 
-for (const [status, buttons] of Object.entries(DRAWS)) watchRuns(status, buttons);
+RUNS.forEach(watchRuns);

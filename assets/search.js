@@ -27,13 +27,14 @@ const searchRank = ({ name, tags }, words) => {
   const every = [name, ...tags].join(" ");
   const tests = [
     () => name === words,
-    () => name.startsWith(words),
-    () => holdsWords(name, words),
+    () => `${name} `.startsWith(`${words} `),
     () => tags.includes(words),
+    () => holdsWords(name, words),
+    () => name.startsWith(words),
+    () => ` ${name}`.includes(` ${words}`),
     () => tags.some((tag) => tag.startsWith(words)),
     () => tags.some((tag) => holdsWords(tag, words)),
     () => parts.every((part) => holdsWords(every, part)),
-    () => ` ${name}`.includes(` ${words}`),
     () => name.includes(words),
     () => tags.some((tag) => tag.includes(words)),
     () => parts.every((part) => every.includes(part)),
@@ -42,9 +43,13 @@ const searchRank = ({ name, tags }, words) => {
   return found < 0 ? Infinity : found;
 };
 
+const pairs = new Map(); // of words, made once
 const pairsOf = (word) => {
-  const framed = `^${word}$`;
-  return new Set([...framed].slice(1).map((letter, place) => framed[place] + letter));
+  if (!pairs.has(word)) {
+    const framed = `^${word}$`;
+    pairs.set(word, new Set([...framed].slice(1).map((letter, place) => framed[place] + letter)));
+  }
+  return pairs.get(word);
 };
 
 /** Share of the pairs of letters that two words have in common, 0 to 1. */
@@ -80,11 +85,11 @@ const searchChoices = (choices, text) => {
   const ranked = choices
     .map((choice) => {
       const keys = keysOf(choice);
-      const whole = holdsWords(keys.name, words) ? 0 : 1; // "car seat" before "carrot"
-      return { choice, rank: searchRank(keys, words), whole, length: keys.name.length };
+      const few = keys.tags.includes(words) ? keys.tags.length : 0; // few words mean each one more
+      return { choice, rank: searchRank(keys, words), few, length: keys.name.length };
     })
     .filter((one) => one.rank < Infinity)
-    .toSorted((a, b) => a.rank - b.rank || a.whole - b.whole || a.length - b.length);
+    .toSorted((a, b) => a.rank - b.rank || a.few - b.few || a.length - b.length);
   if (ranked.length) return { fits: true, choices: ranked.map((one) => one.choice) };
   const nearest = choices
     .filter((choice) => choice[0])

@@ -25,6 +25,7 @@ const largeAt = (place, scale) =>
 
 /** Whether something can be done with a picture as it is now. */
 const can = (what, place = drawing?.place) => {
+  if (what === "draw") return null; // it is here
   if (!drawing?.shown) return false;
   if (what === "open") return true;
   if (isForming() || !drawing.files) return false;
@@ -112,21 +113,6 @@ const select = (place) => {
   if (drawing.files && !drawing.frames[place]) askFrames();
 };
 
-const fill = () => {
-  part("full").src = largeAt(drawing.place, drawing.at);
-  part("full").alt = nameOf(drawing.place);
-  part("full-words").textContent = nameOf(drawing.place);
-  for (const [name, step] of [["previous", -1], ["next", 1]]) {
-    part(name).hidden = drawing.seeds.length < 2;
-    part(name).disabled = drawing.seeds[drawing.place + step] === undefined;
-  }
-};
-
-const turn = (step) => {
-  select(drawing.place + step);
-  fill();
-};
-
 const save = (place) => {
   const link = document.createElement("a");
   [link.href, link.download] = drawing.files[place];
@@ -135,7 +121,7 @@ const save = (place) => {
 
 /** Do what a button or a key asks of a picture. */
 const act = (what, place = drawing.place) => {
-  if (what === "select") return select(place);
+  if (what === "select" || what === "press") return select(place);
   if (!can(what, place)) return undefined;
   if (place !== drawing.place) select(place);
   const picture = { place, scale: drawing.at };
@@ -143,10 +129,8 @@ const act = (what, place = drawing.place) => {
   else if (what === "copy") window.varStudio.copyLink(drawing.queries[place]);
   else if (what === "edit") trigger("edit_one", picture);
   else if (what === "look") trigger("look_inside", picture);
-  else if (what === "open") {
-    fill();
-    part("lightbox").showModal();
-  } else if (what === "animate") trigger("animate", picture);
+  else if (what === "open") enlarge(place);
+  else if (what === "animate") trigger("animate", picture);
   else if (what === "again") trigger("again", picture);
   else if (what === "vary") trigger("vary", picture);
   else if (what === "rest") trigger("rest", picture);
@@ -155,6 +139,11 @@ const act = (what, place = drawing.place) => {
 };
 
 const tiles = window.varStudio.makeTiles(element.querySelector("#tiles"), part("menu"), act, can);
+const enlarge = window.varStudio.makeLightbox(part("lightbox"), () => ({
+  names: drawing.seeds.map((_, place) => nameOf(place)),
+  url: (place) => largeAt(place, drawing.at),
+  on: select,
+}));
 const scrubber = window.varStudio.makeScrubber(part("strip"), look);
 
 new ResizeObserver(([entry]) => {
@@ -250,6 +239,7 @@ const end = (line) => {
 };
 
 const take = (line) => {
+  if (line.open) return window.varStudio.open(new URLSearchParams(line.open));
   if (line.count) return begin(line);
   if (!drawing || (line.run && line.run !== drawing.run)) return undefined;
   if (line.nothing) {
@@ -290,18 +280,7 @@ element.addEventListener("click", (event) => {
   else if (name === "play") play();
   else if (name === "copy-all") window.varStudio.copyLink(drawing.query);
   else if (name === "surprise") document.querySelector("#generate")?.click();
-  else if (name === "previous") turn(-1);
-  else if (name === "next") turn(1);
 });
-part("lightbox").addEventListener("keydown", (event) => {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (step && drawing.seeds[drawing.place + step] !== undefined) turn(step);
-  if (event.key === "Escape") event.stopPropagation(); // it closes the picture, and stops nothing
-});
-part("lightbox").addEventListener("click", (event) => {
-  if (event.target === part("lightbox")) part("lightbox").close();
-});
-
 // a drawing that ended without a word about it: what there is stays
 document.addEventListener("var-idle", (event) => {
   if (event.detail !== "status" || !isForming()) return;
@@ -315,8 +294,14 @@ let wanted = ""; // the tab that a link asks for, once its picture is there
 const stage = {
   /** Draw what a query names. */
   open(query) {
-    wanted = query.get("tab") ?? "";
+    const tab = query.get("tab") ?? "";
+    wanted = ["edit", "inside"].includes(tab) ? tab : "";
+    if (tab !== wanted) window.varStudio.openTab(tab);
     trigger("open_link", { query: Object.fromEntries(query) });
+  },
+  /** Draw an example that nobody asked for. */
+  demo(place) {
+    trigger("demo", { place });
   },
   clear() {
     bring(null);

@@ -4,6 +4,7 @@
 const makeTiles = (root, menu, act, can) => {
   const ACTIONS = [
     ["open", "Open at full size"],
+    ["draw", "Open in Draw"],
     ["save", "Save PNG"],
     ["again", "Redraw with a new seed"],
     ["vary", "Vary: keep its coarse half"],
@@ -20,7 +21,7 @@ const makeTiles = (root, menu, act, can) => {
     owner = button;
     menu.setAttribute("aria-label", button.getAttribute("aria-label"));
     menu.replaceChildren(
-      ...ACTIONS.map(([what, words]) => {
+      ...ACTIONS.filter(([what]) => can(what, place) !== null).map(([what, words]) => {
         const item = document.createElement("button");
         item.type = "button";
         item.setAttribute("role", "menuitem");
@@ -76,7 +77,7 @@ const makeTiles = (root, menu, act, can) => {
     image.decoding = "sync";
     image.hidden = true;
     pick.append(image);
-    pick.addEventListener("click", () => act("select", place));
+    pick.addEventListener("click", () => act("press", place));
     pick.addEventListener("dblclick", () => act("open", place));
     const more = document.createElement("button");
     more.type = "button";
@@ -97,9 +98,10 @@ const makeTiles = (root, menu, act, can) => {
 
   // arrow keys go from tile to tile
   root.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const here = event.target.closest("figure");
-    const next = step && here && (step > 0 ? here.nextElementSibling : here.previousElementSibling);
+    const across = Number(root.dataset.columns ?? 0);
+    const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across };
+    const all = [...root.querySelectorAll("figure")];
+    const next = steps[event.key] && all[all.indexOf(event.target.closest("figure")) + steps[event.key]];
     if (!next) return;
     event.preventDefault();
     next.querySelector(".pick").focus();
@@ -116,7 +118,7 @@ const makeTiles = (root, menu, act, can) => {
     },
     /** Show pictures in the tiles. */
     show(urls, names, selected, isBusy) {
-      [...root.children].forEach((figure, place) => {
+      root.querySelectorAll("figure").forEach((figure, place) => {
         const [pick, more] = figure.querySelectorAll("button");
         const image = pick.firstChild;
         image.hidden = !urls[place];
@@ -131,4 +133,39 @@ const makeTiles = (root, menu, act, can) => {
     },
   };
 };
-window.varStudio = { ...window.varStudio, makeTiles };
+
+/** Pictures at full size: `tell()` returns their `names`, the `url` of each, and what to do `on` a turn. */
+const makeLightbox = (dialog, tell) => {
+  const at = (name) => dialog.querySelector(`[data-part=${name}]`);
+  let place = 0;
+  const show = () => {
+    const { names, url } = tell();
+    at("full").src = url(place);
+    at("full").alt = names[place];
+    at("full-words").textContent = names[place];
+    dialog.querySelectorAll("[data-step]").forEach((button) => {
+      button.hidden = names.length < 2;
+      button.disabled = names[place + Number(button.dataset.step)] === undefined;
+    });
+  };
+  const turn = (step) => {
+    if (!step || tell().names[place + step] === undefined) return;
+    place += step;
+    tell().on?.(place);
+    show();
+  };
+  dialog.addEventListener("keydown", (event) => {
+    turn({ ArrowLeft: -1, ArrowRight: 1 }[event.key]);
+    if (event.key === "Escape") event.stopPropagation(); // it closes the picture, and stops nothing
+  });
+  dialog.addEventListener("click", ({ target }) => {
+    if (target === dialog) dialog.close();
+    turn(Number(target.dataset.step));
+  });
+  return (first) => {
+    place = first;
+    show();
+    dialog.showModal();
+  };
+};
+window.varStudio = { ...window.varStudio, makeTiles, makeLightbox };

@@ -13,24 +13,33 @@ from tests.browser.conftest import (
     CHROMIUM,
     CHROMIUM_FLAGS,
     PATIENCE,
-    VIEWS,
+    chip,
     choose,
     draw,
+    open_context,
     open_page,
     set_count,
     set_number,
 )
+from tests.browser.test_comparing import draw_sheet, open_tab
 from tests.browser.test_editing import press, stroke
 from tests.server import running_app
 
 SHARP = 1.5  # device pixels per CSS pixel
 
 
+def keep_seed(page: Page) -> None:
+    """Choose seed 7, and close the options again."""
+    set_number(page, "seed", "7")
+    page.locator("#more button").first.click()
+    expect(page.locator("#seed")).to_be_hidden()
+
+
 def red_apple(page: Page) -> None:
     """An apple."""
     choose(page, "emoji", "red apple")
     choose(page, "style", "fluent-3d")
-    set_number(page, "seed", "7")
+    keep_seed(page)
     draw(page)
 
 
@@ -39,25 +48,31 @@ def several_drawings(page: Page) -> None:
     red_apple(page)
     choose(page, "emoji", "penguin")
     draw(page)
-    choose(page, "emoji", "any emoji")
-    choose(page, "style", "any style")
+    for name in ("penguin", "fluent-3d"):
+        chip(page, name).click()
     choose(page, "category", "animal-bird")
     set_count(page, 8)
     draw(page)
 
 
 def style_sheet(page: Page) -> None:
-    """One emoji in every style."""
+    """One emoji in every style, twice."""
     choose(page, "emoji", "fox")
-    set_number(page, "seed", "7")
-    draw(page, "styles")
+    open_tab(page)
+    draw_sheet(page)
+
+
+def how(page: Page) -> None:
+    """The tab How it works."""
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#how img")).to_have_count(8)
 
 
 def inside(page: Page) -> None:
     """The inside of a picture that was drawn before."""
     choose(page, "emoji", "fox")
     choose(page, "style", "noto")
-    set_number(page, "seed", "7")
+    keep_seed(page)
     draw(page)
     page.locator("#use").click()
     expect(page.locator("#inside [data-choice] img")).to_have_count(6)
@@ -67,7 +82,7 @@ def editing(page: Page) -> None:
     """A fox whose middle is redrawn as a red apple."""
     choose(page, "emoji", "fox")
     choose(page, "style", "fluent-3d")
-    set_number(page, "seed", "7")
+    keep_seed(page)
     draw(page)
     page.locator("#send-edit").click()
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
@@ -81,7 +96,9 @@ SHOTS = {  # name: view, theme, what to do first
     "desktop-light": ("desktop", "light", red_apple),
     "desktop-dark": ("desktop", "dark", several_drawings),
     "phone": ("phone", "light", red_apple),
-    "style-sheet": ("desktop", "light", style_sheet),
+    "comparing": ("desktop", "light", style_sheet),
+    "comparing-phone": ("phone", "dark", style_sheet),
+    "how-it-works": ("desktop", "dark", how),
     "inside": ("desktop", "light", inside),
     "inside-phone": ("phone", "dark", inside),
     "editing": ("desktop", "light", editing),
@@ -103,11 +120,13 @@ def main() -> None:
         expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         for name, (view, theme, act) in SHOTS.items():
-            context = browser.new_context(locale="en-US", device_scale_factor=SHARP, **VIEWS[view])
+            context = open_context(browser, view, device_scale_factor=SHARP)
             page, _ = open_page(context, f"{url}/?__theme={theme}")
             act(page)
             page.mouse.move(0, 0)
             page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+            if view == "phone":  # the picture, below what is asked for
+                page.get_by_role("tablist").first.evaluate("tabs => tabs.scrollIntoView()")
             page.wait_for_timeout(600)
             page.screenshot(path=out / f"{name}.png", full_page=view == "desktop")
             print(out / f"{name}.png")

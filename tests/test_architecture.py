@@ -47,6 +47,7 @@ ORDER = [
     ("var_core.labels", "var_core.text", "var_core.tokenizer", "var_core.transformer"),
     ("var_core.sampling",),
     (
+        "var_core.adapters",
         "var_core.checkpoints",
         "var_core.clip_options",
         "var_core.doors",

@@ -1,5 +1,6 @@
 """Clips through the pipeline: seeds, streams, first frames, parts, loops, and what is refused."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,18 @@ def test_a_loop_leaves_out_the_frame_that_is_the_first_again(pipeline: VARClipPi
     assert jump(True) < 0.5 * jump(False)
 
 
+def test_a_clip_is_reconstructed_as_the_tokenizer_sees_it(pipeline: VARClipPipeline) -> None:
+    frames = [noise(seed, SIDE, SIDE) for seed in range(FRAMES)]
+    made = pipeline.reconstruct_clip(frames)
+    assert len(made) == FRAMES
+    first = pipeline.reconstruct(frames[0])[-1]
+    assert np.abs(np.asarray(made[0]).astype(int) - np.asarray(first).astype(int)).max() <= 1
+    with pytest.raises(ValueError, match="a clip has 13 frames here, got 12"):
+        pipeline.reconstruct_clip(frames[1:])
+    with pytest.raises(ValueError, match="must be a list of pictures"):
+        pipeline.reconstruct_clip([])
+
+
 def test_parts_fade_into_each_other() -> None:
     before, part = torch.zeros(1, 3, 7, 2, 2), torch.ones(1, 3, 9, 2, 2)
     joined = join_parts(before, part, 3)[0, 0, :, 0, 0]
@@ -202,6 +215,14 @@ def test_a_model_folder_draws_the_same_clips_and_is_loaded_strictly(
     assert np.array_equal(pixels(ours), pixels(theirs))
     assert read_model_info(tmp_path, CLIPS).num_frames == FRAMES
     config = tmp_path / "tokenizer" / "config.json"
-    config.write_text(config.read_text("utf-8").replace('"frame_stride": 4', '"frame_stride": 2'))
-    with pytest.raises(CheckpointError, match=r"time_down\.mixes"):
-        VARClipPipeline.from_pretrained(tmp_path)
+    settings = json.loads(config.read_text("utf-8"))
+    for name, value, message in (
+        ("frame_stride", 2, r"time_down\.mixes"),
+        ("frame_stride", 16, "frame_stride must be one of 1, 2, 4, 8 here, got 16"),
+        ("sides", [*PICTURE, [65, 4, 4]], r"up to 64 frames, .* got \[65, 4, 4\]"),
+        ("sides", [1, 2, [3, 4, 4]], "the sides of a clip begin with its first frame"),
+        ("sides", [*PICTURE, [2, 4, 4], [3, 4, 4]], "the scales are .* in the transformer"),
+    ):
+        config.write_text(json.dumps(settings | {name: value}), "utf-8")
+        with pytest.raises(CheckpointError, match=message):
+            VARClipPipeline.from_pretrained(tmp_path)

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.clip_options import ClipOptions
-from var_core.clip_parts import ClipParts, Given
+from var_core.clip_parts import ClipParts, Given, to_frames
 from var_core.doors import door
 from var_core.images import central_part, image_to_tensor
 from var_core.labels import Label
@@ -91,6 +91,30 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
         asked = self._asked(class_labels, prompt, negative_prompt)
         return self._start(asked, options, clip_options, start, generator, keep)
 
+    @door
+    def reconstruct_clip(self, frames: Sequence[Image.Image]) -> list[Image.Image]:
+        """A clip as the tokenizer encodes and decodes it.
+
+        Args:
+            frames: pictures, as many as the model draws together; central parts are used.
+
+        Raises:
+            ValueError: if there are more or fewer.
+        """
+        pixels = self._pixels(frames)
+        if len(frames) != self.info.num_frames:
+            raise ValueError(f"a clip has {self.info.num_frames} frames here, got {len(frames)}")
+        with torch.inference_mode():
+            return to_frames(self.decode_latent(self.tokenizer.encode(pixels).latent))[0]
+
+    def _pixels(self, frames: Sequence[Image.Image]) -> Tensor:
+        """Frames of the model's size, (1, 3, n, H, W) in [-1, 1]."""
+        if not isinstance(frames, list | tuple) or not frames:
+            raise ValueError(f"a clip must be a list of pictures, got {frames!r:.40}")
+        shape = self.info.image_shape
+        parts = [image_to_tensor(central_part(image, shape)) for image in frames]
+        return torch.stack(parts, dim=2).to(self.device)
+
     def _asked(self, class_labels: Labels, prompt: Prompts, negative_prompt: Prompts) -> list[Wish]:
         if class_labels is None and prompt is None:  # one clip of anything
             class_labels = [None]
@@ -141,9 +165,7 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
         number = 1 + (usable - 1) // stride * stride if start else 0
         if not number:
             return Given()
-        shape = self.info.image_shape
-        frames = [image_to_tensor(central_part(image, shape)) for image in start[-number:]]
-        pixels = torch.stack(frames, dim=2).to(self.device)  # (1, 3, n, H, W)
+        pixels = self._pixels(start[-number:])  # (1, 3, n, H, W)
         if number > 1:
             features = self.tokenizer.encode_features(pixels)
             return Given(known=features.expand(count, -1, -1, -1, -1))

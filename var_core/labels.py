@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,40 @@ class LabelSpace:
                 )
             indices[target] = implied
         return tuple(indices)
+
+    def with_value(self, attribute: str, name: str, like: str) -> "LabelSpace":
+        """The same with a new value of an attribute, the last one.
+
+        Args:
+            attribute: name of the attribute.
+            name: the new value.
+            like: value that it takes implied labels and its symbol from.
+
+        Raises:
+            ValueError: if there is no such attribute or value, or the name is taken.
+        """
+        names = [one.name for one in self.attributes]
+        if attribute not in names:
+            raise unknown_name("attribute", attribute, names)
+        column = names.index(attribute)
+        own = self.attributes[column]
+        if name in own.values or name in own.aliases:
+            raise ValueError(f"{attribute} has {name!r} already: choose another name")
+        index = own.index(like)
+        tables = {pair: (*table, table[index]) for pair, table in self.implies.items()}
+        implies = {p: tables[p] if p[0] == column else self.implies[p] for p in tables}
+        tags, characters, aliases = dict(self.tags), dict(self.characters), dict(own.aliases)
+        if attribute in tags:
+            tags[attribute] = (*tags[attribute], ())
+        if attribute in characters:
+            symbol = f"{characters[attribute][index]}*"
+            characters[attribute] = (*characters[attribute], symbol)
+            aliases[symbol] = len(own.values)
+        grown = Attribute(attribute, (*own.values, name), aliases)
+        attributes = (*self.attributes[:column], grown, *self.attributes[column + 1 :])
+        return replace(
+            self, attributes=attributes, implies=implies, tags=tags, characters=characters
+        )
 
     def phrases(self, label: Label) -> tuple[str, ...]:
         """Phrases of what a label picks from the menus, in the order of the menus.

@@ -137,6 +137,18 @@ def describe_networks(
     )
 
 
+def kind_of(folder: Path) -> str:
+    """The class of the pipeline in a model folder: `PICTURES` or `CLIPS`.
+
+    Raises:
+        CheckpointError: if the folder is missing, or holds neither.
+    """
+    found = read_json(folder / INDEX_FILE).get("_class_name") if folder.is_dir() else None
+    kind = CLIPS if found == CLIPS else PICTURES
+    check_index(folder, kind)
+    return kind
+
+
 def check_index(folder: Path, wanted: str = PICTURES) -> None:
     """Check the index of a model folder.
 

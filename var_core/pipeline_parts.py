@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
+from var_core.adapters import load_adapter
 from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
 from var_core.doors import door
 from var_core.labels import LabelSpace
@@ -150,6 +151,24 @@ class PipelineParts(DiffusionPipeline):
         self.labels.save(folder)
         if self.wish_encoder.vectors is not None:
             self.wish_encoder.vectors.table.save(folder)
+
+    @door
+    def with_adapter(self, path: str | Path, strength: float = 1.0) -> Self:
+        """A pipeline that also draws the new thing of an adapter; this one stays as it is.
+
+        Saved, it is a model folder like any other.
+
+        Args:
+            path: folder that `python -m training.lora` wrote.
+            strength: factor on the changes of weights, 0 to 2.
+
+        Raises:
+            CheckpointError: if the folder is missing or damaged.
+            ValueError: if the adapter belongs to another model, or the name of its thing is taken.
+        """
+        adapter = load_adapter(path)
+        transformer, labels = adapter.applied(self.transformer, self.labels, strength)
+        return self.from_pipe(self, transformer=transformer, labels=labels)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as what it is made of; locks and recordings are made anew."""

@@ -180,7 +180,8 @@ class Visitor:
     def _page(self, seed: int) -> str:
         """Press Generate on a page of one's own; returns the refusal."""
         values = list(self.page.values)
-        for name, value in (LABELS | {"seed": seed, "keep-seed": True}).items():
+        wish = json.dumps({"labels": LABELS, "phrases": []})
+        for name, value in {"wish": wish, "seed": seed, "keep-seed": True}.items():
             values[self.page.places[name]] = value
         session = f"page{self.number}"
         body = {"data": values, "fn_index": self.page.function, "session_hash": session}

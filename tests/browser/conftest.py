@@ -15,7 +15,15 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests import patience
 from tests.clients import serving
@@ -76,9 +84,23 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def open_context(browser: Browser, view: str = "desktop") -> BrowserContext:
-    """A visitor with an own clipboard, at the size of a view."""
-    context = browser.new_context(locale="en-US", **VIEWS[view])
+KNOWN = "try { localStorage.setItem('var-studio-visited', 'yes') } catch {}"
+
+
+def open_context(
+    browser: Browser, view: str = "desktop", is_first: bool = False, **options: object
+) -> BrowserContext:
+    """A visitor with an own clipboard, at the size of a view.
+
+    Args:
+        browser: the browser.
+        view: name of a view.
+        is_first: whether nobody has been here before; else nothing is drawn unasked.
+        options: further options of the browser.
+    """
+    context = browser.new_context(locale="en-US", **VIEWS[view], **options)
+    if not is_first:
+        context.add_init_script(KNOWN)
     context.set_default_timeout(PATIENCE)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     return context
@@ -109,7 +131,7 @@ def loading(page: Page) -> Iterator[None]:
     until(page, lambda: ended)
     for event in events:
         page.remove_listener(event, note)
-    page.locator("#generate").wait_for()
+    page.locator("#generate").wait_for(state="attached")  # Stop is in its place where one draws
     page.evaluate(FRAMES)
 
 
@@ -187,8 +209,30 @@ def held_page(visitor: BrowserContext, gated: Gated) -> Iterator[Page]:
     assert wrong == []
 
 
+def ask_for(page: Page, text: str, words: str | None = None) -> None:
+    """Type into the box for words, and take the first suggestion; it becomes a chip."""
+    page.locator("#wish input").click()
+    page.keyboard.type(text)
+    option = page.locator("#wish [role=option]").first
+    expect(option).to_contain_text(words or text)
+    option.click()
+    expect(chip(page, words or text)).to_be_visible()
+
+
+def chip(page: Page, name: str) -> Locator:
+    """What stands in the box for words."""
+    return page.locator("#wish").get_by_role("button", name=f"Remove {name}").first
+
+
+def asked(page: Page) -> list[str]:
+    """Names of all chips in the box for words."""
+    return page.locator("#wish .chip span[dir]").all_inner_texts()
+
+
 def choose(page: Page, name: str, text: str, words: str | None = None) -> None:
     """Pick from a dropdown the way a person does: click, type, take the first hit."""
+    if not page.locator(f"#{name}").count():  # a label: it stands in the box for words
+        return ask_for(page, text, words)
     box = page.locator(f"#{name} input")
     box.click()  # which selects what is there
     page.keyboard.type(text)

@@ -4,7 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import draw, open_box, open_context, open_page
+from tests.browser.conftest import draw, open_box, open_context, open_page, set_count
+from tests.browser.test_comparing import draw_sheet, open_tab
 from tests.browser.test_editing import press, stroke
 
 pytestmark = pytest.mark.browser
@@ -31,10 +32,16 @@ def violations(page: Page) -> list[str]:
 def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view: str) -> None:
     context = open_context(browser, view)
     page, wrong = open_page(context, f"{url}/?__theme={theme}")
+    page.locator("#wish input").click()
+    page.keyboard.type("apple")
     assert violations(page) == []
-    draw(page, "styles")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Choose").click()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    set_count(page, 8)
+    draw(page)
     open_box(page, "more")
-    open_box(page, "sweep-box")
     assert violations(page) == []
     page.locator("#send-edit").click()
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
@@ -46,13 +53,24 @@ def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view:
     page.locator("#use").click()
     expect(page.locator("#inside [data-choice] img")).to_have_count(6)
     assert violations(page) == []
+    open_tab(page)
+    assert violations(page) == []
+    draw_sheet(page)
+    assert violations(page) == []
+    page.locator("#sheet .pick").first.click()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#how img")).to_have_count(8)
+    assert violations(page) == []
     context.close()
     assert wrong == []
 
 
 def test_progress_is_a_live_region_and_pictures_have_words(page: Page) -> None:
     expect(page.locator("#status .html-container")).to_have_attribute("aria-live", "polite")
-    draw(page, "styles")
+    set_count(page, 8)
+    draw(page)
     expect(page.locator("#history img")).to_have_count(1)
     for name in ("strip", "history", "stage .large", "tiles"):
         words = page.eval_on_selector_all(f"#{name} img", "all => all.map(one => one.alt)")

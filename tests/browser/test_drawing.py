@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser.conftest import (
     Gated,
+    chip,
     choose,
     choose_action,
     draw,
@@ -229,13 +230,6 @@ def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None
     expect(tiles).to_have_count(0)  # nothing of the run before is left
 
 
-def test_every_style_is_a_tile_with_its_name(page: Page) -> None:
-    choose(page, "emoji", "red apple")
-    set_number(page, "seed", "7")
-    draw(page, "styles")
-    assert "twemoji" in page.locator("#tiles figcaption").all_inner_texts()
-
-
 def test_what_is_asked_while_a_picture_is_drawn_comes_after_it(
     held_page: Page, engine: GatedEngine
 ) -> None:
@@ -258,7 +252,7 @@ def test_what_is_asked_while_a_picture_is_drawn_comes_after_it(
     expect(page.locator("#status")).to_contain_text(f"seed {seed}: food-fruit, red apple")
     wait_done(page)
     assert picture_bytes(page) == first
-    expect(page.locator("#emoji input")).to_have_value("\N{RED APPLE} red apple")
+    expect(chip(page, "red apple")).to_be_visible()
     entries.first.click()
     expect(page.locator("#status")).to_contain_text("green apple")  # it was not dropped
 
@@ -283,20 +277,6 @@ def test_stop_leaves_nothing_of_the_run_before(
     expect(page.locator("#tiles figure")).to_have_count(0)
     page.keyboard.press("Escape")  # where nothing runs
     expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
-
-
-def test_a_grid_of_guidance_and_seeds(page: Page) -> None:
-    choose(page, "emoji", "red apple")
-    open_box(page, "sweep-box")
-    page.locator("#guidances textarea, #guidances input").fill("0, four")
-    page.locator("#sweep").click()
-    expect(page.locator("#status .notice")).to_contain_text("write numbers with commas")
-    expect(page.get_by_test_id("toast-body")).to_have_count(0)  # which would cover the controls
-    page.locator("#guidances textarea, #guidances input").fill("0, 4")
-    set_number(page, "num-seeds", "2")
-    draw(page, "sweep")
-    expect(page.locator("#tiles [data-look]")).to_have_count(4)
-    expect(page.locator("#tiles figcaption").last).to_contain_text("guidance 4")
 
 
 def test_a_port_in_use_is_one_sentence(url: str) -> None:

@@ -1,7 +1,6 @@
 """The Edit tab, by mouse and by finger, at both sizes."""
 
 import json
-import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import (
     FRAMES,
     Gated,
+    asked,
     choose,
     draw,
     in_both_views,
@@ -329,7 +329,7 @@ def test_everything_that_edits_edits_in_place_and_sends_one_post(page: Page, pic
     expect(page.locator("#painter .coverage")).to_have_text("0 % to redraw")  # visibly cleared
 
     choose(page, "emoji", "red apple")
-    expect(page.locator("#category input")).to_have_value(re.compile("food-fruit"))
+    assert asked(page) == ["red apple"]
     open_box(page, "more")
     set_number(page, "seed", "3")
     stroke(page, (0.1, 0.1), (0.9, 0.9))
@@ -501,7 +501,7 @@ def test_a_new_picture_starts_afresh_and_loses_no_version(
     Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
     page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
     expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
-    expect(page.locator("#emoji input")).to_have_value("any emoji")
+    assert asked(page) == []
     expect(page.locator("#painter [data-part=compare]")).to_be_disabled()
     expect(page.locator("#painter [data-part=undo]")).to_be_disabled()
     page.locator("#try-again").click()

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import re
 import zipfile
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import (
+    asked,
+    chip,
     choose,
     draw,
     in_both_views,
@@ -29,29 +30,6 @@ from tests.browser.conftest import (
 from var_core.jobs.png_recipe import read_png_recipe
 
 pytestmark = pytest.mark.browser
-
-
-@in_both_views
-def test_an_emoji_fills_in_its_category_and_is_found_by_its_tag(page: Page) -> None:
-    choose(page, "emoji", "apple, diet", words="red apple")
-    expect(page.locator("#category input")).to_have_value("food-fruit")
-    choose(page, "emoji", "owl", words="\N{OWL} owl")  # not the bowl
-    choose(page, "category", "food-fruit")
-    expect(page.locator("#emoji input")).to_have_value("any emoji")
-    page.locator("#emoji input").click()
-    page.keyboard.type("qwertyzz")
-    page.keyboard.press("Control+Enter")
-    expect(page.locator("#emoji input")).to_have_value("any emoji")
-    expect(page.locator("#status")).to_contain_text("Done in ")
-
-
-def test_dice_pick_within_what_is_chosen(page: Page) -> None:
-    page.get_by_role("button", name="Random style").click()
-    expect(page.locator("#style input")).not_to_have_value("any style")
-    choose(page, "category", "food-fruit")
-    page.locator("#dice-emoji").click()
-    expect(page.locator("#emoji input")).not_to_have_value("any emoji")
-    expect(page.locator("#category input")).to_have_value("food-fruit")
 
 
 def test_a_seed_is_new_kept_and_used_again(page: Page) -> None:
@@ -151,8 +129,8 @@ LINKED = {
 
 def shown_values(page: Page) -> dict[str, str]:
     """What the controls show, under the names of links."""
-    values = {name: page.locator(f"#{name} input").input_value() for name in ("emoji", "style")}
-    values["emoji"] = re.sub(r"^\W+ | \(.*$", "", values["emoji"])
+    expect(page.locator("#wish .chip")).to_have_count(2)
+    values = dict(zip(("emoji", "style"), asked(page), strict=True))
     values["seed"] = page.locator("#seed input").input_value()
     values["count"] = page.locator("#count input:checked").input_value()
     numbers = ("guidance", "temperature", "top_k", "top_p")
@@ -169,7 +147,6 @@ def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: P
     query = "&".join(f"{name}={value}".replace(" ", "+") for name, value in LINKED.items())
     with loading(page):
         page.goto(f"{url}/?{query}")
-    expect(page.locator("#category input")).to_have_value("food-fruit")
     open_box(page, "more")
     assert shown_values(page) == LINKED
     expect(page.locator("#keep-seed input")).to_be_checked()
@@ -224,9 +201,17 @@ def test_a_png_dropped_on_the_page_restores_its_settings(page: Page, url: str) -
     }"""
     page.evaluate(drop, data)
     expect(page.locator("#seed input")).to_have_value("33")
-    expect(page.locator("#style input")).to_have_value("noto")
+    expect(chip(page, "noto")).to_be_visible()
     page.evaluate(drop, base64.b64encode(b"no picture").decode())
     expect(page.locator("#status .notice")).to_contain_text("is not a readable PNG")
+
+
+@in_both_views
+def test_the_picture_comes_before_what_is_rarely_used(page: Page) -> None:
+    draw(page)
+    stage, drop = (page.locator(name).bounding_box() for name in ("#stage", "#drop"))
+    assert drop["y"] > stage["y"] + stage["height"]
+    expect(page.get_by_role("button", name="Copy link", exact=True)).to_have_count(1)
 
 
 def test_a_recipe_can_be_left_out(page: Page) -> None:
@@ -268,7 +253,7 @@ def test_the_history_restores_and_deletes(page: Page) -> None:
     expect(page.locator("#status")).to_contain_text("red apple")
     wait_done(page)
     expect(page.locator("#seed input")).to_have_value(seed)
-    expect(page.locator("#emoji input")).to_have_value(re.compile("red apple"))
+    expect(chip(page, "red apple")).to_be_visible()
     assert picture_bytes(page) == first
     expect(entries).to_have_count(2)
     page.locator("#history [data-delete]").first.click()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import draw
+from tests.browser.conftest import draw, set_count
 from tests.clients import served
 from tests.hostile_labels import FORMS, NAME, hostile_engine
 
@@ -25,27 +25,33 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_labels_with_html_are_shown_as_they_are_and_run_nothing(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_role("button", name=NAME, exact=True)).to_be_visible()
-    options = page.locator("#emoji [role=option]")
-    page.locator("#emoji input").click()
-    expect(options).to_have_count(len(FORMS) + 1)
-    for number, name in enumerate(FORMS):
-        expect(options.nth(1 + number)).to_contain_text(name)
-    page.keyboard.press("Escape")
-    page.locator("#emoji input").fill(f"nothing of that kind {NAME}")
-    page.locator("#emoji input").press("Tab")
-    expect(page.locator("#emoji .note")).to_contain_text("Nothing here is called")
-    for number, name in enumerate(FORMS):
-        page.locator("#emoji input").click()
-        options.nth(1 + number).click()
-        expect(page.locator("#category input")).to_have_value(FORMS[number % 2])
+    box, options = page.locator("#wish input"), page.locator("#wish [role=option]")
+    box.fill(f"nothing of that kind {NAME}")
+    box.press("Tab")
+    expect(page.locator("#wish .note")).to_contain_text("is not known and left out")
+    for name in FORMS:
+        box.fill("img")
+        emoji = options.filter(has=page.locator("small", has_text="emoji"))
+        expect(emoji).to_have_count(len(FORMS))
+        names = emoji.locator("span[dir]").all_text_contents()
+        emoji.nth(names.index(name)).click()
+        expect(page.locator("#wish .chip span[dir]")).to_have_text([name])
         draw(page)
         expect(page.locator("#stage .words")).to_contain_text(name)
-    draw(page, "styles")
-    expect(page.locator("#tiles figcaption").first).to_have_text(FORMS[1])
+    page.get_by_role("button", name="Choose").click()
+    expect(page.locator("#wish-panel .tile").first).to_be_visible()
+    page.keyboard.press("Escape")
+    set_count(page, 4)
+    draw(page)
+    expect(page.locator("#stage .words")).to_contain_text(FORMS[-1])
     page.locator("#tiles [data-look]").nth(1).click()
     page.locator("#history [data-restore]").first.click()
     picture = tmp_path / "grey.png"
     Image.new("RGB", (32, 32), "grey").save(picture)
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-draw").click()
+    expect(page.locator("#compare-status")).to_contain_text("Done in ")
+    expect(page.get_by_role("figure", name=FORMS[2]).first).to_be_visible()
     page.get_by_role("tab", name="Edit").click()
     page.locator("#edit-files input[type=file]").first.set_input_files(picture)
     expect(page.locator("#edit-status")).to_contain_text("Paint the area to change")

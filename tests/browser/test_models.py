@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import choose, draw, loading, picture_bytes, pixels
+from tests.browser.conftest import asked, choose, draw, loading, picture_bytes, pixels
 from tests.official.parity_models import GOLDEN, load_case
 from tests.official.test_convert import scaled, write_random
 from tests.server import running_app
@@ -38,14 +38,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_models_are_switched_without_a_restart(page: Page) -> None:
-    assert page.locator("#emoji").count() == 1
+    choose(page, "emoji", "red apple")
     page.get_by_role("button", name="emoji64", exact=True).click()
     expect(page.locator("#models")).to_contain_text("python -m var_core download var-d36")
     with loading(page):
         page.locator("#models").get_by_role("link", name="var-d16").click()
     page.wait_for_url("**/var-d16*")
-    expect(page.locator("#class input")).to_be_visible()
-    assert page.locator("#emoji").count() == 0
+    expect(page.locator("#wish input")).to_be_visible()
+    assert asked(page) == []
     choose(page, "class", "man-eating", "great white shark")  # found by a synonym
     draw(page)
     expect(page.locator("#status")).to_contain_text("great white shark")
@@ -54,5 +54,5 @@ def test_models_are_switched_without_a_restart(page: Page) -> None:
     page.get_by_role("button", name="var-d16", exact=True).click()
     with loading(page):
         page.locator("#models").get_by_role("link", name="emoji64").click()
-    expect(page.locator("#emoji input")).to_be_visible()
+    choose(page, "emoji", "owl")
     draw(page)

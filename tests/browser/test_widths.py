@@ -55,6 +55,14 @@ def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
     page.locator("#use").click()
     expect(page.locator("#inside [data-choice] img")).to_have_count(6)
     fits(page, "Look inside")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator("#sheet figure").first).to_be_visible()
+    fits(page, "Compare")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#how img").first).to_be_visible()
+    fits(page, "How it works")
 
 
 @pytest.mark.parametrize("width", [360, 900, 1280, 2560])

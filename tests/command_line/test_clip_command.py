@@ -98,6 +98,12 @@ def test_what_cannot_be_done_is_one_sentence(
     assert not out.exists()
 
 
+def test_info_describes_clips(model: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["info", "--model", str(model)]) == 0
+    told = capsys.readouterr().out
+    assert f"clips       {FRAMES} frames, 8 a second" in told and "(2, 1, 1)" in told
+
+
 def test_a_damaged_animation_is_one_sentence(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

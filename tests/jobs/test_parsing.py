@@ -129,8 +129,10 @@ FIELDS: dict[str, Callable[[object], object]] = {
         name: lambda value, name=name: drawn(API.generate({}, options={name: value}))
         for name in (*SAMPLING_OPTIONS, "precision")
     },
-    "guidances": lambda value: drawn(API.sweep({}, guidances=value)),
-    "num_seeds": lambda value: drawn(API.sweep({}, guidances=[1.0], num_seeds=value)),
+    "a side": lambda value: drawn(API.compare({}, value, {"seed": [1]})),
+    "compared numbers": lambda value: drawn(API.compare({}, {"top_p": value}, {"seed": [1]})),
+    "a compared name": lambda value: drawn(API.compare({}, {"style": [value]}, {"seed": [1]})),
+    "compared scales": lambda value: drawn(API.compare({}, {"scales": [value]}, {"seed": [1]})),
     "token_maps": lambda value: drawn(API.redraw(value, 1, {})),
     "scale": lambda value: drawn(API.redraw([[[[0]]]], value, {})),
     "picture": lambda value: API.tokenize(value),

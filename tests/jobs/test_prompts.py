@@ -6,8 +6,9 @@ import pytest
 
 from tests.prompted_models import make_prompted
 from var_core import VARPipeline
+from var_core.jobs.comparison import parse_axis
 from var_core.jobs.output_files import save_pictures
-from var_core.jobs.parsing import count_up, read_settings, style_sheet
+from var_core.jobs.parsing import compare, count_up, read_settings
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
@@ -73,8 +74,9 @@ def test_a_recipe_without_words_has_none(tmp_path: Path) -> None:
     assert path.name == "any-seed5.png" and "prompt" not in read_png_recipe(path)
 
 
-def test_a_style_sheet_keeps_the_words() -> None:
-    request = style_sheet(INFO, read_settings(INFO, {}, 5, None, "a fox"))
+def test_a_sheet_keeps_the_words() -> None:
+    sides = parse_axis(INFO, "style", "noto, flat, 3d"), parse_axis(INFO, "seed", "5")
+    request = compare(read_settings(INFO, {}, 5, None, "a fox"), INFO, *sides)
     assert finished(request).wishes == tuple(Wish((style,), ("a fox",)) for style in range(3))
 
 

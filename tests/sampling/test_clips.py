@@ -10,6 +10,7 @@ from tests.sampling.test_graphs import CallTape
 from tests.sampling.test_sampler import sample_without_cache, tokens_of
 from var_core.condition import Condition
 from var_core.sampling import (
+    ClosedLoop,
     KeepFrames,
     KeepScales,
     SamplingOptions,
@@ -139,6 +140,23 @@ def test_the_end_of_a_later_part_goes_to_where_the_loop_began() -> None:
         return (latent[:, :, -1:] - start).square().mean().item()
 
     assert jump(True) < 0.8 * jump(False)
+
+
+def test_a_clip_can_be_edited_in_space_and_time_by_the_rule_of_pictures() -> None:
+    features = known_features(13)
+    shape = (1, 1, *QUANTIZER.schedule.latent_shape)
+    everything, nothing = torch.ones(shape), torch.zeros(shape)
+    free = draw(3, rule=ClosedLoop(QUANTIZER, features, everything))[-1].latent
+    assert torch.equal(free, draw(3)[-1].latent)
+    kept = draw(3, rule=ClosedLoop(QUANTIZER, features, nothing))
+    for step, tokens in zip(kept, QUANTIZER.encode(features).token_maps, strict=True):
+        assert torch.equal(step.token_map, tokens)
+    part = nothing.clone()
+    part[:, :, 2:, :, :2] = 1  # the left half, from the third frame on
+    edited = draw(3, rule=ClosedLoop(QUANTIZER, features, part))[-1].latent
+    assert torch.equal(edited[:, :, 0], kept[-1].latent[:, :, 0])
+    changed = (edited - kept[-1].latent).square().mean(dim=(0, 1))  # (T, H, W)
+    assert changed[2:, :, :2].mean() > 3 * changed[1:2, :, 2:].mean()
 
 
 @pytest.mark.parametrize("frames", [LATENT_FRAMES, LATENT_FRAMES + 1])

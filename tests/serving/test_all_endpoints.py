@@ -62,17 +62,28 @@ def test_stream_yields_every_scale(client: Client, drawn: dict) -> None:
     assert np.array_equal(pixels(steps[-1]["pictures"][0]), pixels(drawn["pictures"][0]))
 
 
-def test_styles_and_sweep_hold_what_generate_gives(client: Client, drawn: dict) -> None:
-    styles = client.predict(labels={"emoji": "red apple"}, seed=12, api_name="/styles")
-    names = [label["style"] for label in styles["labels"]]
-    assert len(set(names)) == len(names)
-    same = styles["pictures"][names.index("noto")]
-    assert np.array_equal(pixels(same), pixels(drawn["pictures"][0]))
-    grid = client.predict(
-        labels=APPLE, guidances=[0.0, 1.5], seed=11, num_seeds=2, api_name="/sweep"
+def test_a_sheet_holds_what_generate_gives(client: Client, drawn: dict) -> None:
+    sheet = client.predict(
+        labels={"emoji": "red apple"},
+        rows={"seed": [11, 12]},
+        columns={"style": ["twemoji", "noto"]},
+        api_name="/compare",
     )
-    assert grid["seeds"] == [11, 12, 11, 12]
-    assert content(grid["pictures"][3]) == content(drawn["pictures"][0])
+    assert sheet["seeds"] == [11, 11, 12, 12]
+    assert [label["style"] for label in sheet["labels"]] == ["twemoji", "noto"] * 2
+    assert content(sheet["pictures"][3]) == content(drawn["pictures"][0])
+    kept = client.predict(
+        labels=APPLE,
+        rows={"scales": [0, 3]},
+        columns={"guidance_scale": [1.5, 4.0]},
+        seed=12,
+        token_maps=drawn["token_maps"],
+        api_name="/compare",
+    )
+    assert content(kept["pictures"][0]) == content(drawn["pictures"][0])
+    assert [maps[3] for maps in kept["token_maps"][:3]] == [
+        maps[0] for maps in drawn["token_maps"][:3]
+    ]
 
 
 def test_redraw_keeps_the_first_scales(client: Client, drawn: dict) -> None:
@@ -127,7 +138,7 @@ def test_a_raw_call_with_too_few_or_too_many_values_is_told_how_many(
         ("/generate", {"labels": {}, "options": {"top_q": 1}}, "options has guidance_scale,"),
         ("/generate", {"labels": {}, "options": {"top_p": "1"}}, "top_p must be a number"),
         ("/generate", {"labels": {}, "options": {"precision": "fp8"}}, "precision must be one of"),
-        ("/sweep", {"labels": {}, "guidances": []}, "1 to 4 different guidance values"),
+        ("/compare", {"labels": {}, "rows": {"seed": []}, "columns": {}}, "1 to 8 values"),
         ("/redraw", {"token_maps": [], "scale": 1, "labels": {}}, "token_maps must be a list of"),
         ("/redraw", {"token_maps": [[[[1e9]]]] * 7, "scale": 1, "labels": {}}, "a token must be"),
         ("/tokenize", {"picture": "no picture"}, "picture is not base64"),

@@ -153,12 +153,15 @@ from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core.pipeline import VARPipeline
 from var_core.serving.executors import pick_executor
 from var_core.serving.local_engine import LocalEngine
-from var_core.jobs.parsing import read_settings, style_sheet
+from var_core.jobs.comparison import parse_axis
+from var_core.jobs.parsing import compare, read_settings
 executor = pick_executor()
 pipeline = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
 {after}
 engine = LocalEngine(pipeline.info, lambda dtype: pipeline, executor=executor)
-request = style_sheet(pipeline.info, read_settings(pipeline.info, {{}}, 5, None))
+info = pipeline.info
+sides = parse_axis(info, "style", "flat, round, 3d"), parse_axis(info, "seed", "5")
+request = compare(read_settings(info, {{}}, 5, None), info, *sides)
 runs = list(engine.generate(request))
 assert all(not tokens.is_cuda for tokens in runs[-1].token_maps)
 result = engine.tokenize(lambda: runs[-1].frames[-1][0])

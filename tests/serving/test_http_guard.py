@@ -125,7 +125,7 @@ def test_a_part_of_a_file_is_that_part_or_the_whole(
 
 def test_the_bypass_of_the_queue_is_closed(url: str) -> None:
     body = json.dumps({"data": [{}, 7, 1, None]}).encode()
-    for name in ("generate", "stream", "styles", "sweep", "redraw", "tokenize"):
+    for name in ("generate", "stream", "compare", "redraw", "tokenize"):
         assert ask(url, "POST", f"/gradio_api/run/{name}", body)[0] == 404
 
 

@@ -43,8 +43,7 @@ def test_every_drawing_endpoint_takes_words() -> None:
     words = {"prompt": "a fox", "negative_prompt": "a pizza"}
     maps = last(API.generate({}, 5))["token_maps"]
     results = [
-        last(API.styles({}, **words)),
-        last(API.sweep({}, [0.0], num_seeds=1, **words)),
+        last(API.compare({}, {"seed": [1, 2]}, {"style": ["noto"]}, **words)),
         last(API.redraw(maps, 1, {}, **words)),
         last(API.edit(PICTURE, MASK, {}, **words)),
         last(API.outpaint(PICTURE, {}, right=10, **words)),

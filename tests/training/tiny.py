@@ -11,7 +11,7 @@ from training.loop.picture_random import PictureRandom
 TINY_TOKENIZER = (
     "--sides 1 2 8 --vocab-size 16 --code-dim 8 --level-channels 32 --stem-patch 8 --batch-size 4 "
     "--quantize-after 1 --restart-every 2 --warmup-steps 2 --evaluate-every 4 --save-every 2 "
-    "--learning-rate 6e-4"
+    "--no-compile --learning-rate 6e-4"
 )
 TINY_TRANSFORMER = (
     "--depth 2 --width 32 --num-heads 2 --batch-size 4 --num-views 2 --warmup-steps 2 "

@@ -11,7 +11,7 @@ from var_core.jobs.parsing import count_up
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.requests import Settings
 from var_core.serving.local_engine import LocalEngine
-from var_core.web.controls import PRESETS, Controls, parse_numbers
+from var_core.web.controls import PRESETS, Controls
 from var_core.web.label_choices import ANY
 from var_core.wishes import Wish
 
@@ -108,9 +108,3 @@ def test_a_link_restores_what_it_can(controls: Controls) -> None:
     assert values["precision"] == "fp32"
     named = [sentence.split(" was")[0] for sentence in refused]
     assert named == [f"The link's {n}" for n in ("style", "count", "temperature", "with_recipe")]
-
-
-def test_numbers_are_read_between_commas() -> None:
-    assert parse_numbers(" 0, 1.5,3 ,") == [0.0, 1.5, 3.0]
-    with pytest.raises(ValueError, match="not 'a, b'"):
-        parse_numbers("a, b")

@@ -14,7 +14,6 @@ from PIL import Image
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARPipeline, generators_from_seeds
-from var_core.jobs.parsing import read_settings, style_sheet
 from var_core.jobs.png_recipe import read_png_recipe, write_png
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
@@ -31,7 +30,7 @@ def handlers(engine: LocalEngine, tmp_path: Path) -> DrawHandlers:
 def ask(handlers: DrawHandlers, what: str = "pictures", **changes: object) -> list[Moment]:
     """Every moment of a drawing, without its announcement; defaults for what is not named."""
     values = handlers.controls.defaults()
-    extra = {"guidances": "0, 2", "num_seeds": 2}
+    extra: dict[str, object] = {}
     for name, value in changes.items():
         (values if name in values else extra)[name] = value
     return list(handlers.stream(handlers.order(what, DrawInputs(values, **extra))))[1:]
@@ -167,48 +166,85 @@ def test_several_pictures_are_those_of_their_seeds(handlers: DrawHandlers) -> No
     assert len(last.progress.frames) == 4
 
 
-def test_a_style_sheet_has_every_style_from_one_seed(handlers: DrawHandlers) -> None:
-    progress = ask(handlers, "styles", emoji="cat", style="flat", seed=5)[-1].progress
-    assert progress.labels == ((0, 0, 0), (0, 0, 1), (0, 0, 2))
-    assert progress.request.seeds == (5, 5, 5)
-    assert progress.request.captions == ("flat", "round", "3d")
-    open_emoji = ask(handlers, "styles", seed=5)[-1].progress.labels
-    assert len({label[:2] for label in open_emoji}) == 1 and open_emoji[0][1] < 4
+def test_what_a_sheet_leaves_open_is_drawn_once(handlers: DrawHandlers) -> None:
+    sides = (("seed", "5, 6"), ("style", "flat, round, 3d"))
+    labels = ask(handlers, "sheet", sides=sides)[-1].progress.labels
+    assert [label[2] for label in labels] == [0, 1, 2] * 2
+    assert len({label[:2] for label in labels}) == 1 and labels[0][1] < 4
 
 
-def test_too_many_styles_are_refused(class_pipeline: VARPipeline) -> None:
-    with pytest.raises(ValueError, match="at most 8 pictures, not 10"):
-        style_sheet(
-            class_pipeline.info, read_settings(class_pipeline.info, {"class": "0"}, 1, None)
-        )
-
-
-def test_each_picture_of_a_grid_is_the_one_of_its_guidance_and_seed(handlers: DrawHandlers) -> None:
-    last = ask(handlers, "grid", emoji="cat", seed=5, guidances="0, 2.5", num_seeds=2)[-1]
+def test_each_picture_of_a_sheet_is_the_one_of_its_row_and_column(handlers: DrawHandlers) -> None:
+    sides = (("guidance_scale", "0, 2.5"), ("seed", "5, 6"))
+    last = ask(handlers, "sheet", emoji="cat", style="flat", sides=sides)[-1]
     assert len(files(last)) == len(set(files(last))) == 4
     pairs = [(guidance, seed) for guidance in (0.0, 2.5) for seed in (5, 6)]
     for path, (guidance, seed) in zip(files(last), pairs, strict=True):
-        alone = file(ask(handlers, emoji="cat", seed=seed, guidance_scale=guidance)[-1])
+        changes = {"emoji": "cat", "style": "flat", "seed": seed, "guidance_scale": guidance}
+        alone = file(ask(handlers, **changes)[-1])
         assert Path(path).read_bytes() == Path(alone).read_bytes()
-    assert last.progress.request.columns == 2
+    assert told(last)["axes"] == [["guidance 0", "guidance 2.5"], ["seed 5", "seed 6"]]
+    assert told(last)["captions"][2] == "guidance 2.5, seed 5"
+
+
+def test_a_sheet_keeps_scales_of_the_picture_on_the_stage(handlers: DrawHandlers) -> None:
+    progress = ask(handlers, emoji="cat", style="flat", seed=5, count=2)[-1].progress
+    sides = (("scales", "0, 1, 3"), ("style", "round, 3d"))
+    changes = {"emoji": "dog", "seed": 6, "sides": sides}
+    last = ask(handlers, "sheet", progress=progress, place=1, **changes)[-1]
+    for place, kept in enumerate((0, 0, 1, 1, 3, 3)):
+        maps = [
+            torch.equal(before[1], after[place])
+            for before, after in zip(progress.token_maps, last.progress.token_maps, strict=True)
+        ]
+        assert all(maps[:kept]) and not maps[3]
+    recipe = read_png_recipe(files(last)[4])
+    assert len(recipe["kept"]) == 3 and "kept" not in read_png_recipe(files(last)[0])
+    with pytest.raises(ValueError, match="draw one first"):
+        ask(handlers, "sheet", **changes)
+
+
+def test_a_sheet_as_a_file_draws_itself_again(handlers: DrawHandlers) -> None:
+    progress = ask(handlers, emoji="cat", style="flat", seed=5)[-1].progress
+    sides = (("scales", "0, 2"), ("temperature", "0.5, 1.5"))
+    last = ask(handlers, "sheet", emoji="dog", style="3d", progress=progress, sides=sides)[-1]
+    path = urllib.parse.unquote(told(last)["sheet"][0]).split("file=")[1]
+    order, words = handlers.restore(path)
+    assert order.sides == sides and "sheet" in words
+    repeated = list(handlers.stream(order))[-1]
+    assert [Path(one).read_bytes() for one in files(repeated)] == [
+        Path(one).read_bytes() for one in files(last)
+    ]
+    query = json.loads(handlers.opening(order))["open"]
+    assert again(handlers, query) and "rows=scales" in query
+    recipe = read_png_recipe(path)
+    for damaged in (7, {}, {"rows": {"seed": [1]}}, {"rows": {}, "columns": {}}):
+        write_png(Path(path), Image.new("RGB", (8, 8)), {**recipe, "compare": damaged})
+        with pytest.raises(ValueError, match=r"the recipe of sheet\.png is damaged"):
+            handlers.restore(path)
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("sides", "message"),
     [
-        ({"guidances": "much"}, "numbers with commas between them, not 'much'"),
-        ({"guidances": ""}, "takes 1 to 4 different guidance values"),
-        ({"guidances": "1,2,3,4,5"}, "takes 1 to 4 different guidance values"),
-        ({"guidances": "1,1"}, "takes 1 to 4 different guidance values"),
-        ({"guidances": "21"}, "guidance_scale must be a number from 0 to 20"),
-        ({"guidances": "nan"}, "guidance_scale must be"),
-        ({"num_seeds": 5}, "num_seeds must be a whole number from 1 to 4"),
-        ({"seed": 2**32 - 1}, "seed must be"),
+        ((("guidance_scale", "much"), ("seed", "1")), "write numbers with commas .* not 'much'"),
+        ((("guidance_scale", ""), ("seed", "1")), "Guidance takes a list of 1 to 8 values"),
+        ((("guidance_scale", "1,1"), ("seed", "1")), "Guidance has the same value twice"),
+        ((("guidance_scale", "21"), ("seed", "1")), "guidance_scale must be a number from 0 to 20"),
+        ((("guidance_scale", "nan"), ("seed", "1")), "guidance_scale must be"),
+        ((("seed", "1,2,3,4,5,6,7,8,9"), ("style", "3d")), "1 to 8 values"),
+        ((("seed", "1,2,3,4,5,6"), ("style", "flat,round,3d")), "at most 16 pictures, not 18"),
+        ((("seed", "1"), ("seed", "2")), "rows and columns must differ"),
+        ((("seed", str(2**32)), ("style", "3d")), "seed must be"),
+        ((("style", "3e"), ("seed", "1")), "no style '3e'; the nearest is '3d'"),
+        ((("emoji", "cat"), ("category", "fruit")), "Emoji and Category decide each other"),
+        ((("colour", "red"), ("seed", "1")), "a compared setting must be one of category,"),
     ],
 )
-def test_a_bad_grid_is_refused(handlers: DrawHandlers, changes: dict, message: str) -> None:
+def test_a_bad_sheet_is_refused(
+    handlers: DrawHandlers, sides: tuple[tuple[str, str], ...], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
-        ask(handlers, "grid", **changes)
+        ask(handlers, "sheet", sides=sides)
 
 
 def test_redrawing_keeps_the_scales_up_to_the_scrubber(handlers: DrawHandlers) -> None:
@@ -294,8 +330,8 @@ def test_a_png_of_a_branch_brings_its_kept_scales_back(
     [
         ("pictures", {"emoji": "cat", "count": 2, "guidance_scale": 0.30000000000000004}),
         ("pictures", {"smooth": True, "keep_seed": False}),
-        ("styles", {"category": "fruit"}),
-        ("grid", {"guidances": "0, 1.5", "seed": 4}),
+        ("sheet", {"category": "fruit", "sides": (("seed", "4, 5"), ("style", "flat\n3d"))}),
+        ("sheet", {"sides": (("guidance_scale", "0, 1.5"), ("emoji", "cat, dog"))}),
         ("prompt", {"emoji": "dog", "count": 2, "scale": 3}),
         ("vary", {}),
     ],
@@ -326,9 +362,9 @@ def test_what_is_wrong_in_a_link_is_left_out_with_a_sentence(handlers: DrawHandl
     last = ask(handlers, "prompt", emoji="cat", progress=progress, scale=2)[-1]
     query = dict(urllib.parse.parse_qsl(told(last)["query"]))
     for changes in (
-        {"draw": "everything"},
-        {"draw": "grid", "guidances": "much", "seeds": "2"},
-        {"draw": "grid", "guidances": "1", "seeds": "\u00b2"},
+        {"rows": "everything"},
+        {"rows": "seed", "rows_values": "1", "columns": "style"},
+        {"rows": "seed", "rows_values": "\u00b2", "columns": "style", "columns_values": "3d"},
         *({"kept": text} for text in ("nAA", "x" + query["kept"], "n" + "_" * 9999, "n\u00e4")),
         {"kept": query["kept"] + "_" * 40},
         {"kept": query["kept"], "smooth": "true", "temperature": "much"},

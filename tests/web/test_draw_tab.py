@@ -24,15 +24,16 @@ def draw_tab(engine: LocalEngine, folder: Path) -> DrawTab:
 
 def test_every_control_has_a_widget(engine: LocalEngine, tmp_path: Path) -> None:
     tab = draw_tab(engine, tmp_path)
-    assert list(tab.controls.inputs) == tab.handlers.controls.names
+    found = [*tab.controls.box.names, *tab.controls.inputs]
+    assert sorted(found) == sorted(tab.handlers.controls.names)
 
 
 def test_a_model_with_one_attribute_has_a_page_too(
     class_pipeline: VARPipeline, tmp_path: Path
 ) -> None:
     controls = draw_tab(tiny_engine(class_pipeline), tmp_path).controls
-    assert list(controls.inputs)[:2] == ["class", "seed"]
-    assert controls.styles.visible is False  # ten values are too many for a sheet
+    assert controls.box.names == ("class",)
+    assert list(controls.inputs)[:2] == ["count", "seed"]
 
 
 def test_what_a_moment_leaves_open_stays_as_it_is(engine: LocalEngine, tmp_path: Path) -> None:

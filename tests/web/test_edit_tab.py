@@ -53,7 +53,9 @@ def edits(
 ) -> Iterator[dict]:
     """The updates of an edit."""
     defaults = tab.handlers.controls.defaults()
-    values = {widget: defaults[name] for name, widget in tab.inputs.items()}
+    ask = tab.page.ask
+    values = {widget: defaults[name] for name, widget in ask.inputs.items()}
+    values[ask.box.widget] = ask.box.pack(defaults)
     values |= {tab.board.versions: versions, tab.board.painter: mask, tab.page.ask.keep_seed: True}
     values |= {tab.keep_scales: 1, tab.best_of: 1}
     return tab.edit(task, values, data)
@@ -83,7 +85,8 @@ def test_an_upload_is_copied_and_deleted_and_labels_start_anew(
     assert (shown["mask"], shown["full"], shown["model"]) == ("", (40, 30), tab.info.image_shape)
     assert (shown["before"], shown["undo"], shown["redo"]) == ("", None, None)
     assert updates[tab.status].startswith("Opened, 40x30 pixels")
-    assert [updates[tab.inputs[name]] for name in tab.page.ask.controls.attributes] == [ANY] * 3
+    box = tab.page.ask.box
+    assert set(box.values(updates[box.widget]).values()) == {ANY}
     assert set(updates) <= {*tab.opened}
 
 

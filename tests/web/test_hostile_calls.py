@@ -25,11 +25,10 @@ ODD = (
     *("18446744073709551616", "[[[[[]]]]]", '{"a": {"b": 1}}', "[null]", '"/etc/passwd"'),
     '{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}',
 )
-ENDPOINTS = {  # how many values they take; the last two are prompts, which may be left out
+ENDPOINTS = {  # how many values they take; the last ones may be left out
     "generate": 6,
     "stream": 6,
-    "styles": 5,
-    "sweep": 7,
+    "compare": 8,
     "redraw": 7,
     "tokenize": 1,
     "edit": 10,

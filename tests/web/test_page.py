@@ -15,13 +15,12 @@ from var_core.serving.metrics import JobMetrics
 from var_core.web.page import Site
 
 DRAWING = {
-    *("generate", "styles", "sweep", "stage"),
+    *("generate", "stage", "compare-draw", "sheet"),
     *("redraw-mask", "try-again", "vary", "painter"),
     *("source", "inside", "drop"),
 }
 ENDPOINTS = (
-    "about edit exchange generate look_inside outpaint recipe redraw stream styles sweep "
-    "tokenize vary"
+    "about compare edit exchange generate look_inside outpaint recipe redraw stream tokenize vary"
 )
 
 
@@ -62,7 +61,7 @@ def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed
     assert {event for element, event in drawing if element == "stage"} == stage
     public = [one for one in site.blocks.fns.values() if one.api_visibility == "public"]
     queued = [one for one in public if one.api_name not in ("recipe", "about")]
-    assert len(queued) == 11
+    assert len(queued) == 10
     every = [*drawing.values(), *queued]
     assert {function.concurrency_limit for function in every} == {None}
     assert all(function.queue for function in every)
@@ -71,7 +70,8 @@ def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed
 
 def test_the_row_of_tabs_holds_tabs_alone(site: Site) -> None:
     labels = [getattr(child, "label", None) for child in site.pages[0].tabs.children]
-    assert labels == ["Draw", "Edit", "Look inside"]  # anything else would shift gradio's buttons
+    # anything else would shift the buttons of gradio
+    assert labels == ["Draw", "Edit", "Compare", "Look inside", "How it works"]
 
 
 def test_only_the_api_is_public(site: Site) -> None:

@@ -20,16 +20,18 @@ ENGINE = tiny_engine(make_prompted())
 
 
 def test_a_model_with_text_has_boxes_for_words_that_edits_share(tmp_path: Path) -> None:
-    inputs = draw_tab(ENGINE, tmp_path).controls.inputs
-    assert list(inputs)[:3] == ["prompt", "negative_prompt", "style"]
+    controls = draw_tab(ENGINE, tmp_path).controls
+    assert controls.box.names == ("prompt", "style") and "negative_prompt" in controls.inputs
     edit = edit_tab(ENGINE, tmp_path)
-    assert edit.inputs is edit.page.ask.inputs and list(edit.inputs) == list(inputs)
-    assert edit.wish[edit.inputs["prompt"]] == ""  # with a new picture
+    ask = edit.page.ask
+    assert {ask.box.widget, *ask.inputs.values()} == {*edit.inputs}
+    assert ask.box.values(edit.wish[ask.box.widget])["prompt"] == []  # with a new picture
+    assert edit.wish[ask.inputs["negative_prompt"]] == ""
 
 
 def test_words_are_drawn_saved_and_given_back(tmp_path: Path) -> None:
     handlers = DrawHandlers(ENGINE, tmp_path, str)
-    words = {"prompt": "a fox, in the snow", "negative_prompt": "a pizza"}
+    words = {"prompt": ["a fox", "in the snow"], "negative_prompt": "a pizza"}
     moment = ask(handlers, style="flat", **words)[-1]
     assert moment.status.endswith("seed 7: a fox, in the snow, flat")
     values, kept = handlers.controls.from_recipe(file(moment))

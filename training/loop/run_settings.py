@@ -57,6 +57,10 @@ class RunSettings(Settings):
         low=-1,
         high=256,
     )
+    compile: bool = option(True, "compile the network", MACHINE)
+    checkpoint_activations: bool = option(
+        False, "less memory: blocks run again for their gradient", MACHINE
+    )
     continue_with_other_processes: bool = option(
         False, "resume a run of another number of processes; not bit for bit", MACHINE
     )

@@ -26,6 +26,8 @@ def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
         tokenizer = outline_tokenizer(settings)
         choose_trained(tokenizer, settings)
         check_side(pictures, tokenizer)
+        if settings.checkpoint_activations:
+            tokenizer.enable_gradient_checkpointing()
         adversary = PatchDiscriminator(settings.adversary_channels)
         perceptual = PerceptualDistance() if Path(settings.nets).is_dir() else None
         objective = TokenizerObjective(tokenizer, perceptual, settings)

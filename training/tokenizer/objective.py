@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._functorch import config as compiler_config
 
 from training.loop.picture_random import PictureRandom
 from training.tokenizer.discriminator import PatchDiscriminator, adaptive_weight, augment_alike
@@ -123,6 +124,15 @@ class TokenizerObjective(nn.Module):
             total = total + settings.adversarial_weight * factor * losses["adversarial"]
         losses["loss"] = total
         return Rebuilt(losses, rebuilt.detach(), features.detach(), quantization)
+
+    def compile_parts(self) -> None:
+        """Compile encoder and decoder; what stands between them depends on the step."""
+        if self.settings.adversarial_weight:
+            # its gradient at the last layer is measured before the backward pass, which must find
+            # all that was kept for it
+            compiler_config.donated_buffer = False
+        self.tokenizer.encoder.compile(dynamic=False)
+        self.tokenizer.decoder.compile(dynamic=False)
 
     def quantize(
         self, features: Tensor, random: PictureRandom

@@ -81,7 +81,11 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             betas=BETAS,
             fused=True,
         )
+        if settings.checkpoint_activations:
+            self.tokenizer.enable_gradient_checkpointing()
         objective = TokenizerObjective(self.tokenizer, self.perceptual, settings)
+        if settings.compile:
+            objective.compile_parts()
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         self.codebook = CodebookCare(
             self.tokenizer, settings, self.accelerator, self.average, self.optimizer

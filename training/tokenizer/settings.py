@@ -6,6 +6,7 @@ from training.loop.run_settings import (
     AUGMENTATION,
     FILES,
     LOSSES,
+    MACHINE,
     NETWORK,
     STEPS,
     RunSettings,
@@ -101,6 +102,8 @@ class TokenizerSettings(RunSettings):
         48, "channels of its first layer, a multiple of 16", ADVERSARY, low=16
     )
     adversary_rate: float = option(3e-4, "learning rate of the adversary", ADVERSARY, low=0)
+
+    compile: bool = option(False, "compile encoder and decoder, in minutes", MACHINE)
 
     augmented_share: float = option(
         0.5, "part of the pictures that --augmentation changes", AUGMENTATION, low=0, high=1

@@ -119,11 +119,7 @@ class TransformerSettings(RunSettings):
         MACHINE,
         low=0,
     )
-    compile: bool = option(True, "compile the network", MACHINE)
     shard: bool = option(False, "FSDP2: every process keeps only a part of the weights", MACHINE)
-    checkpoint_activations: bool = option(
-        False, "less memory: blocks run again for their gradient", MACHINE
-    )
     attention: str = option(
         "auto", "attention kernel; flex and xformers on CUDA only", MACHINE, choices=ATTENTION
     )

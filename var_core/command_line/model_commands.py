@@ -6,9 +6,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from var_core.add_sketch import STEPS, add_sketch
-from var_core.command_line.drawing_flags import load_pipeline
+from var_core.clip_pipeline import VARClipPipeline
+from var_core.command_line.drawing_flags import load_pipeline_of
+from var_core.model_info import CLIPS, FRAMES_PER_SECOND, kind_of
 from var_core.official.catalogue import MODELS, download, find_model, how_to_get, models_folder
 from var_core.official.convert import convert
+from var_core.pipeline import VARPipeline
 
 Commands = argparse._SubParsersAction  # of the parsers of all commands
 
@@ -80,11 +83,14 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _info(arguments: argparse.Namespace) -> None:
-    pipeline = load_pipeline(arguments.model, arguments.precision)
+    kind = VARClipPipeline if kind_of(arguments.model) == CLIPS else VARPipeline
+    pipeline = load_pipeline_of(kind, arguments.model, arguments.precision)
     info, schedule = pipeline.info, pipeline.info.schedule
     print(f"model       {arguments.model}")
     height, width = info.image_shape
     print(f"pictures    {width}x{height}")
+    if schedule.is_clip:
+        print(f"clips       {info.num_frames} frames, {FRAMES_PER_SECOND} a second, or more parts")
     print(f"scales      {', '.join(map(str, schedule.sides))} ({schedule.num_tokens} tokens)")
     print(f"codebook    {info.vocab_size} codes")
     print(f"tokenizer   {info.tokenizer_parameters / 1e6:.1f} million parameters")

@@ -9,12 +9,17 @@ from PIL import Image, ImageDraw, ImageFont
 PREVIEW_SIDE = 256  # pixels; smaller previews are enlarged before they are compressed
 GAP = 4  # pixels between the pictures of a sheet
 COLUMNS = 4
-CAPTION_SIZE = 11  # pixels
-LINE_HEIGHT = 15  # pixels
-CAPTIONED_SIDE = 128  # pixels; smaller pictures are enlarged, so that captions fit under them
+CAPTION_SIZE = 14  # pixels
+LINE_HEIGHT = 19  # pixels
+MAX_LINES = 5  # of the words of a row or column
+SIDE_WIDTH = 150  # pixels of the words before the rows
+EDGE = 12  # pixels around words
+CAPTIONED_SIDE = 128  # pixels; smaller pictures are enlarged, so that words fit above them
 MOVING_SIDE = 256  # pixels; smaller frames are enlarged
 FRAME_MILLISECONDS = 450
 LAST_MILLISECONDS = 1800
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def enlarge(
@@ -27,35 +32,70 @@ def enlarge(
     return image.resize((image.width * factor, image.height * factor), resample)
 
 
-def contact_sheet(
-    images: Sequence[Image.Image], columns: int = 0, captions: Sequence[str] = ()
-) -> Image.Image:
-    """Pictures of one size in rows on white; a single one without a caption stays as it is.
+def contact_sheet(images: Sequence[Image.Image], columns: int = 0) -> Image.Image:
+    """Pictures of one size in rows on white; a single one stays as it is.
 
     Args:
         images: RGB pictures of one size.
         columns: pictures in a row; 0 takes 2 for four pictures, else at most 4.
-        captions: text under each picture, one or more lines; empty for no captions.
     """
-    if len(images) == 1 and not captions:
+    if len(images) == 1:
         return images[0]
-    if captions:
-        images = [enlarge(image, CAPTIONED_SIDE) for image in images]
     columns = columns or (2 if len(images) == 4 else min(COLUMNS, len(images)))
     rows = math.ceil(len(images) / columns)
     width, height = images[0].size
-    caption_height = LINE_HEIGHT * max((len(one.splitlines()) for one in captions), default=0)
-    step = width + GAP, height + GAP + caption_height
+    step = width + GAP, height + GAP
     sheet = Image.new("RGB", (columns * step[0] - GAP, rows * step[1] - GAP), "white")
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         sheet.paste(image, (column * step[0], row * step[1]))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(CAPTION_SIZE)
-    for index, caption in enumerate(captions):
-        row, column = divmod(index, columns)
-        middle = column * step[0] + width / 2, row * step[1] + height + caption_height / 2
-        draw.text(middle, caption, fill="black", font=font, anchor="mm", align="center")
     return sheet
+
+
+def labelled_sheet(
+    images: Sequence[Image.Image], rows: Sequence[str], columns: Sequence[str]
+) -> Image.Image:
+    """Pictures of one size on white, with words before each row and above each column.
+
+    Args:
+        images: RGB pictures of one size, row by row.
+        rows: words for each row.
+        columns: words for each column.
+    """
+    sheet = contact_sheet([enlarge(image, CAPTIONED_SIDE) for image in images], len(columns))
+    width, height = sheet.width / len(columns), sheet.height / len(rows)
+    font = ImageFont.load_default(CAPTION_SIZE)
+    before = [_wrapped(words, font, SIDE_WIDTH - 2 * EDGE) for words in rows]
+    above = [_wrapped(words, font, round(width) - 2 * GAP) for words in columns]
+    top = LINE_HEIGHT * max(len(lines) for lines in above) + 2 * EDGE
+    whole = Image.new("RGB", (sheet.width + SIDE_WIDTH + EDGE, sheet.height + top + EDGE), "white")
+    whole.paste(sheet, (SIDE_WIDTH, top))
+    draw = ImageDraw.Draw(whole)
+    style = {"fill": "black", "font": font, "spacing": LINE_HEIGHT - CAPTION_SIZE}
+    for index, lines in enumerate(before):
+        middle = SIDE_WIDTH - EDGE, top + (index + 0.5) * height
+        draw.text(middle, "\n".join(lines), anchor="rm", align="right", **style)
+    for index, lines in enumerate(above):
+        middle = SIDE_WIDTH + (index + 0.5) * width, top / 2
+        draw.text(middle, "\n".join(lines), anchor="mm", align="center", **style)
+    return whole
+
+
+def _wrapped(text: str, font: Font, width: int) -> list[str]:
+    """A text in lines of at most a width, in pixels; longer words and more lines are cut."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    shown = lines[:MAX_LINES]
+    if len(lines) > MAX_LINES:
+        shown[-1] += " ..."
+    while any(font.getlength(line) > width for line in shown):
+        shown = [line if font.getlength(line) <= width else line[:-4] + "..." for line in shown]
+    return shown
 
 
 def write_animation(path: Path, frames: Sequence[Image.Image]) -> None:

@@ -35,8 +35,7 @@ class LateRequest:
         precision: one of PRECISIONS.
         is_smooth: whether codes are mixed, so that token maps do not tell the whole picture.
         make: decodes the pictures and returns the request; can be pickled.
-        columns: pictures side by side on the contact sheet; 0 leaves it to the sheet.
-        captions: words under each picture of the contact sheet, or none at all.
+        comparison: None: it is no sheet.
     """
 
     job: str
@@ -45,8 +44,7 @@ class LateRequest:
     precision: str
     is_smooth: bool
     make: Callable[[], EditRequest | VaryRequest]
-    columns: int = 0
-    captions: tuple[str, ...] = ()
+    comparison: None = None
 
     def recipes(self, info: ModelInfo, dtype: str) -> list[Recipe | None]:
         """As `Request.recipes`: none yet; the request that is made has them."""

@@ -34,13 +34,15 @@ def save_pictures(
         seed, recipe = progress.request.seeds[index], recipes[index]
         words = "edited" if recipe is None else _words_of(info.labels, progress.wishes[index])
         path = folder / f"{words[:MAX_NAME]}-seed{seed}.png"
-        if path in paths and recipe is not None:  # a sweep draws a label and a seed more than once
-            path = path.with_stem(f"{path.stem}-guidance{recipe['guidance_scale']:g}")
+        if path in paths:  # a sheet draws a label and a seed more than once
+            path = path.with_stem(f"{path.stem}-{index + 1}")
         write_png(path, image, recipe if with_recipe else None)
         paths.append(path)
     if len(paths) > 1:
         paths.append(folder / "sheet.png")
-        write_png(paths[-1], progress.sheet(len(progress.frames)), None)
+        comparison = progress.request.comparison
+        recipe = comparison.recipe(info, progress.dtype) if comparison and with_recipe else None
+        write_png(paths[-1], progress.sheet(len(progress.frames)), recipe)
     return paths
 
 

@@ -17,16 +17,16 @@ from torch import Tensor
 from var_core.devices import PRECISIONS
 from var_core.editing import RULES, EditOptions, Margins, check_mask
 from var_core.images import MAX_FILE_BYTES, MAX_PIXELS
+from var_core.jobs.comparison import NO_PICTURE, Axis, Cell, Comparison, cells
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest, EditRequest, Settings, VaryRequest
 from var_core.model_info import ModelInfo
-from var_core.option_fields import option_fields, option_named
+from var_core.option_fields import option_fields
 from var_core.ranges import check_choice, check_int
 from var_core.sampling import MAX_SEED, SamplingOptions
 
 DEFAULT_SEED = 7
 MAX_COUNT = 8
-MAX_SWEEP = 4  # values along each side of a grid
 SAMPLING_OPTIONS = tuple(one.name for one in option_fields(SamplingOptions))
 
 
@@ -94,64 +94,35 @@ def count_up(settings: Settings, count: object) -> DrawRequest:
     return _alike(settings, count)
 
 
-def style_sheet(info: ModelInfo, settings: Settings) -> DrawRequest:
-    """A label with every value of its last attribute, all from the same seed.
+def compare(
+    settings: Settings, info: ModelInfo, rows: Axis, columns: Axis, kept: Sequence[Tensor] = ()
+) -> DrawRequest:
+    """A sheet: a row for every value of one setting, a column for every value of another.
 
     Args:
-        info: model whose last attribute is taken.
-        settings: settings of every picture; open attributes of its label are drawn once for the
-            whole sheet.
+        settings: settings of every picture, apart from what is compared.
+        info: model whose labels and limits hold.
+        rows: setting that changes from row to row.
+        columns: setting that changes from column to column.
+        kept: token maps (1, h, w) of the first scales of an earlier picture; needed where the
+            number of kept scales is compared.
 
     Raises:
-        ValueError: if there are too many values for one sheet, or no attribute at all.
+        ValueError: if there are too many pictures, or the sides do not go together.
     """
-    if not info.labels.attributes:
-        raise ValueError("this model has no labels to draw a sheet of")
-    names = info.labels.attributes[-1].values
-    count = len(names)
-    if count > MAX_COUNT:
-        raise ValueError(f"a sheet has at most {MAX_COUNT} pictures, not {count}")
+    base = Cell(settings.wish, settings.seed, settings.options)
+    drawn = cells(info, base, rows, columns)
+    most = max(cell.num_kept for cell in drawn)
+    if most > len(kept):
+        raise ValueError(NO_PICTURE)
     return DrawRequest(
-        tuple(
-            replace(settings.wish, label=(*settings.wish.label[:-1], value))
-            for value in range(count)
-        ),
-        (settings.seed,) * count,
-        (settings.options,) * count,
-        captions=names,
-        precision=settings.precision,
-        one_label=True,
-    )
-
-
-def sweep(settings: Settings, guidances: object, num_seeds: object) -> DrawRequest:
-    """A grid: a row for every guidance, a column for every seed.
-
-    Args:
-        settings: settings of every picture, apart from the guidance; its seed is the first one.
-        guidances: 1 to 4 different values from 0 to 20.
-        num_seeds: number of seeds, 1 to 4.
-
-    Raises:
-        ValueError: if a value is out of range.
-    """
-    wanted = f"a grid takes 1 to {MAX_SWEEP} different guidance values"
-    if not isinstance(guidances, list | tuple) or not 1 <= len(guidances) <= MAX_SWEEP:
-        raise ValueError(wanted)
-    guidance = option_named(SamplingOptions, "guidance_scale")
-    values = [guidance.check(value) for value in guidances]
-    if len(set(values)) != len(values):
-        raise ValueError(wanted)
-    columns = check_int("num_seeds", num_seeds, 1, MAX_SWEEP)
-    seeds = _counting(settings.seed, columns)
-    grid = [(value, one) for value in values for one in seeds]
-    return DrawRequest(
-        (settings.wish,) * len(grid),
-        tuple(one for _, one in grid),
-        tuple(replace(settings.options, guidance_scale=value) for value, _ in grid),
-        captions=tuple(f"guidance {value:g}\nseed {one}" for value, one in grid),
-        columns=columns,
-        precision=settings.precision,
+        tuple(cell.wish for cell in drawn),
+        tuple(cell.seed for cell in drawn),
+        tuple(cell.options for cell in drawn),
+        tuple(tokens.expand(len(drawn), -1, -1) for tokens in kept[:most]),
+        tuple(cell.num_kept for cell in drawn),
+        settings.precision,
+        Comparison(rows, columns, base, tuple(kept[:most])),
     )
 
 
@@ -181,7 +152,7 @@ def branch(
     token_maps = earlier.token_maps
     keep = check_int("scale", scale, 1, min(len(token_maps), num_scales - 1))
     request = _alike(settings, len(token_maps[0]))
-    return replace(request, keep=token_maps[:keep], columns=earlier.request.columns)
+    return replace(request, keep=token_maps[:keep])
 
 
 def progress_from_tokens(

@@ -8,7 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from var_core.images import tensor_to_images
-from var_core.jobs.contact_sheet import contact_sheet
+from var_core.jobs.comparison import Comparison
+from var_core.jobs.contact_sheet import contact_sheet, labelled_sheet
 from var_core.jobs.png_recipe import Recipe
 from var_core.model_info import ModelInfo
 from var_core.outputs import Preview, pil_images
@@ -41,13 +42,8 @@ class Request(Protocol):
         ...
 
     @property
-    def columns(self) -> int:
-        """Pictures side by side on the contact sheet; 0 leaves it to the sheet."""
-        ...
-
-    @property
-    def captions(self) -> tuple[str, ...]:
-        """Words under each picture of the contact sheet, or none at all."""
+    def comparison(self) -> Comparison | None:
+        """What the pictures compare, if they are a sheet of two settings."""
         ...
 
     @property
@@ -129,7 +125,10 @@ class JobProgress:
     def sheet(self, scale: int) -> Image.Image:
         """The picture after a scale (from 1), or all pictures side by side."""
         frames = self.frames[check_int("scale", scale, 1, len(self.frames)) - 1]
-        return contact_sheet(frames, self.request.columns, self.request.captions)
+        comparison = self.request.comparison
+        if comparison is None:
+            return contact_sheet(frames)
+        return labelled_sheet(frames, comparison.rows.captions, comparison.columns.captions)
 
     def recipes(self, info: ModelInfo) -> Sequence[Recipe | None]:
         """What draws each picture again, as `Request.recipes`."""

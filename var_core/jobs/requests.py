@@ -9,7 +9,8 @@ from torch import Tensor
 
 from var_core.devices import PRECISIONS
 from var_core.editing import EditOptions, Margins
-from var_core.jobs.drawing import fill_shared_labels, group_options, join_groups
+from var_core.jobs.comparison import Comparison
+from var_core.jobs.drawing import fill_shared_labels, group_alike, join_groups
 from var_core.jobs.png_recipe import Recipe, make_recipe
 from var_core.jobs.progress import JobProgress, begin, follow_drawing, follow_edit
 from var_core.model_info import ModelInfo
@@ -46,21 +47,19 @@ class DrawRequest:
         seeds: seed of each picture.
         options: options of each picture.
         keep: token maps of the first scales to keep, (B, h, w) each.
-        captions: words under the pictures of the sheet, none or one for each.
-        columns: pictures side by side on the sheet; 0 leaves it to the sheet.
+        num_kept: number of these scales that each picture keeps; empty keeps all.
         precision: one of PRECISIONS.
-        one_label: whether open attributes are drawn once for all pictures, apart from the last
-            attribute.
+        comparison: what the pictures compare, row by row; None where they are no sheet. What a
+            sheet leaves open is drawn once for all its pictures.
     """
 
     wishes: tuple[Wish, ...]
     seeds: tuple[int, ...]
     options: tuple[SamplingOptions, ...]
     keep: tuple[Tensor, ...] = ()
-    captions: tuple[str, ...] = ()
-    columns: int = 0
+    num_kept: tuple[int, ...] = ()
     precision: str = PRECISIONS[0]
-    one_label: bool = False
+    comparison: Comparison | None = None
 
     @property
     def job(self) -> str:
@@ -72,6 +71,11 @@ class DrawRequest:
         """As `Request.is_smooth`."""
         return any(one.smooth for one in self.options)
 
+    def kept(self, place: int) -> tuple[Tensor, ...]:
+        """Token maps (1, S, S) that one picture keeps."""
+        keep = self.keep[: self.num_kept[place]] if self.num_kept else self.keep
+        return tuple(tokens[place : place + 1] for tokens in keep)
+
     def recipes(self, info: ModelInfo, dtype: str) -> list[Recipe]:
         """As `Request.recipes`; each recipe alone is enough to draw its picture again."""
         return [
@@ -81,7 +85,7 @@ class DrawRequest:
                 self.seeds[index],
                 self.options[index],
                 dtype,
-                [tokens[index] for tokens in self.keep],
+                [tokens[0] for tokens in self.kept(index)],
             )
             for index, wish in enumerate(self.wishes)
         ]
@@ -89,18 +93,19 @@ class DrawRequest:
     def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
         """As `Request.start`."""
         request = self
-        if self.one_label:
+        if self.comparison is not None:
             wishes = fill_shared_labels(pipeline, self.wishes, self.seeds[0])
             request = replace(self, wishes=wishes)
-        groups = group_options(self.options)
+        num_kept = self.num_kept or (len(self.keep),) * len(self.seeds)
+        groups = group_alike([*zip(self.options, num_kept, strict=True)])
         streams = [
             pipeline.stream(
                 [request.wishes[index] for index in group],
                 options,
                 generators_from_seeds([self.seeds[index] for index in group], pipeline.device),
-                keep=[tokens[group].to(pipeline.device) for tokens in self.keep],
+                keep=[tokens[group].to(pipeline.device) for tokens in self.keep[:count]],
             )
-            for options, group in groups.items()
+            for (options, count), group in groups.items()
         ]
         previews = join_groups(streams, list(groups.values()))
         has_sketches = pipeline.tokenizer.sketch is not None
@@ -137,14 +142,9 @@ class EditRequest:
         return "edit"
 
     @property
-    def columns(self) -> int:
-        """As `Request.columns`."""
-        return 0
-
-    @property
-    def captions(self) -> tuple[str, ...]:
-        """As `Request.captions`."""
-        return ()
+    def comparison(self) -> None:
+        """As `Request.comparison`."""
+        return None
 
     @property
     def is_smooth(self) -> bool:
@@ -209,14 +209,9 @@ class VaryRequest:
         return self.drawing.precision
 
     @property
-    def columns(self) -> int:
-        """As `Request.columns`."""
-        return self.drawing.columns
-
-    @property
-    def captions(self) -> tuple[str, ...]:
-        """As `Request.captions`."""
-        return self.drawing.captions
+    def comparison(self) -> Comparison | None:
+        """As `Request.comparison`."""
+        return self.drawing.comparison
 
     @property
     def is_smooth(self) -> bool:

@@ -34,8 +34,7 @@ class Api(DrawEndpoints, EditEndpoints, InsideEndpoints):
         return [
             self.generate,
             self.stream,
-            self.styles,
-            self.sweep,
+            self.compare,
             self.redraw,
             self.edit,
             self.outpaint,

@@ -1,18 +1,21 @@
-"""The endpoints that draw: generate, stream, styles, sweep, redraw."""
+"""The endpoints that draw: generate, stream, compare, redraw."""
 
 from collections.abc import Iterator
 from typing import TypedDict
 
+from var_core.jobs.comparison import Axis, read_axis
 from var_core.jobs.data_url import png_url
 from var_core.jobs.parsing import (
     DEFAULT_SEED,
     branch,
+    compare,
     count_up,
     progress_from_tokens,
-    style_sheet,
-    sweep,
 )
+from var_core.model_info import ModelInfo
 from var_core.serving.endpoint_base import DrawnPictures, Endpoints, Labels, Options
+
+Side = dict[str, list[float | str]]  # name of a setting, and its values
 
 
 class ScalePictures(TypedDict):
@@ -77,49 +80,37 @@ class DrawEndpoints(Endpoints):
                 pictures=[png_url(frame) for frame in frames],
             )
 
-    def styles(
+    def compare(
         self,
         labels: Labels,
+        rows: Side,
+        columns: Side,
         seed: int = DEFAULT_SEED,
         options: Options | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
+        token_maps: list[list[list[list[int]]]] | None = None,
     ) -> Iterator[DrawnPictures]:
-        """Draw one label with every value of the last attribute, from the same seed.
+        """Draw one picture for every pair of two settings, row by row; 16 at most.
+
+        A setting is the name of an attribute or menu, "prompt", "seed", the name of a sampling
+        option that is a number, or "scales": the number of scales that are kept of `token_maps`.
 
         Args:
-            labels: attribute names to values, without the last attribute.
-            seed: seed of every picture.
+            labels: attribute names to values; what is left out is drawn once for all pictures.
+            rows: one setting and its values, as {"guidance_scale": [0, 1.5, 3]}.
+            columns: another setting and its values, as {"seed": [1, 2]}.
+            seed: seed of all pictures, where seeds are not compared.
             options: sampling options by name, as in `about`, and precision.
             prompt: phrases with commas between them, as "a fox, in the snow".
             negative_prompt: what the pictures should not show.
+            token_maps: token maps of one picture, as in a result.
         """
         settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
-        yield from self.draw(style_sheet(self.engine.info, settings))
-
-    def sweep(
-        self,
-        labels: Labels,
-        guidances: list[float],
-        seed: int = DEFAULT_SEED,
-        num_seeds: int = 4,
-        options: Options | None = None,
-        prompt: str | None = None,
-        negative_prompt: str | None = None,
-    ) -> Iterator[DrawnPictures]:
-        """Draw one label with every pair of a guidance and a seed, guidance by guidance.
-
-        Args:
-            labels: attribute names to values; attributes left out are drawn at random.
-            guidances: 1 to 4 values from 0 to 20.
-            seed: first seed; the others count up.
-            num_seeds: number of seeds, 1 to 4.
-            options: sampling options by name, as in `about`, and precision.
-            prompt: phrases with commas between them, as "a fox, in the snow".
-            negative_prompt: what the pictures should not show.
-        """
-        settings = self.read_settings(labels, seed, options, prompt, negative_prompt)
-        yield from self.draw(sweep(settings, guidances, num_seeds))
+        info = self.engine.info
+        kept = () if token_maps is None else self.read_token_maps(token_maps)
+        sides = _read_side(info, "rows", rows), _read_side(info, "columns", columns)
+        yield from self.draw(compare(settings, info, *sides, kept))
 
     def redraw(
         self,
@@ -146,3 +137,10 @@ class DrawEndpoints(Endpoints):
         earlier = progress_from_tokens(self.engine.info, self.read_token_maps(token_maps))
         num_scales = self.engine.info.schedule.num_scales
         yield from self.draw(branch(settings, earlier, scale, num_scales))
+
+
+def _read_side(info: ModelInfo, side: str, given: object) -> Axis:
+    if not isinstance(given, dict) or len(given) != 1:
+        raise ValueError(f"{side} must be an object of one setting and its values")
+    (pair,) = given.items()
+    return read_axis(info, *pair)

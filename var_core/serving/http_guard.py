@@ -4,23 +4,28 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from var_core.serving.asgi import App, Headers, Message, Receive, Send
 from var_core.serving.bodies import Body, GoneError, RefusedError
 from var_core.serving.calls import FORM_TYPE, JSON_TYPE, SiteMap, media_type, read_call
 from var_core.serving.client_budget import ClientBudget
 from var_core.serving.fair_queue import BusyError
-from var_core.serving.json_body import write_json
+from var_core.serving.json_body import read_json, write_json
 from var_core.serving.machine_troubles import words_for
 from var_core.serving.origins import NOT_MEANT, Surroundings, is_own
 from var_core.serving.uploads import Uploads
+
+Tools = Callable[[Message, Receive, Send, str], Awaitable[None]]
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
 MAX_HELD_BYTES = 18 * MAX_BODY_BYTES  # of all bodies that come at the moment
 MAX_CLIENT_HELD_BYTES = 4 * MAX_BODY_BYTES
 API = "/gradio_api/"
 PROGRESS = "/gradio_api/upload_progress"
+PLAIN_TYPE = b"text/plain; charset=utf-8"
+TOOLS = "/mcp"  # of assistants
+GUIDE = "/agents.md"
 UPLOAD = re.compile(r"/gradio_api/upload/?")
 PATHS = {
     "GET": re.compile(
@@ -70,6 +75,8 @@ class HttpGuard:
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
         page_calls: called with the address of the visitor before a call of a page is passed on.
+        guide: text for programs, at `/agents.md`.
+        tools: answers assistants at `/mcp`; None leaves this door closed.
         max_body: size of the largest body in bytes.
     """
 
@@ -84,12 +91,15 @@ class HttpGuard:
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
         page_calls: Callable[[str], None] = lambda client: None,
+        guide: str = "",
+        tools: Tools | None = None,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
         self.pages = {f"/{name}{end}" for name in site.pages for end in ("", "/")}
         self.site, self.surroundings = site, surroundings
         self.app = app
         self.page_calls = page_calls
+        self.guide, self.tools = guide, tools
         self.uploads = uploads
         self.find_client = find_client
         self.bodies = ClientBudget("requests", MAX_HELD_BYTES, MAX_CLIENT_HELD_BYTES)
@@ -114,21 +124,31 @@ class HttpGuard:
         path, method = str(scope["path"]), str(scope["method"])
         if method not in PATHS:  # after a 200, CONNECT would end the protocol
             await self._refuse(send, 404, "not found")
-        elif path == "/healthz":
-            await _answer(send, 200, "alive")
-        elif path == "/readyz":
-            ready = self.is_ready()
-            await _answer(send, 200 if ready else 503, "ready" if ready else "not ready")
+        elif answer := self._own_answer(method, path):
+            await _answer(send, *answer)
         elif method in ("GET", "HEAD") and path in self.pages:
             await self._pass(scope, receive, send)
-        elif not PATHS[method].fullmatch(path):
+        elif path == TOOLS and self.tools is not None and method != "POST":
+            await self._refuse(send, 405, "assistants post here")
+        elif not (PATHS[method].fullmatch(path) or (path == TOOLS and self.tools)):
             await self._refuse(send, 404, "not found")
-        elif path == PROGRESS:  # an upload is over before it could be told how far it is
-            await _answer(send, 200, 'data: {"msg": "done"}\n\n', b"text/event-stream")
         elif method == "POST":
             await self._post(scope, receive, send)
         else:
             await self._pass(_without_odd_ranges(scope), receive, send)
+
+    def _own_answer(self, method: str, path: str) -> tuple[int, str, bytes] | None:
+        """Status, text and type of what stands here and not in the application; else None."""
+        if path == "/healthz":
+            return 200, "alive", PLAIN_TYPE
+        if path == "/readyz":
+            is_ready = self.is_ready()
+            return 200 if is_ready else 503, "ready" if is_ready else "not ready", PLAIN_TYPE
+        if path == PROGRESS and method != "POST":  # an upload is over before it could be told
+            return 200, 'data: {"msg": "done"}\n\n', b"text/event-stream"
+        if path == GUIDE and method != "POST":
+            return 200, self.guide, b"text/markdown; charset=utf-8"
+        return None
 
     async def _pass(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let the application answer; answer in its place if it fails before it began to."""
@@ -204,13 +224,19 @@ class HttpGuard:
         path = str(scope["path"])
         try:  # in a thread: others are served meanwhile
             name = path.removeprefix(API).rstrip("/")
-            body = await asyncio.to_thread(_rewrite, name, body, self.site)
+            if path == TOOLS:
+                body = await asyncio.to_thread(_rewrite_plain, body)
+            else:
+                body = await asyncio.to_thread(_rewrite, name, body, self.site)
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
         headers = [one for one in scope["headers"] if one[0].lower() not in REWRITTEN]
         headers.append((b"content-type", JSON_TYPE))
         headers.append((b"content-length", str(len(body)).encode()))
         scope = {**scope, "headers": headers}
+        if path == TOOLS and self.tools is not None:
+            await self.tools(scope, _replay(body, receive), _with_headers(send), client)
+            return
         if path.startswith((f"{API}queue/", f"{API}run/")):
             self.page_calls(client)
         await self._pass(scope, _replay(body, receive), send)
@@ -247,6 +273,11 @@ def _rewrite(path: str, body: bytes, site: SiteMap) -> bytes:
     return write_json(read_call(path, body, site))
 
 
+def _rewrite_plain(body: bytes) -> bytes:
+    """As `_rewrite`, for a body that is no call of gradio."""
+    return write_json(read_json(body))
+
+
 def _without_odd_ranges(scope: Message) -> Message:
     """A request that asks for a whole file or for one part of it; gradio fails at all else."""
 
@@ -280,7 +311,7 @@ async def _answer(
     send: Send,
     status: int,
     text: str,
-    kind: bytes = b"text/plain; charset=utf-8",
+    kind: bytes = PLAIN_TYPE,
     *,
     is_last: bool = True,
 ) -> None:

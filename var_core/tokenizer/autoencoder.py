@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from var_core.packing import Packable
+from var_core.tokenizer.rerun import Rerun
 
 NORM_EPS = 1e-6
 
@@ -105,7 +106,7 @@ class Upsample(Packable):
         self.folded = None
 
 
-class Level(nn.Module):
+class Level(Rerun):
     """Residual blocks at one resolution, each followed by attention if asked for."""
 
     def __init__(
@@ -130,13 +131,13 @@ class Level(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H', W')."""
         for index, block in enumerate(self.blocks):
-            maps = block(maps)
+            maps = self.run(block, maps)
             if len(self.attentions) > 0:
-                maps = self.attentions[index](maps)
+                maps = self.run(self.attentions[index], maps)
         return self.resample(maps)
 
 
-class HeadLevel(nn.Module):
+class HeadLevel(Rerun):
     """Double the sides by a pixel shuffle, then one residual block at the finer resolution."""
 
     def __init__(self, in_channels: int, out_channels: int, norm_groups: int) -> None:
@@ -146,10 +147,10 @@ class HeadLevel(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, 2H, 2W)."""
-        return self.block(F.pixel_shuffle(self.expand(maps), 2))
+        return self.run(self.block, F.pixel_shuffle(self.expand(maps), 2))
 
 
-class Middle(nn.Module):
+class Middle(Rerun):
     """Block, attention, block at the coarsest resolution."""
 
     def __init__(self, channels: int, norm_groups: int, with_attention: bool) -> None:
@@ -160,7 +161,9 @@ class Middle(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        return self.block_out(self.attention(self.block_in(maps)))
+        for part in (self.block_in, self.attention, self.block_out):
+            maps = self.run(part, maps)
+        return maps
 
 
 class Encoder(nn.Module):

@@ -49,7 +49,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         ValueError: if a setting is out of range; nothing has been allocated then.
     """
 
-    _supports_gradient_checkpointing = False
+    _supports_gradient_checkpointing = True
 
     @register_to_config
     def __init__(

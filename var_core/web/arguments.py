@@ -29,6 +29,7 @@ class Arguments:
         limits: limits of the queue.
         num_proxies: number of trusted proxies in front of the server.
         metrics_port: port for Prometheus; None serves no metrics.
+        mcp: whether assistants find tools.
     """
 
     model: Path
@@ -38,6 +39,7 @@ class Arguments:
     limits: QueueLimits
     num_proxies: int
     metrics_port: int | None
+    mcp: bool
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
@@ -72,6 +74,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
         limits=limits,
         num_proxies=check_int("proxies", given.proxies, 0, MAX_PROXIES),
         metrics_port=given.metrics_port,
+        mcp=given.mcp,
     )
 
 
@@ -145,6 +148,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         default=_setting("METRICS_PORT"),
         help="serve Prometheus metrics on this port, to this machine only; default: off",
+    )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        help="offer drawing as tools of the Model Context Protocol, at /mcp; needs the extra mcp",
     )
     return parser
 

@@ -1,7 +1,6 @@
 """What to draw, above all tabs: words and labels, the buttons that draw, a drawer of options."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -10,10 +9,10 @@ from gradio.components import Component
 from var_core.jobs.parsing import MAX_COUNT
 from var_core.web.controls import Controls
 from var_core.web.drawer import Drawer
-from var_core.web.events import QUICK, SPOKEN, Updates, Values
-from var_core.web.label_choices import LabelChoices
-from var_core.web.prompt_widgets import prompt_widgets
-from var_core.web.widgets import changing_labels, dice_button, follow_labels, label_picker, warn
+from var_core.web.events import SPOKEN, Updates, Values
+from var_core.web.examples import examples_html, read_examples
+from var_core.web.widgets import scripted_html, warn
+from var_core.web.wish_box import WishBox
 
 
 class Ask:
@@ -23,12 +22,13 @@ class Ask:
         controls: names, defaults and limits of the values.
 
     Attributes:
-        inputs: widgets under the names of the controls.
+        box: what is asked for, in words and labels.
+        inputs: widgets of all other values, under the names of the controls.
         keep_seed: whether the next drawing keeps the seed.
+        examples: pictures that were drawn beforehand.
         drawer: options that most drawings leave as they are.
         generate: button that draws.
         stop: stops drawing; it takes the place of `generate` while something is drawn.
-        styles: button that draws one picture for each value of the last attribute.
         draws: hidden; whether the page's own address names a picture.
     """
 
@@ -36,51 +36,38 @@ class Ask:
         self.controls = controls
         defaults: dict[str, Any] = controls.defaults()
         with gr.Column(elem_id="ask"):
-            found = self._build_wish()
-            with gr.Row(elem_id="actions"):
-                found["count"] = self._build_buttons(defaults["count"])
-            self.drawer = Drawer(controls, defaults)
+            with gr.Row(elem_id="wish-row"):
+                self.box = WishBox(controls)
+                with gr.Row(elem_id="actions"):
+                    count = self._build_buttons(defaults["count"])
+            with gr.Row(elem_id="drawers"):
+                self.examples = read_examples(controls)
+                if self.examples:
+                    scripted_html(examples_html(self.examples), "examples.js", "examples")
+                self.drawer = Drawer(controls, defaults)
         self.draws = gr.Checkbox(False, visible=False)
-        found |= self.drawer.inputs
-        self.inputs: dict[str, Component] = {name: found[name] for name in controls.names}
+        self.inputs: dict[str, Component] = {"count": count, **self.drawer.inputs}
         self.keep_seed = self.drawer.keep_seed
-        self.drawer.connect(self.inputs)
 
     @property
     def shown(self) -> list[Component]:
         """The widgets that hold the settings of a drawing."""
-        return [*self.inputs.values(), self.keep_seed]
+        return [self.box.widget, *self.inputs.values(), self.keep_seed]
 
     def values(self, values: Values) -> dict[str, object]:
         """The values of the controls, under their names."""
-        return {name: values[widget] for name, widget in self.inputs.items()}
+        given = {name: values[widget] for name, widget in self.inputs.items()}
+        return {**self.box.values(values[self.box.widget]), **given}
 
     def updates(self, values: Mapping[str, object], keep_seed: bool) -> Updates:
         """Show values of the controls."""
-        shown = {self.inputs[name]: value for name, value in values.items()}
-        return {**shown, self.keep_seed: keep_seed}
-
-    def _build_wish(self) -> dict[str, Component]:
-        choices, pickers, dice = LabelChoices(self.controls.labels), {}, {}
-        with gr.Row(elem_id="wish"):
-            prompts = prompt_widgets(self.controls)
-            for attribute in self.controls.labels.attributes:
-                name = attribute.name
-                with gr.Row(equal_height=False, elem_classes="with-dice"):
-                    pickers[name] = label_picker(choices, attribute, elem_id=name, min_width=120)
-                    dice[name] = dice_button(name)
-        every: list[Component] = [*pickers.values()]
-        for name, button in dice.items():
-            roll = changing_labels(pickers, partial(choices.roll, name))
-            button.click(roll, {*every}, every, **QUICK)
-        follow_labels(choices, pickers)
-        return {**prompts, **pickers}
+        shown: Updates = {widget: values[name] for name, widget in self.inputs.items()}
+        return {**shown, self.box.widget: self.box.pack(values), self.keep_seed: keep_seed}
 
     def _build_buttons(self, count: int) -> Component:
-        *_, last = (None, *self.controls.labels.attributes)
         self.generate = gr.Button("Draw", variant="primary", elem_id="generate", scale=0)
         self.stop = gr.Button("Stop", variant="stop", elem_id="stop", scale=0)
-        pictures = gr.Radio(
+        return gr.Radio(
             list(range(1, MAX_COUNT + 1)),
             value=count,
             label="Pictures",
@@ -88,13 +75,6 @@ class Ask:
             container=False,
             scale=0,
         )
-        self.styles = gr.Button(
-            f"Every {last.name}" if last else "",
-            elem_id="styles",
-            visible=last is not None and len(last.values) <= MAX_COUNT,
-            scale=0,
-        )
-        return pictures
 
     def load_link(self, blocks: gr.Blocks) -> None:
         """Show the values of the page's own address whenever the page is opened.

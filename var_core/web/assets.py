@@ -15,7 +15,9 @@ STYLES = (
     "history",
     "edit",
     "painter",
+    "compare",
     "inside",
+    "how",
     "widths",
 )
 

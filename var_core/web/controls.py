@@ -1,5 +1,6 @@
 """Values of the page's controls: defaults, limits, and what sets them besides a hand."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ class Controls:
         if missing := [name for name in self.names if name not in values]:
             raise ValueError(f"the value of {missing[0]} is missing")
         if values["seed"] is None:
-            raise ValueError(f"type a seed from 0 to {MAX_SEED}, or press its dice")
+            raise ValueError(f"type a seed from 0 to {MAX_SEED}, or untick Keep")
         settings = read_settings(
             self.info,
             {name: values[name] or None for name in self.attributes},
@@ -151,8 +152,10 @@ class Controls:
         precision = {"float32": "fp32", "bfloat16": "bf16"}.get(str(recipe.get("dtype")), "auto")
         options = {**recipe, "precision": precision}
         labels = {name: recipe["labels"].get(name) or ANY for name in self.attributes}
-        words = {name: _joined(recipe.get(name, "")) for name in self.prompts}
-        options |= words
+        words = {name: recipe.get(name, "") for name in self.prompts}
+        options |= {
+            name: words[name] if name == "prompt" else _joined(words[name]) for name in words
+        }
         values = {name: options.get(name, value) for name, value in self.defaults().items()}
         values = self.complete({**values, **labels})
         kept = recipe.get("kept", [])
@@ -170,7 +173,9 @@ class Controls:
             if name not in query:
                 continue
             try:
-                changed = {**values, name: _parsed(query[name], values[name])}
+                is_list = name == "prompt" and query[name].startswith("[")
+                value = _phrases(query[name]) if is_list else _parsed(query[name], values[name])
+                changed = {**values, name: value}
                 self.read(changed)
             except ValueError as error:
                 refused.append(f"The link's {name} was left out: {error}")
@@ -206,18 +211,12 @@ def new_seed() -> int:
     return random_seed() // 2
 
 
-def parse_numbers(text: object) -> list[float]:
-    """Numbers between commas.
-
-    Raises:
-        ValueError: if it is no text, or a part is no number.
-    """
-    text = text if isinstance(text, str) else ""
+def _phrases(text: str) -> list[object]:
+    """Phrases that a link lists, so that commas and joining words inside them split nothing."""
     try:
-        return [float(part) for part in text.split(",") if part.strip()]
+        return json.loads(text)
     except ValueError as error:
-        shown = text if len(text) <= 40 else text[:40] + "..."
-        raise ValueError(f"write numbers with commas between them, not {shown!r}") from error
+        raise ValueError(f"it must be words, or a list of phrases, got {text[:40]!r}") from error
 
 
 def _parsed(text: str, like: object) -> object:

@@ -2,10 +2,13 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+from torch import Tensor
+
+from var_core.jobs.comparison import SCALES, parse_axis
 from var_core.jobs.contact_sheet import write_animation
 from var_core.jobs.output_files import save_pictures
 from var_core.jobs.progress import JobProgress
@@ -14,6 +17,7 @@ from var_core.ranges import check_int
 from var_core.serving.engine import Engine, sharpen_while_idle
 from var_core.serving.fair_queue import BusyError
 from var_core.web.controls import Controls, drawn_words, new_seed
+from var_core.web.examples import Example
 from var_core.web.feed import MAX_NUMBER, ON_STAGE, Feed
 from var_core.web.orders import (
     Order,
@@ -21,6 +25,7 @@ from var_core.web.orders import (
     order_request,
     picture_order,
     picture_values,
+    recipe_sides,
 )
 from var_core.web.picture_files import PictureFiles
 from var_core.web.progress import Moment
@@ -39,8 +44,7 @@ class DrawInputs:
         progress: the last drawing, or None.
         place: place of the picture that is looked at, from 0.
         scale: number of the scale that is looked at, from 1.
-        guidances: guidance of each row of a grid, as it was typed.
-        num_seeds: columns of a grid.
+        sides: settings of the rows and columns of a sheet, with their values as typed.
     """
 
     values: Mapping[str, object]
@@ -48,8 +52,7 @@ class DrawInputs:
     progress: JobProgress | None = None
     place: object = 0
     scale: object = 1
-    guidances: str = ""
-    num_seeds: int = 1
+    sides: tuple[tuple[str, str], ...] = ()
 
 
 class DrawHandlers:
@@ -72,7 +75,7 @@ class DrawHandlers:
         """What a button asks for.
 
         Args:
-            what: "pictures", "styles" or "grid" of the controls; "again" (the picture with a new
+            what: "pictures" of the controls, or a "sheet" of them; "again" (the picture with a new
                 seed), "vary" (its coarse half kept), "rest" (its scales kept up to the one that is
                 looked at), or "prompt" (the same, with the controls in place of its own wish).
             inputs: values of the tab.
@@ -81,10 +84,11 @@ class DrawHandlers:
             ValueError: if a value is out of range, or there is no such picture.
         """
         values = self.controls.with_seed(inputs.values, inputs.keep_seed)
-        if what in ("pictures", "styles", "grid"):
-            is_grid = what == "grid"
-            guidances, num_seeds = (inputs.guidances, inputs.num_seeds) if is_grid else ("", 1)
-            return Order(values, what, guidances, num_seeds)
+        values = self.controls.complete(values)  # as a link is read: one drawing has one address
+        if what == "pictures":
+            return Order(values)
+        if what == "sheet":
+            return Order(values, inputs.sides, self._kept_for(inputs))
         if inputs.progress is None:
             raise ValueError(NOTHING_YET)
         place = self._place(inputs.progress, inputs.place)
@@ -100,6 +104,15 @@ class DrawHandlers:
         if what == "rest":
             return Order(values, kept=kept_scales(inputs.progress, place, inputs.scale))
         raise ValueError(f"there is nothing to draw named {what!r:.40}")
+
+    def _kept_for(self, inputs: DrawInputs) -> tuple[Tensor, ...]:
+        """As many scales of the picture on the stage as a sheet needs."""
+        axes = [parse_axis(self.engine.info, *side) for side in inputs.sides]
+        most = max((max(axis.values) for axis in axes if axis.name == SCALES), default=0)
+        if not most:
+            return ()
+        place = 0 if inputs.progress is None else self._place(inputs.progress, inputs.place)
+        return kept_scales(inputs.progress, place, most)
 
     def _values_of(
         self, inputs: DrawInputs, progress: JobProgress, place: int
@@ -118,11 +131,24 @@ class DrawHandlers:
             OSError: if the pictures cannot be saved.
         """
         request = order_request(self.controls, order)
-        return self._stream(order, request)
+        return self._stream(order, request, order.query())
 
-    def _stream(self, order: Order, request: DrawRequest) -> Iterator[Moment]:
-        feed, progress, seed = self._feed(), None, request.seeds[0]
-        start = feed.start(request, self.engine.info.image_shape, order.query())
+    def demo(self, example: Example) -> Iterator[Moment]:
+        """Draw an example for somebody who has asked for nothing yet.
+
+        It sets no seed, and neither the page's address nor its history takes it up.
+        """
+        request = order_request(self.controls, example.order)
+        try:
+            for moment in self._stream(example.order, request, query=""):
+                yield replace(moment, seed=None)
+        except BusyError:
+            return
+        yield Moment(f"An example: {example.words}. Now type your own wish")
+
+    def _stream(self, order: Order, request: DrawRequest, query: str) -> Iterator[Moment]:
+        feed, progress, seed = self._feed(), None, cast(int, order.values["seed"])
+        start = feed.start(request, self.engine.info.image_shape, query)
         yield Moment(seed=seed, stage=start, selected=0)
         for progress in self.engine.generate(request, self.client()):
             if progress.ahead:
@@ -131,7 +157,7 @@ class DrawHandlers:
                 yield self._finish(order, feed, progress)
             else:
                 yield Moment(progress.status, seed, feed.scale(progress), progress)
-        if progress is not None and progress.num_sketches:
+        if progress is not None and progress.num_sketches and not order.sides:
             sharper = sharpen_while_idle(self.engine, progress, self.client())
             if sharper is not progress:
                 yield Moment(stage=feed.frames(sharper, 0), progress=sharper)
@@ -150,8 +176,12 @@ class DrawHandlers:
             for place in range(len(pictures))
         ]
         feed.end(progress, pictures, sheet, queries)
-        words, seed = self._words(progress), request.seeds[0]
-        status = f"Done in {progress.seconds:.2f} s, seed {seed}: {words}"
+        done, seed = f"Done in {progress.seconds:.2f} s", cast(int, order.values["seed"])
+        if request.comparison is not None:
+            rows, columns = request.comparison.rows, request.comparison.columns
+            status = f"{done}: {rows.title} from row to row, {columns.title} from column to column"
+            return Moment(status, seed, feed.text, progress)
+        status = f"{done}, seed {seed}: {self._words(progress)}"
         return Moment(status, seed, feed.frames(progress, 0), progress)
 
     def _words(self, progress: JobProgress) -> str:
@@ -167,11 +197,17 @@ class DrawHandlers:
             ValueError: if there is no recipe, or it is damaged or of another model.
         """
         values, kept = self.controls.from_recipe(path)
+        if sides := recipe_sides(self.engine.info, path):
+            return Order(values, sides, kept), "The settings of that sheet are back"
         if kept:
             sentence = f"The settings of that picture and its first {len(kept)} scales are back"
             return Order(values, kept=kept), sentence
         sentence = "The settings of that picture are back. Press Draw to draw it again"
         return Order(values), sentence
+
+    def opening(self, order: Order) -> str:
+        """Text for the stage that lets the browser open a sheet where sheets are drawn."""
+        return self._feed(ON_STAGE).open(order.query())
 
     def stopped(self, progress: JobProgress | None) -> Moment:
         """What was drawn before somebody pressed Stop; its last frame becomes a true decode."""

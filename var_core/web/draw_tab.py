@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from var_core.jobs.progress import JobProgress
+from var_core.ranges import check_int
 from var_core.web.draw_handlers import DrawHandlers, DrawInputs
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates, told
 from var_core.web.orders import Order, read_order
@@ -30,6 +31,7 @@ class DrawTab:
     Attributes:
         controls: what to draw, above all tabs.
         stage: the last drawing.
+        drop: reads the settings of a PNG.
         shown: every widget that shows a part of a drawing.
         everything: these widgets, and those that hold the settings of a drawing.
         given: widgets that a drawing is made of.
@@ -41,7 +43,11 @@ class DrawTab:
         self.controls = page.ask
         with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
             self.stage = Stage(self.handlers)
-            built_in_browser(page.engine.info, "history.html", HISTORY, "history")
+            built_in_browser(page.engine.info, ("history.html",), HISTORY, "history")
+            with gr.Row(elem_id="exchange"):
+                self.drop = gr.UploadButton(
+                    "Settings from a PNG", file_types=[".png"], elem_id="drop", size="sm", scale=0
+                )
         self.parts: dict[str, Component] = {
             "status": self.stage.status,
             "seed": self.controls.inputs["seed"],
@@ -55,14 +61,11 @@ class DrawTab:
         self._connect_settings()
 
     def _connect_drawing(self) -> None:
-        controls, drawer, view = self.controls, self.controls.drawer, self.stage.view
-        from_controls = [*controls.shown, drawer.guidances, drawer.num_seeds]
-        self.given: list[Component] = [*from_controls, self.stage.progress]
+        controls, view = self.controls, self.stage.view
+        self.given: list[Component] = [*controls.shown, self.stage.progress]
         run = partial(dict, show_progress_on=self.stage.status, **DRAWING)
         asked = {
             "pictures": controls.generate.click,
-            "styles": controls.styles.click,
-            "grid": drawer.sweep.click,
             "again": view.again,
             "vary": view.vary,
             "rest": view.rest,
@@ -73,13 +76,13 @@ class DrawTab:
             for what, trigger in asked.items()
         ]
         running.append(view.open_link(self.open_link, None, self.everything, **run()))
+        running.append(view.demo(self.demo, None, self.shown, **run()))
         controls.stop.click(None, None, None, cancels=running).then(  # after the last preview
             self.stopped, {self.stage.progress}, self.shown, **QUICK
         )
 
     def _connect_settings(self) -> None:
-        drop = self.controls.drawer.drop
-        drop.upload(self.restore, {drop}, self.everything, **SPOKEN)
+        self.drop.upload(self.restore, {self.drop}, self.everything, **SPOKEN)
         self.controls.load_link(self.page.blocks)
 
     def drawing(self, what: str) -> Callable[..., Iterator[Updates]]:
@@ -98,7 +101,7 @@ class DrawTab:
             values: values of the widgets.
             picture: place and scale of the picture that it is about, if it is about one.
         """
-        inputs = self._inputs(values)
+        inputs = self.inputs(values)
         picked = {name: picture[name] for name in ("place", "scale") if name in picture}
         yield from self._show(self.handlers.order(what, replace(inputs, **picked)))
 
@@ -117,22 +120,31 @@ class DrawTab:
             scale: number of scales to keep.
             changes: values of controls that hold instead of those on the page.
         """
-        inputs = self._inputs(values)
+        inputs = self.inputs(values)
         changed = {**inputs.values, "count": 1, **changes}
         inputs = replace(inputs, values=changed, progress=progress, scale=scale)
         return self._show(self.handlers.order("prompt", inputs))
 
-    def _inputs(self, values: Values) -> DrawInputs:
+    def inputs(self, values: Values) -> DrawInputs:
+        """What the widgets hold, those of `given` among them."""
         return DrawInputs(
             values=self.controls.values(values),
             keep_seed=values[self.controls.keep_seed],
             progress=values[self.stage.progress],
-            guidances=values[self.controls.drawer.guidances],
-            num_seeds=values[self.controls.drawer.num_seeds],
         )
 
     def open_link(self, event: gr.EventData) -> Iterator[Updates]:
         """Draw what a link names, with its settings in the controls."""
+        order = self.read_link(event)
+        yield self.controls.updates(order.values, keep_seed=True)
+        yield from self._show(order)
+
+    def read_link(self, event: gr.EventData) -> Order:
+        """What a link asks for; what is wrong in it is left out, and said.
+
+        Raises:
+            ValueError: if it is no link, or too long.
+        """
         query = told(event).get("query")
         if not isinstance(query, dict) or len(str(query)) > MAX_QUERY:
             raise ValueError("that link cannot be read")
@@ -140,8 +152,13 @@ class DrawTab:
         order, refused = read_order(self.handlers.controls, texts)
         for words in refused:
             warn(words)
-        yield self.controls.updates(order.values, keep_seed=True)
-        yield from self._show(order)
+        return order
+
+    def demo(self, event: gr.EventData) -> Iterator[Updates]:
+        """Draw an example that nobody asked for; the controls stay as they are."""
+        examples = self.controls.examples
+        place = check_int("example", told(event).get("place"), 0, len(examples) - 1)
+        yield from map(self.updates, self.handlers.demo(examples[place]))
 
     def _show(self, order: Order) -> Iterator[Updates]:
         return map(self.updates, self.handlers.stream(order))
@@ -152,11 +169,13 @@ class DrawTab:
 
     def restore(self, values: Values) -> Iterator[Updates]:
         """Show the settings of a PNG that was drawn here; one that kept scales is drawn too."""
-        with deleting(values[self.controls.drawer.drop]) as path:
+        with deleting(values[self.drop]) as path:
             order, sentence = self.handlers.restore(path)
         settings = self.controls.updates(order.values, keep_seed=True)
         yield {**settings, self.stage.status: sentence}
-        if order.kept:
+        if order.sides:
+            yield {self.stage.view: self.handlers.opening(order)}
+        elif order.kept:
             yield from self._show(order)
 
     def updates(self, moment: Moment) -> Updates:

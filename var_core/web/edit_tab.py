@@ -14,14 +14,14 @@ from var_core.web.edit_board import WAITING, EditBoard
 from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.edit_versions import Edit, Versions
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates, told
-from var_core.web.label_choices import ANY
+from var_core.web.known_pictures import caution_about
 from var_core.web.option_widgets import option_widget
 from var_core.web.page import Page
 from var_core.web.progress import Moment, stream
 from var_core.web.widgets import deleting, sentence
 
 STOPPED = "Stopped; the picture is as it was, and what you painted is still there"
-START = "Open a picture, paint what to change; with labels left at any, what is kept decides"
+START = "Open a picture, paint what to change; with nothing asked for, what is kept decides"
 PAINT = "Paint the area to change"
 
 
@@ -48,11 +48,11 @@ class EditTab:
                 self._build_variation()
                 with gr.Accordion("How it is drawn", open=False, elem_id="edit-more"):
                     self._build_options()
-        self.inputs, controls = page.ask.inputs, page.ask.controls
-        self.wish: dict[Component, str] = {
-            **{self.inputs[name]: "" for name in controls.prompts},
-            **{self.inputs[name]: ANY for name in controls.attributes},
-        }
+        ask = page.ask
+        self.inputs: list[Component] = [ask.box.widget, *ask.inputs.values()]
+        self.wish: dict[Component, str] = {ask.box.widget: ask.box.pack(ask.controls.defaults())}
+        if "negative_prompt" in ask.inputs:
+            self.wish[ask.inputs["negative_prompt"]] = ""
         self.opened: list[Component] = [
             self.board.versions,
             self.board.painter,
@@ -93,13 +93,13 @@ class EditTab:
             self.page.ask.keep_seed,
             self.keep_scales,
             self.best_of,
-            *self.inputs.values(),
+            *self.inputs,
         ]
         self.shown: list[Component] = [
             board.versions,
             board.painter,
             self.status,
-            self.inputs["seed"],
+            self.page.ask.inputs["seed"],
         ]
         triggers = {
             "redraw": self.redraw.click,
@@ -159,7 +159,7 @@ class EditTab:
         inputs = EditInputs(
             canvas=parent.canvas,
             edit=edit,
-            values={name: values[widget] for name, widget in self.inputs.items()},
+            values=self.page.ask.values(values),
             parent=parent.number,
             keep_seed=values[self.page.ask.keep_seed],
             best_of=values[self.best_of],
@@ -183,7 +183,8 @@ class EditTab:
 
     def _updates(self, moment: Moment, versions: Versions) -> Updates:
         """Show a moment of an edit in the place of the picture."""
-        updates = moment_updates(moment, {"status": self.status, "seed": self.inputs["seed"]})
+        parts = {"status": self.status, "seed": self.page.ask.inputs["seed"]}
+        updates = moment_updates(moment, parts)
         if moment.version is not None:
             updates |= self.board.add_result(versions, moment.version)
         elif moment.picture is not None:
@@ -193,7 +194,10 @@ class EditTab:
     def open_upload(self, values: Values) -> Updates:
         """Make an uploaded picture the one to edit."""
         with deleting(values[self.board.open]) as path:  # a copy without metadata is kept
-            return self._opened(values[self.board.versions], path, "Opened")
+            opened = self._opened(values[self.board.versions], path, "Opened")
+        engine, canvas = self.page.engine, opened[self.board.versions].here.canvas
+        doubt = caution_about(engine, canvas.path, self.page.client())
+        return {**opened, self.status: opened[self.status] + doubt}
 
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
         """Make a picture of the Draw tab the one to edit, and show this tab."""

@@ -46,10 +46,12 @@ class Feed:
             shape: height and width of the pictures in pixels.
             query: query of the link that draws it again; "" if there is none.
         """
-        captions = [", ".join(one.splitlines()) for one in request.captions]
+        compared = request.comparison
+        axes = [compared.rows.captions, compared.columns.captions] if compared else []
         return self._add(
             count=len(request.seeds),
-            captions=captions,
+            captions=compared.captions if compared else [],
+            axes=axes,
             seeds=list(request.seeds),
             shapes=self.schedule.shapes,
             shape=shape,
@@ -95,6 +97,10 @@ class Feed:
         urls = [png_url(pictures[place]) for pictures in progress.frames]
         return self._add(place=place, frames=urls, sketches=progress.num_sketches)
 
+    def open(self, query: str) -> str:
+        """Draw what the query of a link names."""
+        return self._add(open=query)
+
     def nothing(self) -> str:
         """Go back to the drawing before."""
         return self._add(nothing=True)
@@ -109,6 +115,11 @@ class Feed:
     def _add(self, **line: object) -> str:
         self.text += plain_json({"run": self.number, **line}) + "\n"
         return self.text
+
+
+def plan_line(axes: Sequence[Sequence[str]]) -> str:
+    """The text about a sheet that is not drawn yet: words of its rows and columns, if any."""
+    return plain_json({"plan": axes}) + "\n"
 
 
 def _named(path: Path | str) -> list[str]:

@@ -40,6 +40,7 @@ def header_html(
         f"<p>{escape(info.name)}: {about}</p>{models_html(names, info.name, missing)}</div>"
         f'<div id="help" class="sheet-of" popover><h2>Keys</h2><dl>{keys}</dl>'
         "<p>Drop a PNG that was drawn here anywhere on this page to get its settings back.</p>"
+        '<p>Programs draw too: <a href="agents.md" target="_self">how they do</a>.</p>'
         "<p>Nothing that you type or open leaves the machine that runs this page.</p></div>"
     )
 

@@ -2,23 +2,28 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
 from torch import Tensor
 
-from var_core.jobs.parsing import SAMPLING_OPTIONS, count_up, read_tokens, style_sheet, sweep
+from var_core.jobs.comparison import parse_axis, read_axis
+from var_core.jobs.parsing import SAMPLING_OPTIONS, compare, count_up, read_tokens
+from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
 from var_core.model_info import ModelInfo
-from var_core.ranges import check_choice, check_int
-from var_core.web.controls import Controls, parse_numbers
+from var_core.ranges import check_int
+from var_core.web.controls import Controls
 from var_core.web.label_choices import ANY
 from var_core.wishes import Wish
 
-KINDS = ("pictures", "styles", "grid")
+SIDES = ("rows", "columns")  # of a sheet
+PLAIN = {*SAMPLING_OPTIONS, "count", "precision", "seed", "with_recipe"}  # how, not what
 SMOOTH = "a smooth picture has no tokens to keep: draw it with Smooth off first"
 
 
@@ -28,31 +33,30 @@ class Order:
 
     Attributes:
         values: values of the controls.
-        kind: one of KINDS: alike, one for each value of the last attribute, or a grid.
-        guidances: guidance of each row of a grid, as it was typed.
-        num_seeds: columns of a grid.
+        sides: settings of the rows and columns of a sheet, with their values as they were typed;
+            empty for pictures that are alike.
         kept: token maps (1, h, w) of the first scales of an earlier picture, which all pictures
-            keep.
+            keep; those of a sheet as many as their row or column says.
     """
 
     values: Mapping[str, object]
-    kind: str = KINDS[0]
-    guidances: str = ""
-    num_seeds: int = 1
+    sides: tuple[tuple[str, str], ...] = ()
     kept: tuple[Tensor, ...] = field(default=(), repr=False)
 
     def query(self) -> str:
-        """The order as the query of a link; `read_order` reads it."""
+        """The order as the query of a link; `read_order` reads it.
+
+        Equal orders have equal queries: what is asked for comes first, then sampling, by name.
+        """
         shown = {name: _written(value) for name, value in self.values.items()}
         if self.values.get("with_recipe") is True:
             del shown["with_recipe"]
-        if self.kind != KINDS[0]:
-            shown["draw"] = self.kind
-        if self.kind == "grid":
-            shown |= {"guidances": self.guidances, "seeds": str(self.num_seeds)}
+        for side, (name, text) in zip(SIDES, self.sides, strict=False):
+            shown |= {side: name, f"{side}_values": text}
         if self.kept:
             shown["kept"] = _pack(self.kept)
-        return urlencode({name: text for name, text in shown.items() if text})
+        given = [(name, text) for name, text in shown.items() if text]
+        return urlencode(sorted(given, key=lambda pair: (pair[0] in PLAIN, pair[0])))
 
 
 def read_order(controls: Controls, query: Mapping[str, str]) -> tuple[Order, list[str]]:
@@ -60,12 +64,10 @@ def read_order(controls: Controls, query: Mapping[str, str]) -> tuple[Order, lis
     values, refused = controls.from_query(query)
     order = Order(values)
     try:
-        kind = check_choice("draw", query.get("draw", KINDS[0]), KINDS)
-        order = replace(order, kind=kind, kept=_unpack(controls.info, query.get("kept", "")))
-        if kind == "grid":
-            seeds = query.get("seeds", "")
-            num_seeds = int(seeds) if seeds.isascii() and seeds.isdigit() else 0
-            order = replace(order, guidances=query.get("guidances", ""), num_seeds=num_seeds)
+        order = replace(order, kept=_unpack(controls.info, query.get("kept", "")))
+        if any(side in query for side in SIDES):
+            texts = [(query.get(side, ""), query.get(f"{side}_values", "")) for side in SIDES]
+            order = replace(order, sides=tuple(texts))
         order_request(controls, order)
     except ValueError as error:
         refused.append(f"The link was read in part: {error}")
@@ -80,22 +82,39 @@ def order_request(controls: Controls, order: Order) -> DrawRequest:
         ValueError: if a value is out of range, or kept scales do not go with the rest.
     """
     choice = controls.read(order.values)
-    if order.kind == "styles":
-        return style_sheet(controls.info, choice.settings)
-    if order.kind == "grid":
-        return sweep(choice.settings, parse_numbers(order.guidances), order.num_seeds)
+    if order.sides:
+        rows, columns = (parse_axis(controls.info, *side) for side in order.sides)
+        return compare(choice.settings, controls.info, rows, columns, order.kept)
     request = count_up(choice.settings, choice.count)
     keep = tuple(tokens.expand(choice.count, -1, -1) for tokens in order.kept)
     return replace(request, keep=keep)
+
+
+def recipe_sides(info: ModelInfo, path: str) -> tuple[tuple[str, str], ...]:
+    """The sides of the sheet in a PNG file, as they are typed; none of a single picture.
+
+    Raises:
+        ValueError: if the recipe is damaged, or does not fit the model.
+    """
+    recipe = read_png_recipe(path) or {}
+    if "compare" not in recipe:
+        return ()
+    axes = []
+    for side in SIDES:
+        found = recipe["compare"]
+        given = found.get(side) if isinstance(found, dict) else None
+        if not isinstance(given, dict) or len(given) != 1:
+            raise ValueError(f"the recipe of {Path(path).name} is damaged")
+        axes += [read_axis(info, *pair) for pair in given.items()]
+    return tuple((axis.name, axis.text) for axis in axes)
 
 
 def picture_order(
     controls: Controls, request: DrawRequest, place: int, with_recipe: object = True
 ) -> Order:
     """The order that draws one picture of a request alone, to the same pixels."""
-    kept = tuple(tokens[place : place + 1] for tokens in request.keep)
     values = {**picture_values(controls, request, place), "with_recipe": with_recipe}
-    return Order(values, kept=kept)
+    return Order(values, kept=request.kept(place))
 
 
 def picture_values(
@@ -110,12 +129,12 @@ def picture_values(
         wish: what it is to show, or None for what was asked.
     """
     wish = request.wishes[place] if wish is None else wish
-    words = {"prompt": wish.phrases, "negative_prompt": wish.negative}
+    words = {"prompt": [*wish.phrases], "negative_prompt": ", ".join(wish.negative)}
     names = controls.labels.names(wish.label)
     options = request.options[place]
     return {
         **controls.defaults(),
-        **{name: ", ".join(words[name]) for name in controls.prompts},
+        **{name: words[name] for name in controls.prompts},
         **{name: names[name] or ANY for name in controls.attributes},
         **{name: getattr(options, name) for name in SAMPLING_OPTIONS},
         "seed": request.seeds[place],
@@ -145,6 +164,8 @@ def _written(value: object) -> str:
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, list):  # phrases: commas and joining words inside them split nothing
+        return json.dumps(value, ensure_ascii=False) if value else ""
     return "" if value is None else str(value)
 
 

@@ -44,7 +44,7 @@ class Page:
         header = header_html(info, engine.device.type, site.names, site.missing)
         scripted_html(header, "header.js", "header")
         self.ask = Ask(Controls(info))
-        with gr.Tabs(selected="draw", elem_id="tabs") as self.tabs:
+        with gr.Tabs(selected="draw", overflow_behavior="wrap", elem_id="tabs") as self.tabs:
             add_tabs(self)  # and nothing else: gradio counts the children of this block
 
     def turn(self, *, is_owed: bool = False) -> AbstractContextManager[None]:

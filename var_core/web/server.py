@@ -12,6 +12,8 @@ from gradio.http_server import LOCALHOST_NAME, Server
 from starlette.middleware import Middleware
 
 from var_core.images import MAX_FILE_BYTES
+from var_core.serving.agent_guide import agent_guide
+from var_core.serving.all_endpoints import Api
 from var_core.serving.calls import SiteMap
 from var_core.serving.connections import ConnectionLimit, room_for_connections
 from var_core.serving.fair_queue import FairQueue
@@ -19,6 +21,7 @@ from var_core.serving.http_guard import HttpGuard
 from var_core.serving.origins import Surroundings, listens_locally
 from var_core.serving.page_cache import PageCache
 from var_core.serving.stop_signals import wait_until
+from var_core.serving.tool_server import ToolServer
 from var_core.serving.uploads import Uploads
 from var_core.web.assets import read_asset, style_paths
 from var_core.web.call_queue import CallQueue
@@ -37,13 +40,14 @@ SCRIPTS = (
 )  # page.js sets up what is left
 
 
-def launch(site: Site, host: str | None, port: int | None) -> str:
+def launch(site: Site, host: str | None, port: int | None, tools: ToolServer | None = None) -> str:
     """Serve a site from threads of its own; returns the address of its page.
 
     Args:
         site: the site.
         host: address to listen on; None takes 127.0.0.1.
         port: port to listen on; None takes 7860 or the next free one.
+        tools: answers assistants; None leaves their door closed.
 
     Raises:
         OSError: if the port is taken.
@@ -70,7 +74,7 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
             strict_cors=True,
             _frontend=False,  # else gradio gives up where its page takes longer than three seconds
             app_kwargs={
-                "middleware": _middleware(site, sessions, host or LOCALHOST_NAME),
+                "middleware": _middleware(site, sessions, host or LOCALHOST_NAME, tools),
                 "docs_url": None,
                 "redoc_url": None,
                 "openapi_url": None,
@@ -83,7 +87,9 @@ def launch(site: Site, host: str | None, port: int | None) -> str:
     return site.blocks.local_url
 
 
-def _middleware(site: Site, sessions: Sessions, host: str) -> list[Middleware]:
+def _middleware(
+    site: Site, sessions: Sessions, host: str, tools: ToolServer | None
+) -> list[Middleware]:
     """What stands before the application, the outermost first."""
     metrics, site_map = site.blocks.metrics, map_of(site)
     guard = Middleware(
@@ -98,6 +104,8 @@ def _middleware(site: Site, sessions: Sessions, host: str) -> list[Middleware]:
         ),
         find_client=site.blocks.client.find_in,
         page_calls=sessions.announce,
+        guide=agent_guide(Api(site.engines[0]), tools is not None),
+        tools=tools,
     )
     return [guard, Middleware(PageCache, pages=site_map.pages)]
 

@@ -13,6 +13,7 @@ from var_core.web.draw_handlers import DrawHandlers
 from var_core.web.events import LATEST, SPOKEN, Updates, Values, told
 from var_core.web.widgets import built_in_browser, sentence
 
+TEMPLATES = ("stage.html", "lightbox.html")
 SCRIPTS = ("tiles.js", "scrubber.js", "stage.js")  # in this order, one text
 
 
@@ -38,7 +39,7 @@ class Stage:
         self.progress = gr.State(None, time_to_live=MAX_AGE_SECONDS)
         self.selected = gr.State(0, time_to_live=MAX_AGE_SECONDS)
         self.status = sentence("Ready: choose what to draw, or leave it open", elem_id="status")
-        self.view = built_in_browser(handlers.engine.info, "stage.html", SCRIPTS, "stage")
+        self.view = built_in_browser(handlers.engine.info, TEMPLATES, SCRIPTS, "stage")
         self.download = gr.DownloadButton(elem_id="download", visible="hidden")
         self.view.look_at(self.look_at, {self.progress}, [self.view], **LATEST)
         self.view.pick(self.pick, {self.progress}, [self.selected], **LATEST)

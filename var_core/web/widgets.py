@@ -2,69 +2,15 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gradio as gr
-from gradio.components import Component
 
-from var_core.labels import Attribute
 from var_core.model_info import ModelInfo
 from var_core.serving.uploads import remove_upload
 from var_core.web.assets import read_asset
-from var_core.web.events import LATEST, Handler, Updates, Values
 from var_core.web.html import plain_html
-from var_core.web.label_choices import ANY, Chosen, LabelChoices
-
-Pickers = Mapping[str, gr.HTML]
-
-
-def label_picker(
-    choices: LabelChoices, attribute: Attribute, elem_id: str, min_width: int
-) -> gr.HTML:
-    """A list with the labels of one attribute, searched by `assets/search.js`.
-
-    Its value is the label, or `ANY`. The choices stand in the script as JSON inside a string:
-    gradio takes every word between quotes in a script for the name of an event.
-    """
-    content = json.dumps(
-        {"label": attribute.name.capitalize(), "choices": choices.choices(attribute)}
-    )
-    picker = gr.HTML(
-        ANY,
-        html_template=read_asset("picker.html"),
-        js_on_load=f"const PICKER = {json.dumps(content)};\n{read_asset('picker.js')}",
-        elem_id=elem_id,
-        min_width=min_width,
-        container=True,
-    )
-    picker.postprocess = lambda value: value  # a label is no HTML, though it may look like it
-    return picker
-
-
-def changing_labels(pickers: Pickers, change: Callable[[Chosen], Mapping[str, str]]) -> Handler:
-    """A handler that changes the labels of some dropdowns."""
-
-    def handler(values: Values) -> Updates:
-        changed = change({name: values[picker] for name, picker in pickers.items()})
-        return {pickers[name]: label for name, label in changed.items()}
-
-    return handler
-
-
-def follow_labels(choices: LabelChoices, pickers: Pickers) -> None:
-    """Change labels that imply each other together."""
-    every: list[Component] = [*pickers.values()]
-    for name, picker in pickers.items():
-        if change := choices.follower(name):
-            picker.input(changing_labels(pickers, change), {*every}, every, **LATEST)
-
-
-def dice_button(name: str) -> gr.Button:
-    """A small button that picks a value at random."""
-    return gr.Button(
-        "\N{GAME DIE}", elem_id=f"dice-{name}", elem_classes="dice", min_width=44, scale=0
-    )
 
 
 def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
@@ -79,7 +25,7 @@ def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
 
 
 def built_in_browser(
-    info: ModelInfo, template: str, scripts: Sequence[str], elem_id: str
+    info: ModelInfo, templates: Sequence[str], scripts: Sequence[str], elem_id: str, value: str = ""
 ) -> gr.HTML:
     """A part of the page that scripts build; they know the model as `MODEL`.
 
@@ -88,14 +34,15 @@ def built_in_browser(
 
     Args:
         info: model of the page.
-        template: file with its HTML.
+        templates: files with its HTML, one after the other.
         scripts: files that are run one after the other, as one text.
         elem_id: id of the element.
+        value: what the scripts are told at first.
     """
     model = json.dumps(json.dumps({"name": info.name, "shape": info.image_shape}))
     return gr.HTML(
-        "",
-        html_template=read_asset(template),
+        value,
+        html_template="".join(map(read_asset, templates)),
         js_on_load=f"const MODEL = JSON.parse({model});\n" + "".join(map(read_asset, scripts)),
         apply_default_css=False,
         elem_id=elem_id,

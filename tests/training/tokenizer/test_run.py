@@ -13,6 +13,7 @@ from tests.training.tiny import (
     tokenizer_arguments,
 )
 from training.loop.command_line import parse_settings
+from training.tokenizer.footprint import tokenizer_footprint
 from training.tokenizer.perceptual import PerceptualDistance
 from training.tokenizer.run import TokenizerRun
 from training.tokenizer.settings import TokenizerSettings
@@ -44,26 +45,49 @@ def test_the_tokenizer_learns_with_all_its_losses(
     assert list((tmp_path / "tensorboard").iterdir())
 
 
-def test_parts_of_a_batch_give_the_gradient_of_the_whole(data: Path, tmp_path: Path) -> None:
-    found = []
-    for parts in ("1", "2"):
-        arguments = tokenizer_arguments(data, tmp_path / parts, 4)
-        arguments += ["--accumulate", parts, "--adversarial-weight", "0.5"]
-        arguments += ["--adversarial-after", "0.5", "--grad-clip", "1e9"]
-        run = TokenizerRun(parse_settings(TokenizerSettings, arguments, ""))
-        random = run.step_random()
-        figures = run.train_step(run.next_batch(random), random)
-        state = run.optimizer.state
-        moments = {
-            name: state[weight]["exp_avg"]
-            for name, weight in run.tokenizer.named_parameters()
-            if weight in state
-        }
-        found.append((figures["l1"], moments))
-    (loss, whole), (again, parts) = found
-    assert whole and again.item() == pytest.approx(loss.item(), rel=1e-5)
+def first_moments(data: Path, out: Path, *more: str) -> tuple[float, dict[str, torch.Tensor]]:
+    """Loss and first moments of AdamW, a tenth of the gradient, of a first step."""
+    arguments = tokenizer_arguments(data, out, 4)
+    arguments += ["--adversarial-weight", "0.5", "--adversarial-after", "0.5"]
+    arguments += ["--grad-clip", "1e9", *more]
+    run = TokenizerRun(parse_settings(TokenizerSettings, arguments, ""))
+    random = run.step_random()
+    figures = run.train_step(run.next_batch(random), random)
+    state = run.optimizer.state
+    named = run.tokenizer.named_parameters()
+    return figures["l1"].item(), {n: state[p]["exp_avg"] for n, p in named if p in state}
+
+
+@pytest.mark.filterwarnings("default::DeprecationWarning")  # torch's compiler deprecates itself
+@pytest.mark.parametrize(
+    "more",
+    [
+        "--accumulate 2",
+        "--checkpoint-activations",
+        pytest.param(
+            "--compile --checkpoint-activations --adversarial-after 0", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_ways_to_spare_memory_or_time_do_not_change_the_gradient(
+    data: Path, tmp_path: Path, more: str
+) -> None:
+    same = [] if "after" not in more else ["--adversarial-after", "0"]
+    loss, whole = first_moments(data, tmp_path / "a", *same)
+    again, spared = first_moments(data, tmp_path / "b", *more.split())
+    assert whole and again == pytest.approx(loss, rel=1e-5)
     for name, moment in whole.items():
-        torch.testing.assert_close(parts[name], moment, rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(spared[name], moment, rtol=1e-3, atol=1e-6)
+
+
+def test_blocks_that_run_again_keep_less_for_their_gradient(data: Path, tmp_path: Path) -> None:
+    """Also in the plan that `--dry-run` prints."""
+    kept = []
+    for more in ([], ["--checkpoint-activations"]):
+        arguments = [*tokenizer_arguments(data, tmp_path, 4), *more]
+        settings = parse_settings(TokenizerSettings, arguments, "")
+        kept.append(tokenizer_footprint(settings).memory["activations"])
+    assert kept[1] < 0.6 * kept[0]
 
 
 def test_a_run_in_parts_uses_codes_and_an_adversary(data: Path, tmp_path: Path) -> None:

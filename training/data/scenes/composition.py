@@ -1,5 +1,7 @@
 """From a description to layers: backdrop, shadows, things, water before them, weather."""
 
+from dataclasses import replace
+
 from training.data.scenes import built_places, nature_places, other_places
 from training.data.scenes.atlas import TEXTURE_SIDE, SpriteTable
 from training.data.scenes.description import PLAIN, Placement, Scene, thing_aspect
@@ -65,6 +67,11 @@ def _sprite(table: SpriteTable, scene: Scene, placement: Placement, painter: Pai
     )
 
 
+def resting(placement: Placement) -> Placement:
+    """Return a thing down where it stands or swims."""
+    return replace(placement, y=placement.y + placement.lift, lift=0.0)
+
+
 def _tint(scene: Scene, painter: Painter) -> tuple[float, float, float]:
     if scene.place in PLAIN or scene.place == "space":
         return (1.0, 1.0, 1.0)
@@ -81,7 +88,7 @@ def _shadow(table: SpriteTable, scene: Scene, placement: Placement) -> list[tupl
     """Return the spots that make a thing's soft shadow."""
     if placement.home != "ground":
         return []
-    box = placement_box(table, scene.style, placement)
+    box = placement_box(table, scene.style, resting(placement))
     width = box.right - box.left
     strength = 0.3 if scene.time == "night" or scene.place in ("snow", "sky") else 0.4
     x, y = placement.x, box.bottom - 0.008
@@ -93,7 +100,7 @@ def _shadow(table: SpriteTable, scene: Scene, placement: Placement) -> list[tupl
 
 def _surface(table: SpriteTable, scene: Scene, placement: Placement) -> float:
     """Return the y at which a swimming thing comes out of the water."""
-    box = placement_box(table, scene.style, placement)
+    box = placement_box(table, scene.style, resting(placement))
     return min(box.bottom - SUBMERGED * (box.bottom - box.top), 0.97)
 
 
@@ -101,7 +108,7 @@ def _ripples(
     table: SpriteTable, scene: Scene, placement: Placement, painter: Painter
 ) -> list[Layer]:
     """Return rings of light on the water around a swimming thing."""
-    box = placement_box(table, scene.style, placement)
+    box = placement_box(table, scene.style, resting(placement))
     width, y = (box.right - box.left) / 2, _surface(table, scene, placement)
     light = lighten(nature_places.water_colour(painter), 0.6)
     dark = darken(nature_places.water_colour(painter), 0.2)

@@ -76,6 +76,7 @@ class Placement:
     home: str  # how it is placed: ground, flies, swims, sky or floats
     is_flipped: bool = False
     turn: float = 0.0  # degrees, clockwise
+    lift: float = 0.0  # how far it is above where it stands or swims
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class Scene:
     horizon: float  # y where the ground begins
     backdrop_seed: int  # all chance in the backdrop
     placements: tuple[Placement, ...]  # back to front
+    drift: float = 0.0  # how far clouds have gone to the right
+    fallen: float = 0.0  # how far rain and snow have come down
 
 
 def scene_random(seed: int, index: int, purpose: int = 0) -> Random:

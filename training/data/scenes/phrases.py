@@ -1,8 +1,9 @@
 """All phrases that captions are made of: a finite list, so that their vectors are stored once."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -43,13 +44,17 @@ def thing_with_article(thing: Thing, name: str) -> str:
 class Phrases:
     """The list of phrases, and which of them say a given thing.
 
+    Args:
+        table: the sprites.
+        more: phrases with what they say, besides those of scenes.
+
     Attributes:
         texts: all phrases, sorted, each once; the place in the list is the phrase's id.
     """
 
-    def __init__(self, table: SpriteTable) -> None:
+    def __init__(self, table: SpriteTable, more: Iterable[tuple[Key, str]] = ()) -> None:
         wordings: dict[Key, list[str]] = {}
-        for key, text in _all_wordings(table):
+        for key, text in chain(_all_wordings(table), more):
             wordings.setdefault(key, []).append(text)
         _drop_shared(wordings)
         self.texts = tuple(sorted({text for texts in wordings.values() for text in texts}))

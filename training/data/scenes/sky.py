@@ -1,11 +1,13 @@
 """The painter of one scene, and what is in its sky: sun, moon, stars, clouds, rain, snow."""
 
+import math
 from random import Random
 
 from training.data.scenes.description import Scene
 from training.data.scenes.layers import Band, Blobs, Box, Dots, Gradient, Layer
 from training.data.scenes.lighting import Light, Tone, darken, lighten, mix, solid, tone
 
+BESIDE = 0.35  # how far beside the picture a cloud is no longer seen
 CLOUD_SIZES = {"clear": 0.75, "clouds": 1.1, "rain": 1.4, "snow": 1.35, "fog": 1.0}
 
 
@@ -148,6 +150,8 @@ def paint_cloud(painter: Painter, horizon: float) -> None:
     """Add one cloud: blobs on a level base, lit from above."""
     rng, light = painter.rng, painter.light
     x, y = rng.uniform(0.0, 1.0), horizon * rng.uniform(0.1, 0.62)
+    if painter.scene.drift:  # out at one side, in again at the other
+        x = (x + painter.scene.drift + BESIDE) % (1 + 2 * BESIDE) - BESIDE
     width = rng.uniform(0.11, 0.24) * CLOUD_SIZES[light.weather]
     upper, lower = cloud_colours(light)
     alpha = 0.95 if light.weather in ("clouds", "rain") else 0.85
@@ -195,11 +199,13 @@ def paint_weather(painter: Painter) -> None:
 
 def _rain(painter: Painter) -> list[Layer]:
     rng = painter.rng
-    lean = rng.choice((-1, 1)) * rng.uniform(0.1, 0.25)
+    lean, fallen = rng.choice((-1, 1)) * rng.uniform(0.1, 0.25), painter.scene.fallen
     colour = lighten(painter.light.sky[2], 0.55)
     drops = []
     for _ in range(42):
         x, y, length = rng.random(), rng.random(), rng.uniform(0.02, 0.034)
+        if fallen:
+            x, y = (x + lean * fallen) % 1, (y + fallen) % 1
         for step in (-1.0, 0.0, 1.0):
             place = (x + lean * step * length, y + step * length, 0.0028, length * 0.62)
             drops.append((*place, *colour, 0.42))
@@ -207,12 +213,16 @@ def _rain(painter: Painter) -> list[Layer]:
 
 
 def _snowfall(painter: Painter) -> list[Layer]:
-    rng = painter.rng
+    rng, fallen = painter.rng, painter.scene.fallen
     colour = tone({"day": "#ffffff", "sunset": "#fff0e6", "night": "#dfe6ff"}[painter.light.time])
     flakes = []
     for _ in range(58):
         size = rng.choice((0.005, 0.007, 0.007, 0.01))
-        flakes.append((rng.random(), rng.random(), size, size, *colour, rng.uniform(0.6, 1.0)))
+        x, y = rng.random(), rng.random()
+        if fallen:  # larger flakes are nearer and fall faster
+            down = fallen * size / 0.01
+            x, y = (x + 0.02 * math.sin(9 * down + 6 * x)) % 1, (y + down) % 1
+        flakes.append((x, y, size, size, *colour, rng.uniform(0.6, 1.0)))
     return [Dots(flakes, hardness=1.8)]
 
 

@@ -1,0 +1,196 @@
+"""Adapters: a new label beside all known ones, merged, and refused where they do not fit."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.conftest import make_labels, make_tokenizer, make_transformer
+from var_core import VARPipeline, generators_from_seeds
+from var_core.adapters import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    Adapter,
+    AdapterSettings,
+    adapted_layers,
+    base_digest,
+    load_adapter,
+)
+from var_core.checkpoints import CheckpointError
+from var_core.transformer import VARTransformer
+from var_core.transformer.new_label import LabelRows, code_shape, with_label
+
+RANK = 2
+
+
+def numbers(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def make_adapter(
+    transformer: VARTransformer, column: int, attribute: str, like: str, size: float = 1.0
+) -> Adapter:
+    weights = transformer.state_dict()
+    shapes = {name: weights[f"{name}.weight"].shape for name in adapted_layers(transformer)}
+    codes = code_shape(transformer, column)
+    return Adapter(
+        AdapterSettings("my cat", attribute, like, RANK, base_digest(transformer)),
+        {name: numbers(RANK, inputs) * size for name, (_, inputs) in shapes.items()},
+        {name: numbers(outputs, RANK) * size for name, (outputs, _) in shapes.items()},
+        LabelRows(numbers(32), None if codes is None else numbers(*codes)),
+    )
+
+
+@pytest.fixture
+def folder(pipeline: VARPipeline, tmp_path: Path) -> Path:
+    make_adapter(pipeline.transformer, 1, "emoji", "cat").save(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+def draw(pipeline: VARPipeline, *labels: dict | None) -> list[torch.Tensor]:
+    generators = generators_from_seeds(range(len(labels)))
+    return pipeline.draw(list(labels), generator=generators).token_maps
+
+
+def same(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("attribute", ["category", "emoji", "class"])
+def test_a_label_more_leaves_all_that_was_drawn_before(attribute: str) -> None:
+    """Without changes of weights, every known label draws what it drew, to the last bit."""
+    if attribute == "class":
+        pipeline, column, like = VARPipeline(make_tokenizer(), make_transformer((10,))), 0, "3"
+        known = [{"class": "3"}, {"class": "9"}, None]
+    else:
+        pipeline = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
+        column, like = (0, "fruit") if attribute == "category" else (1, "cat")
+        known = [{"emoji": "apple", "style": "3d"}, {"style": "flat", "emoji": "cat"}]
+        known += [{"emoji": "pear", "style": "flat"}]  # a borrowed pair
+    adapter = make_adapter(pipeline.transformer, column, attribute, like, size=0.0)
+    transformer, labels = adapter.applied(pipeline.transformer, pipeline.labels)
+    grown = VARPipeline.from_pipe(pipeline, transformer=transformer, labels=labels)
+    assert same(draw(grown, *known), draw(pipeline, *known))
+    assert labels.counts[column] == pipeline.labels.counts[column] + 1
+
+
+def test_a_new_thing_is_drawn_by_name_with_the_category_of_what_it_is_like(
+    pipeline: VARPipeline, folder: Path
+) -> None:
+    before = draw(pipeline, {"emoji": "dog"})
+    adapted = pipeline.with_adapter(folder)
+    assert adapted.labels.resolve({"emoji": "my cat"}) == (0, 4, 3)
+    new = draw(adapted, {"emoji": "my cat", "style": "round"})
+    assert not same(new, draw(adapted, {"emoji": "cat", "style": "round"}))
+    assert not same(draw(adapted, {"emoji": "dog"}), before)  # weights have changed
+    assert same(draw(pipeline, {"emoji": "dog"}), before)  # not those of the first pipeline
+    with pytest.raises(ValueError, match="emoji"):
+        draw(pipeline, {"emoji": "my cat"})
+
+
+def test_a_merged_model_is_a_model_folder_that_draws_the_same(
+    pipeline: VARPipeline, folder: Path, tmp_path: Path
+) -> None:
+    adapted = pipeline.with_adapter(folder)
+    adapted.save_pretrained(tmp_path / "model")
+    loaded = VARPipeline.from_pretrained(tmp_path / "model")
+    label = {"emoji": "my cat"}
+    assert same(draw(loaded, label), draw(adapted, label))
+
+
+def test_changes_are_added_to_weights_by_their_strength(
+    pipeline: VARPipeline, folder: Path
+) -> None:
+    name = adapted_layers(pipeline.transformer)[0]
+    adapter = load_adapter(folder)
+    whole, half, none = (
+        adapter.applied(pipeline.transformer, pipeline.labels, strength)[0].state_dict()
+        for strength in (1.0, 0.5, 0.0)
+    )
+    change = adapter.up[name] @ adapter.down[name]
+    torch.testing.assert_close(whole[f"{name}.weight"] - none[f"{name}.weight"], change)
+    torch.testing.assert_close(half[f"{name}.weight"] - none[f"{name}.weight"], change / 2)
+    with pytest.raises(ValueError, match="strength must be"):
+        pipeline.with_adapter(folder, strength=3.0)
+
+
+def test_weights_that_are_laid_out_for_drawing_are_recognised(
+    pipeline: VARPipeline, folder: Path
+) -> None:
+    draw(pipeline, None)  # which packs them
+    pipeline.with_adapter(folder)
+
+
+def test_an_adapter_of_other_weights_or_with_a_taken_name_is_refused(
+    pipeline: VARPipeline, folder: Path
+) -> None:
+    adapted = pipeline.with_adapter(folder)
+    with pytest.raises(ValueError, match="the adapter 'my cat' belongs to weights"):
+        adapted.with_adapter(folder)
+    settings = json.loads((folder / CONFIG_FILE).read_text())
+    (folder / CONFIG_FILE).write_text(json.dumps({**settings, "name": "dog"}))
+    with pytest.raises(ValueError, match="emoji has 'dog' already"):
+        pipeline.with_adapter(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rank": 0}, "rank is 1 to 256"),
+        ({"rank": True}, "rank is 1 to 256"),
+        ({"name": " "}, "names are texts"),
+        ({"name": "x" * 101}, "names are texts"),
+        ({"attribute": 3}, "names are texts"),
+        ({"more": 1}, "must name"),
+        ({"rank": 3}, "has shape"),
+        ({"attribute": "size"}, "attribute"),
+        ({"like": "zebra"}, "zebra"),
+    ],
+)
+def test_damaged_settings_are_refused(
+    pipeline: VARPipeline, folder: Path, change: dict, message: str
+) -> None:
+    settings = json.loads((folder / CONFIG_FILE).read_text())
+    (folder / CONFIG_FILE).write_text(json.dumps(settings | change))
+    with pytest.raises(ValueError, match=message):
+        pipeline.with_adapter(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("row", None, "is no label"),
+        ("row", torch.zeros(31), "a label of this network has 32"),
+        ("row", torch.full((32,), torch.nan), "not finite"),
+        ("codes", None, "a label of this network has 32"),
+        ("codes", torch.zeros(3, 5, dtype=torch.int32), "not finite"),
+        ("other", torch.zeros(1), "is no label"),
+        ("up.blocks.0.mlp.fc1", None, "is missing"),
+        ("up.blocks.7.mlp.fc1", torch.zeros(1, 1), "is not part of the model"),
+    ],
+)
+def test_damaged_weights_are_refused(
+    pipeline: VARPipeline, folder: Path, name: str, value: torch.Tensor | None, message: str
+) -> None:
+    tensors = load_file(folder / WEIGHTS_FILE)
+    tensors.pop(name, None)
+    save_file(tensors if value is None else {**tensors, name: value}, folder / WEIGHTS_FILE)
+    with pytest.raises(ValueError, match=message):
+        pipeline.with_adapter(folder)
+
+
+def test_no_pickle_and_no_broken_file_is_read(pipeline: VARPipeline, folder: Path) -> None:
+    (folder / WEIGHTS_FILE).write_bytes(b"no weights")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        pipeline.with_adapter(folder)
+    (folder / "weights.pt").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="only safetensors are loaded"):
+        pipeline.with_adapter(folder)
+
+
+def test_a_value_of_the_attribute_that_pairs_are_made_with_is_refused() -> None:
+    transformer = make_transformer()
+    with pytest.raises(ValueError, match="takes no new values"):
+        with_label(transformer, 2, LabelRows(numbers(32), numbers(5)))

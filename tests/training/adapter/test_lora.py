@@ -1,0 +1,182 @@
+"""A new thing is learned from a few pictures, and what was known is kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.prompted_models import make_prompted
+from training import lora
+from training.adapter.new_thing import (
+    Encoded,
+    encode_views,
+    first_rows,
+    own_drawings,
+    read_pictures,
+    typical_pictures,
+)
+from training.adapter.settings import AdapterRunSettings
+from training.adapter.training import Lesson, batch, entropy, learn_adapter
+from training.data.token_source import summed_features
+from var_core import VARPipeline
+from var_core.adapters import load_adapter
+from var_core.condition import Condition
+from var_core.transformer.new_label import with_label
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Four pictures of a red square that moves, and a note beside them."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(4):
+        pixels = np.full((32, 32, 3), 255, np.uint8)
+        pixels[8 + number : 24 + number, 8:24] = (200, 30, 30)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    (folder / "note.txt").write_text("my cat")
+    return folder
+
+
+def settings(images: Path, out: Path, **more: object) -> AdapterRunSettings:
+    usual = {"steps": 30, "batch_size": 8, "kept_pictures": 8, "num_views": 2, "rank": 2}
+    names = {"model": "", "images": str(images), "name": "my cat", "like": "cat", "out": str(out)}
+    return AdapterRunSettings(**{**names, **usual, **more})
+
+
+def test_the_command_teaches_a_thing_that_the_merged_model_draws(
+    pipeline: VARPipeline, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    model, out, merged = tmp_path / "model", tmp_path / "adapter", tmp_path / "merged"
+    pipeline.save_pretrained(model)
+    command = f"--model {model} --images {images} --like cat --out {out} --merged {merged}"
+    few = "--steps 3 --batch-size 4 --kept-pictures 4 --num-views 1"
+    assert lora.main([*command.split(), *few.split(), "--name", "my cat"]) == 0
+    assert "4 pictures of my cat" in capsys.readouterr().out
+    loaded = VARPipeline.from_pretrained(merged)
+    assert loaded.labels.resolve({"emoji": "my cat"})[:2] == (0, 4)
+    ours, theirs = pipeline.with_adapter(out).transformer, loaded.transformer
+    assert all(map(torch.equal, ours.state_dict().values(), theirs.state_dict().values()))
+
+
+def test_its_pictures_become_likelier_and_known_labels_keep_their_rows(
+    pipeline: VARPipeline, images: Path, tmp_path: Path
+) -> None:
+    chosen = settings(images, tmp_path)
+    pictures = read_pictures(images, pipeline.tokenizer.image_shape)
+    tokens = encode_views(pipeline, pictures, chosen).tokens.flatten(0, 1)
+    adapter = learn_adapter(pipeline, pictures, chosen)
+    after, names = adapter.applied(pipeline.transformer, pipeline.labels)
+    before, _ = adapter.applied(pipeline.transformer, pipeline.labels, strength=0.0)
+    labels = torch.tensor([names.resolve({"emoji": "my cat", "style": "flat"})] * len(tokens))
+    found = [
+        entropy(one, pipeline.tokenizer, one.block_causal(4, "auto"), tokens, labels).item()
+        for one in (before, after)
+    ]
+    assert found[1] < found[0] - 0.1
+    table, old = after.label_embeds[1].weight, pipeline.transformer.label_embeds[1].weight
+    assert torch.equal(torch.cat((table[:4], table[5:])), old)
+    assert not torch.equal(table[4], old[0])
+
+
+@pytest.mark.parametrize("style", [0, 1, 2])
+def test_a_new_label_starts_from_a_typical_picture_in_every_style(
+    pipeline: VARPipeline, images: Path, tmp_path: Path, style: int
+) -> None:
+    pictures = read_pictures(images, pipeline.tokenizer.image_shape)
+    typical = encode_views(pipeline, pictures, settings(images, tmp_path)).features[0, 1:]
+    rows = first_rows(pipeline.transformer, 1, (0, 0, 3), typical)
+    grown = with_label(pipeline.transformer, 1, rows)
+    expected = grown.embed(Condition.of_labels(torch.tensor([[0, 4, style]]))).expected
+    basis, bias = grown.label_maps.basis.weight, grown.label_maps.basis.bias
+    own = (typical[style] - bias)[:, None]
+    nearest = basis @ torch.linalg.lstsq(basis, own).solution[:, 0] + bias
+    finest = expected[0, grown.schedule.token_range(3)]  # (16, D)
+    torch.testing.assert_close(finest.t().flatten(), nearest, rtol=1e-3, atol=1e-3)
+
+
+def test_a_batch_has_new_pictures_and_own_drawings_with_their_labels(
+    pipeline: VARPipeline, images: Path, tmp_path: Path
+) -> None:
+    chosen = settings(images, tmp_path, kept_share=0.25)
+    names = pipeline.labels.with_value("emoji", "my cat", "cat")
+    kept = own_drawings(pipeline, 8, 0)
+    assert summed_features(pipeline.tokenizer, kept.tokens).shape == (8, 8, 4, 4)
+    new = Encoded(torch.arange(8).view(2, 4, 1).expand(2, 4, 30), torch.zeros(2, 4, 1))
+    values = torch.arange(8).view(2, 4) % 3
+    tokens, labels = batch(Lesson(names, new, values, kept), chosen, 0)
+    assert (labels[2:, :2] == torch.tensor([0, 4])).all() and (labels[:2, 1] < 4).all()
+    assert torch.equal(labels[2:, 2], tokens[2:, 0] % 3)
+    views = [batch(Lesson(names, new, values, kept), chosen, step)[0][2:, 0] for step in range(99)]
+    assert 0.7 < (torch.cat(views) < 4).float().mean() < 0.8  # the plain one, half by chance
+    any_style = [batch(Lesson(names, new, None, kept), chosen, step)[1] for step in range(40)]
+    styles = torch.bincount(torch.cat(any_style)[:, 2])
+    assert styles[3] > 90 and styles[:3].min() > 20
+
+
+def test_typical_pictures_lie_near_all_others() -> None:
+    places = torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0], [13.0]])
+    assert typical_pictures(places, 2).tolist() in ([3, 1], [2, 5])
+    assert typical_pictures(places, 9).unique().tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert len(typical_pictures(places, 9)) == 9
+
+
+def test_open_labels_of_own_drawings_stay_open(
+    class_pipeline: VARPipeline, images: Path, tmp_path: Path
+) -> None:
+    """The number of the open label is that of the new one in the grown network."""
+    seen = []
+
+    def spy(lesson: Lesson, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+        seen.append(lesson.kept.labels)
+        return batch(lesson, *_)
+
+    pictures = read_pictures(images, class_pipeline.tokenizer.image_shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.adapter.training.batch", spy)
+        learn_adapter(class_pipeline, pictures, settings(images, tmp_path, like="3", steps=1))
+    assert (seen[0] == 11).all()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"like": "zebra"}, "zebra"),
+        ({"name": "dog"}, "emoji has 'dog' already"),
+        ({"attribute": "style"}, "takes no new values"),
+        ({"attribute": "colour"}, "colour"),
+    ],
+)
+def test_what_the_model_cannot_take_is_refused(
+    pipeline: VARPipeline, images: Path, tmp_path: Path, more: dict, message: str
+) -> None:
+    pictures = read_pictures(images, pipeline.tokenizer.image_shape)
+    if more.get("attribute") == "style":
+        more = {**more, "like": "flat"}
+    with pytest.raises(ValueError, match=message):
+        learn_adapter(pipeline, pictures, settings(images, tmp_path, **more))
+
+
+def test_folders_without_pictures_and_models_with_text_are_refused(
+    images: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="there is no folder"):
+        read_pictures(tmp_path / "nothing", (32, 32))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no pictures"):
+        read_pictures(tmp_path / "empty", (32, 32))
+    prompted = make_prompted()
+    pictures = read_pictures(images, prompted.tokenizer.image_shape)
+    with pytest.raises(ValueError, match="takes words"):
+        learn_adapter(prompted, pictures, settings(images, tmp_path))
+
+
+def test_an_adapter_trained_alone_is_one_that_loads(
+    pipeline: VARPipeline, images: Path, tmp_path: Path
+) -> None:
+    pictures = read_pictures(images, pipeline.tokenizer.image_shape)
+    adapter = learn_adapter(pipeline, pictures, settings(images, tmp_path, steps=1))
+    adapter.save(tmp_path / "adapter")
+    loaded = load_adapter(tmp_path / "adapter")
+    assert loaded.settings == adapter.settings and loaded.down.keys() == adapter.down.keys()

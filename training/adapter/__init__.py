@@ -1,0 +1,1 @@
+"""Fine-tuning on a few pictures of a new thing: low-rank changes and a label."""
