@@ -111,7 +111,7 @@ const add = (choice) => {
   if (kind.isMenu) return addPhrase(choice[0]);
   for (const one of asked().filter((each) => each.kind)) {
     const [mine, its] = [choice, one.choice].map((each) => impliedBy.get(each) ?? []);
-    if (its.includes(choice)) return undefined; // it says so already
+    if (its.includes(choice)) return say(`“${one.name}” is “${choice[0]}” already`);
     const contradicts = its.some((whole) => kindOf.get(whole) === kind);
     if (contradicts || mine.some((whole) => kindOf.get(whole) === one.kind)) {
       delete wish.labels[one.kind.name];

@@ -1,12 +1,12 @@
-"""Measures a trained model: every figure of the model card comes from one command here.
+"""Measures a trained model on a picture set: reconstruction, likeness, recognition, diversity.
 
-`python -m training.evaluate --model assets/models/emoji64 --data data/emoji64 --nets data/nets
---judge runs/judge/judge.safetensors --out runs/figures.json`
+`python -m training.evaluate --model models/mine --data data/mine --nets data/nets
+--out runs/mine/figures.json`, also under torchrun.
 """
 
 import sys
 
-from training.evaluation.emoji_figures import EvaluationSettings, write_figures
+from training.evaluation.set_figures import EvaluationSettings, write_figures
 from training.loop.command_line import run_command
 
 

@@ -1,7 +1,12 @@
-"""The figures of the emoji model's card: tokenizer, cross-entropy, judged drawings, Frechet."""
+"""The figures of the emoji model's card: tokenizer, cross-entropy, judged drawings, Frechet.
+
+`python -m training.evaluation.emoji_figures --model assets/models/emoji64 --data data/emoji64
+--nets data/nets --judge runs/judge/judge.safetensors --out runs/figures.json`
+"""
 
 import json
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +23,7 @@ from training.data.token_source import encode_pictures, token_maps
 from training.evaluation.features import FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
 from training.evaluation.judge_network import Judge, classify, load_judge, measure_accuracy
-from training.loop.command_line import Settings
+from training.loop.command_line import Settings, run_command
 from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import reconstruction_figures
 from var_core.condition import Condition
@@ -198,3 +203,12 @@ def nearest_emoji(data: PreparedSet, net: FeatureNet, drawings: np.ndarray) -> d
         found = (F.normalize(features_of(net, pictures), dim=1) @ means.t()).argmax(dim=1)
         figures[name] = float((found == right).float().mean())
     return figures
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_command(write_figures, EvaluationSettings, "Measure the emoji model.", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import save_file
 
 from tests.conftest import SIDES, make_labels, make_transformer
-from training import evaluate
 from training.evaluation import emoji_figures
 from training.evaluation.features import FEATURES_FILE, FeatureNet
 from training.evaluation.judge_network import Judge, save_judge
@@ -64,7 +63,7 @@ def test_all_figures_come_out(
     pipeline = save_pipeline(tmp_path / "model")
     words = f"--model {tmp_path / 'model'} --data {small_data} --nets {tmp_path / 'nets'}"
     words += f" --judge {tmp_path / 'judge.safetensors'} --out {tmp_path / 'new' / 'figures.json'}"
-    assert evaluate.main(words.split()) == 0
+    assert emoji_figures.main(words.split()) == 0
     figures = json.loads((tmp_path / "new" / "figures.json").read_text())
     assert figures["tokenizer"]["n"] == 2 and figures["tokenizer"]["psnr"] > 0
     entropies = figures["entropy_per_scale_then_all"]["held_out"]
@@ -85,5 +84,5 @@ def test_a_missing_judge_ends_the_command(
 ) -> None:
     save_pipeline(tmp_path / "model")
     words = f"--model {tmp_path / 'model'} --data {small_data} --nets {tmp_path} --judge none"
-    assert evaluate.main([*words.split(), "--out", str(tmp_path / "figures.json")]) == 2
+    assert emoji_figures.main([*words.split(), "--out", str(tmp_path / "figures.json")]) == 2
     assert "the judge none is missing" in capsys.readouterr().err
