@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the picture reader: `python -m tests.fuzz_images --seconds 60`.
+"""Coverage-guided fuzzing of the readers of pictures: `python -m tests.fuzz_images --seconds 60`.
 
 A crash, a hang, or an error in foreign words ends it; the file that did it is left
 in the output folder.
@@ -14,10 +14,14 @@ try:
 except ImportError:
     sys.exit("there is no atheris for this Python: pip install -r tests/requirements.txt")
 
-with atheris.instrument_imports(include=["PIL", "var_core.images", "var_core.jobs.png_recipe"]):
+MODULES = ["PIL", "var_core.animations", "var_core.images", "var_core.jobs.png_recipe"]
+
+with atheris.instrument_imports(include=MODULES):
     from PIL import Image
 
+    from var_core.animations import read_animation
     from var_core.images import read_image
+    from var_core.jobs.clip_files import clip_bytes, read_clip_recipe
     from var_core.jobs.png_recipe import png_bytes, read_png_recipe
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F", "YCbCr")
@@ -35,6 +39,7 @@ def seeds() -> list[bytes]:
                 continue
             found.append(file.getvalue())
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    found.append(clip_bytes(frames, {"labels": {}, "seed": 1}))
     for file_format in ("PNG", "WEBP", "GIF"):
         file = io.BytesIO()
         frames[0].save(file, file_format, save_all=True, append_images=frames[1:])
@@ -48,9 +53,14 @@ def seeds() -> list[bytes]:
     return found
 
 
-def read_both(content: bytes) -> None:
-    """Read a picture and its recipe; only refusals in our own words are allowed."""
-    for read in (read_image, read_png_recipe):
+def read_eight_a_second(content: bytes) -> object:
+    """Read an animation."""
+    return read_animation(content, 8)
+
+
+def read_all(content: bytes) -> None:
+    """Read a picture, a clip and their recipes; only refusals in our own words are allowed."""
+    for read in (read_image, read_png_recipe, read_eight_a_second, read_clip_recipe):
         try:
             read(content)
         except ValueError as error:
@@ -75,7 +85,7 @@ def main() -> None:
     limits = [f"-max_total_time={arguments.seconds}", f"-runs={arguments.runs}"]
     limits += [f"-timeout={arguments.hang_seconds}", "-rss_limit_mb=2048"]
     words = [*limits, "-max_len=20000", f"-artifact_prefix={arguments.out}/"]
-    atheris.Setup([sys.argv[0], *words, str(corpus)], read_both)
+    atheris.Setup([sys.argv[0], *words, str(corpus)], read_all)
     atheris.Fuzz()
 
 

@@ -17,9 +17,11 @@ from tests.clip_models import (
     make_clip_transformer,
 )
 from tests.conftest import make_tokenizer, make_transformer
+from tests.prompted_models import SPACE, TABLE, make_text_transformer
 from var_core import (
     CheckpointError,
     ClipOptions,
+    LabelSpace,
     SamplingOptions,
     VARClipPipeline,
     VARPipeline,
@@ -27,7 +29,9 @@ from var_core import (
     read_model_info,
 )
 from var_core.clip_parts import join_parts
+from var_core.labels import Attribute
 from var_core.model_info import CLIPS
+from var_core.transformer.inflation import inflate_transformer
 
 STEP = 8  # frames that each further part adds
 
@@ -173,6 +177,24 @@ def test_bad_arguments_are_refused_before_a_network_runs(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         pipeline.animate_stream([3], **arguments)
+
+
+def test_words_that_need_a_missing_encoder_are_refused_before_a_network_runs() -> None:
+    transformer = inflate_transformer(make_text_transformer(), CLIP, torch.Generator())
+    labels = LabelSpace((Attribute("style", ("noto", "flat", "3d")),))
+    pipeline = VARClipPipeline(make_clip_tokenizer(), transformer, labels)
+    assert len(pipeline.animate([None], generator=seeds(1)).clips[0]) == FRAMES
+    with pytest.raises(ValueError, match="loaded without the vectors of its words"):
+        pipeline.animate_stream(prompt="a rocket flying up")
+
+
+def test_a_clip_is_drawn_from_words() -> None:
+    transformer = inflate_transformer(make_text_transformer(), CLIP, torch.Generator())
+    pipeline = VARClipPipeline(make_clip_tokenizer(), transformer, SPACE, TABLE)
+    fox, pizza = pipeline.animate(prompt=["a fox", "a pizza"], generator=seeds(1, 1)).clips
+    assert not np.array_equal(pixels(fox), pixels(pizza))
+    against = pipeline.animate(prompt="a fox", negative_prompt="in the snow", generator=seeds(1))
+    assert not np.array_equal(pixels(fox), pixels(against.clips[0]))
 
 
 @pytest.mark.parametrize("frames", [-1, 10_001, 2.5, True, "13"])

@@ -25,6 +25,7 @@ from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
 
 SKETCH_PICTURES = 3000
+SKETCH_PIXELS = 2**26  # 0.8 GB of memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,8 @@ def export(settings: ExportSettings) -> None:
     elif isinstance(pictures, PreparedPictures) and pictures.vectors is not None:
         stored_phrases(Path(settings.data), pictures.data.phrases, pictures.vectors).save(out)
     if settings.sketch_steps:
-        images = pictures.fixed("train", SKETCH_PICTURES).images
+        count = min(SKETCH_PICTURES, SKETCH_PIXELS // pictures.side**2)
+        images = pictures.fixed("train", count).images
         _teach_previews(out, images, settings.sketch_steps)
     size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
     print(f"{settings.out}: {size / 1e6:.1f} MB of weights")

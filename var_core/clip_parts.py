@@ -15,7 +15,7 @@ from var_core.outputs import ClipPreview
 from var_core.own_settings import in_own_settings
 from var_core.sampling import KeepFrames, KeepScales, SamplingOptions, ScaleRule, ScaleStep
 from var_core.tokenizer import MultiScaleVQVAE
-from var_core.wishes import Wish, WishEncoder
+from var_core.wishes import Wish
 
 
 class AnimatingPipeline(Protocol):
@@ -23,12 +23,6 @@ class AnimatingPipeline(Protocol):
 
     info: ModelInfo
     tokenizer: MultiScaleVQVAE
-    wish_encoder: WishEncoder
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the networks."""
-        ...
 
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Latents to pictures or clips in [-1, 1]."""
@@ -69,6 +63,8 @@ class ClipParts:
     Attributes:
         pipeline: networks.
         wishes: what each clip is to show.
+        condition: the wishes as the transformer takes them.
+        against: what guidance pushes away from; None is the null condition.
         options: how tokens are drawn.
         generators: one per clip, which draws all its parts.
         is_loop: whether the end goes back to the start.
@@ -77,6 +73,8 @@ class ClipParts:
 
     pipeline: AnimatingPipeline
     wishes: list[Wish]
+    condition: Condition
+    against: Condition | None
     options: SamplingOptions
     generators: Sequence[torch.Generator]
     is_loop: bool
@@ -86,17 +84,14 @@ class ClipParts:
     def previews(self, given: Given) -> Iterator[ClipPreview]:
         """The whole clips so far after every scale of every part."""
         pipeline, info = self.pipeline, self.pipeline.info
-        condition = pipeline.wish_encoder.condition(self.wishes, pipeline.device)
-        against = pipeline.wish_encoder.against(self.wishes, pipeline.device)
         num_scales = info.schedule.num_scales
         before = clips = latent = None  # clips without this part, and with it, (B, 3, F, H, W)
         for part in range(self.num_parts):
             is_closed = self.is_loop and part == self.num_parts - 1
             make_rule = self._rule_maker(given, is_closed)
             token_maps: list[Tensor] = []
-            for step in pipeline.sample(
-                condition, self.options, self.generators, make_rule, against=against
-            ):
+            how = self.options, self.generators, make_rule
+            for step in pipeline.sample(self.condition, *how, against=self.against):
                 token_maps.append(step.token_map)
                 latent = step.latent
                 clips = join_parts(before, self._decoded(step), info.frames_kept)

@@ -134,14 +134,13 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
         clip_options = clip_options.fitted(self.info.clip_lengths)
         generators = self.check_generators(generator, len(wishes))
         keep = self._check_keep(keep, start, len(wishes))
+        condition = self.wish_encoder.condition(wishes, self.device)
+        against = self.wish_encoder.against(wishes, self.device)
         given = self._encode_start(start, len(wishes))
-        parts = ClipParts(
-            self, wishes, options, generators, clip_options.loop, self._num_parts(clip_options)
-        )
+        num_parts = 1 + self.info.clip_lengths.index(clip_options.frames)
+        how = options, generators, clip_options.loop, num_parts
+        parts = ClipParts(self, wishes, condition, against, *how)
         return parts.previews(replace(given, keep=keep) if keep else given)
-
-    def _num_parts(self, clip_options: ClipOptions) -> int:
-        return 1 + self.info.clip_lengths.index(clip_options.frames)
 
     def _check_keep(
         self, keep: Sequence[Tensor], start: Sequence[Image.Image], count: int

@@ -87,3 +87,15 @@ def test_a_recipe_is_enough_to_draw_the_clip_again() -> None:
         keep=read_tokens(pipeline.info, recipe["kept"]),
     )
     assert clip_bytes(again.clips[0], None) == clip_bytes(clips.clips[0], None)
+
+
+def test_scales_of_motion_can_be_kept_from_a_recipe_too() -> None:
+    pipeline = VARClipPipeline(make_clip_tokenizer(), make_clip_transformer())
+    first = pipeline.animate([4], generator=generators_from_seeds([9]))
+    flat = [tokens[0].flatten().tolist() for tokens in first.token_maps[:-1]]
+    keep = read_tokens(pipeline.info, flat)
+    again = pipeline.animate([4], generator=generators_from_seeds([8]), keep=keep)
+    for ours, theirs in zip(first.token_maps[:-1], again.token_maps, strict=False):
+        assert np.array_equal(ours.numpy(), theirs.numpy())
+    with pytest.raises(ValueError, match="a scale of 2x1x1 needs a list of 2 tokens"):
+        read_tokens(pipeline.info, [*flat[:4], [1]])

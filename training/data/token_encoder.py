@@ -114,18 +114,32 @@ class Encoder:
                 heartbeat = Heartbeat(bar)
                 heartbeat.start("" if process or not left else "encoding")
                 try:
-                    share_work(
-                        [tokens_path(self.folder, *piece) for piece in self.pieces],
-                        self.has,
-                        lambda number: self._make(number, bar),
-                        lambda number: bar.update(self._size(number)),
-                        first=process * len(self.pieces) // num_processes,
-                    )
+                    self._share(bar, heartbeat, left, process / num_processes)
                 finally:
                     heartbeat.close()
         except OSError as error:
             raise SaveError(f"tokens cannot be saved in {self.folder}: {error}") from error
         return TokenFiles(self.folder, self.shape, self.views)
+
+    def _share(self, bar: "tqdm[NoReturn]", heartbeat: Heartbeat, left: int, begin: float) -> None:
+        """Encode what no other process does, from a part of the way on."""
+        done = 0
+
+        def note(number: int) -> None:
+            nonlocal done
+            done += self._size(number)
+            heartbeat.note(f"{done:,} of {left:,} pictures")
+
+        def make(number: int) -> None:
+            self._make(number, bar)
+            note(number)
+
+        def count(number: int) -> None:
+            bar.update(self._size(number))
+            note(number)
+
+        paths = [tokens_path(self.folder, *piece) for piece in self.pieces]
+        share_work(paths, self.has, make, count, first=int(begin * len(paths)))
 
     def has(self, number: int) -> bool:
         """Whether a piece is whole."""

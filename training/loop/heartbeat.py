@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds between two looks of a bar
 FIRST_LINE = 5.0  # seconds until the first line where there is no terminal; then twice as long
+LONGEST_PAUSE = 300.0  # seconds between two lines
 
 
 class Heartbeat:
@@ -25,6 +26,7 @@ class Heartbeat:
     def __init__(self, bar: "tqdm[NoReturn]") -> None:
         self.bar = bar
         self._what, self._since, self._next_line = "", monotonic(), FIRST_LINE
+        self._done = ""
         self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
@@ -32,7 +34,12 @@ class Heartbeat:
     def start(self, what: str) -> None:
         """Say what is done from now on; "" for the usual, which is visible by itself."""
         self._what, self._since, self._next_line = what, monotonic(), FIRST_LINE
+        self._done = ""
         self.bar.set_description_str(what)
+
+    def note(self, done: str) -> None:
+        """Say how far it is, in the lines; a bar shows that itself."""
+        self._done = f" ({done})"
 
     def close(self) -> None:
         """Stop ticking."""
@@ -44,8 +51,8 @@ class Heartbeat:
             self.bar.refresh()
             seconds = monotonic() - self._since
             if self.bar.disable and self._what and seconds >= self._next_line:
-                logger.info("%s: %.0f s so far", self._what, seconds)
-                self._next_line = 2 * seconds
+                logger.info("%s: %.0f s so far%s", self._what, seconds, self._done)
+                self._next_line = min(2 * seconds, seconds + LONGEST_PAUSE)
 
 
 @contextmanager

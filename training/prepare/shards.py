@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -188,8 +187,8 @@ def pack_parts(reader: Reader, settings: ShardSettings) -> None:
     for worker in workers:
         worker.start()
     try:
-        with progress(reader.num_parts, done_parts(settings)) as bar:
-            pack_shared(reader, settings, 0, bar.update)
+        with progress(reader.num_parts, done_parts(settings)) as tell:
+            pack_shared(reader, settings, 0, tell)
     finally:
         for worker in workers:
             worker.terminate()
@@ -202,13 +201,20 @@ def done_parts(settings: ShardSettings) -> int:
 
 
 @contextmanager
-def progress(total: int | None, done: int) -> Iterator["tqdm[NoReturn]"]:
-    """A bar of shards that ticks on while one is made."""
+def progress(total: int | None, done: int) -> Iterator[Callable[[], None]]:
+    """A bar of shards that ticks on while one is made; what is yielded moves it on."""
     with tqdm(total=total, initial=done, unit="shard", desc="reading", disable=None) as bar:
         heartbeat = Heartbeat(bar)
         heartbeat.start("reading")
+
+        def tell() -> None:
+            nonlocal done
+            done += 1
+            bar.update()
+            heartbeat.note(f"{done} shards" if total is None else f"{done} of {total} shards")
+
         try:
-            yield bar
+            yield tell
         finally:
             heartbeat.close()
 
@@ -262,14 +268,14 @@ def pack_stream(reader: Reader, settings: ShardSettings) -> int:
         ValueError: if another process does so.
     """
     out = Path(settings.out)
-    with claimed(out / "stream") as is_free, progress(None, done_parts(settings)) as bar:
+    with claimed(out / "stream") as is_free, progress(None, done_parts(settings)) as tell:
         if not is_free:
             raise ValueError(f"another process fills {out}; a stream is read by one alone")
         for part in count():
             table = read_table(out, part)
             if table is None:
                 size = pack_part(out, part, reader.read(part), settings.packing)
-                bar.update()
+                tell()
             else:
                 size = len(table["places"]) + len(table["damaged"])
             if size < settings.part_pictures:

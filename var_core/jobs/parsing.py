@@ -276,7 +276,7 @@ def _counting(seed: int, count: int) -> tuple[int, ...]:
 
 
 def read_tokens(info: ModelInfo, scales: Iterable[object]) -> tuple[Tensor, ...]:
-    """Token maps (1, h, w) of one picture's first scales, from lists of their h w tokens.
+    """Token maps (1, h, w) or (1, t, h, w) of the first scales of one drawing, from flat lists.
 
     Raises:
         ValueError: if there are more scales than the model has, or a list does not fit.
@@ -286,11 +286,11 @@ def read_tokens(info: ModelInfo, scales: Iterable[object]) -> tuple[Tensor, ...]
     for scale_index, tokens in enumerate(scales):
         if scale_index == len(shapes):
             raise ValueError(f"there are only {len(shapes)} scales")
-        height, width = shapes[scale_index]
-        if not isinstance(tokens, list) or len(tokens) != height * width:
-            raise ValueError(f"a scale of {height}x{width} needs a list of {height * width} tokens")
+        size, name = info.schedule.size_of(scale_index), "x".join(map(str, shapes[scale_index]))
+        if not isinstance(tokens, list) or len(tokens) != size:
+            raise ValueError(f"a scale of {name} needs a list of {size} tokens")
         checked = [check_int("a token", token, 0, limit) for token in tokens]
-        maps.append(torch.tensor(checked).view(1, height, width))
+        maps.append(torch.tensor(checked).view(1, *shapes[scale_index]))
     return tuple(maps)
 
 

@@ -27,6 +27,15 @@ def test_lines_say_what_takes_long_where_there_is_no_terminal(
     assert caplog.text.count("so far") == count
 
 
+def test_lines_say_how_far_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), tqdm(disable=True) as bar:
+        beat = Heartbeat(bar)
+        beat.start("encoding")
+        beat.note("3 of 8 pictures")
+        until(lambda: "encoding: 0 s so far (3 of 8 pictures)" in caplog.text)
+        beat.close()
+
+
 def test_a_bar_ticks_at_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
