@@ -157,7 +157,7 @@ def entropy(
 def batch(lesson: Lesson, settings: AdapterRunSettings, step: int) -> tuple[Tensor, Tensor]:
     """Tokens (B, L) and labels (B, A) of a step: the new thing, and drawings that are kept."""
     random = PictureRandom(settings.seed, step, range(settings.batch_size))
-    num_kept = round(settings.kept_share * settings.batch_size)
+    num_kept = min(round(settings.kept_share * settings.batch_size), settings.batch_size - 1)
     kept, new = (
         random.part(torch.arange(num_kept)),
         random.part(torch.arange(num_kept, settings.batch_size)),

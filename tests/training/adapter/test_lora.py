@@ -110,6 +110,8 @@ def test_a_batch_has_new_pictures_and_own_drawings_with_their_labels(
     assert torch.equal(labels[2:, 2], tokens[2:, 0] % 3)
     views = [batch(Lesson(names, new, values, kept), chosen, step)[0][2:, 0] for step in range(99)]
     assert 0.7 < (torch.cat(views) < 4).float().mean() < 0.8  # the plain one, half by chance
+    most = settings(images, tmp_path, kept_share=0.9, batch_size=2)
+    assert batch(Lesson(names, new, values, kept), most, 0)[1][-1, 1] == 4  # one is new at least
     any_style = [batch(Lesson(names, new, None, kept), chosen, step)[1] for step in range(40)]
     styles = torch.bincount(torch.cat(any_style)[:, 2])
     assert styles[3] > 90 and styles[:3].min() > 20
