@@ -52,6 +52,7 @@ ORDER = [
         "var_core.clip_options",
         "var_core.doors",
         "var_core.editing",
+        "var_core.hub",
         "var_core.inspection",
         "var_core.outputs",
         "var_core.wishes",

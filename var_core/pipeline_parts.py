@@ -1,5 +1,6 @@
 """What the pipeline is made of, and how it is loaded, saved and made again: as in diffusers."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from var_core.adapters import load_adapter
 from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
 from var_core.doors import door
+from var_core.hub import MESSAGE, push_folder
 from var_core.labels import LabelSpace
 from var_core.model_info import (
     CLIPS,
@@ -151,6 +153,25 @@ class PipelineParts(DiffusionPipeline):
         self.labels.save(folder)
         if self.wish_encoder.vectors is not None:
             self.wish_encoder.vectors.table.save(folder)
+
+    def push_to_hub(  # pyright: ignore[reportIncompatibleMethodOverride]  # strict on purpose
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | None = None,
+        commit_message: str = MESSAGE,
+    ) -> str:
+        """Save the model and upload it, see `push_folder`; returns the address of its page.
+
+        Raises:
+            ValueError: if the hub is not there or refuses.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_folder(
+                folder, repo_id, private=private, token=token, commit_message=commit_message
+            )
 
     @door
     def with_adapter(self, path: str | Path, strength: float = 1.0) -> Self:

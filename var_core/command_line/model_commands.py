@@ -1,4 +1,4 @@
-"""The commands about models: info, models, download, convert, sketch."""
+"""The commands about models: info, models, download, push, convert, sketch."""
 
 import argparse
 from pathlib import Path
@@ -8,6 +8,7 @@ from tqdm import tqdm
 from var_core.add_sketch import STEPS, add_sketch
 from var_core.clip_pipeline import VARClipPipeline
 from var_core.command_line.drawing_flags import load_pipeline_of
+from var_core.hub import push_folder
 from var_core.model_info import CLIPS, FRAMES_PER_SECOND, kind_of
 from var_core.official.catalogue import MODELS, download, find_model, how_to_get, models_folder
 from var_core.official.convert import convert
@@ -34,6 +35,12 @@ def add_model_commands(
     fetch = commands.add_parser("download", help="fetch and install an official model")
     fetch.add_argument("name", help="name in the list of models")
     fetch.set_defaults(run=_download)
+
+    push = commands.add_parser("push", help="upload a model folder to the Hugging Face hub")
+    push.add_argument("model", type=Path, help="model folder; its README.md is the model card")
+    push.add_argument("repository", help="name on the hub, as me/my-model; made if it is new")
+    push.add_argument("--private", action="store_true", help="make a new repository private")
+    push.set_defaults(run=_push)
 
     draft = commands.add_parser("sketch", help="teach a model cheap previews: minutes, once")
     draft.add_argument("model", type=Path, help="model folder")
@@ -115,6 +122,13 @@ def _download(arguments: argparse.Namespace) -> None:
     folder = download(find_model(arguments.name), models_folder())
     _teach_sketch(folder)
     print(folder)
+
+
+def _push(arguments: argparse.Namespace) -> None:
+    kind = VARClipPipeline if kind_of(arguments.model) == CLIPS else VARPipeline
+    kind.from_pretrained(arguments.model)  # refuses what nobody could load
+    private = True if arguments.private else None
+    print(push_folder(arguments.model, arguments.repository, private=private))
 
 
 def _sketch(arguments: argparse.Namespace) -> None:
