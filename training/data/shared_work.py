@@ -57,14 +57,15 @@ def share_work(
     while left:
         remaining = []
         for number in left:
+            if is_done(number):
+                count(number)
+                continue
             with claimed(pieces[number]) as is_free:
-                if not is_free:
-                    remaining.append(number)
-                elif is_done(number):
-                    count(number)
-                else:
+                if is_free and not is_done(number):
                     do(number)
-        if len(remaining) == len(left):
+                else:
+                    remaining.append(number)
+        if len(remaining) == len(left) and not any(map(is_done, remaining)):
             time.sleep(PAUSE)
         left = remaining
 

@@ -16,10 +16,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.data.picture_source import PictureSource
+from training.data.shared_work import making, share_work
 from training.data.token_encoder import weights_digest
 from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
 from training.loop.checkpoint import SaveError
 from training.loop.picture_random import PictureRandom
+from var_core.files import write_atomically
 from var_core.tokenizer import MultiScaleVQVAE
 
 SHARD_PICTURES = 4096
@@ -54,6 +56,8 @@ class TokenPool:
         size: pictures to take from it, a multiple of 4,096; those that are missing are encoded.
         with_features: whether training batches have features; they are sums of all scales here,
             which are what is kept of a picture.
+        process: number of this process.
+        num_processes: processes of the run; all of them encode.
 
     Raises:
         ValueError: if the size is no multiple of 4,096.
@@ -67,11 +71,13 @@ class TokenPool:
         folder: Path,
         size: int,
         with_features: bool,
+        process: int = 0,
+        num_processes: int = 1,
     ) -> None:
         self.pictures = pictures
         self.tokenizer = tokenizer
         self.with_features = with_features
-        self.tokens = fill_pool(folder, pictures, tokenizer, size)
+        self.tokens = fill_pool(folder, pictures, tokenizer, size, process, num_processes)
         self.encoded = EncodedPictures(pictures, tokenizer, with_features)
 
     @property
@@ -97,12 +103,25 @@ class TokenPool:
 
 
 def fill_pool(
-    folder: Path, pictures: NumberedPictures, tokenizer: MultiScaleVQVAE, size: int
+    folder: Path,
+    pictures: NumberedPictures,
+    tokenizer: MultiScaleVQVAE,
+    size: int,
+    process: int = 0,
+    num_processes: int = 1,
 ) -> Tensor:
     """Tokens of the first `size` pictures, (size, L) int32; what is missing is encoded now.
 
-    The pool is a safetensors file per 4,096 pictures, each there in whole or not at all. It may be
-    filled further while a run takes what it needs of it.
+    The pool is a safetensors file per 4,096 pictures, each there in whole or not at all; every
+    process makes the next free one. The pool may be filled further while a run takes what it needs.
+
+    Args:
+        folder: folder of the pool.
+        pictures: the source.
+        tokenizer: frozen.
+        size: pictures to take.
+        process: number of this process; the first one shows a bar.
+        num_processes: processes of the run, which begin at different files.
 
     Raises:
         ValueError: if the size is no multiple of 4,096, or the pool belongs to other weights or
@@ -111,26 +130,30 @@ def fill_pool(
     """
     if size <= 0 or size % SHARD_PICTURES:
         raise ValueError(f"a pool holds a multiple of {SHARD_PICTURES} pictures, not {size}")
-    shards = []
+    firsts = range(0, size, SHARD_PICTURES)
+    paths = [folder / f"tokens-{first:08d}.safetensors" for first in firsts]
     try:
         _claim(folder, {"tokenizer": weights_digest(tokenizer), **pictures.stamp})
-        paths = {
-            first: folder / f"tokens-{first:08d}.safetensors"
-            for first in range(0, size, SHARD_PICTURES)
-        }
-        left = SHARD_PICTURES * sum(not path.exists() for path in paths.values())
-        with tqdm(total=left, desc="encoding", unit="picture", disable=None) as bar:
-            for first, path in paths.items():
-                if not path.exists():
-                    numbers = range(first, first + SHARD_PICTURES)
-                    tokens = _encode(pictures, tokenizer, numbers, bar)
-                    temporary = path.with_suffix(".part")
+        left = SHARD_PICTURES * sum(not path.exists() for path in paths)
+        is_hidden = True if process else None  # None: at a terminal alone
+        with tqdm(total=left, desc="encoding", unit="picture", disable=is_hidden) as bar:
+
+            def make(number: int) -> None:
+                numbers = range(firsts[number], firsts[number] + SHARD_PICTURES)
+                tokens = _encode(pictures, tokenizer, numbers, bar)
+                with making(paths[number]) as temporary:
                     save_file({"tokens": tokens.to(torch.uint16)}, temporary)
-                    temporary.rename(path)
-                shards.append(load_file(path)["tokens"].to(torch.int32))
+
+            share_work(
+                paths,
+                lambda number: paths[number].exists(),
+                make,
+                lambda _: bar.update(SHARD_PICTURES),
+                first=process * len(paths) // num_processes,
+            )
+        return torch.cat([load_file(path)["tokens"].to(torch.int32) for path in paths])
     except OSError as error:
         raise SaveError(f"tokens cannot be kept in {folder}: {error}") from error
-    return torch.cat(shards)
 
 
 @torch.inference_mode()
@@ -155,6 +178,6 @@ def _claim(folder: Path, stamp: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / STAMP_FILE
     if not path.exists():
-        path.write_text(json.dumps(stamp), "utf-8")
+        write_atomically(path, json.dumps(stamp).encode())
     elif json.loads(path.read_text("utf-8")) != stamp:
         raise ValueError(f"{folder} keeps tokens of other pictures or of another tokenizer")

@@ -43,13 +43,12 @@ def open_tokens(
         SaveError: if the cache cannot be written.
     """
     with_features = settings.self_correction > 0
+    place = accelerator.process_index, accelerator.num_processes
     if isinstance(pictures, ScenePictures) and settings.painters:
-        place = accelerator.process_index, accelerator.num_processes
         return ReplayedTokens(pictures, tokenizer, with_features, settings.painters, *place)
     if isinstance(pictures, ScenePictures) and settings.pool:
         folder = Path(settings.pool_folder or f"{settings.out}/pool")
-        with accelerator.main_process_first():
-            return TokenPool(pictures, tokenizer, folder, settings.pool, with_features)
+        return TokenPool(pictures, tokenizer, folder, settings.pool, with_features, *place)
     if not isinstance(pictures, PreparedPictures):
         return EncodedPictures(pictures, tokenizer, with_features)
     return cached_tokens(pictures, tokenizer, settings, accelerator)

@@ -11,6 +11,7 @@ from tests.conftest import make_tokenizer
 from tests.training.tiny import random_of
 from training.data import token_pool
 from training.data.picture_source import PictureBatch, label_words
+from training.data.shared_work import claimed
 from training.data.token_pool import TokenPool, fill_pool
 from training.data.token_source import encode_pictures
 from training.loop.picture_random import PictureRandom
@@ -68,6 +69,25 @@ def test_a_pool_holds_the_tokens_of_its_pictures_and_grows(tmp_path: Path) -> No
     pictures.painted = 0
     large = fill_pool(tmp_path, pictures, tokenizer, 16)
     assert pictures.painted == 8 and torch.equal(large[:8], small)
+
+
+def test_a_file_that_another_process_makes_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures, tokenizer = Colours(), make_tokenizer()
+    alone = fill_pool(tmp_path / "alone", pictures, tokenizer, 16)
+    fill_pool(tmp_path / "pool", pictures, tokenizer, 8)
+    pictures.painted = 0
+    last = "tokens-00000008.safetensors"
+
+    def finish(_: float) -> None:
+        (tmp_path / "alone" / last).rename(tmp_path / "pool" / last)
+
+    monkeypatch.setattr("training.data.shared_work.time.sleep", finish)
+    with claimed(tmp_path / "pool" / last) as is_free:
+        assert is_free
+        shared = fill_pool(tmp_path / "pool", pictures, tokenizer, 16, 1, 2)
+    assert torch.equal(shared, alone) and pictures.painted == 0
 
 
 def test_a_batch_shows_what_is_said_of_it(tmp_path: Path) -> None:
