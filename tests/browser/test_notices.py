@@ -1,0 +1,42 @@
+"""What gradio would say in boxes over the page stands in the status."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import FRAMES, in_both_views
+
+pytestmark = pytest.mark.browser
+WATCH = """() => {
+  window.boxes = { met: 0, seen: [] };
+  const look = () => {
+    const boxes = [...document.querySelectorAll("[data-testid=toast-body]")];
+    window.boxes.met += boxes.length;
+    const shown = boxes.filter(box => getComputedStyle(box).visibility === "visible");
+    const covered = [...document.querySelectorAll("button:not(.toast-wrap *)")]
+      .filter(button => button.checkVisibility())
+      .filter(button => {
+        const { left, top, width, height } = button.getBoundingClientRect();
+        const above = document.elementFromPoint(left + width / 2, top + height / 2);
+        return above?.closest(".toast-wrap");
+      });
+    window.boxes.seen.push(...shown.map(box => box.innerText), ...covered.map(one => one.id));
+  };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+  const lookAgain = () => (look(), requestAnimationFrame(lookAgain));
+  lookAgain();
+}"""  # looks at every change and in every frame
+
+
+@in_both_views
+def test_no_box_lies_over_the_page(page: Page) -> None:
+    page.get_by_role("tab", name="Edit").click()
+    page.locator("#redraw-mask").wait_for()
+    page.evaluate(WATCH)
+    for _ in range(2):
+        page.locator("#redraw-mask").click()
+        expect(page.locator("#edit-status .notice")).to_contain_text("there is no picture yet")
+        page.evaluate(FRAMES)
+        expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
+    boxes = page.evaluate("window.boxes")
+    assert boxes["met"] > 0, "no message came in a box, so nothing was tried"
+    assert boxes["seen"] == []
