@@ -12,7 +12,7 @@ from var_core.serving.calls import FORM_TYPE, JSON_TYPE, SiteMap, media_type, re
 from var_core.serving.client_budget import ClientBudget
 from var_core.serving.fair_queue import BusyError
 from var_core.serving.json_body import read_json, write_json
-from var_core.serving.machine_troubles import words_for
+from var_core.serving.machine_troubles import is_misnamed, words_for
 from var_core.serving.origins import NOT_MEANT, Surroundings, is_own
 from var_core.serving.uploads import Uploads
 
@@ -58,12 +58,12 @@ class HttpGuard:
     """ASGI middleware between the network and the application.
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses requests for
-    another server (421), every path that the page and its endpoints do not need (404), posts of
-    foreign pages (403), bodies above the cap (413) or of another kind than the path takes (415),
-    more bodies at once than there is room for (503), and calls that are malformed, of nothing that
-    there is, too large to be parsed quickly, or name a file by an address that the server would
-    have to fetch (400). What it has read and judged is written anew for the application, so that
-    both see the same.
+    another server (421), every path that the page and its
+    endpoints do not need (404), posts of foreign pages (403), bodies above the cap (413) or of
+    another kind than the path takes (415), more bodies at once than there is room for (503), and
+    calls that are malformed, of nothing that there is, too large to be parsed quickly, or name a
+    file by an address that the server would have to fetch (400). What it has read and judged is
+    written anew for the application, so that both see the same.
 
     Args:
         app: the next application.
@@ -165,6 +165,9 @@ class HttpGuard:
         try:
             await self.app(scope, receive, _with_headers(watched))
         except Exception as error:
+            if not begun and is_misnamed(error):
+                await self._refuse(send, 404, "not found")
+                return
             status = getattr(error.__cause__, "status_code", 500)
             if begun and status < 500:  # there is nothing more to be read, or never was
                 self.refused()
