@@ -21,6 +21,7 @@ Tools = Callable[[Message, Receive, Send, str], Awaitable[None]]
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
 MAX_HELD_BYTES = 18 * MAX_BODY_BYTES  # of all bodies that come at the moment
 MAX_CLIENT_HELD_BYTES = 4 * MAX_BODY_BYTES
+MAX_ADDRESS_BYTES = 20_000  # gradio fails at 65,536, and writes signs in a path as three
 API = "/gradio_api/"
 PROGRESS = "/gradio_api/upload_progress"
 PLAIN_TYPE = b"text/plain; charset=utf-8"
@@ -58,7 +59,7 @@ class HttpGuard:
     """ASGI middleware between the network and the application.
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses requests for
-    another server (421), every path that the page and its
+    another server (421), addresses that are too long (414), every path that the page and its
     endpoints do not need (404), posts of foreign pages (403), bodies above the cap (413) or of
     another kind than the path takes (415), more bodies at once than there is room for (503), and
     calls that are malformed, of nothing that there is, too large to be parsed quickly, or name a
@@ -124,6 +125,8 @@ class HttpGuard:
         path, method = str(scope["path"]), str(scope["method"])
         if method not in PATHS:  # after a 200, CONNECT would end the protocol
             await self._refuse(send, 404, "not found")
+        elif _address_bytes(scope) > MAX_ADDRESS_BYTES:
+            await self._refuse(send, 414, f"an address has at most {MAX_ADDRESS_BYTES} bytes")
         elif answer := self._own_answer(method, path):
             await _answer(send, *answer)
         elif method in ("GET", "HEAD") and path in self.pages:
@@ -260,6 +263,13 @@ class HttpGuard:
     async def _refuse(self, send: Send, status: int, words: str) -> None:
         self.refused()
         await _answer(send, status, words)
+
+
+def _address_bytes(scope: Message) -> int:
+    """Bytes of what a request asks for, as it was sent."""
+    path = scope.get("raw_path") or str(scope["path"]).encode()
+    hosts = [value for name, value in scope["headers"] if name.lower().endswith(b"host")]
+    return sum(map(len, (path, scope.get("query_string", b""), *hosts)))
 
 
 def _is_asking(headers: Headers) -> bool:
