@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from var_core.serving.asgi import App, Headers, Message, Receive, Send
 from var_core.serving.bodies import Body, GoneError, RefusedError
@@ -17,6 +18,7 @@ from var_core.serving.origins import NOT_MEANT, Surroundings, is_own
 from var_core.serving.uploads import Uploads
 
 Tools = Callable[[Message, Receive, Send, str], Awaitable[None]]
+DirectCalls = Callable[[str, int], AbstractContextManager[None]]
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
 MAX_HELD_BYTES = 18 * MAX_BODY_BYTES  # of all bodies that come at the moment
@@ -76,6 +78,8 @@ class HttpGuard:
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
         page_calls: called with the address of the visitor before a call of a page is passed on.
+        direct_calls: called with the address of the visitor and the bytes of a call that takes no
+            queue; what it returns is held until the call is answered, or it raises BusyError.
         guide: text for programs, at `/agents.md`.
         tools: answers assistants at `/mcp`; None leaves this door closed.
         max_body: size of the largest body in bytes.
@@ -92,6 +96,7 @@ class HttpGuard:
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
         page_calls: Callable[[str], None] = lambda client: None,
+        direct_calls: DirectCalls = lambda client, size: nullcontext(),
         guide: str = "",
         tools: Tools | None = None,
         max_body: int = MAX_BODY_BYTES,
@@ -99,7 +104,7 @@ class HttpGuard:
         self.pages = {f"/{name}{end}" for name in site.pages for end in ("", "/")}
         self.site, self.surroundings = site, surroundings
         self.app = app
-        self.page_calls = page_calls
+        self.page_calls, self.direct_calls = page_calls, direct_calls
         self.guide, self.tools = guide, tools
         self.uploads = uploads
         self.find_client = find_client
@@ -243,9 +248,11 @@ class HttpGuard:
         if path == TOOLS and self.tools is not None:
             await self.tools(scope, _replay(body, receive), _with_headers(send), client)
             return
-        if path.startswith((f"{API}queue/", f"{API}run/")):
+        is_direct = path.startswith(f"{API}run/")
+        if is_direct or path.startswith(f"{API}queue/"):
             self.page_calls(client)
-        await self._pass(scope, _replay(body, receive), send)
+        with self.direct_calls(client, len(body)) if is_direct else nullcontext():
+            await self._pass(scope, _replay(body, receive), send)
 
     async def _upload(self, client: str, kind: bytes, body: bytes, send: Send) -> None:
         try:
