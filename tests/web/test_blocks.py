@@ -105,6 +105,20 @@ def test_all_lines_of_the_header_count_so_that_none_can_be_put_before_the_last_o
     assert found == ["10.0.0.1", "1.1.1.1", "5.5.5.5", "6.6.6.6", "10.0.0.1"]
 
 
+@pytest.mark.parametrize(
+    ("spellings", "network"),
+    [
+        (("9.9.9.7", "9.9.9.7:1", "9.9.9.7:4000", "[::ffff:9.9.9.7]:80"), "9.9.9.7"),
+        (("2001:db8::1", "[2001:db8::2]", "[2001:db8::3]:1", "[2001:db8::4]:2"), "2001:db8::/64"),
+        (("unknown",), "unknown"),
+    ],
+)
+def test_a_visitor_stays_the_same_behind_another_port(
+    spellings: tuple[str, ...], network: str
+) -> None:
+    assert {ClientAddress(1).find(request_of(one)) for one in spellings} == {network}
+
+
 def test_an_address_holds_for_the_handler_that_answers_its_request() -> None:
     address = ClientAddress()
 

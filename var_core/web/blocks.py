@@ -2,6 +2,7 @@
 
 import contextvars
 import ipaddress
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from var_core.web.call_queue import CallQueue
 from var_core.web.html import plain_html
 
 BAD_VALUE = "A value does not fit the page. Reload the page and try again."
+WITH_PORT = re.compile(r"\[([^]]*)\](?::\d*)?|([^:]*):\d*")  # as some proxies write addresses
 IPV6_BITS = 64  # of an address, those that a provider gives to one customer
 
 
@@ -57,8 +59,14 @@ class ClientAddress:
         if self.num_proxies:
             seen = ",".join(_forwarded_lines(request)).split(",")
             if len(seen) >= self.num_proxies and seen[-self.num_proxies].strip():
-                return network_of(seen[-self.num_proxies].strip())
+                return network_of(without_port(seen[-self.num_proxies].strip()))
         return network_of(str(request.client.host))
+
+
+def without_port(address: str) -> str:
+    """An address without its port, and without the brackets around it."""
+    found = WITH_PORT.fullmatch(address)
+    return address if found is None else (found[1] or found[2] or address)
 
 
 def network_of(address: str) -> str:
