@@ -114,6 +114,18 @@ def fill_defaults(function: BlockFunction, values: list[Any]) -> list[Any]:
     return [*values, *defaults[len(values) - least :]]
 
 
+def _without_events(update: Any) -> Any:
+    """An update in which every property stands once.
+
+    A script that watches a property names it between quotes, so gradio finds an event of that name
+    too, and would send the words of a Python object.
+    """
+    if not isinstance(update, dict) or update.get("__type__") != "update":
+        return update
+    twice = {*(update.get("props") or ())} - {"__type__"}
+    return {name: value for name, value in update.items() if name not in twice}
+
+
 class GuardedBlocks(gr.Blocks):
     """Blocks that count the values of a call, note its client, and hide internal errors.
 
@@ -156,6 +168,10 @@ class GuardedBlocks(gr.Blocks):
                 raise
             self.metrics.refuse("handler")
             raise gr.Error(BAD_VALUE, print_exception=False) from error
+
+    async def postprocess_data(self, *values: Any, **named: Any) -> list[Any]:
+        """As in `gr.Blocks`, without what gradio takes for properties of HTML that are events."""
+        return list(map(_without_events, await super().postprocess_data(*values, **named)))
 
     async def call_function(self, *values: Any, **named: Any) -> dict[str, Any]:
         """As in `gr.Blocks`; a ValueError becomes one sentence."""
