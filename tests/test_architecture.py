@@ -25,7 +25,7 @@ TOP_LEVEL = {
     "training",
     "var_core",
 }
-IGNORED = {"data", "runs", "models", "__pycache__", "venv", "var_studio.egg-info"}
+IGNORED = {"data", "runs", "models", "out", "space", "__pycache__", "venv", "var_studio.egg-info"}
 ORDER = [
     (
         "var_core.condition",
