@@ -29,6 +29,7 @@ IGNORED = {"data", "runs", "models", "out", "space", "__pycache__", "venv", "var
 ORDER = [
     (
         "var_core.condition",
+        "var_core.counted_json",
         "var_core.menus",
         "var_core.ranges",
         "var_core.scales",

@@ -68,10 +68,12 @@ class Attribute:
             return count
         if type(value) is int:
             if not 0 <= value <= count:
-                raise ValueError(f"{self.name} must be from 0 to {count} (null), got {value}")
+                raise ValueError(f"{self.name} must be from 0 to {count} (null), got {value!r:.40}")
             return value
         if not isinstance(value, str):
-            raise ValueError(f"{self.name} must be a name, a whole number or None, got {value!r}")
+            raise ValueError(
+                f"{self.name} must be a name, a whole number or None, got {value!r:.40}"
+            )
         if value in self.values:
             return self.values.index(value)
         if value in self.aliases:
@@ -230,7 +232,7 @@ class LabelSpace:
             known = [one.name for one in (*self.attributes, *self.menus)]
             for name in label:
                 if name not in known:
-                    raise ValueError(f"a label has {', '.join(known)}, not {name!r}")
+                    raise ValueError(f"a label has {', '.join(known)}, not {name!r:.40}")
             return [attribute.index(label.get(attribute.name)) for attribute in self.attributes]
         if isinstance(label, tuple | list):
             if len(label) != len(self.attributes):

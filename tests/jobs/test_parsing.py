@@ -189,3 +189,25 @@ def test_an_endpoint_refuses_what_is_malformed_before_any_network_runs(
 def test_a_label_that_is_sent_as_a_number_is_refused(pipeline: VARPipeline) -> None:
     with pytest.raises(ValueError, match="emoji must be a name, a text as '2', got 2"):
         read_settings(pipeline.info, {"emoji": 2}, 5, None)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"emoji": ["cat"] * 40_000},
+        {"emoji": 10**399},
+        {"emoji": "x" * 4_000},
+        {"emoji": 1.5e300},
+        {"x" * 4_000: "cat"},
+        ["x" * 4_000],
+    ],
+    ids=range(6),
+)
+def test_what_is_refused_is_repeated_in_a_few_characters(
+    pipeline: VARPipeline, labels: object
+) -> None:
+    with pytest.raises(ValueError, match=r"emoji|labels|label") as caught:
+        read_settings(pipeline.info, labels, 5, None)
+    assert len(str(caught.value)) < 180
+    with pytest.raises(ValueError, match=r"emoji|label"):
+        pipeline.labels.resolve(labels)
