@@ -71,7 +71,8 @@ class Attribute:
                 raise ValueError(f"{self.name} must be from 0 to {count} (null), got {value}")
             return value
         if not isinstance(value, str):
-            raise ValueError(f"{self.name} must be a name, a whole number or None, got {value!r}")
+            shown = f"{value!r:.40}"
+            raise ValueError(f"{self.name} must be a name, a whole number or None, got {shown}")
         if value in self.values:
             return self.values.index(value)
         if value in self.aliases:
@@ -230,7 +231,7 @@ class LabelSpace:
             known = [one.name for one in (*self.attributes, *self.menus)]
             for name in label:
                 if name not in known:
-                    raise ValueError(f"a label has {', '.join(known)}, not {name!r}")
+                    raise ValueError(f"a label has {', '.join(known)}, not {name!r:.40}")
             return [attribute.index(label.get(attribute.name)) for attribute in self.attributes]
         if isinstance(label, tuple | list):
             if len(label) != len(self.attributes):

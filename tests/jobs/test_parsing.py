@@ -189,3 +189,13 @@ def test_an_endpoint_refuses_what_is_malformed_before_any_network_runs(
 def test_a_label_that_is_sent_as_a_number_is_refused(pipeline: VARPipeline) -> None:
     with pytest.raises(ValueError, match="emoji must be a name, a text as '2', got 2"):
         read_settings(pipeline.info, {"emoji": 2}, 5, None)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"emoji": ["<b>"] * 40_000}, {"emoji": 10**399}, {"emoji": "x" * 9_000}, {"x" * 9_000: "y"}],
+)
+def test_wrong_labels_come_back_short(pipeline: VARPipeline, labels: dict) -> None:
+    with pytest.raises(ValueError) as caught:
+        read_settings(pipeline.info, labels, 5, None)
+    assert len(str(caught.value)) < 200

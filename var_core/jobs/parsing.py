@@ -56,7 +56,8 @@ def read_settings(
         raise ValueError(f"labels must be an object of names to values, got {labels!r:.40}")
     for name, value in labels.items():
         if isinstance(value, int):
-            raise ValueError(f"{name!s:.40} must be a name, a text as '{value}', got {value}")
+            shown = f"{value!s:.40}"
+            raise ValueError(f"{name!s:.40} must be a name, a text as '{shown}', got {shown}")
     given = {} if options is None else options
     if not isinstance(given, Mapping):
         raise ValueError(f"options must be an object of names to values, got {given!r:.40}")
