@@ -215,7 +215,7 @@ def _phrases(text: str) -> list[object]:
     """Phrases that a link lists, so that commas and joining words inside them split nothing."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"it must be words, or a list of phrases, got {text[:40]!r}") from error
 
 
