@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import DiffusionPipeline
 from PIL import Image
 
+import var_core
+from tests.clip_models import make_clip_tokenizer, make_clip_transformer
 from tests.conftest import PAIRS
 from tests.prompted_models import make_prompted
-from var_core import SamplingOptions, VARPipeline, generators_from_seeds
+from var_core import SamplingOptions, VARClipPipeline, VARPipeline, generators_from_seeds
 from var_core.editing import Margins
 from var_core.images import tensor_to_uint8
 from var_core.open_labels import fill_open_labels
@@ -269,6 +272,19 @@ def test_keywords_of_diffusers_work_or_say_why_not(pipeline: VARPipeline, tmp_pa
     ):
         with pytest.raises(ValueError, match=message):
             refused()
+
+
+def test_diffusers_names_the_class_that_loads_a_folder(
+    pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    clips = VARClipPipeline(make_clip_tokenizer(), make_clip_transformer())
+    for name, made in (("pictures", pipeline), ("clips", clips)):
+        made.save_pretrained(tmp_path / name)
+        missing = r"^module diffusers has no attribute VAR\w+$"
+        with pytest.raises(AttributeError, match=missing) as caught:
+            DiffusionPipeline.from_pretrained(tmp_path / name)
+        kind = getattr(var_core, str(caught.value).split()[-1])
+        assert isinstance(kind.from_pretrained(tmp_path / name), type(made))
 
 
 def test_one_generator_seeds_the_pictures_of_a_batch(pipeline: VARPipeline) -> None:

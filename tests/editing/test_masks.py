@@ -54,16 +54,22 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize("name", SAME)
-def test_a_mask_means_the_same_as_file_as_bytes_and_as_picture(name: str, tmp_path: Path) -> None:
-    image, buffer = SAME[name], io.BytesIO()
+def as_png(image: Image.Image) -> bytes:
+    """The file of a mask."""
+    buffer = io.BytesIO()
     exif = {"exif": image.info["exif"]} if "exif" in image.info else {}
     image.save(buffer, "PNG", **exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_mask_means_the_same_as_file_as_bytes_and_as_picture(name: str, tmp_path: Path) -> None:
+    image, content = SAME[name], as_png(SAME[name])
     path = tmp_path / "mask.png"
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(content)
     for found in (
         read_mask(path),
-        read_mask(buffer.getvalue()),
+        read_mask(content),
         read_mask(path, limits=None),
         check_mask(image, SIZE),
         check_mask(Image.open(path), SIZE),
@@ -81,9 +87,7 @@ def test_a_mask_means_the_same_as_file_as_bytes_and_as_picture(name: str, tmp_pa
     ],
 )
 def test_what_may_mean_either_is_refused_in_words(image: Image.Image) -> None:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    for read in (lambda: read_mask(buffer.getvalue()), lambda: check_mask(image, SIZE)):
+    for read in (lambda: read_mask(as_png(image)), lambda: check_mask(image, SIZE)):
         with pytest.raises(ValueError, match="does not say what to redraw; paint that white"):
             read()
 

@@ -93,25 +93,26 @@ def test_marks_far_apart_give_the_pixels_of_the_slow_path(
     assert np.array_equal(result, slow_composite(picture, drawn, mask, window, band))
 
 
-class LargestTensor(TorchDispatchMode):
-    """Notes the number of elements of the largest tensor that is made meanwhile."""
+class MadeTensors(TorchDispatchMode):
+    """Counts the elements of all tensors that are made meanwhile, and those of the largest."""
 
-    numel = 0
+    total = largest = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         made = func(*args, **(kwargs or {}))
         if isinstance(made, torch.Tensor):
-            self.numel = max(self.numel, made.numel())
+            self.total += made.numel()
+            self.largest = max(self.largest, made.numel())
         return made
 
 
 def work_of_an_edit(
-    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> tuple[int, int, Image.Image]:
-    """Largest tensor, copies of whole pictures, and the result of one stroke on a picture."""
-    picture, mask = noise(*size), box_mask(*size, (30, 40, 20, 6))
+    size: tuple[int, int], stroke: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> tuple[MadeTensors, int, Image.Image]:
+    """Tensors, copies of whole pictures, and the result of one stroke on a picture."""
+    picture, mask = noise(*size), box_mask(*size, (120, 110, *stroke))
     copies, copy = [], Image.Image.copy
 
     def counted(image: Image.Image) -> Image.Image:
@@ -119,29 +120,31 @@ def work_of_an_edit(
             copies.append(image)
         return copy(image)
 
-    with monkeypatch.context() as patch, LargestTensor() as largest:
+    with monkeypatch.context() as patch, MadeTensors() as made:
         patch.setattr(Image.Image, "copy", counted)
         result = PIPELINE.edit(picture, mask, CAT, generator=generator()).images[0]
     assert isinstance(result, Image.Image)
-    return largest.numel, len(copies), result
+    return made, len(copies), result
 
 
+@pytest.mark.parametrize("stroke", [(20, 6), (60, 20)])
 def test_a_stroke_on_a_large_picture_costs_what_its_window_costs(
-    monkeypatch: pytest.MonkeyPatch,
+    stroke: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work_of_an_edit((100, 90), monkeypatch)  # the first one lays out the weights
-    small, small_copies, _ = work_of_an_edit((100, 90), monkeypatch)
-    large, large_copies, result = work_of_an_edit((1800, 1500), monkeypatch)
-    assert large == small
+    work_of_an_edit((300, 280), stroke, monkeypatch)  # the first one lays out the weights
+    small, small_copies, _ = work_of_an_edit((300, 280), stroke, monkeypatch)
+    large, large_copies, result = work_of_an_edit((1800, 1500), stroke, monkeypatch)
+    assert large.largest == small.largest
+    assert large.total < 1.1 * small.total  # its band is wider
     assert large_copies == small_copies == 2  # of the given picture, and for the result
     assert result.size == (1800, 1500)
 
 
 def test_marks_in_two_corners_cost_their_surroundings_not_the_picture() -> None:
     picture, mask = noise(2000, 2000), scattered((2000, 2000), 0)
-    with LargestTensor() as largest:
+    with MadeTensors() as made:
         *sketches, last = PIPELINE.edit_stream(picture, mask, CAT, generator=generator())
-    assert largest.numel < 2000 * 2000
+    assert made.largest < 2000 * 2000
     near = grow(mask, feather_width(mask))
     for step in (sketches[0], last):
         changed = (np.asarray(step.images[0]) != np.asarray(picture)).any(axis=2)

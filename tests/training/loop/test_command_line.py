@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from training import train_tokenizer, train_transformer
 from training.evaluation.class_check import CheckSettings
 from training.export import ExportSettings
 from training.loop.command_line import Settings, parse_settings, run_command
@@ -92,6 +93,16 @@ def test_every_number_of_the_trainers_has_limits_but_the_seed(settings_type: typ
         if option.kind in (int, float, tuple) and not option.is_switch and not option.limits
     ]
     assert free == ["seed"]
+
+
+@pytest.mark.parametrize("name", ["batch_size", "evaluate_every", "steps", "save_every"])
+def test_a_trainer_refuses_to_do_nothing_at_a_time(
+    name: str, capsys: pytest.CaptureFixture
+) -> None:
+    flag = "--" + name.replace("_", "-")
+    for trainer, more in ((train_tokenizer, []), (train_transformer, ["--tokenizer", "c"])):
+        assert trainer.main(["--data", "a", "--out", "b", *more, flag, "0"]) == 2
+        assert capsys.readouterr().err == f"error: {name} must be at least 1, got 0\n"
 
 
 @pytest.mark.parametrize(

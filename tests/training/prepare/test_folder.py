@@ -219,7 +219,9 @@ def test_every_class_has_pictures_for_validation_and_for_training(
         if path.name != "0.png" or path.parent.name == "two":
             path.unlink()
     assert prepare(photos, tmp_path / "none") == 2
-    assert "no class has two of the 3 pictures" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no class has two of the 3 pictures" in said
+    assert "--validation is the share of each class" in said
 
 
 def test_more_damaged_pictures_can_be_allowed(
