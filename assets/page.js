@@ -17,6 +17,20 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// a word that is not known draws nothing: the box says so, and what is nearest. The window hears of
+// the click before the document, where drawings are counted
+window.addEventListener(
+  "click",
+  (event) => {
+    const box = event.target.closest("#generate") && document.querySelector("#wish input");
+    if (!box?.value.trim()) return;
+    event.stopImmediatePropagation();
+    box.focus();
+    window.varStudio.leaveWish();
+  },
+  true,
+);
+
 // Draw shows what forms
 document.addEventListener("click", (event) => {
   if (event.target.closest("#generate") && !find("stage")?.offsetParent) window.varStudio.openTab();

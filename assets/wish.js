@@ -197,9 +197,10 @@ const leave = () => {
   const { fits, choices: best } = window.varStudio.search(choices, text);
   if (most || fits) return take(most ? { words: text } : best[0]);
   const nearest = best.slice(0, 3).map((one) => one[2]).join(", ");
-  return say(`“${text}” is not known and left out. The nearest: ${nearest}`);
+  return say(`“${text}” is not known. The nearest: ${nearest}. Empty the box to draw without it`);
 };
 
+window.varStudio = { ...window.varStudio, leaveWish: leave };
 box.addEventListener("input", () => {
   const parts = box.value.split(comma);
   const rest = parts.pop();

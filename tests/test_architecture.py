@@ -25,10 +25,11 @@ TOP_LEVEL = {
     "training",
     "var_core",
 }
-IGNORED = {"data", "runs", "models", "__pycache__", "venv", "var_studio.egg-info"}
+IGNORED = {"data", "runs", "models", "out", "space", "__pycache__", "venv", "var_studio.egg-info"}
 ORDER = [
     (
         "var_core.condition",
+        "var_core.counted_json",
         "var_core.menus",
         "var_core.ranges",
         "var_core.scales",

@@ -22,7 +22,7 @@ def pick_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
         ValueError: if the precision is unknown.
     """
     if precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r:.40}")
     if precision == "auto":
         has_bf16 = (
             torch.cuda.is_bf16_supported()

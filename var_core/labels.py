@@ -68,11 +68,12 @@ class Attribute:
             return count
         if type(value) is int:
             if not 0 <= value <= count:
-                raise ValueError(f"{self.name} must be from 0 to {count} (null), got {value}")
+                raise ValueError(f"{self.name} must be from 0 to {count} (null), got {value!r:.40}")
             return value
         if not isinstance(value, str):
-            shown = f"{value!r:.40}"
-            raise ValueError(f"{self.name} must be a name, a whole number or None, got {shown}")
+            raise ValueError(
+                f"{self.name} must be a name, a whole number or None, got {value!r:.40}"
+            )
         if value in self.values:
             return self.values.index(value)
         if value in self.aliases:

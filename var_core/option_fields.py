@@ -104,7 +104,7 @@ class OptionField:
             ValueError: naming the option, what it may be, and the value.
         """
         if self.choices and value not in self.choices:
-            raise ValueError(f"{self.name} must be {or_list(self.choices)}, got {value!r}")
+            raise ValueError(f"{self.name} must be {or_list(self.choices)}, got {value!r:.40}")
         numbers = value if isinstance(value, tuple) else (value,)
         if any(isinstance(number, float) and isinf(number) for number in numbers):
             raise ValueError(f"{self.name} must be a finite number, got {value}")
@@ -112,7 +112,7 @@ class OptionField:
             return
         for number in numbers:
             if not isinstance(number, int | float):
-                raise ValueError(f"{self.name} must be a number, got {number!r}")
+                raise ValueError(f"{self.name} must be a number, got {number!r:.40}")
             if number > LARGEST:
                 raise ValueError(f"{self.name} must be at most {LARGEST}, got {number!s:.40}")
             if not self.low <= number <= self.high:  # also of NaN

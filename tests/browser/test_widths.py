@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import wait_done
+from tests.browser.conftest import open_box, wait_done
 
 pytestmark = pytest.mark.browser
 QUERY = "/?seed=5&count=8"
@@ -63,6 +63,18 @@ def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
     page.get_by_role("tab", name="How it works").click()
     expect(page.locator("#how img").first).to_be_visible()
     fits(page, "How it works")
+
+
+OVER = """() => [...document.querySelectorAll("#options .block")]
+  .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.id)"""
+
+
+def test_no_option_is_wider_than_its_place(page: Page) -> None:
+    open_box(page, "more")
+    expect(page.locator("#options .block").last).to_be_visible()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(OVER) == [], f"at {width} pixels"
 
 
 @pytest.mark.parametrize("width", [360, 900, 1280, 2560])

@@ -62,7 +62,10 @@ def test_an_emoji_stands_for_its_category_and_is_found_by_its_tag(page: Page) ->
     page.locator("#wish input").click()
     page.keyboard.type("qwertyzz")
     page.keyboard.press("Control+Enter")
-    expect(page.locator("#wish .note")).to_contain_text("“qwertyzz” is not known and left out")
+    expect(page.locator("#wish .note")).to_contain_text("“qwertyzz” is not known")
+    expect(page.locator("#stage .stage")).to_have_attribute("data-state", "empty")
+    page.locator("#wish input").fill("")
+    page.keyboard.press("Control+Enter")
     wait_done(page)
     expect(page.locator("#status")).to_contain_text("food-fruit")
 
@@ -116,8 +119,11 @@ def test_words_that_fit_nothing_are_said_with_the_nearest(page: Page) -> None:
     assert asked(page) == []
     assert page.viewport_size["width"] < 641 or page.evaluate(PLACES) == before
     page.keyboard.press("Tab")
-    expect(note).to_contain_text("is not known and left out. The nearest: ")
+    expect(note).to_contain_text("is not known. The nearest: ")
     expect(box).to_have_value("astronaut riding a horse")
+    page.locator("#generate").click()  # draws nothing that was not asked for
+    expect(note).to_contain_text("Empty the box to draw without it")
+    expect(page.locator("#stage .stage")).to_have_attribute("data-state", "empty")
     box.click()
     page.get_by_role("option").filter(has_text="astronaut").first.click()
     until(page, lambda: any("astronaut" in name for name in asked(page)))

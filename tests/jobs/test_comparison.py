@@ -8,7 +8,7 @@ import torch
 
 from tests.prompted_models import make_prompted
 from var_core import VARPipeline
-from var_core.jobs.comparison import Cell, axis_titles, cells, parse_axis, read_axis
+from var_core.jobs.comparison import MAX_TYPED, Cell, axis_titles, cells, parse_axis, read_axis
 from var_core.jobs.parsing import compare, read_settings
 from var_core.labels import Attribute, LabelSpace
 from var_core.model_info import ModelInfo
@@ -35,6 +35,15 @@ def test_numbers_stand_between_commas_or_on_lines(pipeline: VARPipeline) -> None
     assert axis.values == (0.0, 1.5, 3.0) and axis.text == "0.0, 1.5, 3.0"
     with pytest.raises(ValueError, match="not 'a'"):
         parse_axis(pipeline.info, "guidance_scale", "a, b")
+
+
+def test_what_is_typed_is_bounded_and_read_only_as_far_as_a_side_goes(
+    pipeline: VARPipeline,
+) -> None:
+    with pytest.raises(ValueError, match=f"at most {MAX_TYPED} characters"):
+        parse_axis(pipeline.info, "emoji", "\n" * (MAX_TYPED + 1))
+    with pytest.raises(ValueError, match="1 to 8 values"):
+        parse_axis(pipeline.info, "seed", "1," * 9 + "what comes after is not looked at")
 
 
 def test_a_label_opens_what_it_contradicts(pipeline: VARPipeline) -> None:

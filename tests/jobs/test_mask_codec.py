@@ -28,6 +28,7 @@ def test_a_mask_survives_the_journey(mask: np.ndarray) -> None:
         (None, "a text of at most"),
         ("{", "no JSON"),
         ("[" * 100_000, "no JSON"),
+        ('{"width": 2, "height": 2, "runs": [[], []]}', "no JSON"),
         ("[]", "width, height and runs"),
         ('{"width": 2, "height": 2, "runs": [4], "more": 1}', "width, height and runs"),
         ('{"width": 0, "height": 2, "runs": []}', "width of the mask must be"),

@@ -10,9 +10,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from tests.clients import API
 from tests.patience import LIMIT_SECONDS
 from tests.server import running_app
-from var_core.serving.http_guard import MAX_BODY_BYTES
+from var_core.serving.http_guard import MAX_ADDRESS_BYTES, MAX_BODY_BYTES
 
 CLOSED = (
     "GET /docs",
@@ -222,6 +223,17 @@ def test_a_path_of_the_server_is_no_upload(url: str) -> None:
             content = json.dumps({**body, "fn_index": index, "data": [named]}).encode()
             _, text = ask(url, "POST", "/gradio_api/run/predict", content)
             assert SECRET not in text and "Traceback" not in text
+
+
+def test_addresses_are_bounded(url: str) -> None:
+    long = "a" * MAX_ADDRESS_BYTES
+    for path in ("/", "/config", f"{API}/queue/data", f"{API}/info", "/healthz", f"{API}/file=/x"):
+        assert ask(url, "GET", f"{path}?x={long}")[0] == 414, path
+        assert ask(url, "GET", f"{path}/{long}")[0] in (404, 414), path
+    for door in ("queue/join", "call/v2/about", "run/predict", "cancel"):
+        assert ask(url, "POST", f"{API}/{door}?x={long}", b"{}")[0] == 414, door
+    assert ask(url, "GET", f"/?x={long[:10_000]}")[0] == 200
+    assert ask(url, "GET", "/", host=f"{long}.localhost")[0] == 414
 
 
 def test_bodies_are_bounded(url: str) -> None:

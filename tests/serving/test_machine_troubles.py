@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,29 @@ def test_a_trouble_is_one_true_sentence(error: Exception, words: str) -> None:
 
 def test_other_errors_are_not_blamed_on_the_machine() -> None:
     assert words_for(KeyError("x")) is None and words_for(RuntimeError("shapes differ")) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EINVAL])
+def test_a_name_that_no_file_can_have_is_no_trouble_of_the_machine(number: int) -> None:
+    assert words_for(OSError(number, os.strerror(number), SECRET)) is None
+
+
+def test_who_asks_for_a_file_that_cannot_be_is_told_that_there_is_none(
+    pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    engine = LocalEngine(pipeline.info, lambda dtype: pipeline)
+    with served(engine, tmp_path) as url:
+        client = Client(url)
+        _, page = client.ask("GET", "/")
+        (script, *_) = re.findall(r"assets/[\w.-]+\.js", page)
+        for folder in ("assets", "static", "svelte", "static/img", f"{API[1:]}/file=/tmp"):
+            for name in ("a" * 300, "a%00b", "a/" * 2_500):
+                status, said = client.ask("GET", f"/{folder}/{name}")
+                assert status in (403, 404) and "files" not in said, (folder, name, said)
+        assert client.ask("GET", f"/{script}/more")[0] == 404
+        assert client.ask("GET", "/readyz") == (200, "ready")
+        faults = engine.metrics.registry.get_sample_value
+        assert not faults("var_studio_refused_total", {"where": "fault"})
 
 
 def test_readiness_falls_after_a_trouble_and_comes_back(tmp_path: Path) -> None:

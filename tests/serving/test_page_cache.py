@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients import Client
 from var_core.serving.asgi import Message, Receive, Send
-from var_core.serving.page_cache import PageCache
+from var_core.serving.page_cache import MAX_ORIGINS, ORIGIN, PLACE, PageCache
 
 PAGE = b"<p>hello</p>" * 1_000
 
@@ -18,7 +18,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.asked: list[Message] = []
-        self.status = 200
+        self.status, self.page = 200, PAGE
         self.go = asyncio.Event()
         self.go.set()
 
@@ -27,8 +27,8 @@ class Counting:
         await self.go.wait()
         headers = [(b"content-type", b"text/html"), (b"content-length", b"12000")]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": PAGE[:5_000], "more_body": True})
-        await send({"type": "http.response.body", "body": PAGE[5_000:]})
+        await send({"type": "http.response.body", "body": self.page[:5_000], "more_body": True})
+        await send({"type": "http.response.body", "body": self.page[5_000:]})
 
 
 async def ask(
@@ -78,9 +78,45 @@ def test_nothing_of_a_visitor_reaches_what_others_get() -> None:
         await ask(cache, query=b"page=nothing&deep_link=x", cookie="mine", range="bytes=0-1")
         await ask(cache, query=b"seed=7", cookie="yours")
         (asked,) = app.asked
-        assert asked["headers"] == [(b"host", b"a.org")] and asked["query_string"] == b""
-        await ask(cache, x_forwarded_host="b.org")  # a page names the address that it came from
-        assert len(app.asked) == 2
+        assert asked["headers"] == [(b"host", PLACE)] and asked["query_string"] == b""
+
+    asyncio.run(scenario())
+
+
+def test_a_page_names_the_server_that_its_visitor_asked() -> None:
+    async def scenario() -> None:
+        app = Counting()
+        app.page = b"<p>" * 5_000 + ORIGIN + b"/config"
+        cache = PageCache(app)
+        for named, origin in (
+            ({}, b"http://a.org"),
+            ({"x_forwarded_host": "B.org:80, c.org"}, b"http://b.org:80"),
+            (
+                {"x_forwarded_host": "[::1]:7860", "x_forwarded_proto": "https"},
+                b"https://[::1]:7860",
+            ),
+            ({"x_forwarded_proto": "https"}, b"https://a.org"),
+            ({"x_forwarded_host": '"><script>'}, ORIGIN),
+        ):
+            _, head, body = await ask(cache, **named)
+            assert body == app.page.replace(ORIGIN, origin)
+            assert (await ask(cache, **named, if_none_match=head["etag"]))[0] == 304
+        assert len(app.asked) == 1
+
+    asyncio.run(scenario())
+
+
+def test_names_that_a_visitor_makes_up_neither_ask_again_nor_fill_the_memory() -> None:
+    async def scenario() -> None:
+        app = Counting()
+        app.page = ORIGIN
+        cache = PageCache(app)
+        for number in range(100):
+            host = f"x{number}.localhost"
+            _, _, body = await ask(cache, x_forwarded_host=host)
+            assert body == b"http://" + host.encode()
+        assert len(app.asked) == 1 and len(cache._kept) == 1
+        assert len(cache._named) == MAX_ORIGINS
 
     asyncio.run(scenario())
 
@@ -144,4 +180,5 @@ def test_the_page_is_small_on_its_way(url: str, path: str) -> None:
     assert gzip.decompress(body).decode() == text
     if path == "/config":
         assert json.loads(text)["root"] == url
+    assert PLACE.decode() not in text
     assert Client(url).ask("GET", f"{path}?page=nothing&deep_link=..%2f..") == (200, text)

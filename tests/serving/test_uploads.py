@@ -14,6 +14,7 @@ from var_core.serving.machine_troubles import words_for
 from var_core.serving.temp_files import TempFolder
 from var_core.serving.uploads import (
     MAX_FILES,
+    MAX_HEAD,
     UNUSED_SECONDS,
     Uploads,
     harmless_name,
@@ -105,6 +106,23 @@ def test_what_is_no_upload_is_refused_and_leaves_nothing(
     with pytest.raises(ValueError, match=r"form|files|boundary|bytes"):
         Uploads(tmp_path, 100).store("a", kind, body)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_head_of_a_file_is_short_and_read_line_by_line(tmp_path: Path) -> None:
+    def body(head: bytes) -> bytes:
+        return b"\r\n".join([MARK, head, b"", b"abc", MARK + b"--", b""])
+
+    line = b'Content-Disposition: form-data; name="files"; filename="a.png"'
+    repeated = line + b"content-disposition: form-data;" * 10_000
+    for head in (repeated, b"x: " + bytes(MAX_HEAD) + b"\r\n" + line):
+        with pytest.raises(ValueError, match=f"at most {MAX_HEAD} bytes"):
+            Uploads(tmp_path, 100).store("a", KIND, body(head))
+    for head in (b"x: " + line, line.replace(b"files", b"file"), line.replace(b'"', b"'")):
+        with pytest.raises(ValueError, match="not 0"):
+            Uploads(tmp_path, 100).store("a", KIND, body(head))
+    for head in (line, b"x: y\r\n" + line, line.replace(b"Content-D", b"content-d")):
+        (path,) = Uploads(tmp_path, 100).store("a", KIND, body(head))
+        assert Path(path).read_bytes() == b"abc"
 
 
 def test_uploads_of_one_byte_are_refused_when_the_disk_has_no_room_for_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What callers see of errors, and whose address a handler finds."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
@@ -103,6 +104,29 @@ def test_all_lines_of_the_header_count_so_that_none_can_be_put_before_the_last_o
     request = gr.Request(SimpleNamespace(headers=headers, client=SimpleNamespace(host="10.0.0.1")))
     found = [ClientAddress(num_proxies).find(request) for num_proxies in range(5)]
     assert found == ["10.0.0.1", "1.1.1.1", "5.5.5.5", "6.6.6.6", "10.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("spellings", "network"),
+    [
+        (("9.9.9.7", "9.9.9.7:1", "9.9.9.7:4000", "[::ffff:9.9.9.7]:80"), "9.9.9.7"),
+        (("2001:db8::1", "[2001:db8::2]", "[2001:db8::3]:1", "[2001:db8::4]:2"), "2001:db8::/64"),
+        (("unknown",), "unknown"),
+    ],
+)
+def test_a_visitor_stays_the_same_behind_another_port(
+    spellings: tuple[str, ...], network: str
+) -> None:
+    assert {ClientAddress(1).find(request_of(one)) for one in spellings} == {network}
+
+
+def test_no_answer_holds_an_object_of_python() -> None:
+    with GuardedBlocks(JobMetrics(), ClientAddress(), "title") as blocks:
+        html = gr.HTML(js_on_load="watch('scene', () => trigger('go'))", scene=None)
+        gr.Button().click(lambda: gr.update(scene={"a": 1}, visible=False), None, html)
+    (said,) = asyncio.run(blocks.process_api(0, []))["data"]
+    assert said.keys() == {"__type__", "visible", "props"} and said["__type__"] == "update"
+    assert said["props"]["scene"] == {"a": 1} and json.loads(json.dumps(said)) == said
 
 
 def test_an_address_holds_for_the_handler_that_answers_its_request() -> None:

@@ -1,6 +1,7 @@
 """Calls that no page would make end in a refusal, and never as a fault of the server."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from gradio.block_function import BlockFunction
 import app
 from tests.clients import API, Client, serving
 from var_core.serving.local_engine import LocalEngine
+from var_core.web.call_queue import MAX_CALLS, CallQueue
 from var_core.web.page import Site
 from var_core.web.sessions import PageState
 
@@ -124,3 +126,23 @@ def test_odd_addresses_are_no_faults(site: tuple[Client, gr.Blocks, LocalEngine]
                     status, text = client.ask(method, f"/{path}{end}")
                     assert status < 500 and "Reference" not in text, (method, path, end, text)
     assert num_faults(engine) == 0
+
+
+def test_calls_with_and_without_the_queue_count_together(
+    site: tuple[Client, gr.Blocks, LocalEngine],
+) -> None:
+    client, blocks, engine = site
+    calls = blocks._queue
+    assert isinstance(calls, CallQueue)
+    direct = next(number for number, one in blocks.fns.items() if one.fn and not one.queue)
+    body = json.dumps({"data": [], "fn_index": direct, "session_hash": "s"}).encode()
+    other = Client(f"http://{client.place}", 2)
+    with contextlib.ExitStack() as under_way:
+        for _ in range(MAX_CALLS):
+            under_way.enter_context(calls.direct("127.0.0.1", 10))
+        for door in ("run/predict", "queue/join"):
+            status, text = client.ask("POST", f"{API}/{door}", body)
+            assert status == 503 and "too many of your calls" in text, (door, text)
+            assert other.ask("POST", f"{API}/{door}", body)[0] != 503
+    assert client.ask("POST", f"{API}/run/predict", body)[0] != 503
+    assert calls._direct == [] and num_faults(engine) == 0

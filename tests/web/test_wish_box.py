@@ -48,7 +48,16 @@ def test_words_of_a_link_become_phrases() -> None:
     assert json.loads(packed)["phrases"] == ["a fox", "a pizza", "in the snow"]
 
 
-@pytest.mark.parametrize("value", [None, 7, "", "<b>", "[]", "{}", '{"labels": [], "phrases": []}'])
+ODD = (
+    *(None, 7, "", "<b>", "[]", "{}", '{"labels": [], "phrases": []}'),
+    '{"labels": {}, "phrases": [' + "[]," * 300 + "1]}",
+    '{"labels": {}, "phrases": [[[[[1]]]]]}',
+    '{"labels": {"emoji": NaN}, "phrases": []}',
+    '{"labels": {}, "phrases": ["' + "a" * 20_000 + '"]}',
+)
+
+
+@pytest.mark.parametrize("value", ODD, ids=range(len(ODD)))
 def test_what_no_page_sends_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="does not fit this page"):
         box_of(ENGINE).values(value)

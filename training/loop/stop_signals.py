@@ -14,14 +14,28 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopFlag:
-    """Whether a run was asked to stop, in any of its processes."""
+    """Whether a run was asked to stop, in any of its processes.
+
+    Attributes:
+        number: number of the signal that this process got; 0 without one.
+    """
 
     def __init__(self) -> None:
-        self.is_set = False
+        self.number = 0
+
+    @property
+    def is_set(self) -> bool:
+        """Whether this process was asked to stop."""
+        return self.number != 0
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that stopped: 128 and the signal, as shells expect it."""
+        return 128 + (self.number or signal.SIGTERM)
 
     def set(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal: the step in progress is finished first; a second signal ends at once."""
-        self.is_set = True
+        self.number = number
         signal.signal(number, signal.SIG_DFL)
 
     def is_set_anywhere(self, accelerator: Accelerator) -> bool:

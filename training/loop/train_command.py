@@ -49,10 +49,10 @@ def train_command(
         argv: command-line arguments; None takes those of the process.
 
     Returns:
-        0 when done, or stopped by a signal and saved; 2 for settings or data that cannot be used;
-        3 when the folder cannot be written; 4 when gradients stay not finite; 5 when a checkpoint
-        cannot be saved; 6 when another run writes to the same folder; 130 for Ctrl-C before the
-        first step; 141 if nobody reads what it prints.
+        0 when done; 130 or 143 when stopped by Ctrl-C or SIGTERM and saved; 2 for settings or data
+        that cannot be used; 3 when the folder cannot be written; 4 when gradients stay not finite;
+        5 when a checkpoint cannot be saved; 6 when another run writes to the same folder; 141 if
+        nobody reads what it prints.
     """
     return run_quietly(
         lambda: _planned_or_run(make_run, plan, make_trial, settings_type, about, argv)
@@ -99,6 +99,8 @@ def _run(make_run: Callable[[AnySettings], Run[Any, Any]], settings: AnySettings
                 return fail(str(error), EXIT_BAD_INPUT)
             try:
                 train(run, stop)
+                if run.step < run.total_steps:
+                    return stop.exit_code
             finally:
                 run.close()
     except Timeout:

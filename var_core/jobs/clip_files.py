@@ -14,7 +14,7 @@ from torch import Tensor
 from var_core.clip_options import ClipOptions
 from var_core.files import write_atomically
 from var_core.images import content_of, is_of_machine, open_source
-from var_core.jobs.png_recipe import CHUNK, Recipe, make_recipe
+from var_core.jobs.png_recipe import CHUNK, Recipe, make_recipe, parse_recipe
 from var_core.model_info import FRAMES_PER_SECOND, ModelInfo
 from var_core.sampling import SamplingOptions
 from var_core.wishes import Wish
@@ -106,11 +106,5 @@ def read_clip_recipe(source: str | Path | bytes) -> Recipe | None:
         raise ValueError(f"{name} is not a readable WebP file") from error
     if not packet.startswith(HEAD.encode()):
         return None
-    try:
-        text = packet.decode("ascii").removeprefix(HEAD).removesuffix(TAIL)
-        recipe = json.loads(html.unescape(text))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"the recipe of {name} is damaged") from error
-    if not isinstance(recipe, dict) or not isinstance(recipe.get("labels"), dict):
-        raise ValueError(f"the recipe of {name} is damaged")
-    return recipe
+    text = packet.decode("ascii", "replace").removeprefix(HEAD).removesuffix(TAIL)
+    return parse_recipe(html.unescape(text), name)

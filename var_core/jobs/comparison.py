@@ -1,7 +1,8 @@
 """Sheets that compare two settings: a row for each value of the one, a column for the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -15,6 +16,7 @@ from var_core.sampling import MAX_SEED, SamplingOptions
 from var_core.wishes import Wish
 
 MAX_SIDE = 8  # values of one setting
+MAX_TYPED = 20_000  # characters of all values of one setting, as they are typed
 MAX_CELLS = 16  # pictures of a sheet
 PROMPT, SEED, SCALES = "prompt", "seed", "scales"
 NO_PICTURE = "no scales can be kept without a picture: draw one first"
@@ -139,20 +141,25 @@ def parse_axis(info: ModelInfo, name: str, text: str) -> Axis:
     """One side of a sheet as people type it: values on lines or between commas; prompts on lines.
 
     Raises:
-        ValueError: as `read_axis`, or if a part is no number where one is needed.
+        ValueError: as `read_axis`, or if the text is too long, or a part is no number where one is
+            needed.
     """
-    name, _ = _named(info, name)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if name == PROMPT:
-        return read_axis(info, name, lines)
-    known = axis_choices(info.labels, name)
-    parts = [
-        part.strip()
-        for line in lines
-        for part in ([line] if line in known else line.split(","))
-        if part.strip()
-    ]
-    return read_axis(info, name, parts if known else [_number(part) for part in parts])
+    name, title = _named(info, name)
+    if len(text) > MAX_TYPED:
+        raise ValueError(f"{title} takes at most {MAX_TYPED} characters")
+    lines = (line.strip() for line in text.splitlines() if line.strip())
+    known = frozenset(axis_choices(info.labels, name))
+    parts = lines if name == PROMPT else _typed_parts(lines, known)
+    values = list(islice(parts, MAX_SIDE + 1))  # one too many is refused
+    if known or name == PROMPT or len(values) > MAX_SIDE:
+        return read_axis(info, name, values)
+    return read_axis(info, name, [_number(part) for part in values])
+
+
+def _typed_parts(lines: Iterable[str], known: Collection[str]) -> Iterator[str]:
+    for line in lines:
+        parts = [line] if line in known else line.split(",")
+        yield from (part.strip() for part in parts if part.strip())
 
 
 def typed_values(values: Sequence[AxisValue], *, is_prompt: bool = False) -> str:

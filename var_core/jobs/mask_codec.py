@@ -5,10 +5,14 @@ import json
 import numpy as np
 from PIL import Image
 
+from var_core.counted_json import JsonLimits, read_counted
 from var_core.images import MAX_PIXELS
 from var_core.ranges import check_int
 
 MAX_TEXT = 4_000_000  # characters
+LIMITS = JsonLimits(  # a run for each pixel of what is painted on, 1024 a side; no lists in lists
+    size=MAX_TEXT, plain_bytes=MAX_TEXT, values=1_100_000, groups=2, depth=2
+)
 
 
 def write_runs(mask: np.ndarray) -> str:
@@ -44,8 +48,8 @@ def read_runs(text: object) -> np.ndarray:
     if not isinstance(text, str) or len(text) > MAX_TEXT:
         raise ValueError(f"a mask is a text of at most {MAX_TEXT} characters")
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = read_counted(text, LIMITS)
+    except ValueError as error:
         raise ValueError("the mask is no JSON") from error
     if not isinstance(content, dict) or set(content) != {"width", "height", "runs"}:
         raise ValueError("a mask has width, height and runs")

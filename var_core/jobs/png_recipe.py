@@ -6,7 +6,7 @@
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from var_core.counted_json import JsonLimits, read_counted
 from var_core.files import write_atomically
 from var_core.images import content_of, is_of_machine, open_source
 from var_core.model_info import ModelInfo
@@ -29,6 +30,13 @@ WRITTEN: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True},
 }
+
+LIMITS = JsonLimits(size=64_000, plain_bytes=64_000, values=16_000, groups=200, depth=6)
+KNOWN = (
+    *("model", "labels", "prompt", "negative_prompt", "seed", "dtype", "kept", "compare"),
+    *("frames", "loop"),  # of clips
+    *(one.name for one in fields(SamplingOptions)),
+)
 
 Recipe = dict[str, Any]  # JSON-ready values
 
@@ -129,7 +137,7 @@ def read_png_recipe(source: str | Path | bytes) -> Recipe | None:
         source: path or content of the file.
 
     Raises:
-        ValueError: if it is no PNG file, or the chunk is damaged.
+        ValueError: if it is no PNG file, or the chunk is damaged or far too large.
     """
     file, name = open_source(source)
     try:
@@ -140,12 +148,23 @@ def read_png_recipe(source: str | Path | bytes) -> Recipe | None:
         if is_of_machine(error):
             raise
         raise ValueError(f"{name} is not a readable PNG picture") from error
-    if text is None:
-        return None
+    return None if text is None else parse_recipe(text, name)
+
+
+def parse_recipe(text: str, name: str) -> Recipe:
+    """A recipe from its JSON; what no recipe holds is left out.
+
+    Args:
+        text: JSON that came with a file of whoever.
+        name: name of the file.
+
+    Raises:
+        ValueError: if it is damaged or far too large.
+    """
     try:
-        recipe = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        recipe = read_counted(text, LIMITS)
+    except ValueError as error:
         raise ValueError(f"the recipe of {name} is damaged") from error
     if not isinstance(recipe, dict) or not isinstance(recipe.get("labels"), dict):
         raise ValueError(f"the recipe of {name} is damaged")
-    return recipe
+    return {key: value for key, value in recipe.items() if key in KNOWN}

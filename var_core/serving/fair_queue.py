@@ -8,7 +8,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_WAITING = 256  # longest queue that can be asked for; on a server every job in it holds a thread
 
@@ -47,10 +47,12 @@ class Turn:
     Attributes:
         client: address of the person who asked.
         since: time when it began to run; None while it waits.
+        has_begun: set when it begins, so that this job alone wakes up.
     """
 
     client: str
     since: float | None = None
+    has_begun: threading.Event = field(default_factory=threading.Event)
 
 
 class FairQueue:
@@ -64,7 +66,7 @@ class FairQueue:
     def __init__(self, limits: QueueLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self.limits = limits
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._waiting: list[Turn] = []  # in the order of arrival
         self._running: list[Turn] = []
         self._served: dict[str, int] = {}  # of clients that are here: number of their last turn
@@ -82,7 +84,7 @@ class FairQueue:
 
     def counts(self) -> tuple[int, int]:
         """How many jobs run and wait."""
-        with self._changed:
+        with self._lock:
             return len(self._running), len(self._waiting)
 
     def join(self, client: str, *, is_owed: bool = False) -> Turn:
@@ -95,7 +97,7 @@ class FairQueue:
         Raises:
             BusyError: if all places are taken, or too many by this client, or it was closed.
         """
-        with self._changed:
+        with self._lock:
             if not is_owed:
                 self._check_room(client)
             turn = Turn(client)
@@ -121,8 +123,8 @@ class FairQueue:
         Returns:
             Number of jobs that go first; 0 if it is this one's turn.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: turn.since is not None, seconds)
+        turn.has_begun.wait(seconds)
+        with self._lock:
             late = [one for one in self._running if self._is_late(one)]
             for one in late:  # abandoned without being closed
                 self._running.remove(one)
@@ -137,7 +139,7 @@ class FairQueue:
         Raises:
             LateError: if its time is over.
         """
-        with self._changed:
+        with self._lock:
             if turn not in self._running or self._is_late(turn):
                 raise LateError(
                     f"a drawing may take {self.limits.seconds:g} seconds, this one took longer: "
@@ -146,7 +148,7 @@ class FairQueue:
 
     def leave(self, turn: Turn) -> None:
         """Give the place back; a second time does nothing."""
-        with self._changed:
+        with self._lock:
             for places in (self._running, self._waiting):
                 if turn in places:
                     places.remove(turn)
@@ -164,7 +166,7 @@ class FairQueue:
             self._running.append(turn)
             self._served[turn.client] = next(self._numbers)
             turn.since = self._clock()
-            self._changed.notify_all()
+            turn.has_begun.set()
 
     def _order(self) -> list[Turn]:
         """The waiting jobs, the next one first: always one of the client served longest ago."""

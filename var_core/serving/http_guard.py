@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from var_core.serving.asgi import App, Headers, Message, Receive, Send
 from var_core.serving.bodies import Body, GoneError, RefusedError
@@ -12,15 +13,17 @@ from var_core.serving.calls import FORM_TYPE, JSON_TYPE, SiteMap, media_type, re
 from var_core.serving.client_budget import ClientBudget
 from var_core.serving.fair_queue import BusyError
 from var_core.serving.json_body import read_json, write_json
-from var_core.serving.machine_troubles import words_for
+from var_core.serving.machine_troubles import is_misnamed, words_for
 from var_core.serving.origins import NOT_MEANT, Surroundings, is_own
 from var_core.serving.uploads import Uploads
 
 Tools = Callable[[Message, Receive, Send, str], Awaitable[None]]
+DirectCalls = Callable[[str, int], AbstractContextManager[None]]
 
 MAX_BODY_BYTES = 14_000_000  # a picture of 10 MB as base64, and the JSON around it
 MAX_HELD_BYTES = 18 * MAX_BODY_BYTES  # of all bodies that come at the moment
 MAX_CLIENT_HELD_BYTES = 4 * MAX_BODY_BYTES
+MAX_ADDRESS_BYTES = 20_000  # gradio fails at 65,536, and writes signs in a path as three
 API = "/gradio_api/"
 PROGRESS = "/gradio_api/upload_progress"
 PLAIN_TYPE = b"text/plain; charset=utf-8"
@@ -58,12 +61,12 @@ class HttpGuard:
     """ASGI middleware between the network and the application.
 
     It answers `/healthz` (the process runs) and `/readyz` (it can draw), refuses requests for
-    another server (421), every path that the page and its endpoints do not need (404), posts of
-    foreign pages (403), bodies above the cap (413) or of another kind than the path takes (415),
-    more bodies at once than there is room for (503), and calls that are malformed, of nothing that
-    there is, too large to be parsed quickly, or name a file by an address that the server would
-    have to fetch (400). What it has read and judged is written anew for the application, so that
-    both see the same.
+    another server (421), addresses that are too long (414), every path that the page and its
+    endpoints do not need (404), posts of foreign pages (403), bodies above the cap (413) or of
+    another kind than the path takes (415), more bodies at once than there is room for (503), and
+    calls that are malformed, of nothing that there is, too large to be parsed quickly, or name a
+    file by an address that the server would have to fetch (400). What it has read and judged is
+    written anew for the application, so that both see the same.
 
     Args:
         app: the next application.
@@ -75,6 +78,8 @@ class HttpGuard:
         refused: called for every request that is refused.
         fault: called with every unforeseen error; returns a reference for the visitor.
         page_calls: called with the address of the visitor before a call of a page is passed on.
+        direct_calls: called with the address of the visitor and the bytes of a call that takes no
+            queue; what it returns is held until the call is answered, or it raises BusyError.
         guide: text for programs, at `/agents.md`.
         tools: answers assistants at `/mcp`; None leaves this door closed.
         max_body: size of the largest body in bytes.
@@ -91,6 +96,7 @@ class HttpGuard:
         refused: Callable[[], None] = lambda: None,
         fault: Callable[[BaseException], str] = lambda error: type(error).__name__,
         page_calls: Callable[[str], None] = lambda client: None,
+        direct_calls: DirectCalls = lambda client, size: nullcontext(),
         guide: str = "",
         tools: Tools | None = None,
         max_body: int = MAX_BODY_BYTES,
@@ -98,7 +104,7 @@ class HttpGuard:
         self.pages = {f"/{name}{end}" for name in site.pages for end in ("", "/")}
         self.site, self.surroundings = site, surroundings
         self.app = app
-        self.page_calls = page_calls
+        self.page_calls, self.direct_calls = page_calls, direct_calls
         self.guide, self.tools = guide, tools
         self.uploads = uploads
         self.find_client = find_client
@@ -124,6 +130,8 @@ class HttpGuard:
         path, method = str(scope["path"]), str(scope["method"])
         if method not in PATHS:  # after a 200, CONNECT would end the protocol
             await self._refuse(send, 404, "not found")
+        elif _address_bytes(scope) > MAX_ADDRESS_BYTES:
+            await self._refuse(send, 414, f"an address has at most {MAX_ADDRESS_BYTES} bytes")
         elif answer := self._own_answer(method, path):
             await _answer(send, *answer)
         elif method in ("GET", "HEAD") and path in self.pages:
@@ -165,6 +173,9 @@ class HttpGuard:
         try:
             await self.app(scope, receive, _with_headers(watched))
         except Exception as error:
+            if not begun and is_misnamed(error):
+                await self._refuse(send, 404, "not found")
+                return
             status = getattr(error.__cause__, "status_code", 500)
             if begun and status < 500:  # there is nothing more to be read, or never was
                 self.refused()
@@ -237,9 +248,11 @@ class HttpGuard:
         if path == TOOLS and self.tools is not None:
             await self.tools(scope, _replay(body, receive), _with_headers(send), client)
             return
-        if path.startswith((f"{API}queue/", f"{API}run/")):
+        is_direct = path.startswith(f"{API}run/")
+        if is_direct or path.startswith(f"{API}queue/"):
             self.page_calls(client)
-        await self._pass(scope, _replay(body, receive), send)
+        with self.direct_calls(client, len(body)) if is_direct else nullcontext():
+            await self._pass(scope, _replay(body, receive), send)
 
     async def _upload(self, client: str, kind: bytes, body: bytes, send: Send) -> None:
         try:
@@ -257,6 +270,13 @@ class HttpGuard:
     async def _refuse(self, send: Send, status: int, words: str) -> None:
         self.refused()
         await _answer(send, status, words)
+
+
+def _address_bytes(scope: Message) -> int:
+    """Bytes of what a request asks for, as it was sent."""
+    path = scope.get("raw_path") or str(scope["path"]).encode()
+    hosts = [value for name, value in scope["headers"] if name.lower().endswith(b"host")]
+    return sum(map(len, (path, scope.get("query_string", b""), *hosts)))
 
 
 def _is_asking(headers: Headers) -> bool:

@@ -12,6 +12,7 @@ RECOVERY_SECONDS = 30.0  # after a trouble, before the server counts as ready ag
 MIN_FREE_BYTES = 32_000_000  # uploads and results need some room
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_HANDLES = (errno.EMFILE, errno.ENFILE)
+MISNAMED = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EINVAL)
 NO_MEMORY = (
     "can't allocate memory",
     "not enough memory",
@@ -30,13 +31,20 @@ def words_for(error: BaseException) -> str | None:
         return "The model cannot be loaded on this server at the moment. Try again later."
     if _is_memory(error):
         return "This server is out of memory. Try again in a minute, or with a smaller picture."
-    if not isinstance(error, OSError) or error.errno is None:
+    if not isinstance(error, OSError) or error.errno is None or is_misnamed(error):
         return None
     if error.errno in NO_ROOM:
         return "The disk of this server is full: nothing can be saved. Try again later."
     if error.errno in NO_HANDLES:
         return "Too many visitors use this server at once. Try again in a minute."
     return f"This server cannot read or write its files: {error.strerror}. Try again later."
+
+
+def is_misnamed(error: BaseException) -> bool:
+    """Whether somebody named a file that there cannot be: too long a name, below another file."""
+    if isinstance(error, OSError):
+        return error.errno in MISNAMED
+    return isinstance(error, ValueError) and "embedded null" in str(error)
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -12,7 +12,10 @@ from urllib.parse import parse_qs
 from var_core.serving.asgi import App, Headers, Message, Receive, Send
 
 SAME = re.compile(r"/|/config/?|/gradio_api/info/?|/theme\.css|/(assets|static|svelte)/.+")
-DECIDING = (b"host", b"x-forwarded-host", b"x-forwarded-proto")  # the addresses in a page
+PLACE = b"page.invalid"  # where a page that is kept names its server; nobody can have this name
+ORIGIN = b"http://" + PLACE
+HOST = re.compile(rb"([\w.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?", re.IGNORECASE)
+MAX_ORIGINS = 16  # answers of which copies with the name of the server are kept
 MAX_KEPT_BYTES = 16_000_000
 PACKED_SHARE = 0.9  # of its size; what does not get smaller is sent as it is
 GZIP = re.compile(rb"\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*$).*)?", re.IGNORECASE)
@@ -24,8 +27,9 @@ REPLACED = (b"cache-control", b"content-length", b"etag", b"accept-ranges")
 class PageCache:
     """ASGI middleware that asks an application once for each page and file of the page.
 
-    The application gets nothing of a request but the path, and the headers that name the server. So
-    what it answers can be kept for others.
+    The application gets nothing of a request but the path, so what it answers can be kept for
+    others. A page says which server it came from; that is put in afterwards, so that a visitor who
+    makes up names makes it work no more than others.
 
     Args:
         app: the application.
@@ -38,6 +42,7 @@ class PageCache:
     ) -> None:
         self.app, self.pages, self.max_bytes = app, pages, max_bytes
         self._kept: OrderedDict[object, Answer] = OrderedDict()  # what was asked for last is last
+        self._named: OrderedDict[object, Answer] = OrderedDict()
         self._asking: dict[object, asyncio.Task[Answer]] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -46,6 +51,8 @@ class PageCache:
         is_read = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
         if is_read and (path.removeprefix("/") in self.pages or SAME.fullmatch(path)):
             answer = await self._answer(self._without_visitor(scope))
+            if answer.is_named:
+                answer = await self._from(_origin(scope), answer)
             await answer.give(scope, send)
         else:
             await self.app(scope, receive, send)
@@ -56,14 +63,14 @@ class PageCache:
         if str(scope["path"]).startswith("/config"):
             asked = parse_qs(scope["query_string"].decode("latin-1")).get("page", [""])[0]
             query = f"page={asked}".encode() if asked in self.pages else b""
-        headers = [(name, value) for name, value in scope["headers"] if name in DECIDING]
-        plain = {**scope, "method": "GET", "query_string": query, "headers": headers}
+        plain = {**scope, "method": "GET", "scheme": "http", "query_string": query}
+        plain["headers"] = [(b"host", PLACE)]
         plain.pop("extensions", None)  # by which files could be sent past this
         return plain
 
     async def _answer(self, scope: Message) -> "Answer":
         """What the application answers; those who ask at once wait for the same answer."""
-        key = (scope["path"], scope["query_string"], *scope["headers"])
+        key = (scope["path"], scope["query_string"])
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -76,6 +83,17 @@ class PageCache:
             while sum(len(one.body) for one in self._kept.values()) > self.max_bytes:
                 self._kept.popitem(last=False)
         return answer
+
+    async def _from(self, origin: bytes, answer: "Answer") -> "Answer":
+        """The same answer, of a server that goes by an origin."""
+        key = (origin, answer.tag)
+        if key not in self._named:
+            self._named[key] = await asyncio.to_thread(answer.with_origin, origin)
+        self._named.move_to_end(key)
+        found = self._named[key]
+        while len(self._named) > MAX_ORIGINS:
+            self._named.popitem(last=False)
+        return found
 
     async def _ask(self, scope: Message) -> "Answer":
         status, headers, parts = 500, [], []
@@ -105,6 +123,7 @@ class Answer:
         body: content, compressed if that helps.
         is_packed: whether it is.
         tag: hash of the content, for those who may have it already.
+        is_named: whether it says which server it came from.
     """
 
     status: int
@@ -112,6 +131,13 @@ class Answer:
     body: bytes
     is_packed: bool
     tag: bytes
+    is_named: bool
+
+    def with_origin(self, origin: bytes) -> "Answer":
+        """The same with the origin of the server where that has its place."""
+        headers = [(name, value.replace(ORIGIN, origin)) for name, value in self.headers]
+        body = gzip.decompress(self.body) if self.is_packed else self.body
+        return _packed(self.status, headers, body.replace(ORIGIN, origin))
 
     async def give(self, scope: Message, send: Send) -> None:
         """Send it to a visitor, compressed to those who can read that."""
@@ -136,7 +162,23 @@ def _packed(status: int, headers: Headers, body: bytes) -> Answer:
     packed = gzip.compress(body, 6, mtime=0)
     is_packed = len(packed) < PACKED_SHARE * len(body)
     tag = b'W/"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()
-    return Answer(status, headers, packed if is_packed else body, is_packed, tag)
+    is_named = ORIGIN in body or any(ORIGIN in value for _, value in headers)
+    return Answer(status, headers, packed if is_packed else body, is_packed, tag, is_named)
+
+
+def _origin(scope: Message) -> bytes:
+    """What comes before the path in the address of a page, as browsers see it."""
+    forwarded = _first(scope, b"x-forwarded-host")
+    host = forwarded or _first(scope, b"host")
+    own = b"http" if forwarded else str(scope.get("scheme", "http")).encode()
+    scheme = b"https" if _first(scope, b"x-forwarded-proto") == b"https" else own
+    return scheme + b"://" + (host if HOST.fullmatch(host) else PLACE).lower()
+
+
+def _first(scope: Message, header: bytes) -> bytes:
+    """The first value of a header; "" if there is none."""
+    values = [value for name, value in scope["headers"] if name.lower() == header]
+    return values[0].split(b",")[0].strip() if values else b""
 
 
 def _reads_gzip(headers: Headers) -> bool:

@@ -26,8 +26,8 @@ PAUSE_SECONDS = 5.0  # where there is no room
 MAX_FILES = 8
 MAX_NAME = 80  # characters
 BOUNDARY = re.compile(rb';\s*boundary="?([\w\'()+,./:=?-]{1,70})"?\s*(;|$)', re.IGNORECASE)
-FIELD = re.compile(rb'content-disposition:\s*form-data;.*\bname="files"', re.IGNORECASE)
-FILE_NAME = re.compile(rb'\bfilename="([^"\r\n]*)"', re.IGNORECASE)
+MAX_HEAD = 4_000  # bytes before the content of a file; a browser writes some hundreds
+PARAMETER = re.compile(rb';\s*(name|filename)="([^"\r\n]*)"')
 
 
 class Uploads:
@@ -212,7 +212,19 @@ def _read_form(content_type: bytes, body: bytes) -> list[tuple[str, bytes]]:
         if part.startswith(b"--"):
             return files
         head, blank, content = part.partition(b"\r\n\r\n")
-        name = FILE_NAME.search(head)
-        if blank and name and FIELD.search(head):
-            files.append((name[1].decode("utf-8", "replace"), content))
+        if len(head) > MAX_HEAD:
+            raise ValueError(f"the head of a file in a form has at most {MAX_HEAD} bytes")
+        name = _file_name(head)
+        if blank and name is not None:
+            files.append((name.decode("utf-8", "replace"), content))
     raise ValueError("the form has no end")
+
+
+def _file_name(head: bytes) -> bytes | None:
+    """The name of the file under a head; None if it is none of the files."""
+    for line in head.split(b"\r\n"):
+        kind, _, value = line.partition(b":")
+        if kind.strip().lower() == b"content-disposition":
+            said = dict(PARAMETER.findall(value))
+            return said.get(b"filename") if said.get(b"name") == b"files" else None
+    return None

@@ -2,6 +2,7 @@
 
 import contextvars
 import ipaddress
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from var_core.web.call_queue import CallQueue
 from var_core.web.html import plain_html
 
 BAD_VALUE = "A value does not fit the page. Reload the page and try again."
+WITH_PORT = re.compile(r"\[([^]]*)\](?::\d*)?|([^:]*):\d*")  # as some proxies write addresses
 IPV6_BITS = 64  # of an address, those that a provider gives to one customer
 
 
@@ -57,8 +59,14 @@ class ClientAddress:
         if self.num_proxies:
             seen = ",".join(_forwarded_lines(request)).split(",")
             if len(seen) >= self.num_proxies and seen[-self.num_proxies].strip():
-                return network_of(seen[-self.num_proxies].strip())
+                return network_of(without_port(seen[-self.num_proxies].strip()))
         return network_of(str(request.client.host))
+
+
+def without_port(address: str) -> str:
+    """An address without its port, and without the brackets around it."""
+    found = WITH_PORT.fullmatch(address)
+    return address if found is None else (found[1] or found[2] or address)
 
 
 def network_of(address: str) -> str:
@@ -106,6 +114,18 @@ def fill_defaults(function: BlockFunction, values: list[Any]) -> list[Any]:
     return [*values, *defaults[len(values) - least :]]
 
 
+def _without_events(update: Any) -> Any:
+    """An update in which every property stands once.
+
+    A script that watches a property names it between quotes, so gradio finds an event of that name
+    too, and would send the words of a Python object.
+    """
+    if not isinstance(update, dict) or update.get("__type__") != "update":
+        return update
+    twice = {*(update.get("props") or ())} - {"__type__"}
+    return {name: value for name, value in update.items() if name not in twice}
+
+
 class GuardedBlocks(gr.Blocks):
     """Blocks that count the values of a call, note its client, and hide internal errors.
 
@@ -148,6 +168,10 @@ class GuardedBlocks(gr.Blocks):
                 raise
             self.metrics.refuse("handler")
             raise gr.Error(BAD_VALUE, print_exception=False) from error
+
+    async def postprocess_data(self, *values: Any, **named: Any) -> list[Any]:
+        """As in `gr.Blocks`, without what gradio takes for properties of HTML that are events."""
+        return list(map(_without_events, await super().postprocess_data(*values, **named)))
 
     async def call_function(self, *values: Any, **named: Any) -> dict[str, Any]:
         """As in `gr.Blocks`; a ValueError becomes one sentence."""

@@ -4,7 +4,8 @@ import asyncio
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import fastapi
@@ -13,6 +14,8 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
 from gradio.server_messages import EventMessage, HeartbeatMessage
 from gradio.utils import run_coro_in_background
+
+from var_core.serving.fair_queue import BusyError
 
 MAX_CALLS = 24  # of one address, waiting and running
 MAX_CALL_BYTES = 64_000_000  # bodies of the calls of one address
@@ -34,6 +37,7 @@ class CallQueue(Queue):
     def __init__(self, find_client: Callable[[fastapi.Request], str], **named: Any) -> None:
         super().__init__(**named)
         self.find_client = find_client
+        self._direct: list[tuple[str, int]] = []  # client and bytes of calls that take no queue
         self._unread: dict[str, tuple[float, int]] = {}  # since when, and how many bytes
 
     def start(self) -> None:
@@ -45,12 +49,31 @@ class CallQueue(Queue):
         self, body: PredictBodyInternal, request: fastapi.Request, username: str | None
     ) -> tuple[bool, Any, Any]:
         """Take a call into the queue, unless its address has too many there already."""
-        if refusal := self._refusal(request):
+        if refusal := self._refusal(self.find_client(request), _body_size(request)):
             return False, refusal, "queue_full"
         pushed = await super().push(body, request, username)
         for name in ("_body", "_json"):  # the content is in the body that is queued
             vars(request).pop(name, None)
         return pushed
+
+    @contextmanager
+    def direct(self, client: str, size: int) -> Iterator[None]:
+        """Count a call that takes no queue for as long as it runs.
+
+        Args:
+            client: address of its visitor.
+            size: bytes of its body.
+
+        Raises:
+            BusyError: if its address has too many calls under way already.
+        """
+        if refusal := self._refusal(client, size):
+            raise BusyError(refusal)
+        self._direct.append((client, size))
+        try:
+            yield
+        finally:
+            self._direct.remove((client, size))
 
     async def process_events(
         self, events: list[Event], batch: bool, begin_time: float, fn: BlockFunction
@@ -79,15 +102,14 @@ class CallQueue(Queue):
             self._unread[session] = (since, size + _size(getattr(event_message, "output", None)))
             super().send_message(event, event_message)
 
-    def _refusal(self, request: fastapi.Request) -> str | None:
+    def _refusal(self, client: str, size: int) -> str | None:
         """Why there is no room for a call; None if there is."""
-        client, size = self.find_client(request), _body_size(request)
-        under_way = [one.request for one in list(self.event_ids_to_events.values())]
-        if sum(map(_body_size, under_way)) + size > MAX_HELD_BYTES:
+        queued = [one.request for one in list(self.event_ids_to_events.values())]
+        under_way = [(self.find_client(one), _body_size(one)) for one in queued] + self._direct
+        if sum(held for _, held in under_way) + size > MAX_HELD_BYTES:
             return "the calls of others take all the room: try again in a minute"
-        own = [one for one in under_way if self.find_client(one) == client]
-        held = sum(map(_body_size, own))
-        if len(own) >= MAX_CALLS or (own and held + size > MAX_CALL_BYTES):
+        own = [held for other, held in under_way if other == client]
+        if len(own) >= MAX_CALLS or (own and sum(own) + size > MAX_CALL_BYTES):
             return "too many of your calls are under way: wait until one has ended"
         return None
 

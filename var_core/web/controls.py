@@ -1,12 +1,12 @@
 """Values of the page's controls: defaults, limits, and what sets them besides a hand."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
 
+from var_core.counted_json import SMALL, read_counted
 from var_core.devices import PRECISIONS
 from var_core.jobs.parsing import (
     DEFAULT_SEED,
@@ -211,11 +211,11 @@ def new_seed() -> int:
     return random_seed() // 2
 
 
-def _phrases(text: str) -> list[object]:
+def _phrases(text: str) -> object:
     """Phrases that a link lists, so that commas and joining words inside them split nothing."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return read_counted(text, SMALL)
+    except ValueError as error:
         raise ValueError(f"it must be words, or a list of phrases, got {text[:40]!r}") from error
 
 

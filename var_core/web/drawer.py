@@ -35,7 +35,11 @@ class Drawer:
             self.seed = self._build_seed(defaults["seed"])
             self.inputs: dict[str, Component] = {"seed": self.seed}
             self.preset = gr.Dropdown(
-                list(PRESETS), value=BALANCED, label="Preset", elem_id="preset"
+                list(PRESETS),
+                value=BALANCED,
+                label="Preset",
+                info="sets the sliders; Faithful follows the words, Wild roams",
+                elem_id="preset",
             )
             self.inputs.update(prompt_widgets(controls, names=("negative_prompt",)))
             self.inputs.update(option_widgets(controls.info, defaults))

@@ -104,10 +104,18 @@ def _middleware(
         ),
         find_client=site.blocks.client.find_in,
         page_calls=sessions.announce,
+        direct_calls=lambda client, size: calls_of(site).direct(client, size),
         guide=agent_guide(Api(site.engines[0]), tools is not None),
         tools=tools,
     )
     return [guard, Middleware(PageCache, pages=site_map.pages)]
+
+
+def calls_of(site: Site) -> CallQueue:
+    """The queue of the calls of all pages."""
+    calls = site.blocks._queue
+    assert isinstance(calls, CallQueue)
+    return calls
 
 
 def map_of(site: Site) -> SiteMap:
@@ -138,8 +146,7 @@ def drain(site: Site, queue: FairQueue, seconds: float) -> None:
     blocks = site.blocks
     events = blocks._queue.active_jobs
     wait_until(lambda: queue.counts() == (0, 0) and not any(events), seconds)
-    loop, calls = blocks.server.servers[0].get_loop(), blocks._queue
-    assert isinstance(calls, CallQueue)
+    loop, calls = blocks.server.servers[0].get_loop(), calls_of(site)
     blocks.server.config.timeout_graceful_shutdown = END_SECONDS
     calls.close()
     loop.call_soon_threadsafe(blocks.app.stop_event.set)  # ends the heartbeats of open pages

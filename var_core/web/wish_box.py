@@ -1,10 +1,10 @@
 """The box for all that is asked for: names of labels, choices of menus, words; each is a chip."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 import gradio as gr
 
+from var_core.counted_json import SMALL, read_counted
 from var_core.labels import LabelSpace
 from var_core.model_info import ModelInfo
 from var_core.text import split_prompt
@@ -61,8 +61,8 @@ class WishBox:
             ValueError: if it is not what the page sends.
         """
         try:
-            content = json.loads(packed) if isinstance(packed, str) else None
-        except (ValueError, RecursionError) as error:
+            content = read_counted(packed, SMALL) if isinstance(packed, str) else None
+        except ValueError as error:
             raise ValueError(DAMAGED) from error
         labels, phrases = _parts(content)
         found: dict[str, object] = {name: labels.get(name, ANY) for name in self.names}

@@ -1,5 +1,6 @@
 """A run takes any source of pictures; pictures made on the fly resume as exactly as stored ones."""
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -76,7 +77,7 @@ def go_on(run: Run, stop_at: int | None = None) -> None:
     stop, original = StopFlag(), run.next_batch
 
     def next_batch(random: PictureRandom) -> object:
-        stop.is_set = run.step == stop_at
+        stop.number = signal.SIGTERM if run.step == stop_at else 0
         return original(random)
 
     run.next_batch = next_batch
