@@ -1,4 +1,7 @@
 // The page's own address names what is drawn and the tab that is open, and nothing else changes it.
+const OF_SHEET = ["rows", "columns"];
+const OF_PICTURES = ["seed", "kept", ...OF_SHEET]; // an address with one of these names pictures
+const hasAny = (query, names) => names.some((name) => query.has(name));
 const isOfPage = (name) => name === "tab" || name.startsWith("__"); // not of the picture
 
 const pictureQuery = (search) => {
@@ -41,7 +44,7 @@ const openTab = (name) => {
 
 /** Draw what a query names: a sheet in Compare, pictures in Draw. */
 const open = (query) => {
-  const isSheet = query.has("rows");
+  const isSheet = hasAny(query, OF_SHEET);
   const isBuilt = Boolean(window.varStudio.drawSheet);
   if (isSheet && !isBuilt) window.varStudio.wantedSheet = query; // until the tab is built
   openTab(isSheet ? "compare" : "draw");
@@ -52,7 +55,7 @@ const open = (query) => {
 /** Show what the address names: after a step back or forth, and when the page is opened. */
 const followAddress = () => {
   const query = new URLSearchParams(location.search);
-  if (query.has("seed")) return open(query);
+  if (hasAny(query, OF_PICTURES)) return open(query);
   window.varStudio.stage?.clear();
   return openTab(query.get("tab"));
 };

@@ -83,9 +83,12 @@ Object.assign(window.varStudio, {
   draw() {
     press(buttons()[0]);
   },
-  opened(draws) {
-    if (draws || new URLSearchParams(location.search).has("tab")) window.varStudio.followAddress();
-    else window.varStudio.welcome?.();
+  /** Begin with what the page's own address asks for; where that cannot be read, a sentence says so. */
+  opened(link) {
+    if (!link) window.varStudio.welcome?.();
+    else if (link === "draw") window.varStudio.followAddress();
+    else delete document.documentElement.dataset.firstVisit; // nothing will form by itself
+    if (link === "show") window.varStudio.openTab(new URLSearchParams(location.search).get("tab"));
   },
   save() {
     press("download");

@@ -15,6 +15,7 @@ import app
 from tests.patience import LIMIT_SECONDS
 from tests.server import free_port
 from var_core.serving.local_engine import LocalEngine
+from var_core.serving.tool_server import ToolServer
 from var_core.web.page import Site
 from var_core.web.server import launch
 
@@ -38,14 +39,14 @@ def serving(
 
 @contextlib.contextmanager
 def serving_site(
-    engine: LocalEngine, folder: Path, num_proxies: int = 0
+    engine: LocalEngine, folder: Path, num_proxies: int = 0, tools: ToolServer | None = None
 ) -> Iterator[tuple[str, Site]]:
-    """As `serving`, for those who need the site."""
+    """As `serving`, for those who need the site, or tools for assistants."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     site = Site([engine], app.add_tabs, folder, engine.metrics, num_proxies)
     port = free_port()
-    launch(site, "127.0.0.1", port)
+    launch(site, "127.0.0.1", port, tools)
     try:
         yield f"http://127.0.0.1:{port}", site
     finally:

@@ -29,6 +29,11 @@ def test_large_event_data_is_dropped() -> None:
     assert "event_data" not in large
 
 
+def test_a_link_may_be_as_long_as_an_address() -> None:
+    link = {"query": {"seed": "1", "prompt": "x" * 65_000}}
+    assert call("queue/join", data=[], event_data=link)["event_data"] == link
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -1,6 +1,8 @@
 """Counters and log lines of a server: enough to run it, nothing about its visitors."""
 
 import json
+import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
@@ -54,3 +56,18 @@ def test_a_fault_is_logged_by_kind_and_place_without_its_words(
     (record,) = caplog.records
     assert record.fields["reference"] == reference and record.fields["kind"] == "KeyError"
     assert "visitor" not in json.dumps(record.fields) + record.getMessage()
+
+
+def test_what_a_library_logs_is_bounded_and_without_its_words() -> None:
+    script = (
+        "import logging\n"
+        "from var_core.serving.metrics import log_to_stderr\n"
+        "log_to_stderr()\n"
+        "for _ in range(5000):\n"
+        "    logging.warning('the visitor\\n{}')\n"
+        "    logging.getLogger('mcp.server').error('the visitor\\n{}')\n"
+    )
+    log = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stderr
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert {line["logger"] for line in lines} == {"root", "mcp.server"}
+    assert 0 < len(lines) < 5000 and "visitor" not in log

@@ -3,7 +3,10 @@
 import asyncio
 import base64
 import io
+import json
+import math
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +15,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.clients import Client
+from tests.clients import Client, serving_site
+from tests.gated_engine import GatedEngine
+from tests.patience import until
 from tests.server import running_app
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.data_url import png_url
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.official.catalogue import EMBEDDED_FOLDER
+from var_core.serving.fair_queue import QueueLimits
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.tool_server import ToolServer
+from var_core.serving.tools import MAX_VALUES, TOOLS, Tool
 
 APPLE = {"emoji": "red apple", "style": "noto"}
 
@@ -40,13 +47,31 @@ def test_the_door_is_closed_unless_it_is_asked_for(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The log of a server with tools."""
+    return tmp_path_factory.mktemp("tools") / "log.txt"
+
+
+@pytest.fixture(scope="module")
+def tools(log: Path) -> Iterator[str]:
     """The address of a server with tools."""
     pytest.importorskip("mcp", reason="the extra mcp is not installed")
-    log = tmp_path_factory.mktemp("tools") / "log.txt"
     with running_app(log, "--mcp") as address:
         yield address
-    assert "Traceback" not in log.read_text()
+    text = log.read_text()
+    assert "Traceback" not in text and '"fault"' not in text
+
+
+def message(name: object, arguments: object) -> bytes:
+    """A call of a tool, as it is sent."""
+    params = {"name": name, "arguments": arguments}
+    content = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return json.dumps(content).encode()
+
+
+def call(address: str, name: object, arguments: object) -> tuple[int, str]:
+    """Call a tool without the client of the package; status and text of the answer."""
+    return Client(address).ask("POST", "/mcp", message(name, arguments), accept="application/json")
 
 
 def use(address: str, *calls: tuple[str, dict[str, Any]]) -> tuple[list[str], list[Any]]:
@@ -100,10 +125,116 @@ def test_a_wrong_call_is_one_sentence(tools: str) -> None:
         ("edit", {"picture": "x", "mask": "x"}),
         ("paint", {}),
     )
-    for result, words in zip(
-        results, ("the nearest is 'red apple'", "minimum", "base64", "paint"), strict=True
-    ):
+    expected = ("the nearest is 'red apple'", "from 0 to 4294967295", "base64", "paint")
+    for result, words in zip(results, expected, strict=True):
         assert result.isError and words in result.content[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("generate", {"foo": 1}, "generate takes no 'foo'"),
+        ("generate", {"self": 1}, "generate takes no 'self'"),
+        ("generate", {"options": {"top_k": 1}}, "generate takes no 'options'"),
+        ("edit", {"picture": "", "mask": "", "best_of": 8}, "edit takes no 'best_of'"),
+        ("edit", {"picture": ""}, "edit needs mask"),
+        ("describe", {"search": 5}, "search must be a text, got 5"),
+        ("generate", {"labels": {"emoji": ["owl"]}}, "labels must hold names, which are texts"),
+        ("generate", {"prompt": None}, "prompt must be a text, got None"),
+        ("generate", {"count": True}, "count must be a whole number from 1 to 8, got True"),
+    ],
+)
+def test_arguments_that_a_tool_does_not_take_are_refused_in_a_sentence(
+    tools: str, name: str, arguments: dict, words: str
+) -> None:
+    status, text = call(tools, name, arguments)
+    result = json.loads(text)["result"]
+    assert status == 200 and result["isError"] and words in result["content"][0]["text"]
+
+
+def test_the_schema_of_a_tool_says_that_it_takes_nothing_else() -> None:
+    assert all(tool.schema["additionalProperties"] is False for tool in TOOLS.values())
+
+
+def test_wrong_arguments_come_back_short_and_too_many_are_not_looked_at(tools: str) -> None:
+    for arguments in ({"labels": "A" * 3_000_000}, {"labels": {"emoji": "A" * 3_000_000}}):
+        status, text = call(tools, "generate", arguments)
+        assert status == 200 and "AAA" in text and len(text) < 1_000
+    status, text = call(tools, "n" * 3_000_000, {})
+    assert status == 200 and len(text) < 1_000
+    many = {"labels": {f"name{number}": "x" for number in range(2 * MAX_VALUES)}}
+    status, text = call(tools, "generate", many)
+    assert status == 400 and f"at most {MAX_VALUES} values" in text
+
+
+def test_a_picture_may_be_as_large_for_a_tool_as_elsewhere(tools: str) -> None:
+    black = base64.b64encode(bytes(9_000_000)).decode()
+    status, text = call(tools, "edit", {"picture": black, "mask": ""})
+    assert status == 200 and "not a readable" in text
+
+
+def test_the_log_holds_no_words_of_assistants(tools: str, log: Path) -> None:
+    forged = '{"ts": "now", "level": "error", "event": "forged"}'
+    for name in (None, 5, f"x\n{forged}\n", "hidden"):
+        call(tools, name, {"prompt": "hidden", "labels": {"emoji": "hidden"}})
+    text = log.read_text()
+    assert "hidden" not in text and "forged" not in text
+    events = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    said = [one for one in events if one["event"] == "library"]
+    assert said and all(one["where"] and one["level"] == "warning" for one in said)
+
+
+def test_a_call_stops_within_one_scale_when_its_assistant_leaves(
+    pipeline: VARPipeline, tmp_path: Path
+) -> None:
+    pytest.importorskip("mcp", reason="the extra mcp is not installed")
+    engine = GatedEngine(pipeline, QueueLimits(seconds=math.inf))
+    tools = ToolServer(engine, str)
+    with serving_site(engine, tmp_path, tools=tools) as (url, site), engine.gate.closed():
+        connections = site.blocks.server.server_state.connections
+        connection = Client(url).connect()
+        head = {"content-type": "application/json", "accept": "application/json"}
+        connection.request("POST", "/mcp", message("generate", {"count": 2}), head)
+        engine.gate.let(1)
+        until(lambda: len(engine.steps) == 2)  # the second scale waits
+        connection.close()
+        until(lambda: not connections)
+        assert Client(url).ask("GET", "/healthz")[0] == 200  # the server has taken note
+        engine.gate.let(1)
+        until(lambda: engine.num_jobs("cancelled") or engine.num_jobs("ok"))
+    assert (engine.num_jobs("cancelled"), engine.num_jobs("ok")) == (1, 0)
+
+
+def test_arguments_are_checked_while_others_are_served(
+    pipeline: VARPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mcp", reason="the extra mcp is not installed")
+    server = ToolServer(LocalEngine(pipeline.info, lambda dtype: pipeline), str)
+    threads: list[threading.Thread] = []
+    monkeypatch.setattr(Tool, "check", lambda *_: threads.append(threading.current_thread()))
+    sent: list[dict[str, Any]] = []
+
+    async def ask() -> None:
+        body = message("describe", {})
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+        ended = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            if messages:
+                return messages.pop()
+            await ended.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(part: Any) -> None:
+            sent.append(part)
+
+        names = {b"content-type": b"application/json", b"accept": b"application/json"}
+        scope = {"type": "http", "method": "POST", "path": "/mcp", "query_string": b""}
+        await server({**scope, "headers": [*names.items()]}, receive, send, "")
+
+    asyncio.run(ask())
+    assert sent[0]["status"] == 200
+    assert len(threads) == 1 and threads[0] is not threading.main_thread()
 
 
 def test_foreign_pages_and_other_methods_are_refused(tools: str) -> None:

@@ -51,6 +51,8 @@ def test_a_link_restores_words_and_leaves_out_bad_ones() -> None:
     values, refused = controls.from_query({"prompt": "a fox", "negative_prompt": "a\x00"})
     assert values["prompt"] == "a fox" and values["negative_prompt"] == ""
     assert refused[0].startswith("The link's negative_prompt was left out: a prompt must not hold")
+    values, refused = controls.from_query({"prompt": "[" * 20_000})
+    assert values["prompt"] == "" and "it must be words, or a list" in refused[0]
 
 
 @pytest.mark.parametrize("prompt", ["1, 2, 3, 4, 5", "x" * 10_000, " , ", 7])

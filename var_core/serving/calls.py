@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from var_core.serving.asgi import Headers
 from var_core.serving.json_body import read_json, write_json
 
-MAX_EVENT_BYTES = 4_000  # a click on the page tells a place or a scale
+MAX_EVENT_BYTES = 66_000  # a link, which as an address has at most 65,536; a click tells a place
 NAME = re.compile(r"[\w.:-]{1,64}")
 JSON_TYPE = b"application/json"
 FORM_TYPE = b"multipart/form-data"

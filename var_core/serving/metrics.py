@@ -22,6 +22,7 @@ from var_core.serving.fair_queue import BusyError, LateError
 from var_core.serving.machine_troubles import Health
 
 LOGGER = logging.getLogger("var_studio")
+PLACES = logging.getLogger("var_studio.libraries")  # with a limit of its own
 SECONDS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
 MAX_LINES = 60  # warnings and errors in a minute
 LOOPBACK = "127.0.0.1"
@@ -64,15 +65,39 @@ class RateLimit(logging.Filter):
         return self._count <= self.most
 
 
+def log_place(record: logging.LogRecord) -> bool:
+    """Log where a library has logged something, not its words: visitors may have written them.
+
+    Returns:
+        False: as a filter of a logger, this lets no record pass.
+    """
+    kind = record.exc_info[0] if record.exc_info else None
+    where = f"{record.module}:{record.lineno}"
+    fields = {"logger": record.name, "where": where, "kind": kind and kind.__name__}
+    PLACES.log(record.levelno, "library", extra={"fields": fields})
+    return False
+
+
+class PlaceHandler(logging.Handler):
+    """Logs the places of what the loggers below its own one log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the place of a record."""
+        log_place(record)
+
+
 def log_to_stderr() -> None:
     """Send the log of VAR Studio to standard error, one JSON object a line.
 
     What strangers can cause is bounded, also in the logs of the libraries that serve them.
     """
-    for name in ("asyncio", "uvicorn.error", LOGGER.name):
+    for name in ("asyncio", "uvicorn.error", LOGGER.name, PLACES.name):
         logger = logging.getLogger(name)
         if not any(isinstance(one, RateLimit) for one in logger.filters):
             logger.addFilter(RateLimit())
+    tools = logging.getLogger("mcp")
+    tools.handlers, tools.propagate = [PlaceHandler(logging.WARNING)], False
+    logging.getLogger().addFilter(log_place)  # the package mcp logs without a name too
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     LOGGER.handlers = [handler]

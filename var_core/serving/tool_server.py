@@ -3,57 +3,41 @@
 Every request is answered on its own, so that nothing is kept for an assistant.
 """
 
+import asyncio
 import contextvars
 import importlib
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any
 
 from anyio.to_thread import run_sync
 
-from var_core.jobs.parsing import DEFAULT_SEED, MAX_COUNT
+from var_core.jobs.parsing import MAX_COUNT
 from var_core.sampling import MAX_SEED
 from var_core.serving.all_endpoints import Api
+from var_core.serving.asgi import Message, Receive, Send
+from var_core.serving.bodies import RefusedError
 from var_core.serving.engine import Engine
 from var_core.serving.machine_troubles import words_for
+from var_core.serving.tools import MAX_VALUES, TOOLS, is_small
 
 MISSING = "--mcp needs the package mcp: pip install 'var-studio[mcp]'"
 MAX_NAMES = 40  # names of one attribute that a description lists
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-Receive = Callable[[], Awaitable[Message]]
 
-TEXT = {"type": "string"}
-WISH = {
-    "prompt": {**TEXT, "description": "what to draw: phrases or names with commas between them"},
-    "labels": {
-        "type": "object",
-        "description": "attribute names to value names, as describe tells them",
-        "additionalProperties": TEXT,
-    },
-    "seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED, "default": DEFAULT_SEED},
-    "count": {"type": "integer", "minimum": 1, "maximum": MAX_COUNT, "default": 1},
-}
-BASE64 = "as base64, with or without the head of a data URL"
-TOOLS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
-    "generate": ("Draw pictures, with seeds counting up. Returns PNG pictures.", WISH, []),
-    "edit": (
-        "Redraw what is under a mask; elsewhere the picture stays. Returns PNG pictures.",
-        {
-            "picture": {**TEXT, "description": f"PNG, JPEG or WebP {BASE64}"},
-            "mask": {
-                **TEXT,
-                "description": f"picture of the same size {BASE64}; what is light is redrawn",
-            },
-            **WISH,
-        },
-        ["picture", "mask"],
-    ),
-    "describe": (
-        "What the model can draw: its labels, scales and limits.",
-        {"search": {**TEXT, "description": "only names that hold this word"}},
-        [],
-    ),
-}
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of an assistant.
+
+    Attributes:
+        client: address of the assistant.
+        has_ended: set as soon as nobody waits for an answer.
+    """
+
+    client: str
+    has_ended: threading.Event = field(default_factory=threading.Event)
 
 
 class ToolServer:
@@ -69,79 +53,122 @@ class ToolServer:
 
     def __init__(self, engine: Engine, fault: Callable[[BaseException], str]) -> None:
         try:
-            self._mcp = importlib.import_module("mcp")
+            self._types = importlib.import_module("mcp").types
             lowlevel = importlib.import_module("mcp.server.lowlevel")
             self._manager = importlib.import_module("mcp.server.streamable_http_manager")
         except ImportError as error:
             raise ValueError(MISSING) from error
-        self._client = contextvars.ContextVar("tool_client", default="")
-        self._api = Api(engine, self._client.get)
+        self._visit: contextvars.ContextVar[Visit] = contextvars.ContextVar("tool_visit")
+        self._api = Api(engine, lambda: self._visit.get().client)
         self._fault = fault
         self._server = lowlevel.Server("VAR Studio")
         self._server.list_tools()(self._list)
-        self._server.call_tool()(self._call)
+        # not by the library's decorator: that checks arguments while everybody waits
+        self._server.request_handlers[self._types.CallToolRequest] = self._call
 
     async def __call__(self, scope: Message, receive: Receive, send: Send, client: str) -> None:
-        """Answer one request of an assistant at an address."""
-        self._client.set(client)
+        """Answer one request of an assistant at an address; its first message is the whole body.
+
+        Raises:
+            RefusedError: if it holds too many values.
+        """
+        whole = await receive()
+        body = whole.get("body", b"")
+        if not await run_sync(is_small, body):
+            raise RefusedError(400, f"a message to a tool has at most {MAX_VALUES} values")
+        visit = Visit(client)
+        self._visit.set(visit)
+        gone = asyncio.create_task(_wait_for_end(receive, visit))
+        unread = [whole]
+
+        async def listen() -> Message:
+            return unread.pop() if unread else await asyncio.shield(gone)
+
         manager = self._manager.StreamableHTTPSessionManager(
-            self._server, json_response=True, stateless=True
+            self._server,
+            json_response=True,
+            stateless=True,
+            max_request_body_size=len(body) + 1,  # its size was judged at the door
         )
-        async with manager.run():
-            await manager.handle_request(scope, receive, send)
+        try:
+            async with manager.run():
+                try:
+                    await manager.handle_request(scope, listen, send)
+                finally:
+                    visit.has_ended.set()
+        finally:
+            gone.cancel()
 
     async def _list(self) -> list[Any]:
         return [
-            self._mcp.types.Tool(
-                name=name,
-                description=words,
-                inputSchema={"type": "object", "properties": fields, "required": required},
-            )
-            for name, (words, fields, required) in TOOLS.items()
+            self._types.Tool(name=tool.name, description=tool.words, inputSchema=tool.schema)
+            for tool in TOOLS.values()
         ]
 
-    async def _call(self, name: str, arguments: dict[str, Any]) -> list[Any]:
+    async def _call(self, request: Any) -> Any:
+        """Answer one call of a tool, in a thread."""
+        name, arguments = request.params.name, request.params.arguments or {}
         try:
-            return await run_sync(lambda: [*self._answer(name, arguments)])
-        except ValueError:
-            raise  # its words are for people
+            content, is_error = await run_sync(lambda: [*self._answer(name, arguments)]), False
+        except ValueError as error:
+            content, is_error = [self._text(str(error))], True
         except Exception as error:
             words = words_for(error) or f"this server failed. Reference: {self._fault(error)}"
-            raise ValueError(words) from error
+            content, is_error = [self._text(words)], True
+        return self._types.ServerResult(
+            self._types.CallToolResult(content=content, isError=is_error)
+        )
+
+    def _text(self, words: str) -> Any:
+        return self._types.TextContent(type="text", text=words)
 
     def _answer(self, name: str, arguments: dict[str, Any]) -> Iterator[Any]:
-        types = self._mcp.types
-        if name == "describe":
-            yield types.TextContent(type="text", text=self._describe(**arguments))
-            return
         if name not in TOOLS:
             raise ValueError(f"there is no tool {name!r:.40}")
-        drawn: Any = None
-        values = {"labels": {}, **arguments}
-        for drawn in getattr(self._api, name)(**values):  # noqa: B007
-            pass
+        TOOLS[name].check(arguments)
+        if name == "describe":
+            yield self._text(self._describe(**arguments))
+            return
+        drawn = self._draw(name, {"labels": {}, **arguments})
         for picture in drawn["pictures"]:
             data = picture.partition(",")[2]
-            yield types.ImageContent(type="image", data=data, mimeType="image/png")
+            yield self._types.ImageContent(type="image", data=data, mimeType="image/png")
         words = [
             f"seed {seed}: {', '.join([*phrases, *filter(None, labels.values())]) or 'anything'}"
             for seed, phrases, labels in zip(
                 drawn["seeds"], drawn["prompts"], drawn["labels"], strict=True
             )
         ]
-        yield types.TextContent(type="text", text="\n".join(words))
+        yield self._text("\n".join(words))
+
+    def _draw(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The last result of an endpoint; it stops within one scale when its assistant leaves."""
+        visit, drawn = self._visit.get(), {}
+        with closing(getattr(self._api, name)(**arguments)) as steps:
+            for drawn in steps:  # noqa: B007
+                if visit.has_ended.is_set():
+                    raise ValueError("nobody waits for this any more")
+        return drawn
 
     def _describe(self, search: str = "") -> str:
-        about = self._api.about()
+        about, word = self._api.about(), search.lower()
         lines = [
             f"{about['model']} draws pictures of {about['pixels']} pixels in {len(about['scales'])}"
             f" scales; at most {MAX_COUNT} at once, seeds 0 to {MAX_SEED}"
         ]
         for name, values in {**about["menus"], **about["labels"]}.items():
-            found = [value for value in values if search.lower() in value.lower()]
+            found = [value for value in values if word in value.lower()]
             shown = ", ".join(found[:MAX_NAMES]) or "none fits"
             more = f" and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
             lines.append(f"{name} ({len(values)}): {shown}{more}")
         if about["phrases"]:
             lines.append(f"A prompt has at most {about['phrases']} phrases.")
         return "\n".join(lines)
+
+
+async def _wait_for_end(receive: Receive, visit: Visit) -> Message:
+    """The message that says that the connection has ended."""
+    while (message := await receive())["type"] != "http.disconnect":
+        pass
+    visit.has_ended.set()
+    return message

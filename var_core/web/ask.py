@@ -11,6 +11,7 @@ from var_core.web.controls import Controls
 from var_core.web.drawer import Drawer
 from var_core.web.events import SPOKEN, Updates, Values
 from var_core.web.examples import examples_html, read_examples
+from var_core.web.orders import read_order, use_of_link
 from var_core.web.widgets import scripted_html, warn
 from var_core.web.wish_box import WishBox
 
@@ -29,7 +30,7 @@ class Ask:
         drawer: options that most drawings leave as they are.
         generate: button that draws.
         stop: stops drawing; it takes the place of `generate` while something is drawn.
-        draws: hidden; whether the page's own address names a picture.
+        link: hidden; what the page does with its own address, as `use_of_link` says.
     """
 
     def __init__(self, controls: Controls) -> None:
@@ -45,7 +46,7 @@ class Ask:
                 if self.examples:
                     scripted_html(examples_html(self.examples), "examples.js", "examples")
                 self.drawer = Drawer(controls, defaults)
-        self.draws = gr.Checkbox(False, visible=False)
+        self.link = gr.Textbox("", visible=False)
         self.inputs: dict[str, Component] = {"count": count, **self.drawer.inputs}
         self.keep_seed = self.drawer.keep_seed
 
@@ -79,17 +80,17 @@ class Ask:
     def load_link(self, blocks: gr.Blocks) -> None:
         """Show the values of the page's own address whenever the page is opened.
 
-        An address with a seed names a picture, which is drawn at once.
+        An address that names pictures draws them at once, if it can be read whole.
         """
 
         def from_link(request: gr.Request) -> Updates:
             query = dict(request.query_params)
-            values, refused = self.controls.from_query(query)
+            order, refused = read_order(self.controls, query)
             for sentence in refused:
                 warn(sentence)
-            names_picture = "seed" in query and not refused
-            return {**self.updates(values, "seed" in query), self.draws: names_picture}
+            use = use_of_link(self.controls, query, refused)
+            return {**self.updates(order.values, "seed" in query), self.link: use}
 
-        blocks.load(from_link, None, [*self.shown, self.draws], **SPOKEN).success(
-            None, self.draws, None, js="draws => varStudio.opened(draws)"
+        blocks.load(from_link, None, [*self.shown, self.link], **SPOKEN).success(
+            None, self.link, None, js="link => varStudio.opened(link)"
         )

@@ -129,8 +129,13 @@ class CompareTab:
 
     def open_link(self, event: gr.EventData) -> Iterator[Updates]:
         """Draw the sheet that a link names, with its settings in the widgets."""
-        order = self.draw.read_link(event)
+        order, wrong = self.draw.read_link(event)
         settings = self.draw.controls.updates(order.values, keep_seed=True)
+        if wrong:
+            yield {**settings, self.status: wrong}
+            return
+        if not order.sides:
+            raise ValueError("that link names no sheet")
         yield {**settings, **self._show_sides(order.sides)}
         yield from self._stream(order)
 

@@ -16,10 +16,9 @@ from var_core.web.orders import Order, read_order
 from var_core.web.page import Page
 from var_core.web.progress import Moment
 from var_core.web.stage import Stage
-from var_core.web.widgets import built_in_browser, deleting, warn
+from var_core.web.widgets import built_in_browser, deleting
 
 HISTORY = ("zip.js", "history.js")
-MAX_QUERY = 60_000  # characters of a link
 
 
 class DrawTab:
@@ -135,24 +134,26 @@ class DrawTab:
 
     def open_link(self, event: gr.EventData) -> Iterator[Updates]:
         """Draw what a link names, with its settings in the controls."""
-        order = self.read_link(event)
-        yield self.controls.updates(order.values, keep_seed=True)
+        order, wrong = self.read_link(event)
+        settings = self.controls.updates(order.values, keep_seed=True)
+        if wrong:
+            yield {**settings, self.stage.status: wrong}
+            return
+        yield settings
         yield from self._show(order)
 
-    def read_link(self, event: gr.EventData) -> Order:
-        """What a link asks for; what is wrong in it is left out, and said.
+    def read_link(self, event: gr.EventData) -> tuple[Order, str]:
+        """What a link asks for, without what is wrong in it, and a sentence about that or "".
 
         Raises:
-            ValueError: if it is no link, or too long.
+            ValueError: if it is no link, or longer than an event may be.
         """
         query = told(event).get("query")
-        if not isinstance(query, dict) or len(str(query)) > MAX_QUERY:
+        if not isinstance(query, dict):
             raise ValueError("that link cannot be read")
         texts = {str(name): str(text) for name, text in query.items()}
         order, refused = read_order(self.handlers.controls, texts)
-        for words in refused:
-            warn(words)
-        return order
+        return order, ". ".join(refused)
 
     def demo(self, event: gr.EventData) -> Iterator[Updates]:
         """Draw an example that nobody asked for; the controls stay as they are."""

@@ -23,6 +23,8 @@ from var_core.web.label_choices import ANY
 from var_core.wishes import Wish
 
 SIDES = ("rows", "columns")  # of a sheet
+OF_SIDES = tuple(name for side in SIDES for name in (side, f"{side}_values"))
+DRAWN = ("seed", "kept", *OF_SIDES)  # where a link has one of these, it names pictures
 PLAIN = {*SAMPLING_OPTIONS, "count", "precision", "seed", "with_recipe"}  # how, not what
 SMOOTH = "a smooth picture has no tokens to keep: draw it with Smooth off first"
 
@@ -65,7 +67,7 @@ def read_order(controls: Controls, query: Mapping[str, str]) -> tuple[Order, lis
     order = Order(values)
     try:
         order = replace(order, kept=_unpack(controls.info, query.get("kept", "")))
-        if any(side in query for side in SIDES):
+        if any(name in query for name in OF_SIDES):
             texts = [(query.get(side, ""), query.get(f"{side}_values", "")) for side in SIDES]
             order = replace(order, sides=tuple(texts))
         order_request(controls, order)
@@ -73,6 +75,25 @@ def read_order(controls: Controls, query: Mapping[str, str]) -> tuple[Order, lis
         refused.append(f"The link was read in part: {error}")
         order = Order(values)
     return order, refused
+
+
+def use_of_link(controls: Controls, query: Mapping[str, str], refused: Sequence[str]) -> str:
+    """What a page that is opened by a link does with it; `assets/page.js` reads this.
+
+    Args:
+        controls: controls of the page.
+        query: query of the link.
+        refused: what is wrong in it.
+
+    Returns:
+        "draw" its pictures, "show" its values, "say" what is wrong and draw nothing, or "" if the
+        query tells the page nothing.
+    """
+    if refused:
+        return "say"
+    if any(name in query for name in DRAWN):
+        return "draw"
+    return "show" if any(name in query for name in ("tab", *controls.names)) else ""
 
 
 def order_request(controls: Controls, order: Order) -> DrawRequest:
