@@ -31,7 +31,7 @@ def newcomer(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Brows
         ({"emoji": "no such thing", "seed": "1"}, "The link's emoji was left out: there is no"),
         ({"kept": "nAAAA", "seed": "1"}, "its kept scales are damaged, or of another model"),
         ({**SHEET, "rows": "nothing", "seed": "1"}, "a compared setting must be one of"),
-        ({"rows": "seed", "rows_values": "1, 2", "seed": "1"}, "a compared setting must be one of"),
+        ({"rows": "seed", "rows_values": "1, 2", "seed": "1"}, "a sheet needs columns too"),
     ],
 )
 def test_what_is_wrong_in_a_link_is_said_and_stays_until_somebody_draws(

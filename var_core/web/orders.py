@@ -68,6 +68,8 @@ def read_order(controls: Controls, query: Mapping[str, str]) -> tuple[Order, lis
     try:
         order = replace(order, kept=_unpack(controls.info, query.get("kept", "")))
         if any(name in query for name in OF_SIDES):
+            if missing := [side for side in SIDES if not query.get(side)]:
+                raise ValueError(f"a sheet needs {missing[0]} too")
             texts = [(query.get(side, ""), query.get(f"{side}_values", "")) for side in SIDES]
             order = replace(order, sides=tuple(texts))
         order_request(controls, order)
