@@ -143,7 +143,7 @@ def kind_of(folder: Path) -> str:
     Raises:
         CheckpointError: if the folder is missing, or holds neither.
     """
-    found = read_json(folder / INDEX_FILE).get("_class_name") if folder.is_dir() else None
+    found = read_json(folder / INDEX_FILE).get("_class_name") if os.path.isdir(folder) else None
     kind = CLIPS if found == CLIPS else PICTURES
     check_index(folder, kind)
     return kind
