@@ -5,6 +5,8 @@ clip in which nothing moves, pass as pictures do, whatever was learned; and what
 changes an earlier frame.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,38 +36,37 @@ class TimeMix(nn.Module):
         return clips + unfold_frames(hidden, len(clips))
 
 
-class TimeDown(nn.Module):
-    """Frames to frames of the latent: one for the first frame, one for every `2^n` later ones.
+class _TimeMixes(nn.Module):
+    """A mix of frames, and another one after each change of their number.
 
     Args:
         channels: width of the maps.
-        num_halvings: how often every other frame after the first is left out (n).
+        num_halvings: how often the number of frames changes (n).
     """
 
     def __init__(self, channels: int, num_halvings: int) -> None:
         super().__init__()
         self.mixes = nn.ModuleList(TimeMix(channels) for _ in range(num_halvings + 1))
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """(B, C, 1 + 2^n t, H, W) -> (B, C, 1 + t, H, W)."""
+    def _mixed(self, clips: Tensor, resample: Callable[[Tensor], Tensor]) -> Tensor:
         first, *rest = self.mixes
         clips = first(clips)
         for mix in rest:
-            clips = mix(clips[:, :, ::2])
+            clips = mix(resample(clips))
         return clips
 
 
-class TimeUp(nn.Module):
-    """The way back; mirrors `TimeDown` (same arguments)."""
+class TimeDown(_TimeMixes):
+    """Frames to frames of the latent: one for the first frame, one for every `2^n` later ones."""
 
-    def __init__(self, channels: int, num_halvings: int) -> None:
-        super().__init__()
-        self.mixes = nn.ModuleList(TimeMix(channels) for _ in range(num_halvings + 1))
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, 1 + 2^n t, H, W) -> (B, C, 1 + t, H, W)."""
+        return self._mixed(clips, lambda frames: frames[:, :, ::2])
+
+
+class TimeUp(_TimeMixes):
+    """The way back; mirrors `TimeDown`."""
 
     def forward(self, clips: Tensor) -> Tensor:
         """(B, C, 1 + t, H, W) -> (B, C, 1 + 2^n t, H, W)."""
-        first, *rest = self.mixes
-        clips = first(clips)
-        for mix in rest:
-            clips = mix(double_frames(clips))
-        return clips
+        return self._mixed(clips, double_frames)
