@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, CHROMIUM_FLAGS, PATIENCE, open_page, wait_done
+from tests.browser.conftest import CHROMIUM, CHROMIUM_FLAGS, KNOWN, PATIENCE, open_page, wait_done
 from tests.clients import serving
 from tests.gated_engine import GatedEngine
 from tests.screenshots import keep_seed
@@ -108,7 +108,7 @@ def main() -> int:
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         context = browser.new_context(locale="en-US", viewport=VIEWPORT)
-        context.add_init_script("localStorage.setItem('var-studio-visited', 'yes')")
+        context.add_init_script(KNOWN)
         page, _ = open_page(context, url)
         keep_seed(page)
         film = Film(page)
