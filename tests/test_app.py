@@ -8,7 +8,7 @@ import pytest
 import app
 from tests.clients import Client
 from tests.patience import LIMIT_SECONDS, until
-from tests.server import app_process, running_app
+from tests.server import app_process
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -16,20 +16,14 @@ def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().err.startswith("error: there is no model folder")
 
 
-def test_it_prints_the_address_of_the_page_and_no_advice(tmp_path: Path) -> None:
-    log = tmp_path / "log.txt"
-    with running_app(log) as url:
-        assert until(lambda: f"VAR Studio runs at {url}/\n" in log.read_text())
-    assert "share" not in log.read_text()
-
-
-def test_a_signal_lets_visitors_finish_and_removes_the_folder(
+def test_it_prints_its_address_and_a_signal_lets_visitors_finish_and_removes_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folders = tmp_path / "folders"
+    log, folders = tmp_path / "log.txt", tmp_path / "folders"
     folders.mkdir()
     monkeypatch.setenv("TMPDIR", str(folders))
-    with app_process(tmp_path / "log.txt") as (url, server):
+    with app_process(log) as (url, server):
+        assert until(lambda: f"VAR Studio runs at {url}/\n" in log.read_text())
         assert len(list(folders.glob("var-studio-*"))) == 1
         client = Client(url)
         events = client.events("stream", client.call("stream", {}, 1, 8, {"precision": "fp32"}))
@@ -39,7 +33,8 @@ def test_a_signal_lets_visitors_finish_and_removes_the_folder(
         assert kind == "complete"
         assert server.wait(LIMIT_SECONDS) == 0
     assert list(folders.glob("var-studio-*")) == []
-    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+    said = log.read_text()
+    assert "Traceback" not in said and "share" not in said
 
 
 @pytest.mark.parametrize("port", ["0", "99999"])
