@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import EMBEDDED_MODEL
 from tests.patience import LIMIT_SECONDS, until
-from tests.server import ROOT, app_process
+from tests.server import ROOT
 from tests.training.tiny import tokenizer_arguments
 
 TRAINING = sorted(
@@ -89,17 +88,6 @@ def test_training_works_where_letters_are_ascii(tmp_path: Path) -> None:
     words = ["--tokenizer", str(run), "--transformer", str(run), "--data", str(data), "--out", "ü"]
     _, said = finish("-m", "training.export", *words, code=2, **ascii_only)
     assert "run-\\xf6" in said
-
-
-def test_the_page_starts_where_letters_are_ascii(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model, log = tmp_path / "größe", tmp_path / "log.txt"
-    model.symlink_to(EMBEDDED_MODEL)
-    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    monkeypatch.setenv("LC_ALL", "C")
-    with app_process(log, "--model", str(model)) as (url, _):
-        until(lambda: f"VAR Studio runs at {url}" in log.read_text())
 
 
 PAGE = ["app.py", "--port", "0"]
