@@ -30,6 +30,11 @@ SIDES = (1, 2, 3, 4)
 EMBEDDED_MODEL = ROOT / "assets" / "models" / "emoji64"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser's tests first, so that each test process starts one browser once."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
+
+
 def make_tokenizer(sides: Sides = SIDES) -> MultiScaleVQVAE:
     tokenizer = MultiScaleVQVAE(
         sides=sides, vocab_size=32, code_dim=8, level_channels=(16, 32), norm_groups=8, num_blocks=1

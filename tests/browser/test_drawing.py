@@ -123,7 +123,7 @@ SHIFTS = """() => {
 
 
 @in_both_views
-@pytest.mark.parametrize("count", [1, 8])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 8])
 def test_nothing_moves_while_previews_arrive(
     held_page: Page, engine: GatedEngine, count: int
 ) -> None:
