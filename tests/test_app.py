@@ -135,6 +135,18 @@ def test_a_signal_lets_visitors_finish_and_removes_the_folder(running: Running) 
     assert "Traceback" not in said and "share" not in said
 
 
+# gradio leaves the socket open with which it has found out
+@pytest.mark.filterwarnings("ignore:.*laddr=:pytest.PytestUnraisableExceptionWarning")
+def test_a_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        assert app.main(["--port", port]) == 4
+    said = capsys.readouterr().err
+    assert port in said and "Traceback" not in said and "--port" in said and "GRADIO" not in said
+
+
 @pytest.mark.parametrize("port", ["0", "99999"])
 def test_a_port_out_of_range_is_one_sentence(port: str, capsys: pytest.CaptureFixture) -> None:
     assert app.main(["--port", port]) == 2

@@ -1,8 +1,6 @@
 """Drawing as a person does it, from the first click to the file."""
 
 import base64
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -29,8 +27,6 @@ from tests.browser.conftest import (
 )
 from tests.clients import num_cancelling
 from tests.gated_engine import GatedEngine
-from tests.patience import LIMIT_SECONDS
-from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_uint8
 
@@ -277,17 +273,3 @@ def test_stop_leaves_nothing_of_the_run_before(
     expect(page.locator("#tiles figure")).to_have_count(0)
     page.keyboard.press("Escape")  # where nothing runs
     expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
-
-
-def test_a_port_in_use_is_one_sentence(url: str) -> None:
-    port = url.rsplit(":", 1)[1]
-    done = subprocess.run(
-        [sys.executable, "app.py", "--port", port],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-    )
-    assert done.returncode == 4
-    assert port in done.stderr and "Traceback" not in done.stderr
-    assert "--port" in done.stderr and "GRADIO" not in done.stderr
