@@ -8,6 +8,7 @@ from var_core.terminal import be_quiet_while_loading, run_quietly
 if __name__ == "__main__":
     be_quiet_while_loading()  # the modules below take seconds
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -77,6 +78,7 @@ def serve(arguments: Arguments) -> None:
         print(
             f"VAR Studio runs at {launch(site, arguments.host, arguments.port, tools)}", flush=True
         )
+        gc.freeze()  # all that was loaded stays: no collection need walk through it
         wait_for_signal(partial(drain, site, queue))
 
 

@@ -297,6 +297,7 @@ def busy(embedded: VARPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(serve, "app_process", app_process)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("busy")
 def test_a_server_under_load_is_set_against_its_engine_alone(
     file: Path, capsys: pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ from var_core.serving.local_engine import LocalEngine
 from var_core.web import call_queue
 
 PAGES = 3  # that the server keeps
-VISITORS = 15
+VISITORS = 10
 KEPT = {"gradio", "fastapi", "starlette", "var_core", "torch", "PIL"}
 
 
