@@ -11,11 +11,12 @@ from var_core.locations import assets_folder
 from var_core.option_fields import about, option
 
 SIZES = "sizes"
-KINDS = ("pictures",)
+KINDS = ("pictures", "captions")
 SEEDED = 2  # smallest sizes that are trained with several seeds
 LOGGED = 20  # steps between lines of a log
 NUM_MEASURED = 16  # points of a curve, about
-QUICK = {"depths": (1, 2, 3, 4), "width_per_depth": 16, "pool": 4096, "batch_size": 64}
+QUICK = {"width_per_depth": 16, "pool": 4096, "batch_size": 64}
+QUICK_SIZES = QUICK | {"depths": (1, 2, 3, 4), "seeds": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,12 @@ class ScalingSettings(StudySettings):
         32, "channels for each block; published: 64", SIZES, low=1, high=128
     )
     seeds: int = option(3, f"runs of each of the {SEEDED} smallest sizes", SIZES, low=1)
-    only: str = option("", "one kind of network; as a rule, both", SIZES, choices=("", *KINDS))
+    only: str = option(
+        "",
+        "what to learn: scenes, or their captions as text; as a rule, both",
+        SIZES,
+        choices=("", *KINDS),
+    )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -119,4 +125,4 @@ class ScalingSettings(StudySettings):
 
     def resolved(self) -> Self:
         """The settings of the small study where it is asked for."""
-        return replace(self, quick=False, **QUICK) if self.quick else self
+        return replace(self, quick=False, **QUICK_SIZES) if self.quick else self
