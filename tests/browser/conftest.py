@@ -49,7 +49,7 @@ VIEWS = {
 
 PATIENCE = 1000 * patience.LIMIT_SECONDS  # milliseconds
 in_both_views = pytest.mark.parametrize("visitor", VIEWS, indirect=True)
-in_both_views_if_slow = pytest.mark.parametrize(  # where many pictures are drawn
+in_both_views_if_slow = pytest.mark.parametrize(  # where much is drawn
     "visitor", ["phone", pytest.param("desktop", marks=pytest.mark.slow)], indirect=True
 )
 FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"

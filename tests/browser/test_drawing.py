@@ -14,6 +14,7 @@ from tests.browser.conftest import (
     choose_action,
     draw,
     in_both_views,
+    in_both_views_if_slow,
     open_box,
     open_context,
     open_page,
@@ -192,7 +193,7 @@ def test_a_stopped_run_frees_the_engine_for_the_next_visitor(
     assert wrong == []
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None:
     choose(page, "emoji", "red apple")
     set_number(page, "seed", "7")

@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 @pytest.fixture(
     scope="module",
-    params=[(1, 2), pytest.param(range(two_processes.STEPS), marks=pytest.mark.slow)],
+    params=[(1,), pytest.param(range(two_processes.STEPS), marks=pytest.mark.slow)],
     ids=["some stops", "all stops"],
 )
 def launched(
