@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.tiny_clips import write_motion
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
@@ -34,3 +36,9 @@ def data(tmp_path: Path) -> Path:
     }
     (folder / "labels.json").write_text(json.dumps(names))
     return folder
+
+
+@pytest.fixture(scope="session")
+def motion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of motions of a few coloured shapes."""
+    return write_motion(tmp_path_factory.mktemp("moving"))
