@@ -174,7 +174,7 @@ def view_alike(
 
     Args:
         rebuilt: (B, 3, H, W), or clips (B, 3, F, H, W).
-        images: as `rebuilt`.
+        images: what they are rebuilt from, of the same shape.
         view: "whole"; "half", both at half the size; "crop", a random square of half the sides.
         random: random numbers of the pictures.
 

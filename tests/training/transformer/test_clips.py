@@ -139,8 +139,9 @@ def test_processes_paint_clips_beside_a_run(motion: Path, made: MultiScaleVQVAE)
 
 
 def test_a_trained_model_is_exported_and_animates(
-    motion: Path, tokenizer: Path, tmp_path: Path
+    motion: Path, tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(export, "SKETCH_PICTURES", 3 * NUM_FRAMES)
     assert run_clip_transformer(motion, tokenizer, tmp_path / "var", 2, *POOL) == 0
     words = f"--tokenizer {tokenizer} --transformer {tmp_path}/var/transformer --data {motion}"
     out = tmp_path / "model"
