@@ -92,11 +92,11 @@ def test_broken_animations_are_one_sentence(damaged: bytes, said: str) -> None:
 
 
 def test_gigantic_animations_are_one_sentence() -> None:
-    tiny = [Image.new("P", (1, 1), number % 256) for number in range(MAX_FRAMES + 1)]
+    tiny = [Image.new("L", (1, 1), number % 2 * 255) for number in range(MAX_FRAMES + 1)]
     buffer = io.BytesIO()
     tiny[0].save(buffer, format="GIF", save_all=True, append_images=tiny[1:], duration=20)
     with pytest.raises(ValueError, match=f"more than {MAX_FRAMES} frames"):
         read_beginning(buffer.getvalue())
-    wide = content(Image.new("1", (20_000, 20_000)), "GIF")
+    wide = content(Image.new("1", (5_000, 5_000)), "GIF")
     with pytest.raises(ValueError, match="pixels"):
         read_beginning(wide)

@@ -104,12 +104,11 @@ def read_beginning(content: bytes) -> Sequence[Image.Image]:
     """The picture, or the frames of an animation, that a clip goes on from.
 
     Args:
-        content: a PNG, JPEG or WebP picture, or a WebP or GIF animation.
+        content: PNG, JPEG, WebP or GIF file.
 
     Raises:
         ValueError: if it is none of these, damaged or too large.
     """
-    frames: Sequence[Image.Image] = ()
     if content[:4] == b"GIF8" or content[8:12] == b"WEBP":
-        frames = read_animation(content, FRAMES_PER_SECOND)
-    return frames if len(frames) > 1 else [read_image(content)]
+        return read_animation(content, FRAMES_PER_SECOND)
+    return [read_image(content)]
