@@ -11,6 +11,7 @@ from tests.benchmarks import page
 from tests.browser.conftest import CHROMIUM
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium found"),
 ]

@@ -70,7 +70,7 @@ def cell_pixels(page: Page, place: int) -> np.ndarray:
     return pixels(bytes(content))
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_a_sheet_forms_cell_by_cell_and_every_cell_can_be_sent_on(page: Page) -> None:
     open_tab(page)
     expect(page.locator("#compare-status")).to_contain_text("14 pictures, drawn together (at most")

@@ -345,7 +345,7 @@ def test_everything_that_edits_edits_in_place_and_sends_one_post(page: Page, pic
     assert versions(page) == 6
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_handles_at_the_edges_add_room(page: Page, picture: Path) -> None:
     source = np.asarray(Image.open(picture))
     open_editor(page, picture)
@@ -455,7 +455,7 @@ def stop_after_two_scales(page: Page, engine: GatedEngine, gated: Gated) -> None
     until(page, lambda: num_cancelling(gated.blocks))
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_an_edit_stops_half_way_and_goes_again(
     held_page: Page, engine: GatedEngine, gated: Gated, picture: Path
 ) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import (
     draw,
     in_both_views,
+    in_both_views_if_slow,
     picture_bytes,
     pixels,
     strip_pictures,
@@ -46,7 +47,7 @@ def press(page: Page, selector: str) -> None:
     target.tap() if has_touch else target.click()
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_a_token_of_a_drawing_is_exchanged_and_drawn_on(page: Page) -> None:
     wait_done(page)
     before = strip_pictures(page)
