@@ -17,7 +17,7 @@ from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.token_source import TokenBatch, TokenSource, token_maps
-from training.loop.checkpoint import check_parts, optimizer_tensors, restore_optimizer
+from training.loop.checkpoint import check_parts
 from training.loop.ema import ExponentialAverage
 from training.loop.optim import (
     MasterWeights,
@@ -25,6 +25,7 @@ from training.loop.optim import (
     step_if_finite,
     weight_decay_at,
 )
+from training.loop.optimizer_state import optimizer_layouts, optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
@@ -181,15 +182,19 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def parts(self) -> Parts:
         """All tensors that the run needs to resume exactly."""
         return {
-            "weights": gather(self.masters.named()),
-            "average": gather(self.average.tensors),
-            "optimizer": gather(optimizer_tensors(self.optimizer)),
+            "weights": self.masters.named(),
+            "average": self.average.tensors,
+            "optimizer": optimizer_tensors(self.optimizer),
         }
 
     def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Put back what `parts` returned.
 
         Raises:
+    def layouts(self) -> Parts:
+        """As `Run.layouts`."""
+        return self.parts() | {"optimizer": optimizer_layouts(self.optimizer)}
+
             ValueError: if the checkpoint is that of another network.
         """
         check_parts(self.parts(), parts, f"{self.folder} holds a run of another transformer")

@@ -47,7 +47,11 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
     evaluated = re.search(r"evaluation: same True, gap (\S+)", done.stdout)
     assert evaluated and float(evaluated[1]) < 1e-4
     assert "poison: skipped 1, same True, finite True" in done.stdout
-    gap, kept = re.search(r"shards: gap (\S+), kept (\S+)", done.stdout).groups()
+    gap, kept, same = re.search(r"shards: gap (\S+), kept (\S+), same (\S+)", done.stdout).groups()
+    assert same == "True"
+    written = {path.name for path in (tmp_path / "shards/sharded/step-00000004").iterdir()}
+    parts = [f"shard-0000{p}-model-0000{n}-of-00003.safetensors" for p in (1, 2) for n in (1, 2, 3)]
+    assert written == {*parts, "meta.json"}  # weights, average, optimizer of each process
     assert float(gap) < 1e-5
     assert 0.45 < float(kept) < 0.55
 

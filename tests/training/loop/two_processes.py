@@ -3,6 +3,7 @@
 `torchrun --standalone --nproc-per-node 2 -m tests.training.loop.two_processes DATA OUT`
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -31,6 +32,11 @@ STEPS = 4  # two epochs of the 16 training pictures, four at a time in each proc
 
 def go_on(make_run: Callable[[], Run], stop_at: int | None = None) -> Run:
     """Resume a run and train it; one process of two is asked to stop during a step."""
+
+class KilledError(Exception):
+    """The end of a run that saves nothing."""
+
+
     run = make_run()
     run.resume()
     stop, original = StopFlag(), run.next_batch
@@ -72,22 +78,47 @@ def check_stops(name: str, make_run: Callable[[Path], Run], out: Path) -> None:
 
 
 def check_shards(make_run: Callable[..., Run], out: Path) -> None:
-    """Train with whole and with sharded weights: the same up to rounding, and resumed alike."""
+    """Train with whole and with sharded weights: the same up to rounding, and resumed alike.
+
+    A sharded run is undisturbed, another one is stopped, and killed after its next checkpoint.
+    """
     whole = go_on(lambda: make_run(out / "plain"))
-    go_on(lambda: make_run(out / "sharded", "--shard"), stop_at=1)
     sharded = go_on(lambda: make_run(out / "sharded", "--shard"))
-    ours, theirs = sharded.parts(), whole.parts()
+    go_on(lambda: make_run(out / "cut", "--shard"), stop_at=0)
+    killed = make_run(out / "cut", "--shard")
+    with contextlib.suppress(KilledError):
+        die_at(killed, 3)
+    killed.accelerator.wait_for_everyone()
+    assert load_newest(out / "cut")[1]["step"] == 2
+    go_on(lambda: make_run(out / "cut", "--shard"))
+    expected, _ = load_newest(out / "sharded")
+    found, _ = load_newest(out / "cut")
+    same = all(not different(found[part], expected[part]) for part in expected)
+    theirs = whole.parts()["weights"]
     parts_kept = sum(p.to_local().numel() for p in sharded.masters.masters)
-    total = sum(p.numel() for p in whole.masters.masters)
+    total = sum(p.numel() for p in theirs.values())
     gap = max(
-        (value - theirs["weights"][name]).abs().max().item()
-        for name, value in ours["weights"].items()
+        (value - theirs[name]).abs().max().item() for name, value in expected["weights"].items()
     )
     if PartialState().is_main_process:
-        print(f"shards: gap {gap:.1e}, kept {parts_kept / total:.2f}", flush=True)
+        print(f"shards: gap {gap:.1e}, kept {parts_kept / total:.2f}, same {same}", flush=True)
 
 
-def check_evaluation(make_run: Callable[[Path], Run], out: Path) -> None:
+def die_at(run: Run, step: int) -> None:
+    """Resume a run and leave it in a step, as it is."""
+    run.resume()
+    original = run.next_batch
+
+    def next_batch(random: PictureRandom) -> object:
+        if run.step == step:
+            raise KilledError
+        return original(random)
+
+    run.next_batch = next_batch
+    train(run, StopFlag())
+
+
+def check_evaluation(make_runs: Sequence[Callable[..., Run]], out: Path) -> None:
     """Evaluate with both processes: each has the figures that one alone finds."""
     run = make_run(out / "evaluated")
     assert isinstance(run, TokenizerRun)
