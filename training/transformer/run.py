@@ -34,6 +34,7 @@ from training.loop.sharding import gather, spread_like, whole_norm
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.conditioning import TrainCondition
 from training.transformer.correction import corrupt, nearest_codes
+from training.transformer.drawn_distance import DrawnDistance
 from training.transformer.footprint import transformer_footprint
 from training.transformer.new_transformer import new_transformer
 from training.transformer.objective import TransformerObjective, branch_factors
@@ -107,6 +108,9 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.conditioning.attach(self.transformer)
         if settings.checkpoint_activations:
             self.transformer.enable_gradient_checkpointing()
+        self.distance = None
+        if count := settings.frechet_drawings:
+            self.distance = DrawnDistance(self.pictures, settings.nets, count, self.accelerator)
         self._wrap()
 
     @property
@@ -187,14 +191,14 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             "optimizer": optimizer_tensors(self.optimizer),
         }
 
-    def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Put back what `parts` returned.
-
-        Raises:
     def layouts(self) -> Parts:
         """As `Run.layouts`."""
         return self.parts() | {"optimizer": optimizer_layouts(self.optimizer)}
 
+    def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Put back what `parts` returned.
+
+        Raises:
             ValueError: if the checkpoint is that of another network.
         """
         check_parts(self.parts(), parts, f"{self.folder} holds a run of another transformer")
@@ -290,9 +294,11 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         return transformer.to(self.accelerator.device).eval()
 
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
-        """Cross-entropy on validation and held-out pictures, and a sheet of drawings."""
+        """Cross-entropy on validation and held-out pictures, distance and sheet of drawings."""
         transformer = self.averaged()
         nn.Module.to(transformer, self.dtype)  # in place; as pictures are drawn, and faster
         drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
         figures = entropy_figures(drawer, self.tokens, self.accelerator)
+        if self.distance is not None:
+            figures |= self.distance.figures(drawer)
         return figures, draw_sheet(drawer, self.pictures)

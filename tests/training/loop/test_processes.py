@@ -22,8 +22,11 @@ from tests.training.tiny import (
     tokenizer_arguments,
     transformer_arguments,
 )
+from training.loop.command_line import parse_settings
 from training.loop.processes import check_launcher, dealt, gathered
 from training.loop.train_command import EXIT_LOCKED
+from training.transformer.run import TransformerRun
+from training.transformer.settings import TransformerSettings
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -50,6 +53,8 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
     gap, kept, same = re.search(r"shards: gap (\S+), kept (\S+), same (\S+)", done.stdout).groups()
     assert same == "True"
     written = {path.name for path in (tmp_path / "shards/sharded/step-00000004").iterdir()}
+    two = [float(one) for one in re.search(r"frechet: (\S+) (\S+)", done.stdout).groups()]
+    assert two == pytest.approx(drawn_distances(data, tmp_path), rel=1e-3)
     parts = [f"shard-0000{p}-model-0000{n}-of-00003.safetensors" for p in (1, 2) for n in (1, 2, 3)]
     assert written == {*parts, "meta.json"}  # weights, average, optimizer of each process
     assert float(gap) < 1e-5
@@ -60,6 +65,15 @@ EVERY_CHANCE = {
     "tokenizer": "--adversarial-weight 0.5 --adversarial-after 0.3 --adversary-channels 16 "
     "--latent-noise 0.2 --scale-dropout 0.3 --augmentation white",
     "transformer": "--self-correction 0.3 --drop-path 0.2 --drop-all 0.2 --plain-view-share 0.3",
+def drawn_distances(data: Path, out: Path) -> list[float]:
+    """How far drawings and pictures are from pictures, as one process finds."""
+    measured = ["--frechet-drawings", "8", "--nets", str(out / "nets")]
+    arguments = transformer_arguments(data, out / "tokenizer/whole/tokenizer", out / "alone", 4)
+    run = TransformerRun(parse_settings(TransformerSettings, [*arguments, *measured], ""))
+    figures, _ = run.evaluate()
+    return [figures["frechet"], figures["frechet_of_real"]]
+
+
 }
 
 

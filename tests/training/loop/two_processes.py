@@ -7,14 +7,19 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from tests.training.tiny import different, tokenizer_arguments, transformer_arguments
+from tests.training.tiny import (
+    different,
+    random_nets,
+    tokenizer_arguments,
+    transformer_arguments,
+)
 from training.loop.checkpoint import load_newest
 from training.loop.command_line import parse_settings
 from training.loop.picture_random import PictureRandom
@@ -27,16 +32,16 @@ from training.tokenizer.settings import TokenizerSettings
 from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
 
-STEPS = 4  # two epochs of the 16 training pictures, four at a time in each process
-
-
-def go_on(make_run: Callable[[], Run], stop_at: int | None = None) -> Run:
-    """Resume a run and train it; one process of two is asked to stop during a step."""
 
 class KilledError(Exception):
     """The end of a run that saves nothing."""
 
 
+STEPS = 4  # two epochs of the 16 training pictures, four at a time in each process
+
+
+def go_on(make_run: Callable[[], Run], stop_at: int | None = None) -> Run:
+    """Resume a run and train it; one process of two is asked to stop during a step."""
     run = make_run()
     run.resume()
     stop, original = StopFlag(), run.next_batch
@@ -120,16 +125,26 @@ def die_at(run: Run, step: int) -> None:
 
 def check_evaluation(make_runs: Sequence[Callable[..., Run]], out: Path) -> None:
     """Evaluate with both processes: each has the figures that one alone finds."""
-    run = make_run(out / "evaluated")
-    assert isinstance(run, TokenizerRun)
-    figures, _ = run.evaluate()
-    images = run.validation_images
-    rebuilt, _ = rebuild(run.averaged(), images)
+    tokenizer_run = make_runs[0](out / "evaluated")
+    assert isinstance(tokenizer_run, TokenizerRun)
+    figures, _ = tokenizer_run.evaluate()
+    images = tokenizer_run.validation_images
+    rebuilt, _ = rebuild(tokenizer_run.averaged(), images)
     alone = rebuilt_psnr(rebuilt, images).mean().item()
-    ours, theirs = gather_object([figures])
+
+    if PartialState().is_main_process:
+        random_nets(out / "nets")
+    PartialState().wait_for_everyone()
+    measured = ("--frechet-drawings", "8", "--nets", str(out / "nets"))
+    transformer_run = make_runs[1](out / "measured", *measured)
+    assert isinstance(transformer_run, TransformerRun)
+    drawn, _ = transformer_run.evaluate()
+    ours, theirs = gather_object([(figures, drawn)])
     if PartialState().is_main_process:
         gap = abs(alone - figures["validation_psnr"])
+        distances = f"{drawn['frechet']} {drawn['frechet_of_real']}"
         print(f"evaluation: same {ours == theirs}, gap {gap:.1e}", flush=True)
+        print(f"frechet: {distances}", flush=True)
 
 
 def check_poison(make_run: Callable[[Path], Run], out: Path) -> None:
@@ -166,7 +181,7 @@ def main() -> None:
 
     check_stops("tokenizer", tokenizer_run, out / "tokenizer")
     check_stops("transformer", transformer_run, out / "transformer")
-    check_evaluation(tokenizer_run, out)
+    check_evaluation((tokenizer_run, transformer_run), out)
     check_poison(tokenizer_run, out)
     check_shards(transformer_run, out / "shards")
     PartialState().wait_for_everyone()
