@@ -29,6 +29,10 @@ from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
+ACCELERATE += ["--config_file", "training/recipes/nodes.yaml", "--num_machines", "1"]
+ACCELERATE += ["--num_processes", "2", "--main_process_port", "0", "--mixed_precision", "no"]
+LAUNCHERS = {"tokenizer": TORCHRUN, "transformer": ACCELERATE}
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
@@ -49,22 +53,18 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
     assert "transformer: 4/4 equal" in done.stdout
     evaluated = re.search(r"evaluation: same True, gap (\S+)", done.stdout)
     assert evaluated and float(evaluated[1]) < 1e-4
+    two = [float(one) for one in re.search(r"frechet: (\S+) (\S+)", done.stdout).groups()]
+    assert two == pytest.approx(drawn_distances(data, tmp_path), rel=1e-3)
     assert "poison: skipped 1, same True, finite True" in done.stdout
     gap, kept, same = re.search(r"shards: gap (\S+), kept (\S+), same (\S+)", done.stdout).groups()
     assert same == "True"
     written = {path.name for path in (tmp_path / "shards/sharded/step-00000004").iterdir()}
-    two = [float(one) for one in re.search(r"frechet: (\S+) (\S+)", done.stdout).groups()]
-    assert two == pytest.approx(drawn_distances(data, tmp_path), rel=1e-3)
     parts = [f"shard-0000{p}-model-0000{n}-of-00003.safetensors" for p in (1, 2) for n in (1, 2, 3)]
     assert written == {*parts, "meta.json"}  # weights, average, optimizer of each process
     assert float(gap) < 1e-5
     assert 0.45 < float(kept) < 0.55
 
 
-EVERY_CHANCE = {
-    "tokenizer": "--adversarial-weight 0.5 --adversarial-after 0.3 --adversary-channels 16 "
-    "--latent-noise 0.2 --scale-dropout 0.3 --augmentation white",
-    "transformer": "--self-correction 0.3 --drop-path 0.2 --drop-all 0.2 --plain-view-share 0.3",
 def drawn_distances(data: Path, out: Path) -> list[float]:
     """How far drawings and pictures are from pictures, as one process finds."""
     measured = ["--frechet-drawings", "8", "--nets", str(out / "nets")]
@@ -74,6 +74,10 @@ def drawn_distances(data: Path, out: Path) -> list[float]:
     return [figures["frechet"], figures["frechet_of_real"]]
 
 
+EVERY_CHANCE = {
+    "tokenizer": "--adversarial-weight 0.5 --adversarial-after 0.3 --adversary-channels 16 "
+    "--latent-noise 0.2 --scale-dropout 0.3 --augmentation white",
+    "transformer": "--self-correction 0.3 --drop-path 0.2 --drop-all 0.2 --plain-view-share 0.3",
 }
 
 
@@ -81,7 +85,10 @@ def drawn_distances(data: Path, out: Path) -> list[float]:
 def test_two_processes_learn_what_one_learns_from_twice_the_batch(
     data: Path, tmp_path: Path, name: str
 ) -> None:
-    """With all that is random: crops, noise, dropped scales and labels, wrong codes, restarts."""
+    """With all that is random: crops, noise, dropped scales and labels, wrong codes, restarts.
+
+    One trainer is started by torchrun, the other by Accelerate with the configuration for nodes.
+    """
     steps, more = 6, EVERY_CHANCE[name].split()
     two, one = tmp_path / "two", tmp_path / "one"
     if name == "tokenizer":
@@ -90,7 +97,7 @@ def test_two_processes_learn_what_one_learns_from_twice_the_batch(
         run_tokenizer(data, tmp_path / "made", 4)
         tokenizer = tmp_path / "made" / "tokenizer"
         arguments = transformer_arguments(data, tokenizer, two, steps)
-    command = [*TORCHRUN, "-m", f"training.train_{name}", *arguments, *more]
+    command = [*LAUNCHERS[name], "-m", f"training.train_{name}", *arguments, *more]
     done = subprocess.run(
         command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=LIMIT_SECONDS
     )
