@@ -53,7 +53,9 @@ def serve(arguments: Arguments) -> None:
     """
     executor = pick_executor()  # before CUDA is used
     metrics, queue = JobMetrics(), FairQueue(arguments.limits)
-    engines = make_engines(arguments.model, arguments.precision, executor, metrics, queue)
+    engines = make_engines(
+        arguments.model, arguments.precision, executor, metrics, queue, arguments.adapter
+    )
     missing = [card for card in MODELS if not card.is_installed(models_folder())]
     tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None
     log_to_stderr()

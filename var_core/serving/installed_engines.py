@@ -4,14 +4,17 @@ They share one queue, one cache and one executor. Another kind of engine, a clas
 of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `make_engines`.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import psutil
 import torch
 
+from var_core.adapters import load_adapter
 from var_core.devices import pick_device, pick_dtype
-from var_core.model_info import read_model_info
+from var_core.model_info import ModelInfo, read_model_info
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.pipeline import VARPipeline
 from var_core.serving.engine import Engine
@@ -25,7 +28,12 @@ MEMORY_SHARE = 0.5  # share of the machine's memory for the weights of all model
 
 
 def make_engines(
-    first: Path, precision: str, executor: Executor, metrics: JobMetrics, queue: FairQueue
+    first: Path,
+    precision: str,
+    executor: Executor,
+    metrics: JobMetrics,
+    queue: FairQueue,
+    adapter: Path | None = None,
 ) -> list[Engine]:
     """One engine for each model: the given one, then the other installed ones.
 
@@ -35,20 +43,20 @@ def make_engines(
         executor: decides where the networks run.
         metrics: counts how jobs end.
         queue: decides who draws next.
+        adapter: folder of an adapter of the given model; with it, that is one more model.
 
     Raises:
-        ValueError: if a model folder is missing or damaged.
+        ValueError: if a folder is missing or damaged, or the adapter belongs to another model.
     """
     device = pick_device()
     dtype = pick_dtype(device, precision)
     cache = ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
     engines: dict[str, Engine] = {}
-    for folder in _model_folders(first, executor):
-        info = read_model_info(folder)
+    for info, folder, added in _models(first, adapter, executor):
         if info.name not in engines:
             engines[info.name] = LocalEngine(
                 info,
-                partial(_load_model, folder, device),
+                partial(_load_model, folder, added, device),
                 queue=queue,
                 metrics=metrics,
                 cache=cache,
@@ -59,15 +67,38 @@ def make_engines(
     return list(engines.values())
 
 
-def _model_folders(first: Path, executor: Executor) -> list[Path]:
+def _models(
+    first: Path, adapter: Path | None, executor: Executor
+) -> Iterator[tuple[ModelInfo, Path, Path | None]]:
+    """All models, each with its folder and adapter."""
+    info = read_model_info(first)
+    if adapter is not None:
+        yield _adapted(info, adapter), first, adapter
     if executor.is_lent:  # a GPU is lent only to models that are loaded at the start
-        return [first]
+        if adapter is None:
+            yield info, first, None
+        return
+    yield info, first, None
     models = models_folder()
-    return [first, *(card.folder(models) for card in MODELS if card.is_installed(models))]
+    for card in MODELS:
+        if card.is_installed(models):
+            folder = card.folder(models)
+            yield read_model_info(folder), folder, None
 
 
-def _load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPipeline:
+def _adapted(info: ModelInfo, adapter: Path) -> ModelInfo:
+    """A model with an adapter, which is named after both folders."""
+    settings = load_adapter(adapter).settings
+    labels = info.labels.with_value(settings.attribute, settings.name, settings.like)
+    return replace(info, name=f"{info.name}+{adapter.absolute().name}", labels=labels)
+
+
+def _load_model(
+    folder: Path, adapter: Path | None, device: torch.device, dtype: torch.dtype
+) -> VARPipeline:
     """A model with its weights, laid out for drawing."""
     pipeline = VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+    if adapter is not None:
+        pipeline = pipeline.with_adapter(adapter)
     pipeline.pack()
     return pipeline

@@ -23,6 +23,7 @@ class Arguments:
 
     Attributes:
         model: folder of the model on the front page.
+        adapter: folder of an adapter of that model; None for none.
         host: address to listen on; None takes 127.0.0.1.
         port: port to listen on; None takes 7860 or the next free one.
         precision: one of PRECISIONS.
@@ -33,6 +34,7 @@ class Arguments:
     """
 
     model: Path
+    adapter: Path | None
     host: str | None
     port: int | None
     precision: str
@@ -68,6 +70,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
         check_host(given.host)
     return Arguments(
         model=given.model,
+        adapter=given.adapter,
         host=given.host,
         port=given.port,
         precision=given.precision,
@@ -98,13 +101,7 @@ def check_host(host: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     limits = QueueLimits()
     parser = argparse.ArgumentParser(description="Serve VAR Studio.")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=EMBEDDED_FOLDER,
-        metavar="FOLDER",
-        help="model folder; default: emoji64, which comes with VAR Studio",
-    )
+    _add_model(parser)
     parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")
     parser.add_argument("--port", type=int, metavar="N", help="default: 7860, or the next free one")
     parser.add_argument(
@@ -155,6 +152,22 @@ def _parser() -> argparse.ArgumentParser:
         help="offer drawing as tools of the Model Context Protocol, at /mcp; needs the extra mcp",
     )
     return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=EMBEDDED_FOLDER,
+        metavar="FOLDER",
+        help="model folder; default: emoji64, which comes with VAR Studio",
+    )
+    parser.add_argument(
+        "--adapter",
+        type=Path,
+        metavar="FOLDER",
+        help="what training.lora wrote: the front page also draws this new thing; default: none",
+    )
 
 
 def _setting(name: str, default: object = None) -> object:
