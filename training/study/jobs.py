@@ -21,6 +21,7 @@ from training.study.points_file import PointsFile, curve_of, forget_checkpoints,
 from training.study.settings import StudySettings
 from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
+from var_core.tokenizer import MultiScaleVQVAE
 
 logger = logging.getLogger(__name__)
 
@@ -49,15 +50,42 @@ def paint_scenes(settings: StudySettings, stop: StopFlag) -> ScenePictures | Non
         ValueError: if data or tokenizer cannot be used.
         SaveError: if the pool cannot be written.
     """
-    tokenizer = load_tokenizer(settings.tokenizer_folder).requires_grad_(False)
-    nn.Module.to(tokenizer, pick_device())
+    tokenizer = load_tokenizer(settings.tokenizer_folder)
     scenes = open_scenes(settings.data, tokenizer.image_shape[0])
+    folder = Path(settings.out) / "pool"
+    return scenes if fill(folder, scenes, tokenizer, settings.pool, stop) else None
+
+
+def fill(
+    folder: Path, scenes: ScenePictures, tokenizer: MultiScaleVQVAE, pool: int, stop: StopFlag
+) -> bool:
+    """Fill a pool, some thousand scenes at a time; returns whether it is full.
+
+    Raises:
+        ValueError: if it belongs to other scenes or to another tokenizer.
+        SaveError: if it cannot be written.
+    """
+    nn.Module.to(tokenizer.requires_grad_(False), pick_device())
     part = token_pool.SHARD_PICTURES
-    for size in (*range(part, settings.pool, part), settings.pool):
+    for size in (*range(part, pool, part), pool):
         if stop.is_set:
-            return None
-        fill_pool(Path(settings.out) / "pool", scenes, tokenizer, size)
-    return scenes
+            return False
+        fill_pool(folder, scenes, tokenizer, size)
+    return True
+
+
+def train_to_end(run: Run[Any, Any], stop: StopFlag) -> bool:
+    """Train a run to its end, from its newest checkpoint if there is one.
+
+    Returns:
+        Whether it came to its end; else it was stopped and saved.
+    """
+    try:
+        run.resume()
+        train(run, stop)
+    finally:
+        run.close()
+    return run.step >= run.total_steps
 
 
 def run_to_point(
@@ -81,12 +109,7 @@ def run_to_point(
     Returns:
         Whether the run is done; else it was stopped and saved.
     """
-    try:
-        run.resume()
-        train(run, stop)
-    finally:
-        run.close()
-    if run.step < run.total_steps:
+    if not train_to_end(run, stop):
         return False
     curve = curve_of(run, operations)
     points.add(

@@ -1,4 +1,4 @@
-"""How loss and token error fall with size and compute."""
+"""How loss and token error fall with size and compute: of a VAR, and of a language model."""
 
 import sys
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from training.loop.footprint import count_parameters
 from training.loop.stop_signals import StopFlag
 from training.study.figures import write_figures
 from training.study.jobs import paint_scenes, run_to_point, studying
+from training.study.next_token_run import CaptionRun
 from training.study.points_file import PointsFile
 from training.study.settings import SEEDED, ScalingSettings
 from training.study.sized_run import SizedRun
@@ -68,7 +69,12 @@ def run_job(
     job: Job, settings: ScalingSettings, scenes: ScenePictures, points: PointsFile, stop: StopFlag
 ) -> bool:
     """Do one run; returns whether it came to its end."""
-    run = SizedRun(settings.run_settings(job.name, job.size, job.seed), scenes, settings.validation)
+    own = settings.run_settings(job.name, job.size, job.seed)
+    run: SizedRun | CaptionRun
+    if job.kind == "pictures":
+        run = SizedRun(own, scenes, settings.validation)
+    else:
+        run = CaptionRun(own, scenes, settings.pool, settings.validation)
     about: dict[str, Any] = {
         "kind": job.kind,
         "depth": job.size.depth,

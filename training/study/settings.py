@@ -6,16 +6,19 @@ from typing import Any, Self
 from training.loop.command_line import Settings
 from training.loop.run_settings import FILES, MACHINE, PRECISIONS, PROGRESS, STEPS
 from training.study.sizes import MLP_RATIO, Size
+from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
 from var_core.locations import assets_folder
 from var_core.option_fields import about, option
 
 SIZES = "sizes"
-KINDS = ("pictures",)
+KINDS = ("pictures", "captions")
 SEEDED = 2  # smallest sizes that are trained with several seeds
 LOGGED = 20  # steps between lines of a log
 NUM_MEASURED = 16  # points of a curve, about
-QUICK = {"depths": (1, 2, 3, 4), "width_per_depth": 16, "pool": 4096, "batch_size": 64}
+QUICK = {"width_per_depth": 16, "pool": 4096, "batch_size": 64}
+QUICK_SIZES = QUICK | {"depths": (1, 2, 3, 4), "seeds": 1}
+QUICK_RIVALS = QUICK | {"depths": (5,), "level_channels": (64, 64), "tokenizer_steps": 40}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,12 @@ class ScalingSettings(StudySettings):
         32, "channels for each block; published: 64", SIZES, low=1, high=128
     )
     seeds: int = option(3, f"runs of each of the {SEEDED} smallest sizes", SIZES, low=1)
-    only: str = option("", "one kind of network; as a rule, both", SIZES, choices=("", *KINDS))
+    only: str = option(
+        "",
+        "what to learn: scenes, or their captions as text; as a rule, both",
+        SIZES,
+        choices=("", *KINDS),
+    )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -119,4 +127,61 @@ class ScalingSettings(StudySettings):
 
     def resolved(self) -> Self:
         """The settings of the small study where it is asked for."""
-        return replace(self, quick=False, **QUICK) if self.quick else self
+        return replace(self, quick=False, **QUICK_SIZES) if self.quick else self
+
+
+@dataclass(frozen=True, kw_only=True)
+class RivalSettings(StudySettings):
+    """What the comparison of methods is told."""
+
+    sides: tuple[int, ...] = option(
+        (1, 2, 3, 4, 5, 6, 8), "sides of the token maps of VAR, coarse to fine", SIZES, low=1
+    )
+    depths: tuple[int, ...] = option((4, 8), "sizes, by number of blocks", SIZES, low=1, high=64)
+    width_per_depth: int = option(
+        32, "channels for each block; published: 64", SIZES, low=1, high=128
+    )
+    level_channels: tuple[int, ...] = option(
+        (160, 192), "channels of each level of the tokenizers", SIZES, low=1
+    )
+    vocab_size: int = option(2048, "codes of the tokenizers", SIZES, low=2)
+    code_dim: int = option(32, "width of a code", SIZES, low=1)
+    tokenizer_steps: int = option(3000, "steps of each of the two tokenizers", STEPS, low=1)
+    nets: str = option("data/nets", "folder of training.prepare.nets, for the tokenizers", FILES)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the points of a comparison have in common."""
+        names = ("pool", "validation", "batch_size", "rate_factor", "width_per_depth")
+        more = ("sides", "level_channels", "vocab_size", "code_dim", "tokenizer_steps")
+        found = {name: getattr(self, name) for name in (*names, *more)}
+        return {name: list(one) if isinstance(one, tuple) else one for name, one in found.items()}
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """All sizes, the smallest first."""
+        return tuple(Size(depth, self.width_per_depth) for depth in sorted(set(self.depths)))
+
+    def resolved(self) -> Self:
+        """The settings of the small comparison where it is asked for."""
+        return replace(self, quick=False, **QUICK_RIVALS) if self.quick else self
+
+    def tokenizer_settings(self, name: str, sides: tuple[int, ...]) -> TokenizerSettings:
+        """Settings of a tokenizer: the same for both but for their scales."""
+        steps = self.tokenizer_steps
+        return TokenizerSettings(
+            data=self.data,
+            out=f"{self.out}/{name}",
+            nets=self.nets,
+            sides=sides,
+            level_channels=self.level_channels,
+            vocab_size=self.vocab_size,
+            code_dim=self.code_dim,
+            steps=steps,
+            quantize_after=min(150, steps // 4),
+            warmup_steps=min(100, steps // 4),
+            evaluate_every=steps,
+            save_every=self.save_every,
+            tracker="none",
+            mixed_precision=self.mixed_precision,
+        )

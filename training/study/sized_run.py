@@ -84,31 +84,35 @@ def drawn_logits(drawer: Drawer, batch: TokenBatch) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def token_figures(
-    accelerator: Accelerator, parts: Iterator[tuple[Tensor, Tensor]], last: slice
+    accelerator: Accelerator, parts: Iterator[tuple[Tensor, Tensor]], last: slice | None = None
 ) -> dict[str, Any]:
     """Mean loss and error over all tokens, and over the last scale.
 
     Args:
         accelerator: the run's processes, which share the work.
-        parts: logits (B, L, V) and tokens (B, L), part by part.
-        last: tokens of the last scale.
+        parts: logits (B, L, V) and tokens (B, L), part by part; negative tokens do not count.
+        last: tokens of the last scale, if there is one.
 
     Returns:
         `loss_all` and `loss_last` in nats a token, `error_all` and `error_last` as the share of
         tokens that are not the likeliest one.
     """
-    losses, errors = [], []
+    losses, errors, counts = [], [], []
     for logits, tokens in parts:
+        is_token = tokens >= 0
         loss = F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none")
         losses.append(gathered(accelerator, loss))
-        errors.append(gathered(accelerator, (logits.argmax(dim=2) != tokens).float()))
-    loss, error = torch.cat(losses), torch.cat(errors)
-    return {
-        "loss_all": loss.mean().item(),
-        "loss_last": loss[:, last].mean().item(),
-        "error_all": error.mean().item(),
-        "error_last": error[:, last].mean().item(),
-    }
+        wrong = (logits.argmax(dim=2) != tokens) & is_token
+        errors.append(gathered(accelerator, wrong.float()))
+        counts.append(gathered(accelerator, is_token.float()))
+    loss, error, count = (torch.cat(one) for one in (losses, errors, counts))
+    figures = {}
+    for name, places in {"all": slice(None), "last": last}.items():
+        if places is not None:
+            number = count[:, places].sum()
+            figures[f"loss_{name}"] = (loss[:, places].sum() / number).item()
+            figures[f"error_{name}"] = (error[:, places].sum() / number).item()
+    return figures
 
 
 def operations_of(transformer: VARTransformer, settings: TransformerSettings) -> int:

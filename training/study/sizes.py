@@ -8,7 +8,7 @@ from torch import nn
 from var_core.ranges import check_int
 
 MLP_RATIO = 4.0
-COUNTED = ("blocks", "block_modulation", "head_modulation")  # parts that count as parameters N
+COUNTED = ("blocks", "block_modulation", "head_modulation", "time")  # parts that count as N
 
 
 @dataclass(frozen=True)
