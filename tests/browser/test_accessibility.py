@@ -39,7 +39,7 @@ def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view:
     page.get_by_role("button", name="Choose").click()
     assert violations(page) == []
     page.keyboard.press("Escape")
-    set_count(page, 8)
+    set_count(page, 4)
     draw(page)
     open_box(page, "more")
     assert violations(page) == []

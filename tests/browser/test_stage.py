@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import (
     choose_action,
     draw,
-    in_both_views,
+    in_both_views_if_slow,
     loading,
     picture_bytes,
     set_count,
@@ -16,7 +16,7 @@ from tests.browser.conftest import (
 pytestmark = pytest.mark.browser
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_a_gallery_loses_nothing(page: Page) -> None:
     set_count(page, 8)
     draw(page)

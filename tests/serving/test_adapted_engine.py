@@ -31,7 +31,7 @@ def test_the_front_page_draws_the_new_thing_and_the_plain_model_stays(
     model: Path, adapter: Path
 ) -> None:
     parts = (DrawingThread(), JobMetrics(), FairQueue(QueueLimits()))
-    adapted, plain, *_ = make_engines(model, "fp32", *parts, adapter)
+    adapted, plain, *_ = make_engines(model, "fp32", *parts, adapter=adapter)
     assert (adapted.info.name, plain.info.name) == ("tiny+cat", "tiny")
     adapted.prepare()
     wish = adapted.info.reader.read({"emoji": "my cat", "style": "3d"}, None)

@@ -4,17 +4,19 @@ They share one queue, one cache and one executor. Another kind of engine, a clas
 of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `make_engines`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import psutil
 import torch
 
 from var_core.adapters import load_adapter
+from var_core.clip_pipeline import VARClipPipeline
 from var_core.devices import pick_device, pick_dtype
-from var_core.model_info import ModelInfo, read_model_info
+from var_core.model_info import CLIPS, ModelInfo, read_model_info
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.pipeline import VARPipeline
 from var_core.serving.engine import Engine
@@ -33,6 +35,7 @@ def make_engines(
     executor: Executor,
     metrics: JobMetrics,
     queue: FairQueue,
+    clips: Path | None = None,
     adapter: Path | None = None,
 ) -> list[Engine]:
     """One engine for each model: the given one, then the other installed ones.
@@ -43,28 +46,42 @@ def make_engines(
         executor: decides where the networks run.
         metrics: counts how jobs end.
         queue: decides who draws next.
+        clips: folder of a model of clips, which animates for all engines; None for none.
         adapter: folder of an adapter of the given model; with it, that is one more model.
 
     Raises:
-        ValueError: if a folder is missing or damaged, or the adapter belongs to another model.
+        ValueError: if a folder is missing, damaged or of the wrong kind, or the adapter belongs to
+            another model.
     """
     device = pick_device()
     dtype = pick_dtype(device, precision)
     cache = ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
-    engines: dict[str, Engine] = {}
+
+    def make(info: ModelInfo, load: Callable[[torch.dtype], VARPipeline]) -> LocalEngine:
+        return LocalEngine(
+            info,
+            load,
+            queue=queue,
+            metrics=metrics,
+            cache=cache,
+            executor=executor,
+            device=device,
+            dtype=dtype,
+        )
+
+    engines: dict[str, LocalEngine] = {}
     for info, folder, added in _models(first, adapter, executor):
         if info.name not in engines:
-            engines[info.name] = LocalEngine(
-                info,
-                partial(_load_model, folder, added, device),
-                queue=queue,
-                metrics=metrics,
-                cache=cache,
-                executor=executor,
-                device=device,
-                dtype=dtype,
-            )
-    return list(engines.values())
+            engines[info.name] = make(info, partial(_load_model, folder, added, device))
+    if clips is not None:
+        info = read_model_info(clips, CLIPS)
+        if info.name in engines or executor.is_lent:
+            told = "is not for a lent GPU" if executor.is_lent else "has the name of another model"
+            raise ValueError(f"the model of clips {clips} {told}")
+        animator = make(info, partial(_load_clips, clips, device))
+        for engine in engines.values():
+            engine.animator = animator
+    return list[Engine](engines.values())
 
 
 def _models(
@@ -102,3 +119,10 @@ def _load_model(
         pipeline = pipeline.with_adapter(adapter)
     pipeline.pack()
     return pipeline
+
+
+def _load_clips(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPipeline:
+    """A model of clips with its weights, which nothing but `AnimateRequest` reaches."""
+    pipeline = VARClipPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+    pipeline.pack()
+    return cast(VARPipeline, pipeline)

@@ -31,6 +31,7 @@ class Arguments:
         num_proxies: number of trusted proxies in front of the server.
         metrics_port: port for Prometheus; None serves no metrics.
         mcp: whether assistants find tools.
+        clips: folder of a model of clips, for the endpoint that animates; None for none.
     """
 
     model: Path
@@ -42,6 +43,7 @@ class Arguments:
     num_proxies: int
     metrics_port: int | None
     mcp: bool
+    clips: Path | None = None
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
@@ -78,6 +80,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
         num_proxies=check_int("proxies", given.proxies, 0, MAX_PROXIES),
         metrics_port=given.metrics_port,
         mcp=given.mcp,
+        clips=given.clips,
     )
 
 
@@ -101,7 +104,7 @@ def check_host(host: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     limits = QueueLimits()
     parser = argparse.ArgumentParser(description="Serve VAR Studio.")
-    _add_model(parser)
+    _add_models(parser)
     parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")
     parser.add_argument("--port", type=int, metavar="N", help="default: 7860, or the next free one")
     parser.add_argument(
@@ -154,7 +157,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _setting(name: str, default: object = None) -> object:
+    """The value of an environment variable, which a Space sets, or a default."""
+    return os.environ.get(f"VAR_STUDIO_{name}", default)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
@@ -168,8 +176,6 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="what training.lora wrote: the front page also draws this new thing; default: none",
     )
-
-
-def _setting(name: str, default: object = None) -> object:
-    """The value of an environment variable, which a Space sets, or a default."""
-    return os.environ.get(f"VAR_STUDIO_{name}", default)
+    parser.add_argument(
+        "--clips", type=Path, metavar="FOLDER", help="model of clips, for the endpoint animate"
+    )
