@@ -54,7 +54,7 @@ def serve(arguments: Arguments) -> None:
     """
     executor = pick_executor()  # before CUDA is used
     metrics, queue = JobMetrics(), FairQueue(arguments.limits)
-    how = arguments.precision, executor, metrics, queue, arguments.clips
+    how = arguments.precision, executor, metrics, queue, arguments.clips, arguments.adapter
     engines = make_engines(arguments.model, *how)
     missing = [card for card in MODELS if not card.is_installed(models_folder())]
     tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from training.data.caption_vectors import stored_phrases
 from training.data.open_pictures import open_pictures
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
 from training.loop.command_line import Settings, run_command
-from training.loop.heartbeat import busy
+from training.loop.heartbeat import busy, counting
 from training.transformer.label_maps.start import trust_borrowed_codes
 from var_core.add_sketch import add_sketch
 from var_core.checkpoints import load_tokenizer, load_transformer
@@ -80,14 +79,12 @@ def export(settings: ExportSettings) -> None:
 def _teach_previews(folder: Path, images: torch.Tensor, steps: int) -> None:
     """Teach the decoder of cheap previews; images or clips in [-1, 1]."""
     print(
-        f"learning to sketch previews: {steps} steps, maybe minutes; --sketch-steps 0 leaves it out"
+        f"learning to sketch previews: {steps} steps, maybe minutes; "
+        "--sketch-steps 0 leaves it out",
+        flush=True,
     )
-    with tqdm(total=steps, unit="step", disable=None) as bar:
-
-        def report(step: int, _: float) -> None:
-            bar.update(step - bar.n)
-
-        add_sketch(folder, images, steps, report)
+    with counting("sketching", steps, "step") as reach:
+        add_sketch(folder, images, steps, lambda step, _: reach(step))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from training import train_tokenizer, train_transformer
+from training.evaluation.features import FEATURES_FILE, FeatureNet, SameConv
 from training.loop.checkpoint import load_newest
 from training.loop.picture_random import PictureRandom
+from training.tokenizer.perceptual import PERCEPTUAL_FILE, PerceptualDistance
 
 TINY_TOKENIZER = (
     "--sides 1 2 8 --vocab-size 16 --code-dim 8 --level-channels 32 --stem-patch 8 --batch-size 4 "
@@ -19,6 +23,20 @@ TINY_TRANSFORMER = (
     "--depth 2 --width 32 --num-heads 2 --batch-size 4 --num-views 2 --warmup-steps 2 "
     "--evaluate-every 4 --save-every 2 --no-compile --learning-rate 8e-4"
 )
+
+
+def random_nets(folder: Path) -> Path:
+    """A folder of nets as `training.prepare.nets` makes it, with random weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    features = FeatureNet()
+    for layer in features.modules():
+        if isinstance(layer, SameConv):  # as large in as out, so that features tell pictures apart
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    for net, name in ((features, FEATURES_FILE), (PerceptualDistance(), PERCEPTUAL_FILE)):
+        weights = {key: value.contiguous() for key, value in net.state_dict().items()}
+        save_file(weights, folder / name)
+    return folder
 
 
 def random_of(count: int, step: int = 0) -> PictureRandom:

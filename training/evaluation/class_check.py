@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from training.data.prepared_set import PreparedSet, load_prepared_set
 from training.evaluation.sheets import save_sheet
 from training.loop.command_line import Settings, run_command
+from training.loop.heartbeat import counting
 from var_core.images import uint8_to_tensor
 from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
@@ -67,14 +67,16 @@ def train_classifier(data: PreparedSet, num_classes: int, settings: CheckSetting
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, settings.steps)
     generator = torch.Generator().manual_seed(settings.seed)
     rows, labels = torch.as_tensor(data.splits["train"]), torch.as_tensor(data.labels[:, 0])
-    for _ in tqdm(range(settings.steps), desc="classifier"):
-        chosen = rows[torch.randint(len(rows), (settings.batch_size,), generator=generator)]
-        images = uint8_to_tensor(data.images[chosen.numpy()])
-        loss = F.cross_entropy(net(images), labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    with counting("classifier", settings.steps, "step") as reach:
+        for step in range(settings.steps):
+            chosen = rows[torch.randint(len(rows), (settings.batch_size,), generator=generator)]
+            images = uint8_to_tensor(data.images[chosen.numpy()])
+            loss = F.cross_entropy(net(images), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            reach(step + 1)
     return net.eval().requires_grad_(False)
 
 
@@ -89,14 +91,16 @@ def draw_classes(pipeline: VARPipeline, per_class: int) -> tuple[Tensor, Tensor]
     num_classes = len(pipeline.labels.attributes[0].values)
     rest = (None,) * (len(pipeline.labels.attributes) - 1)
     pictures, wanted = [], []
-    for label in tqdm(range(num_classes), desc="drawing"):
-        for start in range(0, per_class, 50):
-            seeds = range(label * per_class + start, label * per_class + min(start + 50, per_class))
-            generators = generators_from_seeds(seeds)
-            labels = [(label, *rest)] * len(seeds)
-            drawn = pipeline(labels, generator=generators, output_type="pt").images
-            pictures.append(torch.as_tensor(drawn) * 2 - 1)
-            wanted += [label] * len(seeds)
+    with counting("drawing", num_classes * per_class, "picture") as reach:
+        for first in range(0, num_classes * per_class, per_class):
+            for start in range(first, first + per_class, 50):
+                seeds = range(start, min(start + 50, first + per_class))
+                generators, label = generators_from_seeds(seeds), first // per_class
+                labels = [(label, *rest)] * len(seeds)
+                drawn = pipeline(labels, generator=generators, output_type="pt").images
+                pictures.append(torch.as_tensor(drawn) * 2 - 1)
+                wanted += [label] * len(seeds)
+                reach(len(wanted))
     return torch.cat(pictures), torch.tensor(wanted)
 
 

@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
-from training.evaluation.features import FeatureNet, load_features
+from training.evaluation.features import NUM_FEATURES, FeatureNet, load_features
 from training.evaluation.frechet import feature_statistics, frechet_distance
+from training.evaluation.inception import Inception, inception_figures, load_inception
 from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.command_line import Settings
 from training.loop.processes import dealt, gathered
@@ -46,6 +47,9 @@ class EvaluationSettings(Settings):
     data: str = field(metadata=about("folder of the picture set"))
     nets: str = field(metadata=about("folder of training.prepare.nets"))
     out: str = field(metadata=about("JSON file to write; a sheet of drawings lies beside it"))
+    inception: str = option(
+        "", "file of Inception's weights for its figures too; needs the package torch-fidelity"
+    )
     pictures: int = option(1000, "drawings to measure, at most half of the training set", low=2)
     labels: int = option(16, "labels whose drawings are compared with each other", low=1)
     seeds: int = option(8, "drawings of each of these labels", low=2)
@@ -58,14 +62,17 @@ class Described:
     Attributes:
         features: (N, F), on the CPU.
         labels: (N, A) int64, as in the set.
+        inception: what Inception says of them, (N, I); None where nobody asked it.
     """
 
     features: Tensor
     labels: Tensor
+    inception: Tensor | None = None
 
     def every_other(self, first: int) -> "Described":
         """Half of the pictures, beginning with 0 or 1."""
-        return Described(self.features[first::2], self.labels[first::2])
+        inception = None if self.inception is None else self.inception[first::2]
+        return Described(self.features[first::2], self.labels[first::2], inception)
 
 
 def write_figures(settings: EvaluationSettings) -> None:
@@ -102,7 +109,8 @@ def measure(
     if len(training.labels) < FEWEST:
         raise ValueError(f"{settings.data} has {len(training.labels)} training pictures, too few")
     tables = label_tables(pipeline, pictures)
-    measurer = Measurer(pipeline, load_features(settings.nets), tables, accelerator)
+    inception = load_inception(settings.inception) if settings.inception else None
+    measurer = Measurer(pipeline, load_features(settings.nets), tables, accelerator, inception)
     real = measurer.describe(training, "training pictures")
     unseen = measurer.describe(validation, "validation pictures")
     asked = real.every_other(0).labels
@@ -120,10 +128,17 @@ def measure(
         "recognised": recognition_figures(drawn, unseen, real.every_other(1), pictures),
         "diversity": diversity_figures(measurer, real, settings.labels, settings.seeds),
     }
-    words = pictures.words(asked[:SHOWN], None)
+    halves = [real.every_other(half).inception for half in (0, 1)]
+    if drawn.inception is not None and halves[0] is not None and halves[1] is not None:
+        figures["inception"] = inception_figures(drawn.inception, halves[0], halves[1])
+    shown = torch.linspace(0, len(asked) - 1, min(SHOWN, len(asked))).long()  # of all labels
     rows = [
-        SheetRow("training pictures", training.images[::2][:SHOWN]),
-        SheetRow("drawn", measurer.pictures(asked[:SHOWN], range(SHOWN)).cpu(), words),
+        SheetRow("training pictures", training.images[::2][shown]),
+        SheetRow(
+            "drawn",
+            measurer.pictures(asked[shown], shown.tolist()).cpu(),
+            pictures.words(asked[shown], None),
+        ),
     ]
     return figures, Image.fromarray(captioned_sheet(rows))
 
@@ -136,6 +151,7 @@ class Measurer:
         net: feature net.
         tables: what `label_tables` returned.
         accelerator: the processes.
+        inception: Inception; None does without.
     """
 
     def __init__(
@@ -144,8 +160,10 @@ class Measurer:
         net: FeatureNet,
         tables: Sequence[tuple[int, Tensor] | None],
         accelerator: Accelerator,
+        inception: Inception | None = None,
     ) -> None:
         self.pipeline = pipeline
+        self.inception = None if inception is None else inception.to(accelerator.device)
         self.net = net.to(accelerator.device)
         self.tables = tables
         self.accelerator = accelerator
@@ -179,8 +197,13 @@ class Measurer:
         shares = dealt(self.accelerator, len(labels), AT_ONCE)
         for rows in tqdm(shares, desc=title, disable=not self.accelerator.is_main_process):
             images = make(rows).to(self.accelerator.device)
-            parts.append(gathered(self.accelerator, self.net(images)))
-        return Described(torch.cat(parts), labels)
+            features = self.net(images)
+            if self.inception is not None:
+                features = torch.cat((features, self.inception(images)), dim=1)
+            parts.append(gathered(self.accelerator, features))
+        found = torch.cat(parts)
+        rest = None if self.inception is None else found[:, NUM_FEATURES:]
+        return Described(found[:, :NUM_FEATURES], labels, rest)
 
 
 def label_tables(pipeline: VARPipeline, pictures: PictureSource) -> list[tuple[int, Tensor] | None]:

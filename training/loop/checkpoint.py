@@ -6,17 +6,19 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, gather_object
 from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.optim import Optimizer
 
-from training.loop.sharding import spread_like
+from training.loop.sharded_checkpoint import own_files, read_shards, write_shards
+from training.loop.sharding import own_part
 from var_core.checkpoints import FLOATS, check_state, read_json
 from var_core.files import sha256_of
 from var_core.ranges import check_int
@@ -30,6 +32,7 @@ TEMPORARY = ".saving-"
 KEEP = 2
 MAX_STEP = 10**12
 LATER_NAMES = ("last_used",)  # of tensors that old versions did not keep
+SHARDED = "sharded"  # entry of the manifest, where every process wrote its own files
 
 
 class SaveError(OSError):
@@ -43,39 +46,6 @@ def step_generator(seed: int, step: int, purpose: int = 0) -> torch.Generator:
     """
     digest = hashlib.sha256(f"{seed}/{step}/{purpose}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-
-
-def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """The state of an AdamW-like optimizer as named tensors."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{name}": value if isinstance(value, Tensor) else torch.tensor(value)
-        for index, entries in state.items()
-        for name, value in entries.items()
-    }
-
-
-def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` returned; tensors of sharded weights are given whole.
-
-    Raises:
-        ValueError: if they are those of other weights.
-    """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        if not index.isdecimal() or int(index) >= len(parameters):
-            raise ValueError(f"the optimizer has no weight for {key!r:.60}")
-        like = parameters[int(index)]
-        if value.ndim and value.shape != like.shape:
-            shapes = (tuple(value.shape), tuple(like.shape))
-            raise ValueError(f"{key} of the optimizer has shape {shapes[0]} instead of {shapes[1]}")
-        state.setdefault(int(index), {})[name] = spread_like(value, like)
-    if len({frozenset(entries) for entries in state.values()}) > 1:
-        raise ValueError("the optimizer knows more of some weights than of others")
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def save_run(
@@ -103,28 +73,89 @@ def save_run(
         return target
     temporary = folder / f"{TEMPORARY}{target.name}"
     try:
-        _clear(temporary)
-        temporary.mkdir(parents=True)
+        _begin(temporary)
         files = {}
         for name, tensors in parts.items():
             path = temporary / f"{name}.safetensors"
             values = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
             save_file(values, path)
-            files[path.name] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
-            _flush(path)
-        path = temporary / META_FILE
-        path.write_text(json.dumps({"step": step, "files": files, **meta}))
-        _flush(path)
-        _flush(temporary)
-        _clear(target)  # an incomplete checkpoint of this name
-        temporary.rename(target)
-        _flush(folder)
+            files |= _signed(path)
+        _finish(temporary, target, {"step": step, "files": files, **meta})
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise SaveError(f"the checkpoint of step {step} cannot be saved: {error}") from error
-    for old in complete_checkpoints(folder)[:-KEEP]:
-        shutil.rmtree(old)
     return target
+
+
+def save_sharded_run(
+    folder: Path,
+    step: int,
+    parts: Mapping[str, Mapping[str, Tensor]],
+    meta: dict,
+    accelerator: Accelerator,
+) -> None:
+    """As `save_run`, of sharded tensors: all processes call it, and write what they keep.
+
+    Raises:
+        SaveError: in all processes, if one of them cannot write.
+    """
+    target = folder / f"{PREFIX}{step:08d}"
+    temporary = folder / f"{TEMPORARY}{target.name}"
+    if _of_first(accelerator, lambda: target in complete_checkpoints(folder)):
+        return
+    try:
+        _of_first(accelerator, lambda: _begin(temporary))
+        write_shards(temporary, parts)
+        own = [_signed(path) for path in own_files(temporary, accelerator.process_index)]
+        files = {name: file for found in gather_object(own) for name, file in found.items()}
+        manifest = {"step": step, "files": files, SHARDED: True, **meta}
+        _of_first(accelerator, lambda: _finish(temporary, target, manifest))
+    except (OSError, SafetensorError) as error:
+        if accelerator.is_main_process:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise SaveError(f"the checkpoint of step {step} cannot be saved: {error}") from error
+
+
+def _of_first(accelerator: Accelerator, work: Callable[[], object]) -> object:
+    """What a function returns in the first process, in all processes.
+
+    Raises:
+        OSError: in all processes, if the first one gets one.
+    """
+    said: list[object] = [None, None]
+    if accelerator.is_main_process:
+        try:
+            said[0] = work()
+        except OSError as error:
+            said[1] = error.strerror or str(error)
+    broadcast_object_list(said)
+    if said[1] is not None:
+        raise OSError(said[1])
+    return said[0]
+
+
+def _begin(temporary: Path) -> None:
+    _clear(temporary)
+    temporary.mkdir(parents=True)
+
+
+def _signed(path: Path) -> dict[str, dict[str, object]]:
+    """A file that was written, flushed, with size and hash, under its name."""
+    _flush(path)
+    return {path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}}
+
+
+def _finish(temporary: Path, target: Path, manifest: dict) -> None:
+    """Let a checkpoint appear, complete; older ones than the last two go."""
+    path = temporary / META_FILE
+    path.write_text(json.dumps(manifest))
+    _flush(path)
+    _flush(temporary)
+    _clear(target)  # an incomplete checkpoint of this name
+    temporary.rename(target)
+    _flush(target.parent)
+    for old in complete_checkpoints(target.parent)[:-KEEP]:
+        shutil.rmtree(old)
 
 
 def save_model(network: ModelMixin, folder: Path) -> None:
@@ -175,8 +206,14 @@ def _named_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"{PREFIX}*") if NAMED.fullmatch(path.name))
 
 
-def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | None:
+def load_newest(
+    folder: Path, layouts: Mapping[str, Mapping[str, Tensor]] | None = None
+) -> tuple[dict[str, dict[str, Tensor]], dict] | None:
     """Parts and meta values of the newest whole checkpoint; None if none was ever saved.
+
+    Args:
+        folder: folder of the run.
+        layouts: tensors that are spread over processes as those of the checkpoint shall be.
 
     Raises:
         ValueError: if there are checkpoints, and all are damaged.
@@ -185,7 +222,7 @@ def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | Non
         files = read_meta(checkpoint)["files"]
         try:
             if all(sha256_of(checkpoint / name) == file["sha256"] for name, file in files.items()):
-                return load_run(checkpoint)
+                return load_run(checkpoint, layouts)
         except SafetensorError:  # whole, but no weights
             pass
         logger.warning("%s is damaged: resuming from an older checkpoint", checkpoint)
@@ -197,9 +234,13 @@ def load_newest(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict] | Non
     return None
 
 
-def load_run(checkpoint: Path) -> tuple[dict[str, dict[str, Tensor]], dict]:
-    """Parts and meta values of a complete checkpoint."""
+def load_run(
+    checkpoint: Path, layouts: Mapping[str, Mapping[str, Tensor]] | None = None
+) -> tuple[dict[str, dict[str, Tensor]], dict]:
+    """Parts and meta values of a complete checkpoint; see `load_newest`."""
     meta = read_meta(checkpoint)
+    if meta.get(SHARDED) is True:
+        return read_shards(checkpoint, layouts or {}), meta
     parts = {Path(name).stem: load_file(checkpoint / name) for name in meta["files"]}
     return parts, meta
 
@@ -236,7 +277,7 @@ def check_parts(
             raise ValueError(f"{owner}: {error}") from error
         for name, value in found[part].items():
             is_odd = value.is_floating_point() and value.dtype not in FLOATS
-            if is_odd or not torch.isfinite(value).all():
+            if is_odd or not torch.isfinite(own_part(value)).all():
                 raise ValueError(f"{owner}: {name} holds values that are not finite")
 
 

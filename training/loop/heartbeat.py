@@ -1,8 +1,8 @@
-"""A sign of life while something takes long: the bar ticks on, or lines say what is done."""
+"""A sign of life: the bar ticks on, or lines say what is done where there is no terminal."""
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import NoReturn
@@ -12,29 +12,30 @@ from tqdm import tqdm
 logger = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds between two looks of a bar
-FIRST_LINE = 5.0  # seconds until the first line where there is no terminal; then twice as long
-LONGEST_PAUSE = 300.0  # seconds between two lines
+SHORTEST_PAUSE = 4.0  # seconds between two lines where there is no terminal
+LATER_PAUSE = 1 / 500  # of the time so far, so that long runs fill no pages
 
 
 class Heartbeat:
-    """Keeps a bar ticking; where there is no terminal, lines tell what takes long.
+    """Keeps a bar ticking; where there is no terminal, a line every few seconds stands for it.
 
     Args:
         bar: bar whose time goes on, and which says what is done.
+        usual: how far the usual is, for a line; None says nothing of it.
     """
 
-    def __init__(self, bar: "tqdm[NoReturn]") -> None:
+    def __init__(self, bar: "tqdm[NoReturn]", usual: Callable[[], str] | None = None) -> None:
         self.bar = bar
-        self._what, self._since, self._next_line = "", monotonic(), FIRST_LINE
-        self._done = ""
+        self._usual = usual or str
+        self._what, self._done = "", ""
+        self._began = self._since = self._last_line = monotonic()
         self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
 
     def start(self, what: str) -> None:
         """Say what is done from now on; "" for the usual, which is visible by itself."""
-        self._what, self._since, self._next_line = what, monotonic(), FIRST_LINE
-        self._done = ""
+        self._what, self._since, self._done = what, monotonic(), ""
         self.bar.set_description_str(what)
 
     def note(self, done: str) -> None:
@@ -49,10 +50,16 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._is_closed.wait(TICK):
             self.bar.refresh()
-            seconds = monotonic() - self._since
-            if self.bar.disable and self._what and seconds >= self._next_line:
-                logger.info("%s: %.0f s so far%s", self._what, seconds, self._done)
-                self._next_line = min(2 * seconds, seconds + LONGEST_PAUSE)
+            now = monotonic()
+            pause = max(SHORTEST_PAUSE, LATER_PAUSE * (now - self._began))
+            if self.bar.disable and now - self._last_line >= pause and (line := self._line(now)):
+                logger.info(line)
+                self._last_line = now
+
+    def _line(self, now: float) -> str:
+        if self._what:
+            return f"{self._what}: {now - self._since:.0f} s so far{self._done}"
+        return self._usual()
 
 
 @contextmanager
@@ -72,5 +79,32 @@ def busy(what: str, is_shown: bool = True) -> Iterator[None]:
         heartbeat.start(what)
         try:
             yield
+        finally:
+            heartbeat.close()
+
+
+@contextmanager
+def counting(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """A bar that ticks on by itself, or lines that say how far it is.
+
+    Args:
+        what: what is done, as "drawing".
+        total: how many there are.
+        unit: name of one of them.
+
+    Yields:
+        A function that takes how many are done.
+    """
+    done = 0
+    with tqdm(total=total, desc=what, unit=unit, disable=None) as bar:
+        heartbeat = Heartbeat(bar, lambda: f"{what}: {done:,} of {total:,} {unit}s")
+
+        def reach(count: int) -> None:
+            nonlocal done
+            done = count
+            bar.update(count - bar.n)
+
+        try:
+            yield reach
         finally:
             heartbeat.close()

@@ -18,11 +18,18 @@ from training.data.batches import PlacedBatches, open_batches
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.token_source import TokenSource
-from training.loop.checkpoint import MAX_STEP, load_newest, save_model, save_run
+from training.loop.checkpoint import (
+    MAX_STEP,
+    load_newest,
+    save_model,
+    save_run,
+    save_sharded_run,
+)
 from training.loop.footprint import count_parameters
 from training.loop.picture_random import PictureRandom
 from training.loop.processes import device_name
 from training.loop.run_settings import RunSettings
+from training.loop.sharded_checkpoint import has_shards
 from var_core.ranges import check_int, check_kind
 
 logger = logging.getLogger(__name__)
@@ -195,6 +202,10 @@ class Run(ABC, Generic[AnySettings, Batch]):
     def parts(self) -> Parts:
         """All tensors that the run needs to resume exactly."""
 
+    def layouts(self) -> Parts:
+        """Tensors that are spread over the processes as those of `parts` are, once trained."""
+        return {}
+
     @abstractmethod
     def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Put back what `parts` returned.
@@ -224,7 +235,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
         Raises:
             ValueError: if it was made by another number of processes, whose sums round otherwise.
         """
-        newest = load_newest(self.folder)
+        newest = load_newest(self.folder, self.layouts())
         if newest is None:
             return
         parts, meta = newest
@@ -272,8 +283,11 @@ class Run(ABC, Generic[AnySettings, Batch]):
             "skipped_in_row": self.skipped_in_row,
         }
         parts, model = self.parts(), self.averaged()
-        if self.accelerator.is_main_process:
+        if has_shards(parts):
+            save_sharded_run(self.folder, self.step, parts, meta, self.accelerator)
+        elif self.accelerator.is_main_process:
             save_run(self.folder, self.step, parts, meta)
+        if self.accelerator.is_main_process:
             save_model(model, self.folder / self.model_name)
 
     def _warn_of_changes(self, before: Mapping[str, object]) -> None:

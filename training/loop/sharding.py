@@ -1,4 +1,4 @@
-"""Tensors that may be sharded over processes: whole in checkpoints, sharded again on resume."""
+"""Tensors that may be sharded over processes, and their whole."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,14 @@ def spread_like(value: Tensor, like: Tensor) -> Tensor:
     """Shard a whole tensor like another one of its shape; unchanged if that one is whole."""
     if not isinstance(like, DTensor) or value.shape != like.shape:
         return value
+    if isinstance(value, DTensor):
+        return value
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
+
+
+def own_part(value: Tensor) -> Tensor:
+    """What this process has of a tensor: all of it, where that is not sharded."""
+    return value.to_local() if isinstance(value, DTensor) else value
 
 
 def whole_norm(parameters: list[nn.Parameter], limit: float) -> Tensor:

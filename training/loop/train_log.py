@@ -49,8 +49,8 @@ class TrainLog:
             unit_scale=True,
             disable=None,  # where there is no terminal
         )
-        self.heartbeat = Heartbeat(self.bar)
-        self.first_step, self.speed = run.step, Speed()
+        self.first_step, self.speed, self.state = run.step, Speed(), ""
+        self.heartbeat = Heartbeat(self.bar, self._progress)
         self.flops = run.count_flops() if peak_of(run.accelerator.device) else 0
         for line in run.plan():
             self._say(line)
@@ -88,6 +88,11 @@ class TrainLog:
                 f"{clock_time(left)}, without evaluations"
             )
 
+    def _progress(self) -> str:
+        """How far the run is, where no bar shows it."""
+        step, total = self.run.step, self.run.total_steps
+        return ", ".join(filter(None, (f"step {step:,} of {total:,}", self.state)))
+
     def _say(self, text: str) -> None:
         with self.bar.external_write_mode():
             logger.info(text)
@@ -111,7 +116,8 @@ class TrainLog:
         shown = [f"epoch {record['epoch']:.1f}"] if "epoch" in record else []
         if isinstance(loss := record.get("loss"), float):
             shown.append(f"loss {loss:.3f}")
-        self.bar.set_postfix_str(", ".join([*shown, f"ends {clock_time(left)}"]))
+        self.state = ", ".join([*shown, f"ends {clock_time(left)}"])
+        self.bar.set_postfix_str(self.state)
 
     def show(self, sheet: np.ndarray, figures: Mapping[str, object]) -> None:
         """Save a sheet of pictures, (H, W, 3) uint8, and print the figures that go with it."""

@@ -38,13 +38,14 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
                 # Step: forward, backward, clip, optimizer, average of the weights.
                 figures = run.train_step(batch, random)
                 is_last = run.step >= run.total_steps
-                is_logged = is_last or run.step % LOG_EVERY == 0
+                is_measured = is_last or run.step % run.settings.evaluate_every == 0
+                is_logged = is_measured or run.step % LOG_EVERY == 0
                 if is_logged:  # only now the device is waited for
                     refuse_to_diverge(run)
                 log.tick()
 
                 # Evaluate: figures on validation pictures, and a sheet to look at.
-                if is_last or run.step % run.settings.evaluate_every == 0:
+                if is_measured:
                     with log.doing("evaluating"):
                         validation, sheet = run.evaluate()
                     figures |= validation

@@ -6,8 +6,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from training.loop.checkpoint import optimizer_tensors, restore_optimizer, step_generator
+from training.loop.checkpoint import step_generator
 from training.loop.optim import step_if_finite
+from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
 from training.loop.run import Parts
 from training.tokenizer.discriminator import (

@@ -16,14 +16,10 @@ from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
 from training.evaluation.sheets import SheetRow, captioned_sheet, fitting
-from training.loop.checkpoint import (
-    check_parts,
-    optimizer_tensors,
-    restore_optimizer,
-    step_generator,
-)
+from training.loop.checkpoint import check_parts, step_generator
 from training.loop.ema import ExponentialAverage
 from training.loop.optim import learning_rate_at, step_if_finite
+from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator

@@ -17,7 +17,7 @@ from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.token_source import TokenBatch, TokenSource, token_maps
-from training.loop.checkpoint import check_parts, optimizer_tensors, restore_optimizer
+from training.loop.checkpoint import check_parts
 from training.loop.ema import ExponentialAverage
 from training.loop.optim import (
     MasterWeights,
@@ -25,6 +25,7 @@ from training.loop.optim import (
     step_if_finite,
     weight_decay_at,
 )
+from training.loop.optimizer_state import optimizer_layouts, optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
@@ -33,6 +34,7 @@ from training.loop.sharding import gather, spread_like, whole_norm
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.conditioning import TrainCondition
 from training.transformer.correction import corrupt, nearest_codes
+from training.transformer.drawn_distance import DrawnDistance
 from training.transformer.footprint import transformer_footprint
 from training.transformer.new_transformer import new_transformer
 from training.transformer.objective import TransformerObjective, branch_factors
@@ -106,6 +108,9 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.conditioning.attach(self.transformer)
         if settings.checkpoint_activations:
             self.transformer.enable_gradient_checkpointing()
+        self.distance = None
+        if count := settings.frechet_drawings:
+            self.distance = DrawnDistance(self.pictures, settings.nets, count, self.accelerator)
         self._wrap()
 
     @property
@@ -181,10 +186,14 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def parts(self) -> Parts:
         """All tensors that the run needs to resume exactly."""
         return {
-            "weights": gather(self.masters.named()),
-            "average": gather(self.average.tensors),
-            "optimizer": gather(optimizer_tensors(self.optimizer)),
+            "weights": self.masters.named(),
+            "average": self.average.tensors,
+            "optimizer": optimizer_tensors(self.optimizer),
         }
+
+    def layouts(self) -> Parts:
+        """As `Run.layouts`."""
+        return self.parts() | {"optimizer": optimizer_layouts(self.optimizer)}
 
     def restore(self, parts: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Put back what `parts` returned.
@@ -285,9 +294,11 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         return transformer.to(self.accelerator.device).eval()
 
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
-        """Cross-entropy on validation and held-out pictures, and a sheet of drawings."""
+        """Cross-entropy on validation and held-out pictures, distance and sheet of drawings."""
         transformer = self.averaged()
         nn.Module.to(transformer, self.dtype)  # in place; as pictures are drawn, and faster
         drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
         figures = entropy_figures(drawer, self.tokens, self.accelerator)
+        if self.distance is not None:
+            figures |= self.distance.figures(drawer)
         return figures, draw_sheet(drawer, self.pictures)

@@ -9,6 +9,7 @@ from training.loop.run_settings import (
     LOSSES,
     MACHINE,
     NETWORK,
+    PROGRESS,
     STEPS,
     RunSettings,
 )
@@ -30,6 +31,10 @@ class TransformerSettings(RunSettings):
     pool_folder: str = option("", "folder of the pool; as a rule, in that of the run", FILES)
     initial: str = option(
         "", "transformer or model folder to start from, with its width and heads", FILES
+    )
+
+    nets: str = option(
+        "data/nets", "folder of training.prepare.nets, for --frechet-drawings", FILES
     )
 
     initial_blocks: int = option(
@@ -112,6 +117,12 @@ class TransformerSettings(RunSettings):
     )
     label_maps: LabelMapSettings = field(default_factory=LabelMapSettings)
 
+    frechet_drawings: int = option(
+        0,
+        "drawings whose Frechet distance to real pictures each evaluation measures; 0: none",
+        PROGRESS,
+        low=0,
+    )
     painters: int = option(
         0,
         "processes that paint scenes beside the training, for a GPU; each scene comes several "

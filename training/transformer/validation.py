@@ -1,5 +1,6 @@
 """Figures and drawings of a transformer while it is trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -58,14 +59,17 @@ class Drawer:
         )
         return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
-    def draw(self, labels: Tensor, captions: Tensor | None) -> Tensor:
-        """Drawings with the scales that are learned, seeds from 0 on, as of `decode_latent`."""
+    def draw(
+        self, labels: Tensor, captions: Tensor | None, seeds: Sequence[int] | None = None
+    ) -> Tensor:
+        """Drawings with the scales that are learned, own or first seeds, as of `decode_latent`."""
+        seeds = range(len(labels)) if seeds is None else seeds
         steps = sample_scales(
             self.transformer,
             self.tokenizer.quantizer,
             self.asked(labels, captions),
             SamplingOptions(),
-            generators_from_seeds(range(len(labels)), self.transformer.device),
+            generators_from_seeds(seeds, self.transformer.device),
         )
         *_, last = islice(steps, self.num_scales)
         return self.tokenizer.decode_latent(last.latent).cpu()

@@ -4,7 +4,8 @@ They share one queue, one cache and one executor. Another kind of engine, a clas
 of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `make_engines`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -12,6 +13,7 @@ from typing import cast
 import psutil
 import torch
 
+from var_core.adapters import load_adapter
 from var_core.clip_pipeline import VARClipPipeline
 from var_core.devices import pick_device, pick_dtype
 from var_core.model_info import CLIPS, ModelInfo, read_model_info
@@ -34,6 +36,7 @@ def make_engines(
     metrics: JobMetrics,
     queue: FairQueue,
     clips: Path | None = None,
+    adapter: Path | None = None,
 ) -> list[Engine]:
     """One engine for each model: the given one, then the other installed ones.
 
@@ -44,9 +47,11 @@ def make_engines(
         metrics: counts how jobs end.
         queue: decides who draws next.
         clips: folder of a model of clips, which animates for all engines; None for none.
+        adapter: folder of an adapter of the given model; with it, that is one more model.
 
     Raises:
-        ValueError: if a model folder is missing, damaged or of the wrong kind.
+        ValueError: if a folder is missing, damaged or of the wrong kind, or the adapter belongs to
+            another model.
     """
     device = pick_device()
     dtype = pick_dtype(device, precision)
@@ -65,10 +70,9 @@ def make_engines(
         )
 
     engines: dict[str, LocalEngine] = {}
-    for folder in _model_folders(first, executor):
-        info = read_model_info(folder)
+    for info, folder, added in _models(first, adapter, executor):
         if info.name not in engines:
-            engines[info.name] = make(info, partial(_load_model, folder, device))
+            engines[info.name] = make(info, partial(_load_model, folder, added, device))
     if clips is not None:
         info = read_model_info(clips, CLIPS)
         if info.name in engines or executor.is_lent:
@@ -80,16 +84,39 @@ def make_engines(
     return list[Engine](engines.values())
 
 
-def _model_folders(first: Path, executor: Executor) -> list[Path]:
+def _models(
+    first: Path, adapter: Path | None, executor: Executor
+) -> Iterator[tuple[ModelInfo, Path, Path | None]]:
+    """All models, each with its folder and adapter."""
+    info = read_model_info(first)
+    if adapter is not None:
+        yield _adapted(info, adapter), first, adapter
     if executor.is_lent:  # a GPU is lent only to models that are loaded at the start
-        return [first]
+        if adapter is None:
+            yield info, first, None
+        return
+    yield info, first, None
     models = models_folder()
-    return [first, *(card.folder(models) for card in MODELS if card.is_installed(models))]
+    for card in MODELS:
+        if card.is_installed(models):
+            folder = card.folder(models)
+            yield read_model_info(folder), folder, None
 
 
-def _load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPipeline:
+def _adapted(info: ModelInfo, adapter: Path) -> ModelInfo:
+    """A model with an adapter, which is named after both folders."""
+    settings = load_adapter(adapter).settings
+    labels = info.labels.with_value(settings.attribute, settings.name, settings.like)
+    return replace(info, name=f"{info.name}+{adapter.absolute().name}", labels=labels)
+
+
+def _load_model(
+    folder: Path, adapter: Path | None, device: torch.device, dtype: torch.dtype
+) -> VARPipeline:
     """A model with its weights, laid out for drawing."""
     pipeline = VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+    if adapter is not None:
+        pipeline = pipeline.with_adapter(adapter)
     pipeline.pack()
     return pipeline
 

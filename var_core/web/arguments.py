@@ -23,6 +23,7 @@ class Arguments:
 
     Attributes:
         model: folder of the model on the front page.
+        adapter: folder of an adapter of that model; None for none.
         host: address to listen on; None takes 127.0.0.1.
         port: port to listen on; None takes 7860 or the next free one.
         precision: one of PRECISIONS.
@@ -34,6 +35,7 @@ class Arguments:
     """
 
     model: Path
+    adapter: Path | None
     host: str | None
     port: int | None
     precision: str
@@ -70,6 +72,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
         check_host(given.host)
     return Arguments(
         model=given.model,
+        adapter=given.adapter,
         host=given.host,
         port=given.port,
         precision=given.precision,
@@ -166,6 +169,12 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         default=EMBEDDED_FOLDER,
         metavar="FOLDER",
         help="model folder; default: emoji64, which comes with VAR Studio",
+    )
+    parser.add_argument(
+        "--adapter",
+        type=Path,
+        metavar="FOLDER",
+        help="what training.lora wrote: the front page also draws this new thing; default: none",
     )
     parser.add_argument(
         "--clips", type=Path, metavar="FOLDER", help="model of clips, for the endpoint animate"

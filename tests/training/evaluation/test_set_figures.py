@@ -9,44 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT
-from tests.training.tiny import run_tokenizer, run_transformer
-from training import evaluate, export
-from training.evaluation.features import FEATURES_FILE, FeatureNet
+from training import evaluate
 from training.evaluation.set_figures import (
     Described,
     frechet_figures,
     recognition_figures,
     spread,
 )
-from training.tokenizer.perceptual import PERCEPTUAL_FILE, PerceptualDistance
 
 FEW = ("--pictures", "8", "--labels", "3", "--seeds", "2")
-
-
-@pytest.fixture
-def nets(tmp_path: Path) -> Path:
-    """Random nets in the shape of the trained ones."""
-    torch.manual_seed(0)
-    folder = tmp_path / "nets"
-    folder.mkdir()
-    for net, name in ((FeatureNet(), FEATURES_FILE), (PerceptualDistance(), PERCEPTUAL_FILE)):
-        weights = {key: value.contiguous() for key, value in net.state_dict().items()}
-        save_file(weights, folder / name)
-    return folder
-
-
-@pytest.fixture
-def model(data: Path, tmp_path: Path) -> Path:
-    run_tokenizer(data, tmp_path / "tok", 2)
-    run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 2)
-    parts = f"--tokenizer {tmp_path}/tok/tokenizer --transformer {tmp_path}/var/transformer"
-    command = f"{parts} --data {data} --out {tmp_path}/model --sketch-steps 0"
-    assert export.main(command.split()) == 0
-    return tmp_path / "model"
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from tqdm import tqdm
 
 from tests.patience import until
 from training.loop import heartbeat
-from training.loop.heartbeat import Heartbeat, busy
+from training.loop.heartbeat import Heartbeat, busy, counting
 
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "TICK", 0.01)
-    monkeypatch.setattr(heartbeat, "FIRST_LINE", 0.05)
+    monkeypatch.setattr(heartbeat, "SHORTEST_PAUSE", 0.05)
 
 
 def test_lines_say_what_takes_long_where_there_is_no_terminal(
@@ -44,6 +44,23 @@ def test_a_bar_ticks_at_a_terminal(
     with busy("compiling"):
         until(lambda: shown.append(capsys.readouterr().err) or "".join(shown).count("00:0") >= 3)
     assert "compiling: 00:00" in "".join(shown)
+
+
+def test_lines_say_how_far_the_steps_are_where_there_is_no_terminal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO), tqdm(disable=True) as bar:
+        beat = Heartbeat(bar, lambda: "step 3 of 8")
+        until(lambda: caplog.text.count("step 3 of 8") >= 2)
+        beat.start("saving")
+        until(lambda: "saving: 0 s so far" in caplog.text)
+        beat.close()
+
+
+def test_lines_count_where_there_is_no_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO), counting("drawing", 8, "picture") as reach:
+        reach(3)
+        until(lambda: "drawing: 3 of 8 pictures" in caplog.text)
 
 
 def test_nothing_is_said_of_steps_which_the_bar_shows(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,11 +15,23 @@ from accelerate import Accelerator
 from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
 from tests.training.loop import two_processes
-from tests.training.tiny import different, final_weights, tokenizer_arguments, write_pictures
+from tests.training.tiny import (
+    different,
+    final_weights,
+    tokenizer_arguments,
+    transformer_arguments,
+    write_pictures,
+)
+from training.loop.command_line import parse_settings
 from training.loop.processes import check_launcher, dealt, gathered
 from training.loop.train_command import EXIT_LOCKED
+from training.transformer.run import TransformerRun
+from training.transformer.settings import TransformerSettings
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
+ACCELERATE += ["--config_file", "training/recipes/nodes.yaml", "--num_machines", "1"]
+ACCELERATE += ["--num_processes", "2", "--main_process_port", "0", "--mixed_precision", "no"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
@@ -31,10 +43,13 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 def launched(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """The folder and the output of two processes that trained and looked for differences."""
+    """The folder and the output of two processes that trained and looked for differences.
+
+    Accelerate starts them, with the configuration for nodes.
+    """
     out = tmp_path_factory.mktemp("two")
     data = write_pictures(out / "data")
-    command = [*TORCHRUN, "-m", "tests.training.loop.two_processes", data, out]
+    command = [*ACCELERATE, "-m", "tests.training.loop.two_processes", data, out]
     done = subprocess.run(
         [*command, *map(str, request.param)],
         cwd=ROOT,
@@ -50,16 +65,32 @@ def launched(
 
 def test_two_processes_stop_and_go_on_bit_for_bit(launched: tuple[Path, str]) -> None:
     """Stopped at steps of two epochs; NaN in one is skipped by both; shards are as whole."""
-    _, said = launched
+    out, said = launched
     for name in ("tokenizer", "transformer"):
         equal, stops = re.search(name + r": (\d)/(\d) equal", said).groups()
         assert equal == stops > "0"
     evaluated = re.search(r"evaluation: same True, gap (\S+)", said)
     assert evaluated and float(evaluated[1]) < 1e-4
     assert "poison: skipped 1, same True, finite True" in said
-    gap, kept = re.search(r"shards: gap (\S+), kept (\S+)", said).groups()
+    two = [float(one) for one in re.search(r"frechet: (\S+) (\S+)", said).groups()]
+    assert two == pytest.approx(drawn_distances(out), rel=1e-3)
+    gap, kept, same = re.search(r"shards: gap (\S+), kept (\S+), same (\S+)", said).groups()
+    assert same == "True"
+    written = {path.name for path in (out / "shards/sharded/step-00000004").iterdir()}
+    parts = [f"shard-0000{p}-model-0000{n}-of-00003.safetensors" for p in (1, 2) for n in (1, 2, 3)]
+    assert written == {*parts, "meta.json"}  # weights, average, optimizer of each process
     assert float(gap) < 1e-5
     assert 0.45 < float(kept) < 0.55
+
+
+def drawn_distances(out: Path) -> list[float]:
+    """How far drawings and pictures are from pictures, as one process finds."""
+    tokenizer, measured = out / "tokenizer/whole/tokenizer", ["--frechet-drawings", "8", "--nets"]
+    arguments = transformer_arguments(out / "data", tokenizer, out / "alone", 4)
+    arguments += [*measured, str(out / "nets")]
+    run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
+    figures, _ = run.evaluate()
+    return [figures["frechet"], figures["frechet_of_real"]]
 
 
 def test_two_processes_learn_what_one_learns_from_twice_the_batch(

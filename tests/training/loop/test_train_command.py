@@ -103,7 +103,7 @@ def test_a_run_that_does_not_recover_stops_with_the_last_good_checkpoint(
 ) -> None:
     poison(monkeypatch, range(5, 100))
     assert run_tokenizer(data, tmp_path, 40, "--save-every", "5") == EXIT_NOT_FINITE
-    assert "15 steps in a row" in capfd.readouterr().err
+    assert "11 steps in a row" in capfd.readouterr().err
     parts, meta = load_newest(tmp_path)
     assert meta["step"] in (5, 10, 15)
     assert all(value.isfinite().all() for value in parts["weights"].values())
@@ -157,7 +157,7 @@ def test_the_first_steps_give_an_estimate_of_the_time(
 ) -> None:
     with caplog.at_level("INFO"):
         assert run_tokenizer(data, tmp_path, 4) == 0
-    texts = [record.message for record in caplog.records]
+    texts = [one.message for one in caplog.records if "so far" not in one.message]
     waiting = next(index for index, text in enumerate(texts) if "the first step takes" in text)
     assert texts[waiting + 1].startswith("the first step took ")
     assert any("a step takes" in text and " left" in text for text in texts[waiting:])

@@ -3,6 +3,7 @@
 `torchrun --standalone --nproc-per-node 2 -m tests.training.loop.two_processes DATA OUT STEP ...`
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from accelerate.utils import gather_object
 
 from tests.training.tiny import (
     different,
+    random_nets,
     tokenizer_arguments,
     transformer_arguments,
 )
@@ -29,6 +31,11 @@ from training.tokenizer.run import TokenizerRun
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
+
+
+class KilledError(Exception):
+    """The end of a run that saves nothing."""
+
 
 STEPS = 4  # two epochs of the 16 training pictures, four at a time in each process
 LEARNING_STEPS = 6
@@ -94,33 +101,68 @@ def learn(data: Path, tokenizer: Path, out: Path, *more: str) -> None:
 
 
 def check_shards(make_run: Callable[..., Run], out: Path) -> None:
-    """Train with whole and with sharded weights: the same up to rounding, and resumed alike."""
+    """Train with whole and with sharded weights: the same up to rounding, and resumed alike.
+
+    A sharded run is undisturbed, another one is stopped, and killed after its next checkpoint.
+    """
     whole = go_on(lambda: make_run(out / "plain"))
-    go_on(lambda: make_run(out / "sharded", "--shard"), stop_at=1)
     sharded = go_on(lambda: make_run(out / "sharded", "--shard"))
-    ours, theirs = sharded.parts(), whole.parts()
+    go_on(lambda: make_run(out / "cut", "--shard"), stop_at=0)
+    killed = make_run(out / "cut", "--shard")
+    with contextlib.suppress(KilledError):
+        die_at(killed, 3)
+    killed.accelerator.wait_for_everyone()
+    assert load_newest(out / "cut")[1]["step"] == 2
+    go_on(lambda: make_run(out / "cut", "--shard"))
+    expected, _ = load_newest(out / "sharded")
+    found, _ = load_newest(out / "cut")
+    same = all(not different(found[part], expected[part]) for part in expected)
+    theirs = whole.parts()["weights"]
     parts_kept = sum(p.to_local().numel() for p in sharded.masters.masters)
-    total = sum(p.numel() for p in whole.masters.masters)
+    total = sum(p.numel() for p in theirs.values())
     gap = max(
-        (value - theirs["weights"][name]).abs().max().item()
-        for name, value in ours["weights"].items()
+        (value - theirs[name]).abs().max().item() for name, value in expected["weights"].items()
     )
     if PartialState().is_main_process:
-        print(f"shards: gap {gap:.1e}, kept {parts_kept / total:.2f}", flush=True)
+        print(f"shards: gap {gap:.1e}, kept {parts_kept / total:.2f}, same {same}", flush=True)
 
 
-def check_evaluation(make_run: Callable[[Path], Run], out: Path) -> None:
+def die_at(run: Run, step: int) -> None:
+    """Resume a run and leave it in a step, as it is."""
+    run.resume()
+    original = run.next_batch
+
+    def next_batch(random: PictureRandom) -> object:
+        if run.step == step:
+            raise KilledError
+        return original(random)
+
+    run.next_batch = next_batch
+    train(run, StopFlag())
+
+
+def check_evaluation(make_runs: Sequence[Callable[..., Run]], out: Path) -> None:
     """Evaluate with both processes: each has the figures that one alone finds."""
-    run = make_run(out / "evaluated")
-    assert isinstance(run, TokenizerRun)
-    figures, _ = run.evaluate()
-    images = run.validation_images
-    rebuilt, _ = rebuild(run.averaged(), images)
+    tokenizer_run = make_runs[0](out / "evaluated")
+    assert isinstance(tokenizer_run, TokenizerRun)
+    figures, _ = tokenizer_run.evaluate()
+    images = tokenizer_run.validation_images
+    rebuilt, _ = rebuild(tokenizer_run.averaged(), images)
     alone = rebuilt_psnr(rebuilt, images).mean().item()
-    ours, theirs = gather_object([figures])
+
+    if PartialState().is_main_process:
+        random_nets(out / "nets")
+    PartialState().wait_for_everyone()
+    measured = ("--frechet-drawings", "8", "--nets", str(out / "nets"))
+    transformer_run = make_runs[1](out / "measured", *measured)
+    assert isinstance(transformer_run, TransformerRun)
+    drawn, _ = transformer_run.evaluate()
+    ours, theirs = gather_object([(figures, drawn)])
     if PartialState().is_main_process:
         gap = abs(alone - figures["validation_psnr"])
+        distances = f"{drawn['frechet']} {drawn['frechet_of_real']}"
         print(f"evaluation: same {ours == theirs}, gap {gap:.1e}", flush=True)
+        print(f"frechet: {distances}", flush=True)
 
 
 def check_poison(make_run: Callable[[Path], Run], out: Path) -> None:
@@ -158,7 +200,7 @@ def main() -> None:
 
     check_stops("tokenizer", tokenizer_run, out / "tokenizer", stops)
     check_stops("transformer", transformer_run, out / "transformer", stops)
-    check_evaluation(tokenizer_run, out)
+    check_evaluation((tokenizer_run, transformer_run), out)
     check_poison(tokenizer_run, out)
     check_shards(transformer_run, out / "shards")
     learn(data, tokenizer_out / "tokenizer", out / "two")

@@ -26,14 +26,9 @@ from training.evaluation.scenes.questions import (
     right_answers,
     things_of,
 )
-from training.loop.checkpoint import (
-    check_parts,
-    load_newest,
-    optimizer_tensors,
-    restore_optimizer,
-    save_run,
-)
+from training.loop.checkpoint import check_parts, load_newest, save_run
 from training.loop.command_line import Settings
+from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
 from var_core.option_fields import option
 
