@@ -55,7 +55,7 @@ class Ask:
     @property
     def shown(self) -> list[Component]:
         """The widgets that hold the settings of a drawing."""
-        return [self.box.widget, *self.inputs.values(), self.keep_seed]
+        return [self.box.widget, *self.inputs.values(), self.keep_seed, self.drawer.preset]
 
     def values(self, values: Values) -> dict[str, object]:
         """The values of the controls, under their names."""
@@ -65,6 +65,7 @@ class Ask:
     def updates(self, values: Mapping[str, object], keep_seed: bool) -> Updates:
         """Show values of the controls."""
         shown: Updates = {widget: values[name] for name, widget in self.inputs.items()}
+        shown[self.drawer.preset] = self.controls.preset_of(values)
         return {**shown, self.box.widget: self.box.pack(values), self.keep_seed: keep_seed}
 
     def _build_buttons(self, count: int) -> Component:
