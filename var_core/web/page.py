@@ -41,7 +41,6 @@ class Page:
         self.engine = engine
         self.blocks, self.folder, self.client = site.blocks, site.folder, site.blocks.client
         info = engine.info
-        gr.Navbar(visible=False)  # the header has the models
         header = header_html(info, engine.device.type, site.names, site.missing)
         scripted_html(header, "header.js", "header")
         self.ask = Ask(Controls(info))
