@@ -1,0 +1,142 @@
+"""From points to laws: fits against parameters and compute, one size kept out and predicted."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.evaluation.scenes.intervals import Estimate
+from training.study.plots import plot_laws
+from training.study.points_file import FIGURES, PointsFile
+from training.study.power_laws import (
+    FEWEST_FREE,
+    FittedLaw,
+    Points,
+    all_points,
+    envelope,
+    fit_power_law,
+    fit_runs,
+)
+from var_core.files import write_atomically
+
+MERGES = {"parameters": all_points, "compute": envelope}  # points of a fit, of those of all runs
+FITS_FILE = "scaling.json"
+# exponents of arXiv 2404.02905, section 5.1; its losses are reducible ones
+PUBLISHED = {
+    "parameters": {
+        "loss_all": 0.20,
+        "loss_last": 0.23,
+        "error_all": 0.010,
+        "error_last": 0.016,
+    },
+    "compute": {"loss_all": 0.16, "loss_last": 0.13, "error_all": 0.011, "error_last": 0.0067},
+}
+
+Record = Mapping[str, Any]
+Laws = dict[str, dict[str, FittedLaw]]  # by axis and figure
+
+
+def write_figures(folder: Path, points: PointsFile) -> None:
+    """Write fits and plots of all points that there are.
+
+    Raises:
+        OSError: if they cannot be written.
+    """
+    kinds: dict[str, Any] = {}
+    for kind in dict.fromkeys(point["kind"] for point in points.points.values()):
+        records = [point for point in points.points.values() if point["kind"] == kind]
+        kept_out = largest(records)
+        known = [record for record in records if record is not kept_out]
+        laws = laws_of(known)
+        kinds[kind] = {
+            "runs": len(known),
+            "fits": {
+                axis: {
+                    name: law_json(law, axis, runs_of(known, axis, name))
+                    for name, law in some.items()
+                }
+                for axis, some in laws.items()
+            },
+            "kept_out": predictions(laws, kept_out),
+        }
+        plot_laws(folder / "plots", kind, records, laws, kept_out)
+    found = {"about": points.about, "published_exponents": PUBLISHED, "kinds": kinds}
+    write_atomically(folder / FITS_FILE, (json.dumps(found, indent=1) + "\n").encode())
+
+
+def largest(records: Sequence[Record]) -> Record | None:
+    """The run of the largest size, to be predicted; None where the others are too few for a law."""
+    sizes = {record["parameters"] for record in records}
+    if len(sizes) <= FEWEST_FREE:
+        return None
+    return max(records, key=lambda record: record["parameters"])
+
+
+def runs_of(records: Sequence[Record], axis: str, figure: str) -> list[Points]:
+    """The points of each run: its end against parameters, its whole curve against compute."""
+    found = []
+    for record in records:
+        points = [record] if axis == "parameters" else record["curve"]
+        x, y = (np.array([point[name] for point in points], float) for name in (axis, figure))
+        found.append((x, y))
+    return found
+
+
+def laws_of(records: Sequence[Record]) -> Laws:
+    """All laws that the runs are enough for: of losses with a fitted irreducible part."""
+    laws: Laws = {}
+    names = [name for name in FIGURES if name in records[0]]
+    if len({record["parameters"] for record in records}) < FEWEST_FREE:
+        return laws
+    for axis, merge in MERGES.items():
+        laws[axis] = {}
+        for name in names:
+            irreducible = None if name.startswith("loss") else 0.0
+            laws[axis][name] = fit_runs(runs_of(records, axis, name), merge, irreducible)
+    return laws
+
+
+def law_json(fitted: FittedLaw, axis: str, runs: Sequence[Points]) -> dict[str, Any]:
+    """A law as it stands in the file, beside the line without an irreducible part."""
+    points = MERGES[axis](runs)
+    plain = fit_power_law(points, 0.0)
+    return {
+        "exponent": estimate_json(fitted.exponent),
+        "irreducible": estimate_json(fitted.irreducible),
+        "factor": rounded(fitted.law.factor),
+        "pearson_r": rounded(fitted.law.pearson_r),
+        "points": len(points[0]),
+        "without_irreducible": {
+            "exponent": rounded(plain.exponent),
+            "pearson_r": rounded(plain.pearson_r),
+        },
+    }
+
+
+def predictions(laws: Laws, kept_out: Record | None) -> dict[str, Any] | None:
+    """What the laws say of the size that was kept out, and what was measured."""
+    if kept_out is None or "parameters" not in laws:
+        return None
+    found: dict[str, Any] = {"depth": kept_out["depth"], "parameters": kept_out["parameters"]}
+    for figure, law in laws["parameters"].items():
+        predicted = law.predict(kept_out["parameters"])
+        found[figure] = {
+            "predicted": estimate_json(predicted),
+            "measured": rounded(kept_out[figure]),
+        }
+    return found
+
+
+def estimate_json(estimate: Estimate) -> dict[str, Any]:
+    """An estimate with None in place of what is not known."""
+    return {name: rounded(value) for name, value in estimate.to_json().items()}
+
+
+def rounded(value: float) -> float | int | None:
+    """A number with five significant digits; None if it is not finite."""
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.5g}") if math.isfinite(value) else None
