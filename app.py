@@ -8,6 +8,7 @@ from var_core.terminal import be_quiet_while_loading, run_quietly
 if __name__ == "__main__":
     be_quiet_while_loading()  # the modules below take seconds
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -53,7 +54,8 @@ def serve(arguments: Arguments) -> None:
     """
     executor = pick_executor()  # before CUDA is used
     metrics, queue = JobMetrics(), FairQueue(arguments.limits)
-    engines = make_engines(arguments.model, arguments.precision, executor, metrics, queue)
+    how = arguments.precision, executor, metrics, queue, arguments.clips
+    engines = make_engines(arguments.model, *how)
     missing = [card for card in MODELS if not card.is_installed(models_folder())]
     tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None
     log_to_stderr()
@@ -77,6 +79,7 @@ def serve(arguments: Arguments) -> None:
         print(
             f"VAR Studio runs at {launch(site, arguments.host, arguments.port, tools)}", flush=True
         )
+        gc.freeze()  # all that was loaded stays: no collection need walk through it
         wait_for_signal(partial(drain, site, queue))
 
 

@@ -10,6 +10,7 @@ EXTRAS = {
     "test": "tests/requirements.txt",
     "text": "var_core/text/requirements.txt",
     "mcp": "var_core/serving/requirements.txt",
+    "mp4": "var_core/jobs/requirements.txt",
 }
 
 

@@ -121,13 +121,13 @@ def smooth_for(name: str) -> Image.Resampling:
     return Image.Resampling.LANCZOS if name == "after" else Image.Resampling.NEAREST
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
     parser.add_argument("--prompt", help="words, for a model that takes text")
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     label = None if arguments.prompt else LABELS
     pipeline = VARPipeline.from_pretrained(arguments.model)
     pictures, told = pictures_of(pipeline, label, arguments.prompt)

@@ -311,6 +311,7 @@ def test_a_png_of_countless_chunks_is_refused(name: bytes, place: int) -> None:
         read_png_recipe(many)
 
 
+@pytest.mark.slow
 def test_the_fuzzer_finds_nothing_within_a_few_seconds(tmp_path: Path) -> None:
     words = ["--runs", "3000", "--hang-seconds", str(LIMIT_SECONDS), "--out", str(tmp_path)]
     command = [sys.executable, "-m", "tests.fuzz_images", *words]

@@ -68,7 +68,8 @@ def test_dependencies_are_those_of_the_requirements_files(wheel: zipfile.ZipFile
     assert wanted("training") == training
     assert wanted("text") == always | listed("var_core/text/requirements.txt")
     assert wanted("mcp") == always | listed("var_core/serving/requirements.txt")
-    tools = listed("var_core/serving/requirements.txt")
+    assert wanted("mp4") == always | listed("var_core/jobs/requirements.txt")
+    tools = listed("var_core/serving/requirements.txt") | listed("var_core/jobs/requirements.txt")
     assert wanted("test") == training | tools | listed("tests/requirements.txt")
 
 

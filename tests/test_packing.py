@@ -39,6 +39,11 @@ OPTIONS = (
 LABELS = ((94, 1640, 7), (95, 1640, 7), (95, 300, 2), (95, 1640, 4))
 
 
+def slow(*values: object) -> list:
+    """Further values of a parameter, for exhaustive runs."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def open_embedded(dtype: torch.dtype = torch.float32, packs: bool = True) -> VARPipeline:
     pipeline = VARPipeline.from_pretrained(EMBEDDED_MODEL, torch_dtype=dtype)
     pipeline.packs = packs
@@ -118,7 +123,7 @@ def pair() -> tuple[VARPipeline, VARPipeline]:
     return open_embedded(packs=False), open_embedded()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(len(OPTIONS)), *slow(*range(len(OPTIONS), 20))])
 def test_packed_weights_draw_the_tokens_of_plain_ones(
     pair: tuple[VARPipeline, VARPipeline], seed: int
 ) -> None:
@@ -175,7 +180,7 @@ def test_bf16_logits_stay_within_two_percent(pair: tuple[VARPipeline, VARPipelin
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("options", [GOOD, OPTIONS[-1], *slow(*OPTIONS[1:-1])])
 def test_a_seed_is_the_same_picture_alone_and_beside_others(
     dtype: torch.dtype, options: SamplingOptions
 ) -> None:
@@ -205,7 +210,7 @@ def test_a_model_that_has_drawn_is_saved_as_it_was(tmp_path: Path) -> None:
         assert all(torch.equal(before[key].to(after[key].dtype), after[key]) for key in before)
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, *slow(200)])
 def test_many_drawings_leave_nothing_behind(count: int) -> None:
     pipeline, process = open_embedded(), psutil.Process()
 
@@ -214,7 +219,7 @@ def test_many_drawings_leave_nothing_behind(count: int) -> None:
             list(pipeline.stream([None], generator=generators_from_seeds([seed])))
         return process.memory_info().rss
 
-    before = draw(20)
+    before = draw(10)
     assert draw(count) < before + 20e6  # the keys and values of one drawing take 2 MB
 
 

@@ -20,9 +20,11 @@ from training.loop.heartbeat import busy
 from training.transformer.label_maps.start import trust_borrowed_codes
 from var_core.add_sketch import add_sketch
 from var_core.checkpoints import load_tokenizer, load_transformer
+from var_core.clip_pipeline import VARClipPipeline
 from var_core.labels import LabelSpace
 from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
+from var_core.pipeline_parts import PipelineParts
 
 SKETCH_PICTURES = 3000
 SKETCH_PIXELS = 2**26  # 0.8 GB of memory
@@ -53,7 +55,9 @@ def export(settings: ExportSettings) -> None:
     """
     with busy("joining the networks"):
         pictures, out = open_pictures(settings.data), Path(settings.out)
-        pipeline = VARPipeline(
+        is_clip = pictures.num_frames > 1
+        kind: type[PipelineParts] = VARClipPipeline if is_clip else VARPipeline
+        pipeline = kind(
             load_tokenizer(settings.tokenizer, torch.bfloat16),
             load_transformer(settings.transformer, torch.bfloat16),
             LabelSpace.from_json(pictures.label_names),
@@ -66,7 +70,7 @@ def export(settings: ExportSettings) -> None:
     elif isinstance(pictures, PreparedPictures) and pictures.vectors is not None:
         stored_phrases(Path(settings.data), pictures.data.phrases, pictures.vectors).save(out)
     if settings.sketch_steps:
-        count = min(SKETCH_PICTURES, SKETCH_PIXELS // pictures.side**2)
+        count = min(SKETCH_PICTURES, SKETCH_PIXELS // pictures.side**2) // pictures.num_frames
         images = pictures.fixed("train", count).images
         _teach_previews(out, images, settings.sketch_steps)
     size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
@@ -74,7 +78,7 @@ def export(settings: ExportSettings) -> None:
 
 
 def _teach_previews(folder: Path, images: torch.Tensor, steps: int) -> None:
-    """Teach the decoder of cheap previews; images (N, 3, H, W) in [-1, 1]."""
+    """Teach the decoder of cheap previews; images or clips in [-1, 1]."""
     print(
         f"learning to sketch previews: {steps} steps, maybe minutes; --sketch-steps 0 leaves it out"
     )

@@ -30,8 +30,8 @@ def add_sketch(
 
     Args:
         folder: model folder.
-        pictures: training pictures, (N, 3, *image_shape) in [-1, 1]; None makes some,
-            so that no data is needed.
+        pictures: training pictures, (N, 3, *image_shape) in [-1, 1], or clips as the tokenizer
+            takes them; None makes some pictures, so that no data is needed.
         steps: number of training steps.
         report: called with the step and the mean absolute error of pixels in [-1, 1].
 

@@ -216,6 +216,7 @@ def test_the_times_of_many_steps_follow_from_the_measured_ones(file: Path) -> No
         assert longer["DiT, 250 steps"]["median_ms"] == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_script_for_a_gpu_runs_dry_without_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,11 +230,16 @@ def test_the_script_for_a_gpu_runs_dry_without_one(
     assert {path.stem for path in tmp_path.iterdir()} == expected
     for path in tmp_path.iterdir():
         assert json.loads(path.read_text())["host"]["device"] == "cpu"
+
+
+def test_the_words_of_the_script_for_a_gpu_are_understood(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     full = gpu.commands(gpu.Plan(), Path("official"), tmp_path)
     assert {"draw-d16", "draw-d30", "versus-official-d16", "versus-official-d30"} < set(full)
     for run, words in full.values():
         with pytest.raises(SystemExit, match="0"):
-            run([*words, "--help"])  # the words are understood
+            run([*words, "--help"])
     capsys.readouterr()
     with pytest.raises(SystemExit, match="2"):
         gpu.main(["--out", str(tmp_path)])
@@ -291,6 +297,7 @@ def busy(embedded: VARPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(serve, "app_process", app_process)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("busy")
 def test_a_server_under_load_is_set_against_its_engine_alone(
     file: Path, capsys: pytest.CaptureFixture[str]
@@ -305,6 +312,7 @@ def test_a_server_under_load_is_set_against_its_engine_alone(
     assert [one["answers"] for one in figures["memory"]][-1] == sum(row["count"] for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("busy")
 def test_the_memory_of_a_server_is_watched_over_many_visitors(file: Path) -> None:
     words = f"--requests {3 * len(KINDS)} --pages 2 --visitors 2 --runs 1 --json {file}"

@@ -1,15 +1,14 @@
 """The benchmark of the page, once."""
 
+import contextlib
 import json
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import page
 from tests.browser.conftest import CHROMIUM
-from tests.patience import LIMIT_SECONDS
-from tests.server import ROOT
 
 pytestmark = [
     pytest.mark.browser,
@@ -17,13 +16,21 @@ pytestmark = [
 ]
 
 
-def test_the_page_is_measured(tmp_path: Path) -> None:
+def test_the_page_is_measured(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the server that the tests share."""
+
+    @contextlib.contextmanager
+    def shared() -> Iterator[tuple[str, float]]:
+        yield url, 1.0
+
+    monkeypatch.setattr(page, "served", shared)
     file = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "tests.benchmarks.page", "--runs", "1", "--json", str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS)
-    assert done.returncode == 0, done.stderr
+    page.main(["--runs", "1", "--json", str(file)])
+    printed = capsys.readouterr().out
     figures = {row["name"]: row["median"] for row in json.loads(file.read_text())["page"]}
-    assert all(name in done.stdout for name in figures)
+    assert all(name in printed for name in figures)
     assert figures["posts of a picture"] == figures["streams of a picture"] == 1
     assert figures["posts of a sheet"] == figures["streams of a sheet"] == 1
     assert figures["layout shift, drawing"] < 0.02

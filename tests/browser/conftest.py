@@ -31,7 +31,7 @@ from tests.gated_engine import GatedEngine
 from var_core import VARPipeline
 from var_core.serving.fair_queue import QueueLimits
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -53,6 +53,9 @@ OTHER_VIEWS = {  # tested by their widths, and looked at
 
 PATIENCE = 1000 * patience.LIMIT_SECONDS  # milliseconds
 in_both_views = pytest.mark.parametrize("visitor", VIEWS, indirect=True)
+in_both_views_if_slow = pytest.mark.parametrize(  # where much is drawn
+    "visitor", ["phone", pytest.param("desktop", marks=pytest.mark.slow)], indirect=True
+)
 FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 OPENED = """name => {
   const { components, layout } = window.gradio_config;
@@ -76,7 +79,7 @@ FORGET = """() => new Promise(done => {
 def browser() -> Iterator[Browser]:
     """Debian's chromium; what is waited for may take as long as it needs on a busy machine."""
     if CHROMIUM is None:
-        missing = "no chromium found (Debian: apt-get install chromium)"
+        missing = "no chromium found (Debian: apt-get install chromium-headless-shell)"
         assert os.environ.get("REQUIRE_BROWSER") != "1", f"REQUIRE_BROWSER=1, but {missing}"
         pytest.skip(f"BROWSER TESTS ARE NOT RUN: {missing}")
     expect.set_options(timeout=PATIENCE)

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Request, expect
 from tests.browser.conftest import (
     Gated,
     in_both_views,
+    in_both_views_if_slow,
     picture_bytes,
     pixels,
     until,
@@ -136,7 +137,7 @@ def test_scales_are_kept_of_the_picture_in_draw(page: Page) -> None:
     assert max(far[2:]) < min(far[:2])  # what keeps six of seven scales is nearer
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_a_link_a_file_and_what_was_drawn_so_far_bring_a_sheet_back(
     page: Page, tmp_path: Path
 ) -> None:

@@ -1,8 +1,6 @@
 """Drawing as a person does it, from the first click to the file."""
 
 import base64
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from tests.browser.conftest import (
     choose_action,
     draw,
     in_both_views,
+    in_both_views_if_slow,
     open_box,
     open_context,
     open_page,
@@ -29,8 +28,6 @@ from tests.browser.conftest import (
 )
 from tests.clients import num_cancelling
 from tests.gated_engine import GatedEngine
-from tests.patience import LIMIT_SECONDS
-from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_uint8
 
@@ -123,7 +120,7 @@ SHIFTS = """() => {
 
 
 @in_both_views
-@pytest.mark.parametrize("count", [1, 8])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 8])
 def test_nothing_moves_while_previews_arrive(
     held_page: Page, engine: GatedEngine, count: int
 ) -> None:
@@ -196,7 +193,7 @@ def test_a_stopped_run_frees_the_engine_for_the_next_visitor(
     assert wrong == []
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None:
     choose(page, "emoji", "red apple")
     set_number(page, "seed", "7")
@@ -277,17 +274,3 @@ def test_stop_leaves_nothing_of_the_run_before(
     expect(page.locator("#tiles figure")).to_have_count(0)
     page.keyboard.press("Escape")  # where nothing runs
     expect(page.locator("#status")).to_contain_text("Stopped after scale 2 of 7")
-
-
-def test_a_port_in_use_is_one_sentence(url: str) -> None:
-    port = url.rsplit(":", 1)[1]
-    done = subprocess.run(
-        [sys.executable, "app.py", "--port", port],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-    )
-    assert done.returncode == 4
-    assert port in done.stderr and "Traceback" not in done.stderr
-    assert "--port" in done.stderr and "GRADIO" not in done.stderr

@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     choose,
     draw,
     in_both_views,
+    in_both_views_if_slow,
     open_box,
     picture_bytes,
     pixels,
@@ -398,7 +399,7 @@ def test_the_picture_before_is_seen_while_a_button_or_key_is_held(
     expect(before).to_be_hidden()
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_whole_edits_are_undone_and_every_version_comes_back(page: Page, picture: Path) -> None:
     source = np.asarray(Image.open(picture))
     open_editor(page, picture)
@@ -489,7 +490,7 @@ def test_what_is_pressed_while_an_edit_stops_is_drawn_after_it(
     finished(page)
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_a_new_picture_starts_afresh_and_loses_no_version(
     page: Page, picture: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from tests.browser.conftest import (
     choose,
     draw,
     in_both_views,
+    in_both_views_if_slow,
     loading,
     look_at_scale,
     open_box,
@@ -76,7 +77,7 @@ def test_every_option_that_is_set_by_hand_stands_in_the_picture(page: Page, tmp_
     expect(page.locator("#redraw")).to_be_disabled()  # a smooth picture has no tokens to keep
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_the_scrubber_shows_a_scale_and_redraws_from_it(page: Page) -> None:
     choose(page, "emoji", "red apple")
     choose(page, "style", "noto")
@@ -241,7 +242,7 @@ def test_the_animation_and_the_archive_are_downloaded(page: Page) -> None:
         assert archive.read(archive.namelist()[-1]) == last
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_the_history_restores_and_deletes(page: Page) -> None:
     choose(page, "emoji", "red apple")
     open_box(page, "more")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import (
     choose_action,
     draw,
-    in_both_views,
+    in_both_views_if_slow,
     loading,
     picture_bytes,
     pixels,
@@ -34,7 +34,7 @@ def edit_one(page: Page, place: int) -> np.ndarray:
     return edited
 
 
-@in_both_views
+@in_both_views_if_slow
 def test_a_gallery_loses_nothing(page: Page) -> None:
     set_count(page, 8)
     draw(page)

@@ -81,7 +81,7 @@ def test_a_picture_is_animated_and_a_clip_goes_on(
     [
         (["--frames", "14"], "13, 21, 29, ... or 133 frames, got 14"),
         (["--frames", "-1"], "frames must be a whole number from 0 to 10000, got -1"),
-        (["--out", "clip.png"], "clips are written as .webp, .gif, not as 'clip.png'"),
+        (["--out", "clip.png"], "clips are written as .webp, .gif, .mp4, not as 'clip.png'"),
         (["--image", "none.webp"], "there is no file none.webp"),
         (["--image", "none.png"], "there is no file none.png"),
         (["--class", "11"], "11"),

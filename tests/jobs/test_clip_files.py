@@ -10,7 +10,13 @@ from PIL import Image
 from tests.clip_models import FRAMES, make_clip_tokenizer, make_clip_transformer
 from var_core import ClipOptions, SamplingOptions, VARClipPipeline, generators_from_seeds
 from var_core.animations import read_animation
-from var_core.jobs.clip_files import clip_bytes, make_clip_recipe, read_clip_recipe, write_clip
+from var_core.jobs.clip_files import (
+    clip_bytes,
+    clip_format,
+    make_clip_recipe,
+    read_clip_recipe,
+    write_clip,
+)
 from var_core.jobs.parsing import read_tokens
 from var_core.model_info import FRAMES_PER_SECOND
 
@@ -56,10 +62,32 @@ def test_a_gif_has_all_frames(tmp_path: Path) -> None:
     assert len(read_animation(tmp_path / "a.gif", FRAMES_PER_SECOND)) == 21
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.mp4", "a", ".webp"])
+@pytest.mark.parametrize("name", ["a.png", "a.avi", "a", ".webp"])
 def test_other_files_are_refused_by_name(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"clips are written as \.webp, \.gif, not as"):
+    with pytest.raises(ValueError, match=r"clips are written as \.webp, \.gif, \.mp4, not as"):
         write_clip(tmp_path / name, frames(), None)
+
+
+def test_a_video_has_all_frames_at_the_right_pace(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    ramp = np.linspace(0, 255, 33).astype(np.uint8)
+    shown = [Image.fromarray(np.roll(np.tile(ramp, (32, 1)), 2 * n, 1)) for n in range(9)]
+    write_clip(tmp_path / "a.mp4", shown, RECIPE)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        (stream,) = container.streams
+        assert stream.average_rate == FRAMES_PER_SECOND
+        read = [frame.to_ndarray(format="gray") for frame in container.decode(stream)]
+    assert len(read) == 9 and read[0].shape == (32, 32)  # an odd side loses a line
+    for ours, theirs in zip(shown, read, strict=True):
+        difference = np.asarray(ours)[:, :32].astype(float) - theirs
+        assert np.abs(difference).mean() < 8
+    assert b"labels" not in (tmp_path / "a.mp4").read_bytes()
+
+
+def test_a_video_without_its_package_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("var_core.jobs.clip_files.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"pip install 'var-studio\[mp4\]'"):
+        clip_format(Path("clip.mp4"))
 
 
 def test_a_damaged_recipe_is_refused() -> None:

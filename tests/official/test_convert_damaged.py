@@ -51,7 +51,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Tens
 
 
 @pytest.mark.parametrize("kind", SPOILT)
-@pytest.mark.parametrize("name", ["tiny", "tiny_b"])
+@pytest.mark.parametrize("name", ["tiny", pytest.param("tiny_b", marks=pytest.mark.slow)])
 def test_any_spoilt_weight_is_one_sentence(
     name: str, kind: str, states: dict, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -169,7 +169,7 @@ content = b"".join(image.tobytes() for image in runs[-1].frames[-1] + result.fra
 print(len(runs), hashlib.sha256(content + engine.code_colours().tobytes()).hexdigest())
 {last}
 """
-WITHOUT = DRAW.format(before='sys.modules["spaces"] = None', after="", last="")
+PLAIN = DRAW.format(before="", after="", last="")
 WITH = DRAW.format(before="import spaces", after="", last="assert sys.modules['spaces'].GPU")
 LENT = DRAW.format(
     before="""
@@ -199,11 +199,16 @@ for network in (pipeline.transformer, *pipeline.tokenizer.children()):
 )
 
 
-def test_pictures_are_the_same_without_spaces_with_it_and_on_a_lent_gpu() -> None:
-    plain = run(WITHOUT)
+@pytest.mark.parametrize("code", ["LENT", pytest.param("WITH", marks=pytest.mark.slow)])
+def test_pictures_are_the_same_without_spaces_and_with_it(
+    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """With the package alone, and with a GPU that is lent for each picture."""
+    monkeypatch.setitem(sys.modules, "spaces", None)
+    exec(compile(PLAIN, "plain.py", "exec"), {})
+    plain = capsys.readouterr().out.strip()
     assert plain.startswith("4 ")
-    assert run(WITH) == plain
-    assert run(LENT) == plain
+    assert run({"LENT": LENT, "WITH": WITH}[code]) == plain
 
 
 def test_a_pin_that_is_not_locked_is_named(tmp_path: Path) -> None:

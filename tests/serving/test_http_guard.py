@@ -12,7 +12,6 @@ import pytest
 
 from tests.clients import API
 from tests.patience import LIMIT_SECONDS
-from tests.server import running_app
 from var_core.serving.http_guard import MAX_ADDRESS_BYTES, MAX_BODY_BYTES
 
 CLOSED = (
@@ -54,13 +53,6 @@ def ask(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> 
         assert reply.getheader("referrer-policy") == "no-referrer"
     connection.close()
     return reply.status, text
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own: what is thrown at it here fills its log."""
-    with running_app(tmp_path_factory.mktemp("guarded") / "log.txt") as address:
-        yield address
 
 
 @pytest.fixture

@@ -1,48 +1,13 @@
 """Counters and log lines of a server: enough to run it, nothing about its visitors."""
 
 import json
+import logging
 import subprocess
 import sys
-import urllib.request
-from pathlib import Path
 
 import pytest
 
-from tests.clients import Client
-from tests.server import free_port, running_app
-from var_core.serving.metrics import JobMetrics
-
-
-def test_a_running_server_counts_and_logs_without_saying_who_asked_for_what(
-    tmp_path: Path,
-) -> None:
-    log, port = tmp_path / "log.txt", free_port()
-    with running_app(log, "--metrics-port", str(port)) as url:
-        client = Client(url, 77)
-        client.draw(424242, {"emoji": "red apple"})
-        *_, (kind, _) = client.events("generate", client.call("generate", {}, "secret", 1, None))
-        assert kind == "error"
-        assert client.ask("GET", "/docs")[0] == 404
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
-            metrics = reply.read().decode()
-        for path in ("/metrics", "/gradio_api/metrics"):
-            assert client.ask("GET", path)[0] == 404  # not on the port that the world sees
-    for line in (
-        'var_studio_jobs_total{job="draw",outcome="ok"} 1.0',
-        "var_studio_pictures_total 1.0",
-        'var_studio_refused_total{where="handler"} 1.0',
-        "var_studio_running 0.0",
-        "var_studio_waiting 0.0",
-        "var_studio_first_preview_seconds_count 1.0",
-    ):
-        assert f"{line}\n" in metrics
-    assert "var_studio_cache_bytes" in metrics and "process_resident_memory_bytes" in metrics
-    text = log.read_text()
-    assert not any(word in text for word in ("127.0.0.77", "424242", "red apple", "secret"))
-    lines = [json.loads(line) for line in text.split("\n") if line.startswith("{")]
-    (job,) = [line for line in lines if line["event"] == "job"]
-    assert set(job) == {"ts", "level", "event", "job", "pictures", "outcome", "ms"}
-    assert (job["job"], job["outcome"], job["pictures"]) == ("draw", "ok", 1)
+from var_core.serving.metrics import JobMetrics, RateLimit
 
 
 def test_a_fault_is_logged_by_kind_and_place_without_its_words(
@@ -71,3 +36,14 @@ def test_what_a_library_logs_is_bounded_and_without_its_words() -> None:
     lines = [json.loads(line) for line in log.splitlines()]
     assert {line["logger"] for line in lines} == {"root", "mcp.server"}
     assert 0 < len(lines) < 5000 and "visitor" not in log
+
+
+def test_a_flood_of_warnings_is_cut_and_counted() -> None:
+    now = 0.0
+    limit = RateLimit(3, lambda: now)
+    records = [logging.makeLogRecord({"levelno": logging.ERROR, "msg": "no"}) for _ in range(10)]
+    assert [limit.filter(one) for one in records] == [True] * 3 + [False] * 7
+    assert limit.filter(logging.makeLogRecord({"levelno": logging.INFO, "msg": "job"}))
+    now = 60.0
+    next_one = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "again"})
+    assert limit.filter(next_one) and next_one.getMessage() == "again (7 others dropped)"

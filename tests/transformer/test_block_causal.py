@@ -183,7 +183,9 @@ def assert_same_step(found: dict[str, Tensor], expected: dict[str, Tensor]) -> N
         )
 
 
-@pytest.mark.parametrize("backend", ["auto", *ON_CPU])
+@pytest.mark.parametrize(
+    "backend", ["auto", *(pytest.param(name, marks=pytest.mark.slow) for name in ON_CPU)]
+)
 def test_a_compiled_step_has_the_gradients_of_the_dense_one_and_no_graph_break(
     backend: str,
 ) -> None:

@@ -138,7 +138,10 @@ def step(backend: str, compiler: str = "") -> dict[str, Tensor]:
     return {"loss": loss.detach()} | {k: p.grad for k, p in named if p.grad is not None}
 
 
-@pytest.mark.parametrize("backend", ON_CPU)
+@pytest.mark.parametrize(
+    "backend",
+    ["prefix", *(pytest.param(name, marks=pytest.mark.slow) for name in ("math", "sdpa"))],
+)
 def test_a_compiled_step_has_the_gradients_of_the_dense_one_and_no_graph_break(
     backend: str,
 ) -> None:

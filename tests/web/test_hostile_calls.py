@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,11 +58,13 @@ class Running:
         url: its address.
         log: file with what it printed.
         files: folder of its temporary files.
+        process: it.
     """
 
     url: str
     log: Path
     files: Path
+    process: subprocess.Popen
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +73,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
-        with running_app(folder / "log.txt") as url:
-            yield Running(url, folder / "log.txt", folder)
+        with app_process(folder / "log.txt") as (url, process):
+            yield Running(url, folder / "log.txt", folder, process)
 
 
 def test_malformed_calls_leave_no_trace_and_no_path(running: Running) -> None:
@@ -218,15 +221,6 @@ def test_what_the_server_keeps_for_itself_is_shown_to_nobody(running: Running) -
     assert client.ask("GET", shown)[0] == 200
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a server that is started now keeps its files."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    return folder
-
-
 def running_files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix in (".png", ".jpeg", ".webp"):
@@ -234,32 +228,33 @@ def running_files(folder: Path) -> Iterator[Path]:
 
 
 def test_a_killed_server_leaves_nothing_broken_and_comes_back(
-    temporary: Path, tmp_path: Path
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with app_process(tmp_path / "first.txt") as (url, process):
-        before = Client(url).draw(1)
-        clients = [Client(url, 20 + number) for number in range(8)]
-        streams = []
-        for client in clients:
-            stream = client.events("stream", client.call("stream", {}, 1, 8, None))
-            next(stream)
-            streams.append(stream)
-        page = Client(url)
-        press(page, "generate", "click", default_values(page))
-        os.kill(process.pid, signal.SIGKILL)
-        for stream in streams:  # an error, not a hang
-            with pytest.raises((http.client.HTTPException, ConnectionError, StopIteration)):
-                while True:
-                    next(stream)
-    left = list(running_files(temporary))
+    """The last test of this server."""
+    before = Client(running.url).draw(1)
+    clients = [Client(running.url, 20 + number) for number in range(8)]
+    streams = []
+    for client in clients:
+        stream = client.events("stream", client.call("stream", {}, 1, 8, None))
+        next(stream)
+        streams.append(stream)
+    page = Client(running.url)
+    press(page, "generate", "click", default_values(page))
+    os.kill(running.process.pid, signal.SIGKILL)
+    for stream in streams:  # an error, not a hang
+        with pytest.raises((http.client.HTTPException, ConnectionError, StopIteration)):
+            while True:
+                next(stream)
+    left = list(running_files(running.files))
     assert left
     for path in left:
         read_image(path)
+    monkeypatch.setenv("TMPDIR", str(running.files))
     with running_app(tmp_path / "second.txt") as url:
         assert Client(url).ask("GET", "/readyz") == (200, "ready")
         assert Client(url).draw(1) == before
         assert not any(path.exists() for path in left)  # swept by the new one
-    assert list(running_files(temporary)) == []
+    assert list(running_files(running.files)) == []
 
 
 def default_values(client: Client) -> list:

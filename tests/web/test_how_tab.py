@@ -2,14 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.patience import LIMIT_SECONDS
+from tests import explaining
 from tests.server import ROOT
 from var_core.model_info import read_model_info
 from var_core.official.catalogue import EMBEDDED_FOLDER
@@ -42,8 +40,7 @@ def test_the_files_that_it_names_are_there(path: str) -> None:
 
 
 def test_its_command_makes_the_pictures_anew(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.explaining", "--out", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=LIMIT_SECONDS)
+    explaining.main(["--out", str(tmp_path)])
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {path.name for path in asset_path("how").iterdir()} - {"how.html"}
     told, shipped = (

@@ -12,8 +12,8 @@ from tests.web.test_hostile_calls import default_values, press
 from var_core.serving.local_engine import LocalEngine
 from var_core.web import call_queue
 
-PAGES = 5  # that the server keeps
-VISITORS = 30
+PAGES = 3  # that the server keeps
+VISITORS = 10
 KEPT = {"gradio", "fastapi", "starlette", "var_core", "torch", "PIL"}
 
 

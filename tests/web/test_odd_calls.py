@@ -13,6 +13,7 @@ from gradio.block_function import BlockFunction
 
 import app
 from tests.clients import API, Client, serving
+from tests.patience import until
 from var_core.serving.local_engine import LocalEngine
 from var_core.web.call_queue import MAX_CALLS, CallQueue
 from var_core.web.page import Site
@@ -145,4 +146,5 @@ def test_calls_with_and_without_the_queue_count_together(
             assert status == 503 and "too many of your calls" in text, (door, text)
             assert other.ask("POST", f"{API}/{door}", body)[0] != 503
     assert client.ask("POST", f"{API}/run/predict", body)[0] != 503
-    assert calls._direct == [] and num_faults(engine) == 0
+    assert until(lambda: calls._direct == [])  # an answer is sent before its call is over
+    assert num_faults(engine) == 0

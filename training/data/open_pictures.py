@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from training.data.augment import UNCHANGED, Augmentation
+from training.data.motion.clips import MOTION_FILE, MovingScenes
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import TABLE_FILE, ScenePictures
@@ -18,6 +19,8 @@ def open_pictures(folder: str | Path, augmentation: Augmentation = UNCHANGED) ->
     Raises:
         ValueError: if it holds no pictures, or a file of it is damaged.
     """
+    if (Path(folder) / MOTION_FILE).exists():
+        return MovingScenes.open(folder)
     if (Path(folder) / TABLE_FILE).exists():
         return ScenePictures.open(folder)
     return PreparedPictures.open(folder, augmentation)

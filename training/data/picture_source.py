@@ -16,7 +16,7 @@ class PictureBatch:
     """Some pictures and what they show.
 
     Attributes:
-        images: (B, 3, H, W) in [-1, 1].
+        images: (B, 3, H, W) in [-1, 1]; clips (B, 3, F, H, W).
         labels: (B, A) int64, an index per attribute; on the CPU.
         captions: (B, P) int64, ids of the phrases that are said of each picture, -1 in empty
             slots; on the CPU. None where pictures have labels alone.
@@ -55,6 +55,11 @@ class PictureSource(Protocol):
     @property
     def side(self) -> int:
         """Side of the pictures in pixels."""
+        ...
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a clip; 1 for pictures."""
         ...
 
     @property
@@ -108,16 +113,26 @@ def label_words(label_names: Mapping, labels: Tensor) -> list[str]:
 
 
 def check_side(pictures: PictureSource, tokenizer: MultiScaleVQVAE) -> None:
-    """Check that pictures have the size that a tokenizer encodes.
+    """Check that pictures or clips have the size that a tokenizer encodes.
 
     Raises:
         ValueError: if they do not.
     """
     height, width = tokenizer.image_shape
     if (height, width) != (pictures.side, pictures.side):
-        rows, columns = tokenizer.schedule.final_shape
+        rows, columns = tokenizer.schedule.final_shape[-2:]
         raise ValueError(
             f"the pictures have {pictures.side} pixels a side, the tokenizer takes {width}x{height}"
             f": its finest map has {columns}x{rows} codes of {tokenizer.stride} pixels a side; "
             "change --sides of the tokenizer, or make pictures of that size"
         )
+    if pictures.num_frames != tokenizer.num_frames:
+        raise ValueError(
+            f"the data are {_kind(pictures.num_frames)}, the tokenizer takes "
+            f"{_kind(tokenizer.num_frames)}: change --clip-frames or --frame-stride of the "
+            "tokenizer, or choose other --data"
+        )
+
+
+def _kind(num_frames: int) -> str:
+    return "pictures" if num_frames == 1 else f"clips of {num_frames} frames"

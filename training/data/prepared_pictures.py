@@ -72,6 +72,11 @@ class PreparedPictures:
         return self.data.images.shape[1]
 
     @property
+    def num_frames(self) -> int:
+        """Pictures do not move."""
+        return 1
+
+    @property
     def label_names(self) -> Mapping:
         """Content of labels.json: the names behind the label indices."""
         return self.data.label_names

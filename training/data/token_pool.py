@@ -25,6 +25,7 @@ from var_core.files import write_atomically
 from var_core.tokenizer import MultiScaleVQVAE
 
 SHARD_PICTURES = 4096
+SHARD_CLIPS = 256
 PICTURES_AT_ONCE = 32
 STAMP_FILE = "pool.json"
 
@@ -38,7 +39,7 @@ class NumberedPictures(PictureSource, Protocol):
         ...
 
     def numbered(self, numbers: Sequence[int], device: torch.device) -> Tensor:
-        """Training pictures by number, (B, 3, H, W) in [-1, 1]."""
+        """Training pictures or clips by number, as `PictureBatch` has them."""
         ...
 
     def described(self, numbers: Tensor, random: PictureRandom) -> tuple[Tensor, Tensor]:
@@ -53,14 +54,15 @@ class TokenPool:
         pictures: the source.
         tokenizer: frozen; its device is that of the run.
         folder: folder of the pool, see `fill_pool`.
-        size: pictures to take from it, a multiple of 4,096; those that are missing are encoded.
+        size: pictures to take from it, a multiple of 4,096, or clips, one of 256; those that are
+            missing are encoded.
         with_features: whether training batches have features; they are sums of all scales here,
             which are what is kept of a picture.
         process: number of this process.
         num_processes: processes of the run; all of them encode.
 
     Raises:
-        ValueError: if the size is no multiple of 4,096.
+        ValueError: if the size is no such multiple.
         SaveError: if the pool cannot be written.
     """
 
@@ -112,8 +114,9 @@ def fill_pool(
 ) -> Tensor:
     """Tokens of the first `size` pictures, (size, L) int32; what is missing is encoded now.
 
-    The pool is a safetensors file per 4,096 pictures, each there in whole or not at all; every
-    process makes the next free one. The pool may be filled further while a run takes what it needs.
+    The pool is a safetensors file per 4,096 pictures or 256 clips, each there in whole or not at
+    all; every process makes the next free one. The pool may be filled further while a run takes
+    what it needs.
 
     Args:
         folder: folder of the pool.
@@ -124,22 +127,24 @@ def fill_pool(
         num_processes: processes of the run, which begin at different files.
 
     Raises:
-        ValueError: if the size is no multiple of 4,096, or the pool belongs to other weights or
+        ValueError: if the size is no multiple of these, or the pool belongs to other weights or
             other pictures.
         SaveError: if a file cannot be written.
     """
-    if size <= 0 or size % SHARD_PICTURES:
-        raise ValueError(f"a pool holds a multiple of {SHARD_PICTURES} pictures, not {size}")
-    firsts = range(0, size, SHARD_PICTURES)
+    shard = SHARD_PICTURES if pictures.num_frames == 1 else SHARD_CLIPS
+    kind = "pictures" if pictures.num_frames == 1 else "clips"
+    if size <= 0 or size % shard:
+        raise ValueError(f"a pool holds a multiple of {shard} {kind}, not {size}")
+    firsts = range(0, size, shard)
     paths = [folder / f"tokens-{first:08d}.safetensors" for first in firsts]
     try:
         _claim(folder, {"tokenizer": weights_digest(tokenizer), **pictures.stamp})
-        left = SHARD_PICTURES * sum(not path.exists() for path in paths)
+        left = shard * sum(not path.exists() for path in paths)
         is_hidden = True if process else None  # None: at a terminal alone
         with tqdm(total=left, desc="encoding", unit="picture", disable=is_hidden) as bar:
 
             def make(number: int) -> None:
-                numbers = range(firsts[number], firsts[number] + SHARD_PICTURES)
+                numbers = range(firsts[number], firsts[number] + shard)
                 tokens = _encode(pictures, tokenizer, numbers, bar)
                 with making(paths[number]) as temporary:
                     save_file({"tokens": tokens.to(torch.uint16)}, temporary)
@@ -148,7 +153,7 @@ def fill_pool(
                 paths,
                 lambda number: paths[number].exists(),
                 make,
-                lambda _: bar.update(SHARD_PICTURES),
+                lambda _: bar.update(shard),
                 first=process * len(paths) // num_processes,
             )
         return torch.cat([load_file(path)["tokens"].to(torch.int32) for path in paths])
@@ -162,8 +167,9 @@ def _encode(
 ) -> Tensor:
     """Tokens of some pictures, (N, L) int64 on the CPU."""
     parts = []
-    for start in range(0, len(numbers), PICTURES_AT_ONCE):
-        images = pictures.numbered(numbers[start : start + PICTURES_AT_ONCE], tokenizer.device)
+    at_once = -(-PICTURES_AT_ONCE // pictures.num_frames)
+    for start in range(0, len(numbers), at_once):
+        images = pictures.numbered(numbers[start : start + at_once], tokenizer.device)
         parts.append(encode_pictures(tokenizer, images)[0].cpu())
         bar.update(len(images))
     return torch.cat(parts)

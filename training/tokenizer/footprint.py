@@ -32,7 +32,8 @@ def tokenizer_footprint(settings: TokenizerSettings) -> Footprint:
         perceptual = PerceptualDistance() if Path(settings.nets).is_dir() else None
         objective = TokenizerObjective(tokenizer, perceptual, settings)
         size = settings.batch_size // settings.accumulate
-        images = torch.empty(size, 3, *tokenizer.image_shape)
+        frames = [tokenizer.num_frames] * tokenizer.schedule.is_clip
+        images = torch.empty(size, 3, *frames, *tokenizer.image_shape)
     judge = adversary if settings.adversarial_weight else None
     random = PictureRandom(0, 0, range(size))
     saved, flops = measure_forward(

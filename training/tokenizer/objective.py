@@ -13,6 +13,7 @@ from training.tokenizer.perceptual import PerceptualDistance
 from training.tokenizer.settings import TokenizerSettings
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE, Quantization
+from var_core.tokenizer.frames import as_pictures
 from var_core.tokenizer.vqvae import straight_through
 
 
@@ -21,8 +22,8 @@ class Rebuilt(NamedTuple):
 
     Attributes:
         losses: scalars by name; "loss" is their weighted sum, which is minimised.
-        images: rebuilt pictures (B, 3, H, W), without gradient.
-        features: features before quantization (B, D, H, W), without gradient.
+        images: rebuilt pictures (B, 3, H, W) or clips (B, 3, F, H, W), without gradient.
+        features: features before quantization, (B, D, H, W) or (B, D, T, H, W), without gradient.
         quantization: codes of the batch; None while none are used.
     """
 
@@ -79,7 +80,7 @@ class TokenizerObjective(nn.Module):
         """Rebuild a batch and compute its losses.
 
         Args:
-            images: (B, 3, H, W) in [-1, 1].
+            images: (B, 3, H, W) in [-1, 1], or clips (B, 3, F, H, W).
             with_quantizer: whether codes stand between encoder and decoder.
             adversary: discriminator whose scores count in the loss; None before it joins.
             random: random numbers of the pictures, for latent noise, scale dropout and the changes
@@ -108,12 +109,16 @@ class TokenizerObjective(nn.Module):
             # details that coarse scales leave open are to be blurred, not invented
             part = random.part(is_whole)
             pair = view_alike(rebuilt[is_whole], images[is_whole], settings.perceptual_view, part)
-            losses["perceptual"] = self.perceptual(*pair).mean()
+            losses["perceptual"] = self.perceptual(*map(as_pictures, pair)).mean()
+        if images.ndim == 5:
+            losses["changes"] = F.l1_loss(rebuilt.diff(dim=2), images.diff(dim=2))
         reconstruction = (
             settings.l1_weight * losses["l1"]
             + settings.l2_weight * losses["l2"]
             + settings.perceptual_weight * losses["perceptual"]
         )
+        if "changes" in losses:
+            reconstruction = reconstruction + settings.change_weight * losses["changes"]
         total = reconstruction + losses["quantizer"] + settings.entropy_weight * losses["entropy"]
         if adversary is not None and is_whole.any():
             scores = adversary(augment_alike(rebuilt[is_whole], random.part(is_whole)))
@@ -137,7 +142,7 @@ class TokenizerObjective(nn.Module):
     def quantize(
         self, features: Tensor, random: PictureRandom
     ) -> tuple[Quantization, dict[str, Tensor], Tensor, Tensor]:
-        """Replace features (B, D, H, W) by their codes, in float32, with the losses of the codes.
+        """Replace features by their codes, in float32, with the losses of the codes.
 
         Returns:
             The quantization, losses by name, what is decoded, and which pictures have all scales.
@@ -168,23 +173,23 @@ def view_alike(
     """The part of two batches that is compared perceptually, which takes time per pixel.
 
     Args:
-        rebuilt: (B, 3, H, W).
-        images: (B, 3, H, W).
+        rebuilt: (B, 3, H, W), or clips (B, 3, F, H, W).
+        images: what they are rebuilt from, of the same shape.
         view: "whole"; "half", both at half the size; "crop", a random square of half the sides.
         random: random numbers of the pictures.
 
     Returns:
-        Two batches (B, 3, h, w).
+        Two batches (B, 3, h, w), or (B, 3, F, h, w), or the frames as pictures.
     """
     if view == "half":
-        return F.avg_pool2d(rebuilt, 2), F.avg_pool2d(images, 2)
+        return F.avg_pool2d(as_pictures(rebuilt), 2), F.avg_pool2d(as_pictures(images), 2)
     if view == "crop":
         side = images.shape[-1] // 2
         corners = random.integers(side + 1, 2).tolist()
         ours, theirs = (
             torch.stack(
                 [
-                    picture[:, row : row + side, column : column + side]
+                    picture[..., row : row + side, column : column + side]
                     for picture, (row, column) in zip(batch.unbind(), corners, strict=True)
                 ]
             )
@@ -201,6 +206,6 @@ def add_noise(latent: Tensor, amount: float, random: PictureRandom) -> Tensor:
     """
     if not amount:
         return latent
-    strength = random.uniform(1, 1, 1) * amount
+    strength = random.uniform(*[1] * (latent.ndim - 1)) * amount
     noise = random.normal(*latent.shape[1:]) * strength
     return latent + noise.to(latent) * latent.detach().std()

@@ -15,7 +15,7 @@ from training.data.augment import Augmentation
 from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
-from training.evaluation.sheets import SheetRow, captioned_sheet
+from training.evaluation.sheets import SheetRow, captioned_sheet, fitting
 from training.loop.checkpoint import (
     check_parts,
     optimizer_tensors,
@@ -23,7 +23,7 @@ from training.loop.checkpoint import (
     step_generator,
 )
 from training.loop.ema import ExponentialAverage
-from training.loop.optim import learning_rate_at, parameter_groups, step_if_finite
+from training.loop.optim import learning_rate_at, step_if_finite
 from training.loop.picture_random import PictureRandom
 from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
@@ -32,7 +32,12 @@ from training.tokenizer.adversary import Adversary, clip_gradients
 from training.tokenizer.codebook import CodebookCare, start_codes
 from training.tokenizer.discriminator import PatchDiscriminator
 from training.tokenizer.footprint import tokenizer_footprint
-from training.tokenizer.new_tokenizer import choose_trained, new_tokenizer
+from training.tokenizer.new_tokenizer import (
+    check_losses,
+    choose_trained,
+    new_tokenizer,
+    optimizer_groups,
+)
 from training.tokenizer.objective import Rebuilt, TokenizerObjective, joined
 from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import reconstruction_figures
@@ -48,7 +53,7 @@ SHEET_PICTURES = 16
 
 
 class TokenizerRun(Run[TokenizerSettings, Tensor]):
-    """Trains a tokenizer; a batch is pictures (B, 3, H, W) in [-1, 1].
+    """Trains a tokenizer; a batch is pictures (B, 3, H, W), or clips (B, 3, F, H, W), in [-1, 1].
 
     Args:
         settings: settings of the run.
@@ -64,10 +69,12 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         super().__init__(settings, new_accelerator(settings, self.precision, unused))
         augmentation = Augmentation(settings.augmentation, settings.flip, settings.augmented_share)
         self.pictures = pictures or open_pictures(settings.data, augmentation)
-        self.validation_images = self.pictures.fixed("validation", MAX_EVALUATED).images
         self.tokenizer = new_tokenizer(settings).to(self.accelerator.device).train()
         choose_trained(self.tokenizer, settings)
         check_side(self.pictures, self.tokenizer)
+        check_losses(settings, self.tokenizer)
+        count = MAX_EVALUATED // self.tokenizer.num_frames
+        self.validation_images = self.pictures.fixed("validation", count).images
         self.perceptual = load_perceptual(settings.nets) if Path(settings.nets).is_dir() else None
         if self.perceptual is None:
             logger.info("no nets in %s: training on pixel losses alone", settings.nets)
@@ -76,7 +83,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         if settings.adversarial_weight:
             self.adversary = Adversary(settings, self.accelerator)
         optimizer = torch.optim.AdamW(
-            parameter_groups(self.tokenizer.named_parameters(), settings.weight_decay),
+            optimizer_groups(self.tokenizer, settings.weight_decay),
             lr=self.highest_rate,
             betas=BETAS,
             fused=True,
@@ -140,7 +147,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         return PlacedBatches(make_batch, self.num_train, self.settings.seed)
 
     def next_batch(self, random: PictureRandom) -> Tensor:
-        """The next augmented training pictures, (B, 3, H, W) in [-1, 1]."""
+        """The next training pictures, augmented, or clips, in [-1, 1]."""
         return self.read().images
 
     def train_step(self, batch: Tensor, random: PictureRandom) -> dict[str, Any]:
@@ -154,7 +161,8 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             settings.final_ratio,
         )
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            is_taught = group["in_time"] or self.step >= settings.time_steps
+            group["lr"] = rate if is_taught else 0.0
         if self.step == settings.quantize_after and not settings.initial:
             self.start_codes()
 
@@ -199,7 +207,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
     def start_codes(self) -> None:
         """Fit the codes to encoded pictures, alike in all processes."""
         generator = step_generator(self.settings.seed, -1)
-        places = list(range(START_PICTURES))
+        places = list(range(-(-START_PICTURES // self.tokenizer.num_frames)))
         images = self.batches().__getitems__(places).images.to(self.accelerator.device)
         start_codes(self.tokenizer, images, generator)
         weights = self.tokenizer.state_dict().items()
@@ -216,7 +224,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         tokenizer = self.averaged()
         images = self.validation_images.to(self.accelerator.device)
         figures = reconstruction_figures(tokenizer, self.perceptual, images, self.accelerator)
-        shown = images[:SHEET_PICTURES]
+        shown = images[: fitting(SHEET_PICTURES, tokenizer.num_frames)]
         rows = [SheetRow("validation pictures", shown)]
         with torch.no_grad():
             latents = tokenizer.encode(shown).latents

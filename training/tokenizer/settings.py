@@ -34,6 +34,17 @@ class TokenizerSettings(RunSettings):
     sides: tuple[int, ...] = option(
         (1, 2, 3, 4, 5, 6, 8), "sides of the token maps, coarse to fine", NETWORK, low=1
     )
+    clip_frames: tuple[int, ...] = option(
+        (),
+        "frames of the maps that clips have after those of their first frame, coarse to fine; "
+        "none: pictures",
+        NETWORK,
+        low=2,
+    )
+    clip_sides: tuple[int, ...] = option((), "sides of these maps", NETWORK, low=1)
+    frame_stride: int = option(
+        4, "frames of a clip for each frame of the finest of these maps", NETWORK, low=1
+    )
     level_channels: tuple[int, ...] = option(
         (160, 192), "channels of each level of encoder and decoder, multiples of 32", NETWORK, low=1
     )
@@ -72,6 +83,9 @@ class TokenizerSettings(RunSettings):
         STEPS,
         low=0,
     )
+    time_steps: int = option(
+        0, "first steps of clips, which train what works along the time alone", STEPS, low=0
+    )
     warmup_steps: int = option(100, "steps until the highest rate", STEPS, low=0)
     final_ratio: float = option(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
     weight_decay: float = option(0.01, "weight decay of matrices", STEPS, low=0)
@@ -80,6 +94,9 @@ class TokenizerSettings(RunSettings):
 
     l1_weight: float = option(1.0, "weight of the absolute error", LOSSES, low=0)
     l2_weight: float = option(1.0, "weight of the squared error", LOSSES, low=0)
+    change_weight: float = option(
+        0.0, "weight of the absolute error of changes between frames", LOSSES, low=0
+    )
     perceptual_weight: float = option(0.3, "weight of the perceptual distance", LOSSES, low=0)
     perceptual_view: str = option(
         "whole",
@@ -125,6 +142,11 @@ class TokenizerSettings(RunSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if len(self.clip_frames) != len(self.clip_sides):
+            raise ValueError(
+                f"every map of a clip has frames and a side: clip_frames has "
+                f"{len(self.clip_frames)} numbers, clip_sides {len(self.clip_sides)}"
+            )
         if self.decoder_only and not self.initial:
             raise ValueError("decoder_only keeps a trained encoder, so it needs initial")
         if not self.initial and self.steps <= self.quantize_after:

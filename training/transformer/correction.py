@@ -39,8 +39,9 @@ def corrupt(
 
     Args:
         quantizer: quantizer of the tokenizer.
-        token_maps: tokens of the pictures, K tensors (B, h, w) int64, or of their first scales.
-        features: features of the pictures before quantization, (B, D, H, W).
+        token_maps: tokens of the pictures, K tensors (B, h, w) or (B, t, h, w) int64, or of
+            their first scales.
+        features: features of the pictures before quantization, (B, D, H, W) or (B, D, T, H, W).
         neighbours: (V, N) int64, codes that may replace each code (see `nearest_codes`).
         strength: largest chance of a mistake, in [0, 1].
         random: random numbers of the pictures.
@@ -51,21 +52,22 @@ def corrupt(
     """
     size = len(features)
     device = features.device
-    chance = random.uniform(1, 1) * strength
+    chance = random.uniform() * strength
     latent = quantizer.empty_latent(size)
-    is_clean = torch.ones(size, 1, 1, dtype=torch.bool, device=device)
+    is_clean = torch.ones(size, dtype=torch.bool, device=device)
     inputs, targets = [], []
     last = len(token_maps) - 1
     for scale_index, own in enumerate(token_maps):
+        each = (size, *[1] * (own.ndim - 1))  # a number per picture, beside its map
         residual = quantizer.pool(features.float() - latent, scale_index)
-        target = torch.where(is_clean, own, quantizer.nearest_tokens(residual))
+        target = torch.where(is_clean.view(each), own, quantizer.nearest_tokens(residual))
         targets.append(target.flatten(1))
         if scale_index == last:
             break
-        wrong = (random.uniform(*own.shape[1:]) < chance).to(device)
+        wrong = (random.uniform(*own.shape[1:]) < chance.view(each)).to(device)
         picked = random.integers(neighbours.shape[1], *own.shape[1:]).to(device)
         shown = torch.where(wrong, neighbours[target, picked], target)
-        is_clean = is_clean & ~wrong.flatten(1).any(dim=1).view(-1, 1, 1)
+        is_clean = is_clean & ~wrong.flatten(1).any(dim=1)
         latent = quantizer.add_scale(latent, quantizer.embed(shown), scale_index)
         inputs.append(quantizer.next_input(latent, scale_index + 1))
     return torch.cat(inputs, dim=1), torch.cat(targets, dim=1)

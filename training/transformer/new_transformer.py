@@ -17,6 +17,7 @@ from training.transformer.warm_start import (
 from var_core.checkpoints import outline_network
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer, init_weights
+from var_core.transformer.inflation import inflate_transformer
 
 SHAPE = ("width", "num_heads", "mlp_ratio", "shared_modulation", "qk_norm", "norm_eps")
 
@@ -40,6 +41,9 @@ def new_transformer(
     conditioning.start(transformer, tokenizer, tokens)
     if settings.initial:
         trained, trained_names = load_trained(settings.initial)
+        if transformer.schedule.is_clip and not trained.schedule.is_clip:
+            generator = step_generator(settings.seed, -3)
+            trained = inflate_transformer(trained, transformer.config["sides"], generator)
         continue_from(transformer, trained, label_values(pictures.label_names), trained_names)
     return transformer
 

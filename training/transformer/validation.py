@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.data.picture_source import PictureSource
 from training.data.token_source import TokenBatch, TokenSource, token_maps
-from training.evaluation.sheets import SheetRow, captioned_sheet
+from training.evaluation.sheets import SheetRow, captioned_sheet, fitting
 from training.loop.processes import dealt, gathered
 from training.loop.run import MAX_EVALUATED
 from training.transformer.conditioning import Conditioning
@@ -59,7 +59,7 @@ class Drawer:
         return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
     def draw(self, labels: Tensor, captions: Tensor | None) -> Tensor:
-        """Drawings with the scales that are learned, seeds from 0 on: (B, 3, H, W) in [-1, 1]."""
+        """Drawings with the scales that are learned, seeds from 0 on, as of `decode_latent`."""
         steps = sample_scales(
             self.transformer,
             self.tokenizer.quantizer,
@@ -83,13 +83,14 @@ def entropy_figures(
         `validation_entropy` and `validation_entropy_per_scale`, nats per token; the same for
         held-out pictures where there are some.
     """
-    schedule = drawer.tokenizer.schedule
+    schedule, num_frames = drawer.tokenizer.schedule, drawer.tokenizer.num_frames
+    at_once = -(-PICTURES_AT_ONCE // num_frames)
     figures: dict[str, Any] = {}
     for split in SPLITS:
-        batch = source.fixed(split, MAX_EVALUATED)
+        batch = source.fixed(split, MAX_EVALUATED // num_frames)
         if not len(batch.labels):
             continue
-        shares = dealt(accelerator, len(batch.labels), PICTURES_AT_ONCE)
+        shares = dealt(accelerator, len(batch.labels), at_once)
         parts = [gathered(accelerator, drawer.entropy(batch.rows(rows))) for rows in shares]
         entropy = torch.cat(parts)
         figures[f"{split}_entropy"] = entropy.mean().item()
@@ -107,9 +108,10 @@ def draw_sheet(drawer: Drawer, pictures: PictureSource) -> np.ndarray:
     Its rows: trained pictures, drawings of what is said of them, unseen pictures, drawings of what
     is said of them, drawings of what is said of the first row but for one attribute.
     """
-    trained, unseen = (pictures.fixed(split, SHEET_WIDTH) for split in ("train", "held_out"))
+    count = fitting(SHEET_WIDTH, pictures.num_frames)
+    trained, unseen = (pictures.fixed(split, count) for split in ("train", "held_out"))
     if not len(unseen.labels):
-        unseen = pictures.fixed("validation", SHEET_WIDTH)
+        unseen = pictures.fixed("validation", count)
     width = min(len(trained.labels), len(unseen.labels))
     opened = trained.labels.clone()
     if opened.shape[1]:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -19,11 +20,11 @@ from var_core.command_line.drawing_flags import (
     say,
 )
 from var_core.images import read_image
-from var_core.jobs.clip_files import ENDINGS, clip_format, make_clip_recipe, write_clip
+from var_core.jobs.animation import AnimateRequest
+from var_core.jobs.clip_files import ENDINGS, clip_format, write_clip
 from var_core.labels import LabelSpace
 from var_core.model_info import CLIPS, FRAMES_PER_SECOND
 from var_core.option_fields import option_fields
-from var_core.sampling import generators_from_seeds
 
 OWN = None  # no limits: the files are the user's own
 CLIP_FILE = Path("clip.webp")
@@ -42,7 +43,7 @@ def add_clip_command(
         shared: parent parser with model and precision.
         labels: labels and menus of the model.
     """
-    files = "WebP or GIF file; several are numbered, as clip-0.webp; only WebP holds the recipe"
+    files = "WebP, GIF or MP4 file; several are numbered, as clip-0.webp; WebP holds the recipe"
     drawing = drawing_flags(shared, labels, CLIP_FILE, files)
     animate = commands.add_parser("animate", parents=[drawing], help="draw clips from words")
     group = animate.add_argument_group("motion")
@@ -64,26 +65,15 @@ def _animate(arguments: argparse.Namespace) -> None:
     start = [] if arguments.image is None else read_start(arguments.image)
     settings = flags.settings
     pipeline = load_pipeline_of(VARClipPipeline, arguments.model, settings.precision)
-    dtype = str(pipeline.dtype).removeprefix("torch.")
-    kept = pipeline.tokenize(start[0])[0] if len(start) == 1 else []
+    read = None if arguments.image is None else lambda: start
+    shared = settings.options, clip_options, read
+    first = AnimateRequest(settings.wish, settings.seed, *shared)
     for index in range(flags.count):
-        seed = settings.seed + index
-        previews = pipeline.animate_stream(
-            [settings.wish],
-            settings.options,
-            clip_options,
-            () if kept else start,
-            generators_from_seeds([seed], pipeline.device),
-            kept,
-        )
-        *_, last = tqdm(previews, unit="scale", desc="drawing")
-        recipe = None
-        if len(start) < 2:  # else it depends on frames that no recipe holds
-            wish, own = last.wishes[0], [tokens[0] for tokens in kept]
-            parts = flags.info, wish, seed, settings.options, clip_options, dtype, own
-            recipe = make_clip_recipe(*parts)
+        request = replace(first, seed=first.seed + index)
+        steps = tqdm(request.start(pipeline), unit="scale", desc="drawing")
+        *_, last = steps
         path = numbered(flags.out, index, flags.count)
-        write_clip(path, last.clips[0], recipe)
+        write_clip(path, last.frames[-1], *last.recipes(flags.info))
         say(path)
 
 

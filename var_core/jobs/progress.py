@@ -12,8 +12,9 @@ from var_core.jobs.comparison import Comparison
 from var_core.jobs.contact_sheet import contact_sheet, labelled_sheet
 from var_core.jobs.png_recipe import Recipe
 from var_core.model_info import ModelInfo
-from var_core.outputs import Preview, pil_images
+from var_core.outputs import ClipPreview, Preview, pil_images
 from var_core.pipeline import VARPipeline
+from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_int
 from var_core.wishes import Wish
 
@@ -23,7 +24,7 @@ class Request(Protocol):
 
     @property
     def job(self) -> str:
-        """Name in metrics and logs: "draw", "edit" or "vary"."""
+        """Name in metrics and logs: "draw", "edit", "vary" or "animate"."""
         ...
 
     @property
@@ -76,9 +77,9 @@ class JobProgress:
     Attributes:
         request: what was asked.
         wishes: wishes of the request, with what was drawn for open labels.
-        frames: pictures after each scale so far, one per wish. An edit may be large and keeps
-            the newest ones only. Those of the last scale are true decodes; earlier ones are
-            sketches until they are sharpened.
+        frames: pictures after each scale so far, one per wish; of a clip its frames. An edit or a
+            clip may be large and keeps the newest ones only. Those of the last scale are true
+            decodes; earlier ones are sketches until they are sharpened.
         token_maps: token maps of the scales so far, in main memory; for an edit, those of its last
             window.
         dtype: dtype of the networks that draw, as "float32".
@@ -135,7 +136,7 @@ class JobProgress:
         return self.request.recipes(info, self.dtype)
 
 
-def begin(request: Request, pipeline: VARPipeline) -> JobProgress:
+def begin(request: Request, pipeline: PipelineParts) -> JobProgress:
     """The progress of a job that has just been started on a pipeline."""
     dtype = str(pipeline.dtype).removeprefix("torch.")
     return JobProgress(request, dtype=dtype, total=pipeline.info.schedule.num_scales)
@@ -173,6 +174,20 @@ def follow_edit(progress: JobProgress, previews: Iterator[Preview]) -> Iterator[
             progress,
             wishes=tuple(preview.wishes),
             frames=(pil_images(preview),),
+            token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
+            number=preview.number,
+            total=preview.total,
+        )
+        yield progress
+
+
+def follow_clip(progress: JobProgress, previews: Iterator[ClipPreview]) -> Iterator[JobProgress]:
+    """Add the previews of one clip, keeping the newest frames only."""
+    for preview in previews:
+        progress = replace(
+            progress,
+            wishes=tuple(preview.wishes),
+            frames=(preview.clips[0],),
             token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
             number=preview.number,
             total=preview.total,

@@ -79,6 +79,7 @@ def example_bodies(info: ModelInfo) -> dict[str, dict[str, Any]]:
         "vary": {"picture": TINY, "keep_scales": 1, **wish},
         "tokenize": {"picture": TINY},
         "look_inside": {"picture": TINY, **wish},
+        "animate": {"labels": {}, "seed": 7},
         "about": {},
     }
 

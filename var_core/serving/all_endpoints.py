@@ -1,7 +1,7 @@
 """The list of all endpoints for programs: plain typed functions, JSON in and out.
 
 Those that draw are in `draw_endpoints.py`, those that edit in `edit_endpoints.py`, those that look
-inside a picture in `inside_endpoints.py`.
+inside a picture in `inside_endpoints.py`, the one that draws clips in `animate_endpoints.py`.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from var_core.jobs.parsing import MAX_COUNT, read_base64
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.sampling import MAX_SEED
 from var_core.scales import short_form
+from var_core.serving.animate_endpoints import AnimateEndpoints
 from var_core.serving.draw_endpoints import DrawEndpoints
 from var_core.serving.edit_endpoints import EditEndpoints
 from var_core.serving.inside_endpoints import InsideEndpoints
@@ -26,8 +27,8 @@ class TokenizedPicture(TypedDict):
     bits: list[int]
 
 
-class Api(DrawEndpoints, EditEndpoints, InsideEndpoints):
-    """All endpoints of one model."""
+class Api(DrawEndpoints, EditEndpoints, InsideEndpoints, AnimateEndpoints):
+    """All endpoints of one model, and that of the server's model of clips where there is one."""
 
     def queued(self) -> list[Callable[..., Any]]:
         """The endpoints that need the engine, which may have to wait for their turn."""
@@ -42,6 +43,7 @@ class Api(DrawEndpoints, EditEndpoints, InsideEndpoints):
             self.tokenize,
             self.look_inside,
             self.exchange,
+            *[self.animate] * (self.engine.animator is not None),
         ]
 
     def immediate(self) -> list[Callable[..., Any]]:

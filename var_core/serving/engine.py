@@ -32,11 +32,14 @@ class Engine(Protocol):
         info: labels, scales and limits of the model.
         device: device of the networks.
         sharpen_seconds: time after a drawing for true decodes that nobody has asked for.
+        animator: engine of the server's model of clips, which draws `AnimateRequest` alone; None
+            where there is none.
     """
 
     info: ModelInfo
     device: torch.device
     sharpen_seconds: float
+    animator: "Engine | None"
 
     def prepare(self) -> None:
         """Get ready to draw, so that nobody has to wait for it.

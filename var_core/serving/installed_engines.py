@@ -4,14 +4,17 @@ They share one queue, one cache and one executor. Another kind of engine, a clas
 of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `make_engines`.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import psutil
 import torch
 
+from var_core.clip_pipeline import VARClipPipeline
 from var_core.devices import pick_device, pick_dtype
-from var_core.model_info import read_model_info
+from var_core.model_info import CLIPS, ModelInfo, read_model_info
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.pipeline import VARPipeline
 from var_core.serving.engine import Engine
@@ -25,7 +28,12 @@ MEMORY_SHARE = 0.5  # share of the machine's memory for the weights of all model
 
 
 def make_engines(
-    first: Path, precision: str, executor: Executor, metrics: JobMetrics, queue: FairQueue
+    first: Path,
+    precision: str,
+    executor: Executor,
+    metrics: JobMetrics,
+    queue: FairQueue,
+    clips: Path | None = None,
 ) -> list[Engine]:
     """One engine for each model: the given one, then the other installed ones.
 
@@ -35,28 +43,41 @@ def make_engines(
         executor: decides where the networks run.
         metrics: counts how jobs end.
         queue: decides who draws next.
+        clips: folder of a model of clips, which animates for all engines; None for none.
 
     Raises:
-        ValueError: if a model folder is missing or damaged.
+        ValueError: if a model folder is missing, damaged or of the wrong kind.
     """
     device = pick_device()
     dtype = pick_dtype(device, precision)
     cache = ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
-    engines: dict[str, Engine] = {}
+
+    def make(info: ModelInfo, load: Callable[[torch.dtype], VARPipeline]) -> LocalEngine:
+        return LocalEngine(
+            info,
+            load,
+            queue=queue,
+            metrics=metrics,
+            cache=cache,
+            executor=executor,
+            device=device,
+            dtype=dtype,
+        )
+
+    engines: dict[str, LocalEngine] = {}
     for folder in _model_folders(first, executor):
         info = read_model_info(folder)
         if info.name not in engines:
-            engines[info.name] = LocalEngine(
-                info,
-                partial(_load_model, folder, device),
-                queue=queue,
-                metrics=metrics,
-                cache=cache,
-                executor=executor,
-                device=device,
-                dtype=dtype,
-            )
-    return list(engines.values())
+            engines[info.name] = make(info, partial(_load_model, folder, device))
+    if clips is not None:
+        info = read_model_info(clips, CLIPS)
+        if info.name in engines or executor.is_lent:
+            told = "is not for a lent GPU" if executor.is_lent else "has the name of another model"
+            raise ValueError(f"the model of clips {clips} {told}")
+        animator = make(info, partial(_load_clips, clips, device))
+        for engine in engines.values():
+            engine.animator = animator
+    return list[Engine](engines.values())
 
 
 def _model_folders(first: Path, executor: Executor) -> list[Path]:
@@ -71,3 +92,10 @@ def _load_model(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPi
     pipeline = VARPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
     pipeline.pack()
     return pipeline
+
+
+def _load_clips(folder: Path, device: torch.device, dtype: torch.dtype) -> VARPipeline:
+    """A model of clips with its weights, which nothing but `AnimateRequest` reaches."""
+    pipeline = VARClipPipeline.from_pretrained(folder, torch_dtype=dtype).to(device)
+    pipeline.pack()
+    return cast(VARPipeline, pipeline)

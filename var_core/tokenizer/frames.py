@@ -9,6 +9,11 @@ def fold_frames(clips: Tensor) -> Tensor:
     return clips.transpose(1, 2).flatten(0, 1)
 
 
+def as_pictures(images: Tensor) -> Tensor:
+    """Frames of clips as pictures; pictures as they are: (B, C, ..., H, W) -> (N, C, H, W)."""
+    return images if images.ndim == 4 else fold_frames(images)
+
+
 def unfold_frames(pictures: Tensor, count: int) -> Tensor:
     """Pictures as frames of `count` clips: (B T, C, H, W) -> (B, C, T, H, W)."""
     return pictures.unflatten(0, (count, -1)).transpose(1, 2)

@@ -9,6 +9,8 @@ from var_core.scales import ScaleSchedule, Sides
 from var_core.tokenizer.time_layers import TimeMix
 from var_core.tokenizer.vqvae import MultiScaleVQVAE
 
+IN_TIME = ("time_down.", "time_up.", "quantizer.refine_time.")  # weights that pictures have not
+
 
 @torch.no_grad()
 def init_time(tokenizer: MultiScaleVQVAE, generator: Generator) -> None:
@@ -29,6 +31,27 @@ def init_time(tokenizer: MultiScaleVQVAE, generator: Generator) -> None:
             nn.init.zeros_(refine)
 
 
+def outline_inflated(
+    tokenizer: MultiScaleVQVAE, sides: Sides, frame_stride: int
+) -> MultiScaleVQVAE:
+    """What `inflate_tokenizer` makes, without weights: on the meta device.
+
+    Raises:
+        ValueError: as there.
+    """
+    schedule = ScaleSchedule(sides)
+    picture = schedule.first(schedule.num_picture_scales)
+    if not schedule.is_clip or picture != tokenizer.schedule:
+        raise ValueError(
+            f"the sides of clips must begin with {list(tokenizer.schedule.sides)}, "
+            f"got {list(schedule.sides)!r:.80}"
+        )
+    settings: dict[str, Any] = dict(tokenizer.config)
+    settings = {key: value for key, value in settings.items() if not key.startswith("_")}
+    with torch.device("meta"):
+        return MultiScaleVQVAE(**settings | {"sides": sides, "frame_stride": frame_stride})
+
+
 def inflate_tokenizer(
     tokenizer: MultiScaleVQVAE, sides: Sides, frame_stride: int, generator: Generator
 ) -> MultiScaleVQVAE:
@@ -45,17 +68,7 @@ def inflate_tokenizer(
     Raises:
         ValueError: if the maps of the first frame are others, or there are none of clips.
     """
-    schedule = ScaleSchedule(sides)
-    picture = schedule.first(schedule.num_picture_scales)
-    if not schedule.is_clip or picture != tokenizer.schedule:
-        raise ValueError(
-            f"the sides of clips must begin with {list(tokenizer.schedule.sides)}, "
-            f"got {list(schedule.sides)!r:.80}"
-        )
-    settings: dict[str, Any] = dict(tokenizer.config)
-    settings = {key: value for key, value in settings.items() if not key.startswith("_")}
-    with torch.device("meta"):
-        made = MultiScaleVQVAE(**settings | {"sides": sides, "frame_stride": frame_stride})
+    made = outline_inflated(tokenizer, sides, frame_stride)
     state = {key: value.clone() for key, value in tokenizer.state_dict().items()}
     made = made.to_empty(device=tokenizer.device)
     init_time(made, generator)

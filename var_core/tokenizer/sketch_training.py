@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from var_core.devices import pick_dtype
 from var_core.packing import pack_weights
 from var_core.tokenizer.autoencoder import Sketch
+from var_core.tokenizer.frames import as_pictures
 from var_core.tokenizer.vqvae import MultiScaleVQVAE
 
 WIDTH = 128  # channels
@@ -37,7 +38,7 @@ def with_sketch(
 
     Args:
         tokenizer: float32; keeps its weights.
-        pictures: (N, 3, *image_shape) in [-1, 1].
+        pictures: (N, 3, *image_shape) in [-1, 1], or clips (N, 3, F, *image_shape).
         generator: source of randomness for the first weights and for the choice of pictures.
         steps: steps of Adam.
         report: called with the step and the mean absolute error of pixels in [-1, 1].
@@ -64,17 +65,21 @@ def with_sketch(
 
 @torch.inference_mode()
 def _lessons(tokenizer: MultiScaleVQVAE, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Latents of the coarse scales, (M, D, H, W), and their decodes, bf16 to save room."""
+    """Latents of the coarse scales, (M, D, H, W), of clips frame by frame, and their decodes."""
     teacher = copy.deepcopy(tokenizer)
     nn.Module.to(teacher, dtype=pick_dtype(tokenizer.device))
     teacher.keep_exact()
     if tokenizer.device.type == "cpu":
         pack_weights(teacher.decoder)
     latents, targets = [], []
+    stride = 2**tokenizer.num_halvings  # frames for each frame of the latent
     for some in pictures.split(TAUGHT_AT_ONCE):
         found = torch.cat(tokenizer.encode(some).latents[:-1])
-        latents.append(found)
-        targets += [teacher.decode_latent(part).bfloat16() for part in found.split(len(some))]
+        latents.append(as_pictures(found))
+        for part in found.split(len(some)):
+            made = teacher.decode_latent(part)
+            made = made[:, :, ::stride] if made.ndim == 5 else made
+            targets.append(as_pictures(made).bfloat16())
     return torch.cat(latents).clone(), torch.cat(targets).clone()
 
 

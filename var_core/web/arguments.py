@@ -30,6 +30,7 @@ class Arguments:
         num_proxies: number of trusted proxies in front of the server.
         metrics_port: port for Prometheus; None serves no metrics.
         mcp: whether assistants find tools.
+        clips: folder of a model of clips, for the endpoint that animates; None for none.
     """
 
     model: Path
@@ -40,6 +41,7 @@ class Arguments:
     num_proxies: int
     metrics_port: int | None
     mcp: bool
+    clips: Path | None = None
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
@@ -75,6 +77,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
         num_proxies=check_int("proxies", given.proxies, 0, MAX_PROXIES),
         metrics_port=given.metrics_port,
         mcp=given.mcp,
+        clips=given.clips,
     )
 
 
@@ -98,13 +101,7 @@ def check_host(host: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     limits = QueueLimits()
     parser = argparse.ArgumentParser(description="Serve VAR Studio.")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=EMBEDDED_FOLDER,
-        metavar="FOLDER",
-        help="model folder; default: emoji64, which comes with VAR Studio",
-    )
+    _add_models(parser)
     parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")
     parser.add_argument("--port", type=int, metavar="N", help="default: 7860, or the next free one")
     parser.add_argument(
@@ -160,3 +157,16 @@ def _parser() -> argparse.ArgumentParser:
 def _setting(name: str, default: object = None) -> object:
     """The value of an environment variable, which a Space sets, or a default."""
     return os.environ.get(f"VAR_STUDIO_{name}", default)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=EMBEDDED_FOLDER,
+        metavar="FOLDER",
+        help="model folder; default: emoji64, which comes with VAR Studio",
+    )
+    parser.add_argument(
+        "--clips", type=Path, metavar="FOLDER", help="model of clips, for the endpoint animate"
+    )

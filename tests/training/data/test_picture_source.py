@@ -43,7 +43,7 @@ class Noise:
     side = 64
     label_names: Mapping = {"attributes": [{"name": "colour", "values": ["dark", "light"]}]}
 
-    num_train, can_read_ahead = 0, False
+    num_train, num_frames, can_read_ahead = 0, 1, False
 
     def words(self, labels: torch.Tensor, captions: torch.Tensor | None) -> list[str]:
         return label_words(self.label_names, labels)

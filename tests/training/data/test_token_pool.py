@@ -37,7 +37,7 @@ class Colours:
     def described(self, numbers: Tensor, random: PictureRandom) -> tuple[Tensor, Tensor]:
         return (numbers % 2).unsqueeze(1), numbers.unsqueeze(1)
 
-    num_train, can_read_ahead = 0, False
+    num_train, num_frames, can_read_ahead = 0, 1, False
 
     def words(self, labels: torch.Tensor, captions: torch.Tensor | None) -> list[str]:
         return label_words(self.label_names, labels)

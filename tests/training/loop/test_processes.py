@@ -14,14 +14,8 @@ from accelerate import Accelerator
 
 from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
-from tests.training.tiny import (
-    different,
-    final_weights,
-    run_tokenizer,
-    run_transformer,
-    tokenizer_arguments,
-    transformer_arguments,
-)
+from tests.training.loop import two_processes
+from tests.training.tiny import different, final_weights, tokenizer_arguments, write_pictures
 from training.loop.processes import check_launcher, dealt, gathered
 from training.loop.train_command import EXIT_LOCKED
 
@@ -29,11 +23,20 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) -> None:
-    """Stopped at every step of two epochs; NaN in one is skipped by both; shards are as whole."""
-    command = [*TORCHRUN, "-m", "tests.training.loop.two_processes", data, tmp_path]
+@pytest.fixture(
+    scope="module",
+    params=[(1,), pytest.param(range(two_processes.STEPS), marks=pytest.mark.slow)],
+    ids=["some stops", "all stops"],
+)
+def launched(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """The folder and the output of two processes that trained and looked for differences."""
+    out = tmp_path_factory.mktemp("two")
+    data = write_pictures(out / "data")
+    command = [*TORCHRUN, "-m", "tests.training.loop.two_processes", data, out]
     done = subprocess.run(
-        command,
+        [*command, *map(str, request.param)],
         cwd=ROOT,
         env=ENVIRONMENT,
         capture_output=True,
@@ -42,50 +45,35 @@ def test_two_processes_stop_and_go_on_bit_for_bit(data: Path, tmp_path: Path) ->
         timeout=LIMIT_SECONDS,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "tokenizer: 4/4 equal" in done.stdout
-    assert "transformer: 4/4 equal" in done.stdout
-    evaluated = re.search(r"evaluation: same True, gap (\S+)", done.stdout)
+    return out, done.stdout
+
+
+def test_two_processes_stop_and_go_on_bit_for_bit(launched: tuple[Path, str]) -> None:
+    """Stopped at steps of two epochs; NaN in one is skipped by both; shards are as whole."""
+    _, said = launched
+    for name in ("tokenizer", "transformer"):
+        equal, stops = re.search(name + r": (\d)/(\d) equal", said).groups()
+        assert equal == stops > "0"
+    evaluated = re.search(r"evaluation: same True, gap (\S+)", said)
     assert evaluated and float(evaluated[1]) < 1e-4
-    assert "poison: skipped 1, same True, finite True" in done.stdout
-    gap, kept = re.search(r"shards: gap (\S+), kept (\S+)", done.stdout).groups()
+    assert "poison: skipped 1, same True, finite True" in said
+    gap, kept = re.search(r"shards: gap (\S+), kept (\S+)", said).groups()
     assert float(gap) < 1e-5
     assert 0.45 < float(kept) < 0.55
 
 
-EVERY_CHANCE = {
-    "tokenizer": "--adversarial-weight 0.5 --adversarial-after 0.3 --adversary-channels 16 "
-    "--latent-noise 0.2 --scale-dropout 0.3 --augmentation white",
-    "transformer": "--self-correction 0.3 --drop-path 0.2 --drop-all 0.2 --plain-view-share 0.3",
-}
-
-
-@pytest.mark.parametrize("name", ["tokenizer", "transformer"])
 def test_two_processes_learn_what_one_learns_from_twice_the_batch(
-    data: Path, tmp_path: Path, name: str
+    launched: tuple[Path, str],
 ) -> None:
     """With all that is random: crops, noise, dropped scales and labels, wrong codes, restarts."""
-    steps, more = 6, EVERY_CHANCE[name].split()
-    two, one = tmp_path / "two", tmp_path / "one"
-    if name == "tokenizer":
-        arguments = tokenizer_arguments(data, two, steps)
-    else:
-        run_tokenizer(data, tmp_path / "made", 4)
-        tokenizer = tmp_path / "made" / "tokenizer"
-        arguments = transformer_arguments(data, tokenizer, two, steps)
-    command = [*TORCHRUN, "-m", f"training.train_{name}", *arguments, *more]
-    done = subprocess.run(
-        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=LIMIT_SECONDS
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    whole = ("--batch-size", "8", "--accumulate", "2", *more)
-    if name == "tokenizer":
-        assert run_tokenizer(data, one, steps, *whole) == 0
-    else:
-        assert run_transformer(data, tokenizer, one, steps, *whole) == 0
-    ours, theirs = final_weights(two), final_weights(one)
-    assert ours.keys() == theirs.keys()
-    for part, expected in theirs.items():
-        torch.testing.assert_close(ours[part], expected, rtol=1e-5, atol=1e-5, msg=part)
+    out, _ = launched
+    tokenizer, twice = out / "tokenizer" / "whole" / "tokenizer", "--batch-size 8 --accumulate 2"
+    two_processes.learn(out / "data", tokenizer, out / "one", *twice.split())
+    for name in ("tokenizer", "transformer"):
+        ours, theirs = final_weights(out / "two" / name), final_weights(out / "one" / name)
+        assert ours.keys() == theirs.keys()
+        for part, expected in theirs.items():
+            torch.testing.assert_close(ours[part], expected, rtol=1e-5, atol=1e-5, msg=part)
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,23 @@
-"""Runs under torchrun: stops two processes at every step and looks for differences.
+"""Runs under torchrun: stops two processes at some steps and looks for differences.
 
-`torchrun --standalone --nproc-per-node 2 -m tests.training.loop.two_processes DATA OUT`
+`torchrun --standalone --nproc-per-node 2 -m tests.training.loop.two_processes DATA OUT STEP ...`
 """
 
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from tests.training.tiny import different, tokenizer_arguments, transformer_arguments
+from tests.training.tiny import (
+    different,
+    tokenizer_arguments,
+    transformer_arguments,
+)
 from training.loop.checkpoint import load_newest
 from training.loop.command_line import parse_settings
 from training.loop.picture_random import PictureRandom
@@ -27,6 +31,12 @@ from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
 
 STEPS = 4  # two epochs of the 16 training pictures, four at a time in each process
+LEARNING_STEPS = 6
+EVERY_CHANCE = {  # all that is random: crops, noise, dropped scales and labels, wrong codes
+    "tokenizer": "--adversarial-weight 0.5 --adversarial-after 0.3 --adversary-channels 16 "
+    "--latent-noise 0.2 --scale-dropout 0.3 --augmentation white",
+    "transformer": "--self-correction 0.3 --drop-path 0.2 --drop-all 0.2 --plain-view-share 0.3",
+}
 
 
 def go_on(make_run: Callable[[], Run], stop_at: int | None = None) -> Run:
@@ -54,13 +64,15 @@ def same_everywhere(run: Run) -> bool:
     return not different(first, second)
 
 
-def check_stops(name: str, make_run: Callable[[Path], Run], out: Path) -> None:
-    """Stop after every step, go on, and compare with the run that was never stopped."""
+def check_stops(
+    name: str, make_run: Callable[[Path], Run], out: Path, steps: Sequence[int]
+) -> None:
+    """Stop after each of these steps, go on, and compare with the run that was never stopped."""
     whole = go_on(lambda: make_run(out / "whole"))
     assert same_everywhere(whole), f"{name}: the processes drifted apart"
     expected, _ = load_newest(out / "whole")
     equal = 0
-    for step in range(STEPS):
+    for step in steps:
         folder = out / f"cut-{step}"
         stopped = go_on(lambda folder=folder: make_run(folder), stop_at=step)
         assert stopped.step == step + 1, f"{name}: stopped at {stopped.step}, not {step + 1}"
@@ -68,7 +80,17 @@ def check_stops(name: str, make_run: Callable[[Path], Run], out: Path) -> None:
         found, _ = load_newest(folder)
         equal += all(not different(found[part], expected[part]) for part in expected)
     if PartialState().is_main_process:
-        print(f"{name}: {equal}/{STEPS} equal", flush=True)
+        print(f"{name}: {equal}/{len(steps)} equal", flush=True)
+
+
+def learn(data: Path, tokenizer: Path, out: Path, *more: str) -> None:
+    """Train both networks a little, with all that is random."""
+    words = tokenizer_arguments(data, out / "tokenizer", LEARNING_STEPS)
+    words += [*more, *EVERY_CHANCE["tokenizer"].split()]
+    go_on(lambda: TokenizerRun(parse_settings(TokenizerSettings, words, "")))
+    words = transformer_arguments(data, tokenizer, out / "transformer", LEARNING_STEPS)
+    words += [*more, *EVERY_CHANCE["transformer"].split()]
+    go_on(lambda: TransformerRun(parse_settings(TransformerSettings, words, "")))
 
 
 def check_shards(make_run: Callable[..., Run], out: Path) -> None:
@@ -121,6 +143,7 @@ def check_poison(make_run: Callable[[Path], Run], out: Path) -> None:
 
 def main() -> None:
     data, out = map(Path, sys.argv[1:3])
+    stops = [int(step) for step in sys.argv[3:]]
     tokenizer_out = out / "tokenizer" / "whole"
 
     def tokenizer_run(folder: Path) -> Run:
@@ -133,11 +156,12 @@ def main() -> None:
         arguments += ["--self-correction", "0.3", "--accumulate", "2", *more]
         return TransformerRun(parse_settings(TransformerSettings, arguments, ""))
 
-    check_stops("tokenizer", tokenizer_run, out / "tokenizer")
-    check_stops("transformer", transformer_run, out / "transformer")
+    check_stops("tokenizer", tokenizer_run, out / "tokenizer", stops)
+    check_stops("transformer", transformer_run, out / "transformer", stops)
     check_evaluation(tokenizer_run, out)
     check_poison(tokenizer_run, out)
     check_shards(transformer_run, out / "shards")
+    learn(data, tokenizer_out / "tokenizer", out / "two")
     PartialState().wait_for_everyone()
     os._exit(0)  # gloo, with sharded weights, sometimes aborts while it is taken down
 

@@ -1,7 +1,10 @@
 """Moving scenes as an endless source of clips, for trainers."""
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -10,6 +13,7 @@ from torch import Tensor
 
 from training.data.motion.captions import MotionCaptioner
 from training.data.motion.making import (
+    NUM_FRAMES,
     MovingScene,
     make_clip,
     make_held_out_clip,
@@ -19,15 +23,21 @@ from training.data.motion.phrases import motion_phrases
 from training.data.picture_source import PictureBatch
 from training.data.scenes.atlas import SpriteTable, read_table
 from training.data.scenes.making import VALIDATION_SEED
+from training.data.scenes.painting import PaintedChunk, Painters
 from training.data.scenes.phrase_vectors import read_phrase_vectors
 from training.data.scenes.phrases import Phrases
 from training.data.scenes.pictures import MAX_FIXED, SEED, ScenePictures
 from training.data.scenes.renderer import SceneRenderer
-from training.data.scenes.stream import phrase_rows
+from training.data.scenes.stream import StreamOptions, phrase_rows
 from training.loop.picture_random import PictureRandom
+from var_core.files import write_atomically
+from var_core.ranges import check_int
 
 SIDE = 64
+SIDES = 8, 256
+MOTION_FILE = "motion.json"  # says where the scenes are
 ANIMATED = "animated"  # folder of the animated sprites
+WORDING = -4  # purpose of the chance that words captions of painted chunks
 PLAYED_EVERY = 5  # of so many clips one shows animated things, where there are any
 
 
@@ -66,20 +76,38 @@ class MovingScenes(ScenePictures):
         self._played_renderers: dict[str, SceneRenderer] = {}
 
     @classmethod
-    def open_motion(
-        cls, scenes: str | Path, motion: str | Path, side: int = SIDE
-    ) -> "MovingScenes":
-        """Open the folders of `training.prepare.scenes` and of `training.prepare.motion`.
+    def open(cls, folder: str | Path) -> "MovingScenes":
+        """Open a folder that `training.prepare.motion` wrote, and that of the scenes it names.
 
         Raises:
             ValueError: if something in them is missing or damaged.
         """
-        table, folder = read_table(Path(scenes)), Path(motion)
+        folder = Path(folder)
+        try:
+            about = json.loads((folder / MOTION_FILE).read_text("utf-8"))
+            scenes, side = folder / about["scenes"], about["side"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{folder / MOTION_FILE} is missing or damaged; "
+                f"run: python -m training.prepare.motion --out {folder}"
+            ) from error
+        check_int(f"{folder / MOTION_FILE}: side", side, *SIDES)
+        table = read_table(scenes)
         phrases = motion_phrases(table)
         vectors = read_phrase_vectors(folder, phrases)
         has_animated = (folder / ANIMATED).is_dir()
         animated = read_table(folder / ANIMATED) if has_animated else None
         return cls(table, phrases, vectors, animated, side)
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a clip."""
+        return NUM_FRAMES
+
+    @property
+    def can_read_ahead(self) -> bool:
+        """Clips are painted on the CPU, by as many processes as read ahead."""
+        return True
 
     @property
     def stamp(self) -> Mapping[str, str]:
@@ -107,6 +135,13 @@ class MovingScenes(ScenePictures):
             for one, wording in zip(clips, wordings, strict=True)
         ]
         return self._styles_of(clips), phrase_rows(captions)
+
+    def painters(self, options: StreamOptions) -> Painters:
+        """Start processes that paint clips, each of them once; to be closed."""
+        shape = options.batch_size, 3, NUM_FRAMES, self.side, self.side
+        told = self.table, self.phrases, self.vectors[:0], self.animated, self.side
+        start = partial(ClipChunks, MovingScenes(*told), options)
+        return Painters(start, shape, options.workers, options.ahead)
 
     def _clip(self, seed: int, number: int) -> NumberedClip:
         if self.animated is not None and number % PLAYED_EVERY == 0:
@@ -141,3 +176,33 @@ class MovingScenes(ScenePictures):
         if found is None:
             found = self._played_renderers[str(device)] = SceneRenderer(self.animated, device)
         return found
+
+
+class ClipChunks:
+    """Paints numbered clips in chunks, in a process of its own.
+
+    Args:
+        clips: the source.
+        options: number of clips of a chunk, and whose share of them this is.
+    """
+
+    def __init__(self, clips: MovingScenes, options: StreamOptions) -> None:
+        self.clips = clips
+        self.options = options
+
+    def paint(self, number: int) -> PaintedChunk:
+        """The chunk of a number, with images in [-1, 1], float32."""
+        numbers = self.options.indices(number)
+        images = self.clips.numbered(numbers, torch.device("cpu"))
+        random = PictureRandom(self.options.seed, WORDING, numbers)
+        return PaintedChunk(images, *self.clips.described(torch.tensor(numbers), random))
+
+
+def write_about(folder: Path, scenes: Path, side: int) -> None:
+    """Note in a folder of motions where its scenes are, and the side of the frames.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    about = {"scenes": os.path.relpath(scenes, folder), "side": side}
+    write_atomically(folder / MOTION_FILE, json.dumps(about).encode())

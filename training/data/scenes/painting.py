@@ -1,16 +1,19 @@
-"""Processes that paint training scenes in advance, for a device that learns faster than one paints.
+"""Processes that paint for training in advance, for a device that learns faster than one paints.
 
-A chunk of painted scenes is too large for the pipe between two processes: it travels as a file,
+A chunk of painted pictures is too large for the pipe between two processes: it travels as a file,
 which stays in memory.
 """
 
 import shutil
 import tempfile
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -26,10 +29,10 @@ MIN_FREE_BYTES = 4 << 30  # below, files go to the usual temporary folder
 
 @dataclass(frozen=True)
 class PaintedChunk:
-    """Some scenes with what is said of them, on the CPU.
+    """Some scenes or clips with what is said of them, on the CPU.
 
     Attributes:
-        images: (N, 3, S, S) uint8.
+        images: (N, 3, S, S) uint8, or (N, 3, F, S, S).
         styles: (N, 1) int64.
         phrases: (N, P) int64 ids, -1 in empty slots.
     """
@@ -46,32 +49,43 @@ class _Sent:
     phrases: np.ndarray
 
 
-class ScenePainters:
-    """Chunks of painted scenes in their order; close it to stop the processes.
+class ChunkPainter(Protocol):
+    """What a process paints."""
+
+    def paint(self, number: int) -> PaintedChunk:
+        """The chunk of a number, with images in [-1, 1], float32."""
+        ...
+
+
+class Painters:
+    """Painted chunks in their order; close it to stop the processes.
 
     Args:
-        table: the sprites.
-        options: what to paint: `workers` processes, `ahead` chunks of `batch_size` scenes.
+        start: function that makes the painter of a process, there.
+        shape: shape of the images of a chunk.
+        workers: number of processes.
+        ahead: chunks that are painted in advance.
 
     Raises:
         ValueError: if there is no process.
     """
 
-    def __init__(self, table: SpriteTable, options: StreamOptions) -> None:
-        if not options.workers:
+    def __init__(
+        self, start: Callable[[], ChunkPainter], shape: Sequence[int], workers: int, ahead: int
+    ) -> None:
+        if not workers:
             raise ValueError("scenes are painted by at least 1 process, got 0")
-        self.options = options
+        self.ahead = ahead
         self.folder = Path(tempfile.mkdtemp(prefix="scenes-", dir=_memory_folder()))
         self._executor = ProcessPoolExecutor(
-            options.workers,
+            workers,
             mp_context=get_context("spawn"),
             initializer=_start_painter,
-            initargs=(table.folder, options, self.folder),
+            initargs=(start, self.folder),
         )
         self._waiting: deque[Future[_Sent]] = deque()
         self._next = 0
-        shape = options.batch_size, 3, options.side, options.side
-        self._images = torch.empty(shape, dtype=torch.uint8, pin_memory=torch.cuda.is_available())
+        self._images = torch.empty(*shape, dtype=torch.uint8, pin_memory=torch.cuda.is_available())
         self._order()
 
     def is_ready(self) -> bool:
@@ -86,10 +100,10 @@ class ScenePainters:
             file.readinto(self._images.numpy().data.cast("B"))
         sent.path.unlink()
         styles, phrases = torch.from_numpy(sent.styles), torch.from_numpy(sent.phrases)
-        return PaintedChunk(self._images, styles.unsqueeze(1), phrases)
+        return PaintedChunk(self._images, styles, phrases)
 
     def _order(self) -> None:
-        while len(self._waiting) < max(1, self.options.ahead):
+        while len(self._waiting) < max(1, self.ahead):
             self._waiting.append(self._executor.submit(_paint, self._next))
             self._next += 1
 
@@ -104,26 +118,53 @@ def _memory_folder() -> Path | None:
     return SHARED_MEMORY if is_there else None
 
 
+class ScenePainters(Painters):
+    """Processes that paint the scenes of a stream.
+
+    Args:
+        table: the sprites.
+        options: what to paint: `workers` processes, `ahead` chunks of `batch_size` scenes.
+    """
+
+    def __init__(self, table: SpriteTable, options: StreamOptions) -> None:
+        shape = options.batch_size, 3, options.side, options.side
+        start = partial(_SceneChunks, table.folder, options)
+        super().__init__(start, shape, options.workers, options.ahead)
+
+
+class _SceneChunks:
+    """Paints the batches of a stream."""
+
+    def __init__(self, sprites: Path, options: StreamOptions) -> None:
+        start_worker(sprites, options, CPU_BATCH)
+        self.renderer = SceneRenderer(read_table(sprites))
+
+    def paint(self, number: int) -> PaintedChunk:
+        """As `ChunkPainter.paint`."""
+        draft = draft_in_worker(number)
+        styles = torch.tensor([[scene.style] for scene in draft.scenes], dtype=torch.int64)
+        return PaintedChunk(self.renderer.paint(draft.plans), styles, draft.phrases)
+
+
 @dataclass
-class _Painter:
-    renderer: SceneRenderer
+class _Process:
+    painter: ChunkPainter
     folder: Path
 
 
-_painter: _Painter | None = None  # of this process, where it is one that paints
+_process: _Process | None = None  # this one, where it paints
 
 
-def _start_painter(sprites: Path, options: StreamOptions, folder: Path) -> None:
-    global _painter
-    start_worker(sprites, options, CPU_BATCH)
-    _painter = _Painter(SceneRenderer(read_table(sprites)), folder)
+def _start_painter(start: Callable[[], ChunkPainter], folder: Path) -> None:
+    global _process
+    torch.set_num_threads(1)
+    _process = _Process(start(), folder)
 
 
 def _paint(number: int) -> _Sent:
-    assert _painter is not None  # the initializer of the pool has run
-    draft = draft_in_worker(number)
-    images = _painter.renderer.paint(draft.plans)
-    path = _painter.folder / f"{number}.u8"
-    images.add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8).numpy().tofile(path)
-    styles = np.array([scene.style for scene in draft.scenes])
-    return _Sent(path, styles, draft.phrases.numpy())
+    assert _process is not None  # the initializer of the pool has run
+    chunk = _process.painter.paint(number)
+    path = _process.folder / f"{number}.u8"
+    pixels = chunk.images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+    pixels.contiguous().numpy().tofile(path)
+    return _Sent(path, chunk.styles.numpy(), chunk.phrases.numpy())

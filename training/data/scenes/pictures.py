@@ -15,10 +15,11 @@ from training.data.scenes.captions import Captioner
 from training.data.scenes.description import PLACES, TIMES, WEATHERS, Scene
 from training.data.scenes.held_out import KINDS
 from training.data.scenes.making import make_held_out_scene, make_scene, make_validation_scene
+from training.data.scenes.painting import Painters, ScenePainters
 from training.data.scenes.phrase_vectors import read_phrase_vectors
 from training.data.scenes.phrases import Phrases
 from training.data.scenes.renderer import SceneRenderer
-from training.data.scenes.stream import phrase_rows
+from training.data.scenes.stream import StreamOptions, phrase_rows
 from training.loop.picture_random import PictureRandom
 from var_core.menus import Choice, Menu
 from var_core.text import PhraseTable
@@ -102,6 +103,11 @@ class ScenePictures:
         return 0
 
     @property
+    def num_frames(self) -> int:
+        """Scenes stand still."""
+        return 1
+
+    @property
     def can_read_ahead(self) -> bool:
         """Scenes are painted on the device of the run."""
         return False
@@ -145,6 +151,10 @@ class ScenePictures:
             for scene, wording in zip(scenes, wordings, strict=True)
         ]
         return _styles(scenes), phrase_rows(captions)
+
+    def painters(self, options: StreamOptions) -> Painters:
+        """Start processes that paint what `options` describe; to be closed."""
+        return ScenePainters(self.table, options)
 
     def _fixed_scene(self, split: str, index: int) -> Scene:
         if split == "validation":

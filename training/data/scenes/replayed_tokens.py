@@ -1,4 +1,4 @@
-"""Tokens of scenes that are painted while the network learns, each shown several times.
+"""Tokens of scenes or clips that are painted while the network learns, each shown several times.
 
 A GPU takes steps faster than processes paint scenes. So all that were painted so far are kept, as
 tokens, and every batch is drawn from them; none is waited for after the first ones, and encoding
@@ -11,7 +11,7 @@ import time
 import torch
 from torch import Tensor
 
-from training.data.scenes.painting import PaintedChunk, ScenePainters
+from training.data.scenes.painting import PaintedChunk
 from training.data.scenes.pictures import SEED, ScenePictures
 from training.data.scenes.stream import StreamOptions
 from training.data.token_source import EncodedPictures, TokenBatch, encode_pictures, summed_features
@@ -20,7 +20,7 @@ from var_core.tokenizer import MultiScaleVQVAE
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 128  # scenes that are painted and encoded together
+CHUNK = 128  # scenes, or frames of clips, that are painted and encoded together
 AHEAD = 4  # chunks per process
 CAPACITY = 1 << 20  # scenes kept; then the oldest give way
 FIRST_BATCHES = 4  # so many batches' worth of scenes are waited for
@@ -40,7 +40,7 @@ class ReplayedTokens:
         workers: processes that paint.
         rank: this process of the run.
         num_processes: processes of the run.
-        chunk: scenes that are painted together.
+        chunk: scenes or frames that are painted together.
         capacity: scenes to keep.
     """
 
@@ -60,14 +60,14 @@ class ReplayedTokens:
         self.encoded = EncodedPictures(pictures, tokenizer, with_features)
         options = StreamOptions(
             seed=SEED,
-            batch_size=chunk,
+            batch_size=-(-chunk // pictures.num_frames),
             side=pictures.side,
             rank=rank,
             num_processes=num_processes,
             ahead=AHEAD * workers,
             workers=workers,
         )
-        self.painters = ScenePainters(pictures.table, options)
+        self.painters = pictures.painters(options)
         self.num_seen = 0  # scenes painted so far
         self._first_time: float | None = None
         self._seconds = 0.0  # spent on new scenes since then

@@ -11,6 +11,7 @@ from tests.training.data.tiny_sprites import THINGS, words_of
 from tests.training.tiny import random_of
 from training.data.motion import MovingScenes, motion_phrases
 from training.data.motion.animated_sprites import write_animated
+from training.data.motion.clips import write_about
 from training.data.motion.making import NUM_FRAMES
 from training.data.scenes import NO_PHRASE, SpriteTable, read_table
 from training.data.scenes.phrase_vectors import write_phrase_vectors
@@ -31,7 +32,8 @@ def clips(table: SpriteTable, tmp_path_factory: pytest.TempPathFactory) -> Movin
     write_phrase_vectors(folder, phrases, encode, "ones")
     entries = [asdict(thing) | {"words": words_of(thing), "kinds": []} for thing in THINGS]
     write_animated(folder / "animated", entries, [(thing, animation()) for thing in THINGS[:3]])
-    return MovingScenes.open_motion(table.folder, folder, SIDE)
+    write_about(folder, table.folder, SIDE)
+    return MovingScenes.open(folder)
 
 
 def test_a_batch_has_frames_styles_and_captions(clips: MovingScenes) -> None:
@@ -79,7 +81,8 @@ def test_without_animated_sprites_all_clips_are_of_things_that_move(
     assert labels.max() < len(table.styles)
     assert alone.stamp != clips.stamp
     with pytest.raises(ValueError, match="holds no vectors of phrases"):
-        MovingScenes.open_motion(table.folder, tmp_path)
+        write_about(tmp_path, table.folder, SIDE)
+        MovingScenes.open(tmp_path)
 
 
 def test_the_names_of_labels_are_those_of_scenes(clips: MovingScenes) -> None:
