@@ -26,7 +26,7 @@ from var_core.serving.tool_server import ToolServer
 from var_core.web.arguments import Arguments, parse_arguments
 from var_core.web.compare_tab import CompareTab
 from var_core.web.draw_tab import DrawTab
-from var_core.web.edit_tab import EditTab
+from var_core.web.edit_mode import EditMode
 from var_core.web.how_tab import HowTab
 from var_core.web.inside_tab import InsideTab
 from var_core.web.page import Page, Site
@@ -39,7 +39,7 @@ def add_tabs(page: Page) -> None:
     A tab is a class that gets the page and builds one `gr.Tab`, in `var_core/web/NAME_tab.py`.
     """
     draw = DrawTab(page)
-    EditTab(page, draw)
+    EditMode(page, draw)  # in the Draw tab, in the place of its stage
     CompareTab(page, draw)
     InsideTab(page, draw)
     HowTab()

@@ -27,18 +27,30 @@ const showAddress = (query) => {
   history.pushState(null, "", addressOf(query, tabNow()));
 };
 
-const copyLink = (query, tab = tabNow()) => {
+const copyLink = (query, says, tab = tabNow()) => {
   const address = `${location.origin}${location.pathname}?${query}${tab ? `&tab=${tab}` : ""}`;
   const copied = navigator.clipboard?.writeText(address) ?? Promise.reject(new Error("no"));
   copied.then(
-    () => window.varStudio.notify("Link copied: it opens this page and draws this picture"),
+    () => window.varStudio.notify(says || "Link copied: it opens this page and draws this picture"),
     () => window.varStudio.notify(`Copy this link: ${address}`),
   );
 };
 
 const tabButtons = () => [...document.querySelectorAll("#tabs [role=tab][data-tab-id]")];
-const openTab = (name) => {
-  const button = tabButtons().find((one) => one.dataset.tabId === (name || "draw"));
+const column = () => document.querySelector("#stage-column");
+const isEditing = () => column()?.dataset.mode === "edit";
+/** In Draw: show the canvas of an edit in the place of the stage, or the stage. */
+const showCanvas = (shows) => {
+  if (!column() || isEditing() === shows) return;
+  column().dataset.mode = shows ? "edit" : "";
+  noteTab();
+};
+
+/** Open a tab, or "edit", which is a mode of Draw. */
+const openTab = (wanted) => {
+  const name = wanted === "edit" ? "draw" : wanted || "draw";
+  if (name === "draw") showCanvas(wanted === "edit");
+  const button = tabButtons().find((one) => one.dataset.tabId === name);
   if (button && button.getAttribute("aria-selected") !== "true") button.click();
 };
 
@@ -64,12 +76,18 @@ window.addEventListener("popstate", followAddress);
 const noteTab = () => {
   const chosen = tabButtons().find((one) => one.getAttribute("aria-selected") === "true");
   const name = chosen?.dataset.tabId ?? "draw";
-  const tab = name === "draw" ? "" : name;
+  const ofDraw = isEditing() ? "edit" : "";
+  const tab = name === "draw" ? ofDraw : name;
   if (tab !== tabNow()) history.replaceState(null, "", addressOf(pictureQuery(location.search), tab));
 };
 const row = document.querySelector("#tabs");
 if (row) {
   const changed = { attributes: true, attributeFilter: ["aria-selected"], subtree: true };
   new MutationObserver(noteTab).observe(row, changed);
+  row.addEventListener("click", (event) => {
+    const button = event.target.closest("[role=tab]");
+    const isOpen = button?.getAttribute("aria-selected") === "true";
+    if (isOpen && button.dataset.tabId === "draw") showCanvas(false); // back to the pictures
+  }, true);
 }
 window.varStudio = { ...window.varStudio, showAddress, copyLink, open, openTab, followAddress };

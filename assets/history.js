@@ -54,8 +54,8 @@ const cell = (entry) => {
   const figure = document.createElement("figure");
   const draw = document.createElement("button");
   draw.type = "button";
-  draw.dataset.restore = String(entry.id);
-  draw.title = `Draw again: ${entry.words}`;
+  draw.dataset[entry.query ? "restore" : "reopen"] = String(entry.id);
+  draw.title = entry.query ? `Draw again: ${entry.words}` : entry.words;
   const image = document.createElement("img");
   image.src = entry.thumbnail;
   image.alt = entry.words;
@@ -110,7 +110,7 @@ const makeRoom = async () => {
 };
 
 const remember = async ({ query, words, files, model }) => {
-  if (entries.some((one) => one.query === query)) return;
+  if (query && entries.some((one) => one.query === query)) return;
   const contents = await Promise.all(
     files.map(async ([url, name]) => ({ name, content: await (await fetch(url)).blob() })),
   );
@@ -153,11 +153,15 @@ const archive = async () => {
 element.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  const { restore, delete: gone, part: name } = button.dataset;
-  const entry = entries.find((one) => String(one.id) === (restore ?? gone));
+  const { restore, reopen, delete: gone, part: name } = button.dataset;
+  const entry = entries.find((one) => String(one.id) === (restore ?? reopen ?? gone));
   const wasArmed = armed;
   armed = name === "clear" && !armed;
   if (restore && entry) window.varStudio.open(new URLSearchParams(entry.query));
+  if (reopen && entry) {
+    const [{ content, name: file }] = entry.files;
+    window.varStudio.editor.open(new File([content], file, { type: "image/png" }));
+  }
   if (gone && entry) await remove(entry);
   if (name === "archive") await archive();
   if (name === "clear" && wasArmed) {

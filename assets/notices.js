@@ -12,11 +12,12 @@ const notify = (words) => {
   const line = statusInView();
   if (!line || !words) return;
   const notice = line.querySelector(".notice") ?? document.createElement("p");
-  const said = notice.textContent;
+  const said = notice.dataset.said ?? ""; // in English
   if (said.includes(words)) return;
   notice.className = "notice";
   notice.setAttribute("role", "alert");
-  notice.textContent = said ? `${said}. ${words}` : words;
+  notice.dataset.said = said ? `${said}. ${words}` : words;
+  notice.textContent = notice.dataset.said;
   line.append(notice);
 };
 

@@ -4,7 +4,7 @@ const OPENED = "[role=listbox]:not([hidden]), :popover-open"; // which Escape cl
 const press = (id) => find(id)?.click();
 
 // the tabs that draw by buttons of their own: one that draws, one that stops, and what shows them
-const KEYS = [["redraw-mask", "edit-stop", "edit-picture"], ["compare-draw", "compare-stop", "sheet"]];
+const KEYS = [["redraw-mask", "edit-stop", "painter"], ["compare-draw", "compare-stop", "sheet"]];
 const buttons = () => KEYS.find(([, , shown]) => find(shown)?.offsetParent) ?? ["generate", "stop"];
 
 document.addEventListener("keydown", (event) => {

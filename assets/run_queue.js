@@ -11,7 +11,11 @@ const RUNS = [
     buttons: "#compare-draw",
     swapped: ["#compare-draw", "#compare-stop", "comparing"],
   },
-  { status: "edit-status", buttons: "#redraw-mask, #try-again, #outpaint, #vary" },
+  {
+    status: "edit-status",
+    buttons: "#redraw-mask, #try-again, #outpaint, #vary",
+    swapped: ["#redraw-mask", "#edit-stop", "redrawing"],
+  },
 ];
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten
 

@@ -20,8 +20,12 @@ const nameOf = (place) => {
 /** The picture of a place after a scale, the best that there is. */
 const pictureAt = (place, scale) =>
   drawing.frames[place]?.urls[scale - 1] ?? drawing.previews[scale - 1]?.[place];
+/** What was made of a picture by editing it; it takes the place of the last scale. */
+const editAt = (place, scale) => scale === drawing.scale && drawing.edits[place];
 const largeAt = (place, scale) =>
-  (drawing.files && scale === drawing.scale && drawing.files[place]?.[0]) || pictureAt(place, scale);
+  editAt(place, scale)?.picture ||
+  (drawing.files && scale === drawing.scale && drawing.files[place]?.[0]) ||
+  pictureAt(place, scale);
 
 /** Whether something can be done with a picture as it is now. */
 const can = (what, place = drawing?.place) => {
@@ -33,7 +37,9 @@ const can = (what, place = drawing?.place) => {
   if (what === "rest" || what === "prompt") {
     return drawing.at < drawing.shapes.length && !drawing.isSmooth;
   }
-  return what === "vary" ? !drawing.isSmooth : true;
+  const isEdited = Boolean(editAt(place, drawing.at));
+  if (what === "look") return !isEdited;
+  return what === "vary" ? !drawing.isSmooth && !isEdited : true;
 };
 
 const stateNow = () => {
@@ -61,12 +67,13 @@ const show = () => {
   const scales = Array.from({ length: shown }, (_, index) => pictureAt(place, index + 1));
   const sketches = drawing.frames[place]?.sketches ?? (isForming() ? shown : shown - 1);
   scrubber.show(
-    scales.map((one, index) => one ?? largeAt(place, index + 1)),
+    scales.map((one, index) => editAt(place, index + 1)?.picture ?? one ?? largeAt(place, index + 1)),
     sketches,
     at,
   );
   part("words").textContent = drawing.words[place] || drawing.captions[place] || "";
-  part("seed").textContent = `Seed ${drawing.seeds[place]}`;
+  const edited = editAt(place, at);
+  part("seed").textContent = edited ? `Edited: ${edited.words}` : `Seed ${drawing.seeds[place]}`;
   part("play").disabled = isForming() || shown < 2;
   part("play").textContent = player.isRunning ? "Pause" : "Play";
   part("sheet").hidden = drawing.seeds.length < 2;
@@ -115,8 +122,21 @@ const select = (place) => {
 
 const save = (place) => {
   const link = document.createElement("a");
-  [link.href, link.download] = drawing.files[place];
+  const edited = editAt(place, drawing.at);
+  [link.href, link.download] = edited ? [edited.file, edited.name] : drawing.files[place];
   link.click();
+};
+
+/** Turn a picture into the canvas of an edit, or go on with its edit. */
+const edit = (picture) => {
+  const edited = editAt(picture.place, drawing.at);
+  if (edited) window.varStudio.editor.go(edited.current);
+  else trigger("edit_one", picture);
+};
+
+const copy = (place) => {
+  const says = editAt(place, drawing.at) ? "Link copied: it draws this picture as it was before the edit" : "";
+  window.varStudio.copyLink(drawing.queries[place], says);
 };
 
 /** Do what a button or a key asks of a picture. */
@@ -124,10 +144,10 @@ const act = (what, place = drawing.place) => {
   if (what === "select" || what === "press") return select(place);
   if (!can(what, place)) return undefined;
   if (place !== drawing.place) select(place);
-  const picture = { place, scale: drawing.at };
+  const picture = { place, scale: drawing.at, run: drawing.run };
   if (what === "save") save(place);
-  else if (what === "copy") window.varStudio.copyLink(drawing.queries[place]);
-  else if (what === "edit") trigger("edit_one", picture);
+  else if (what === "copy") copy(place);
+  else if (what === "edit") edit(picture);
   else if (what === "look") trigger("look_inside", picture);
   else if (what === "open") enlarge(place);
   else if (what === "animate") trigger("animate", picture);
@@ -210,6 +230,7 @@ const begin = (line) => {
     frames: {},
     files: null,
     queries: [],
+    edits: {}, // versions of its pictures, by their places
     place: 0,
     at: 0,
     shown: 0,
@@ -219,6 +240,7 @@ const begin = (line) => {
   };
   box.style.setProperty("--most", `${MOST}px`);
   build(line);
+  window.varStudio.openTab(); // where an edit is in the place of the stage
 };
 
 /** Show another drawing, or none. */
@@ -280,6 +302,7 @@ element.addEventListener("click", (event) => {
   else if (name === "play") play();
   else if (name === "copy-all") window.varStudio.copyLink(drawing.query);
   else if (name === "surprise") document.querySelector("#generate")?.click();
+  else if (name === "photo") window.varStudio.openTab("edit");
 });
 // a drawing that ended without a word about it: what there is stays
 document.addEventListener("var-idle", (event) => {
@@ -291,6 +314,8 @@ document.addEventListener("var-idle", (event) => {
 });
 
 let wanted = ""; // the tab that a link asks for, once its picture is there
+// who presses something meanwhile wants something else
+document.addEventListener("click", () => (wanted = ""), true);
 const stage = {
   /** Draw what a query names. */
   open(query) {
@@ -302,6 +327,19 @@ const stage = {
   /** Draw an example that nobody asked for. */
   demo(place) {
     trigger("demo", { place });
+  },
+  /** Show a version of a picture that is edited in the place of the picture; keep what is new. */
+  showVersion(version, isNew) {
+    const { source, file, name, words, isEdited } = version;
+    const [run, place] = source ?? [];
+    if (drawing && run === drawing.run) {
+      if (isEdited) drawing.edits[place] = version;
+      else delete drawing.edits[place];
+      show();
+    }
+    if (!isNew) return;
+    const detail = { query: "", words: [`Edited: ${words}`], files: [[file, name]], model: MODEL.name };
+    document.dispatchEvent(new CustomEvent("var-drawn", { detail }));
   },
   clear() {
     bring(null);

@@ -1,18 +1,23 @@
 """Screenshots of the page for the README: `python -m tests.screenshots --out assets/screenshots`.
 
-Real server, shipped weights, Debian's chromium; the labels and seeds below, first tries.
+With `--every`, each state at each size in both themes, to look at. Real server, shipped weights,
+Debian's chromium; the labels and seeds below, first tries.
 """
 
 import argparse
+import itertools
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.conftest import (
     CHROMIUM,
     CHROMIUM_FLAGS,
+    OTHER_VIEWS,
     PATIENCE,
+    VIEWS,
     chip,
     choose,
     draw,
@@ -106,11 +111,51 @@ SHOTS = {  # name: view, theme, what to do first
 }
 
 
+def empty(page: Page) -> None:
+    """The page as it opens."""
+    expect(page.locator("#stage .welcome")).to_be_visible()
+
+
+SIZES = {**VIEWS, **OTHER_VIEWS}
+STATES = {
+    "empty": empty,
+    "drawn": several_drawings,
+    "editing": editing,
+    "comparing": style_sheet,
+    "inside": inside,
+    "how": how,
+}
+EVERY = {
+    f"{state}-{view}-{theme}": (view, theme, act)
+    for (state, act), view, theme in itertools.product(STATES.items(), SIZES, ("light", "dark"))
+}
+
+
+def take(
+    browser: Browser, url: str, path: Path, view: str, theme: str, act: Callable[[Page], None]
+) -> None:
+    """Take one, in a browser that nobody has used before."""
+    context = open_context(browser, view, **{"device_scale_factor": SHARP, **SIZES[view]})
+    page, _ = open_page(context, f"{url}/?__theme={theme}")
+    act(page)
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    if view == "phone":  # the picture, below what is asked for
+        page.get_by_role("tablist").first.evaluate("tabs => tabs.scrollIntoView()")
+    page.wait_for_timeout(600)
+    page.screenshot(path=path, full_page=view == "desktop")
+    print(path)
+    context.close()
+
+
 def main() -> None:
     """Take all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for PNG files")
-    out = parser.parse_args().out
+    parser.add_argument("--every", action="store_true", help="each state at each size")
+    parser.add_argument("--only", default="", help="those whose name holds this")
+    arguments = parser.parse_args()
+    out, shots = arguments.out, EVERY if arguments.every else SHOTS
     out.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -119,18 +164,9 @@ def main() -> None:
     ):
         expect.set_options(timeout=PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        for name, (view, theme, act) in SHOTS.items():
-            context = open_context(browser, view, device_scale_factor=SHARP)
-            page, _ = open_page(context, f"{url}/?__theme={theme}")
-            act(page)
-            page.mouse.move(0, 0)
-            page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-            if view == "phone":  # the picture, below what is asked for
-                page.get_by_role("tablist").first.evaluate("tabs => tabs.scrollIntoView()")
-            page.wait_for_timeout(600)
-            page.screenshot(path=out / f"{name}.png", full_page=view == "desktop")
-            print(out / f"{name}.png")
-            context.close()
+        for name, (view, theme, act) in shots.items():
+            if arguments.only in name:
+                take(browser, url, out / f"{name}.png", view, theme, act)
 
 
 if __name__ == "__main__":

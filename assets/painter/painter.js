@@ -32,6 +32,12 @@ const isPressed = (name) => at(name).getAttribute("aria-pressed") === "true";
 const press = (name, value) => at(name).setAttribute("aria-pressed", String(value));
 const edge = () => (board.clientWidth < 480 ? 0.93 : 0.96); // the rest is for the handles
 
+/** Let a button outside be pressed, or not. */
+const enable = (name, can) => {
+  const button = document.querySelector(`#${name}`);
+  if (button) button.disabled = !can;
+};
+
 const render = () => {
   frame = 0;
   const { style } = sheet;
@@ -53,6 +59,10 @@ const render = () => {
   const pen = cleanPen(lines, room());
   if (tokens.window && isPressed("show") && !isBusy()) drawTokens(pen, view, tokens);
   if (tool === "lasso" && stroke) drawLasso(pen, view, stroke.points);
+  enable("redraw-mask", scene);
+  enable("vary", scene);
+  enable("load-mask", scene);
+  enable("try-again", scene?.again);
   at("undo").disabled = !done.length && (isBusy() || typeof scene?.undo !== "number");
   at("redo").disabled = !undone.length && (isBusy() || typeof scene?.redo !== "number");
   if (scene) sides.show(at("frame"), at("total"), [mask.width, mask.height]);
@@ -105,6 +115,12 @@ const go = (number) => {
 const undo = () => (done.length ? swap(done, undone) : go(scene?.undo));
 const redo = () => (undone.length ? swap(undone, done) : go(scene?.redo));
 
+/** Stand in the place of the stage. */
+const start = () => {
+  window.varStudio.openTab("edit");
+  requestAnimationFrame(() => element.scrollIntoView({ block: "nearest" }));
+};
+
 const version = ({ number, url, words, starts }) => {
   const [item, button, image] = ["li", "button", "img"].map((name) => document.createElement(name));
   Object.assign(image, { src: url, alt: words });
@@ -156,9 +172,8 @@ const load = () => {
     size.value = String(Math.max(2, Math.round(Math.max(width, height) / 10)));
   }
   if (!isSame || !isResult) fit();
-  if (from?.versions.length !== scene.versions.length && !isResult) {
-    requestAnimationFrame(() => element.scrollIntoView({ block: "nearest" }));
-  }
+  window.varStudio.stage?.showVersion(scene, isResult);
+  if (scene.opens) start();
   tell();
 };
 
@@ -459,12 +474,24 @@ watch("value", () => {
 });
 new ResizeObserver(() => {
   document.body.classList.toggle("editing", Boolean(element.offsetParent));
-  if (view.isWhole) fit();
+  if (scene && view.isWhole) fit();
   else show(false);
 }).observe(board);
 for (const name of element.querySelectorAll(".tools b")) {
   name.parentElement.setAttribute("aria-label", name.textContent);
 }
+const editor = {
+  /** Go on with a version. */
+  go(number) {
+    if (number !== scene?.current) go(number);
+    start();
+  },
+  /** Edit a picture file. */
+  open(file) {
+    open([file]);
+  },
+};
+window.varStudio = { ...window.varStudio, editor };
 element.dataset.empty = "true";
 element.dataset.room = "false";
 choose("brush");

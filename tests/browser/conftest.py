@@ -45,6 +45,10 @@ VIEWS = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
     "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
 }
+OTHER_VIEWS = {  # tested by their widths, and looked at
+    "wide": {"viewport": {"width": 2560, "height": 1440}, "device_scale_factor": 1},
+    "zoomed": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},  # 200 %
+}
 
 
 PATIENCE = 1000 * patience.LIMIT_SECONDS  # milliseconds
@@ -101,7 +105,9 @@ def open_context(
         is_first: whether nobody has been here before; else nothing is drawn unasked.
         options: further options of the browser.
     """
-    context = browser.new_context(locale="en-US", **VIEWS[view], **options)
+    context = browser.new_context(
+        **{"locale": "en-US", **{**VIEWS, **OTHER_VIEWS}[view], **options}
+    )
     if not is_first:
         context.add_init_script(KNOWN)
     context.set_default_timeout(PATIENCE)

@@ -1,12 +1,21 @@
-"""axe-core on the page, in both themes, before and after a drawing."""
+"""axe-core on the page, in both themes, in every state."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import draw, open_box, open_context, open_page, set_count
+from tests.browser.conftest import (
+    Gated,
+    draw,
+    open_box,
+    open_context,
+    open_page,
+    set_count,
+    wait_done,
+)
 from tests.browser.test_comparing import draw_sheet, open_tab
 from tests.browser.test_editing import press, stroke
+from tests.gated_engine import GatedEngine
 
 pytestmark = pytest.mark.browser
 LOOKS = [  # theme and view
@@ -29,9 +38,11 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("theme", "view"), LOOKS)
-def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view: str) -> None:
+def test_axe_finds_nothing_serious(
+    browser: Browser, gated: Gated, engine: GatedEngine, theme: str, view: str
+) -> None:
     context = open_context(browser, view)
-    page, wrong = open_page(context, f"{url}/?__theme={theme}")
+    page, wrong = open_page(context, f"{gated.url}/?__theme={theme}")
     page.locator("#wish input").click()
     page.keyboard.type("apple")
     assert violations(page) == []
@@ -40,7 +51,12 @@ def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view:
     assert violations(page) == []
     page.keyboard.press("Escape")
     set_count(page, 4)
-    draw(page)
+    with engine.gate.closed():
+        page.locator("#generate").click()
+        engine.gate.let(2)
+        expect(page.locator("#status")).to_contain_text("Scale 2 of 7")
+        assert violations(page) == []
+    wait_done(page)
     open_box(page, "more")
     assert violations(page) == []
     page.locator("#send-edit").click()
@@ -49,7 +65,8 @@ def test_axe_finds_nothing_serious(browser: Browser, url: str, theme: str, view:
     press(page, "redraw-mask")
     page.locator("#painter .handle[data-side=right]").click()
     assert violations(page) == []
-    page.get_by_role("tab", name="Draw").click()
+    page.get_by_role("tab", name="Draw").click()  # the edited picture is beside the others
+    page.locator("#strip").press("Home")
     page.locator("#use").click()
     expect(page.locator("#inside [data-choice] img")).to_have_count(6)
     assert violations(page) == []

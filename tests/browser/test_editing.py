@@ -1,4 +1,4 @@
-"""The Edit tab, by mouse and by finger, at both sizes."""
+"""Editing, in the place of the stage: by mouse and by finger, at both sizes."""
 
 import json
 import urllib.request
@@ -44,8 +44,8 @@ def picture(tmp_path: Path) -> Path:
 
 
 def open_editor(page: Page, path: Path) -> None:
-    page.get_by_role("tab", name="Edit").click()
-    page.locator(BOARD).wait_for(state="attached")
+    if page.locator("#edit-photo").is_visible():
+        page.locator("#edit-photo").click()
     page.locator("#edit-files input[type=file]").first.set_input_files(path)
     expect(page.locator("#edit-status")).to_contain_text("Paint the area to change")
     page.locator(BOARD).scroll_into_view_if_needed()
@@ -505,8 +505,7 @@ def test_a_new_picture_starts_afresh_and_loses_no_version(
     assert asked(page) == []
     expect(page.locator("#painter [data-part=compare]")).to_be_disabled()
     expect(page.locator("#painter [data-part=undo]")).to_be_disabled()
-    page.locator("#try-again").click()
-    expect(page.locator("#edit-status")).to_contain_text("there is nothing to try again")
+    expect(page.locator("#try-again")).to_be_disabled()  # nothing was done yet
     page.locator("#painter .handle[data-side=right]").click()
     page.locator("#side-right").fill("8")
     assert press(page, "outpaint").shape == (40, 88, 3)
@@ -551,7 +550,7 @@ def test_a_mask_is_loaded_and_a_picture_dropped(page: Page, picture: Path, tmp_p
     mask = np.zeros((64, 64), np.uint8)
     mask[5:20, 30:50] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")
-    page.get_by_role("tab", name="Edit").click()
+    page.locator("#edit-photo").click()
     content = list(picture.read_bytes())
     page.evaluate(
         """bytes => {
@@ -569,9 +568,9 @@ def test_a_mask_is_loaded_and_a_picture_dropped(page: Page, picture: Path, tmp_p
 
 
 def test_what_cannot_be_edited_is_said_in_one_sentence(page: Page, picture: Path) -> None:
-    page.get_by_role("tab", name="Edit").click()
-    page.locator("#redraw-mask").click()
-    expect(page.locator("#edit-status .notice")).to_contain_text("there is no picture yet")
+    page.locator("#edit-photo").click()
+    for name in ("redraw-mask", "try-again", "vary", "load-mask"):
+        expect(page.locator(f"#{name}")).to_be_disabled()
     open_editor(page, picture)
     page.locator("#redraw-mask").click()
     expect(page.locator("#edit-status .notice")).to_contain_text(

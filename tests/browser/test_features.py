@@ -55,6 +55,8 @@ def test_a_preset_sets_the_options(page: Page) -> None:
     choose(page, "preset", "Wild")
     expect(page.locator("#temperature input[type=number]")).to_have_value("1.3")
     expect(page.locator("#top_k input[type=number]")).to_have_value("0")
+    set_number(page, "temperature", "0.8")
+    expect(page.locator("#preset input")).to_have_value("Own")
     choose(page, "preset", "Balanced")
     expect(page.locator("#temperature input[type=number]")).to_have_value("1")
 

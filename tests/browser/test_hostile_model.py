@@ -52,10 +52,10 @@ def test_labels_with_html_are_shown_as_they_are_and_run_nothing(page: Page, tmp_
     page.locator("#compare-draw").click()
     expect(page.locator("#compare-status")).to_contain_text("Done in ")
     expect(page.get_by_role("figure", name=FORMS[2]).first).to_be_visible()
-    page.get_by_role("tab", name="Edit").click()
+    page.locator("#edit-photo").click()
     page.locator("#edit-files input[type=file]").first.set_input_files(picture)
     expect(page.locator("#edit-status")).to_contain_text("Paint the area to change")
-    page.get_by_role("tab", name="Draw", exact=True).click()
+    page.locator("#edit-done").click()
     page.locator("#use").click()
     expect(page.locator("#report")).to_contain_text("judged as")
     assert page.evaluate("window.harmed") is None

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import VIEWS, Gated, open_context, open_page, until, wait_done
+from tests.browser.conftest import VIEWS, Gated, draw, open_context, open_page, until, wait_done
 from tests.gated_engine import GatedEngine
 
 pytestmark = pytest.mark.browser
@@ -65,6 +65,12 @@ def test_a_step_to_a_wrong_sheet_draws_nothing(held_page: Page, engine: GatedEng
     expect(page.locator("#compare-status")).to_contain_text("The link was read in part")
     expect(page.get_by_role("button", name="Copy link to the sheet")).to_be_hidden()
     assert engine.steps == []
+    page.evaluate(GO_TO, urlencode({"emoji": "no such thing", "seed": "1", "tab": "edit"}))
+    expect(page.locator("#status")).to_contain_text("was left out")
+    assert engine.steps == []
+    draw(page)
+    expect(page.locator("#stage")).to_be_visible()  # the tab that was asked for is forgotten
+    assert "tab=" not in page.url
 
 
 def test_a_link_to_a_sheet_needs_no_seed(held_page: Page, gated: Gated) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import FRAMES, in_both_views
+from tests.browser.conftest import FRAMES, draw, in_both_views
 
 pytestmark = pytest.mark.browser
 WATCH = """() => {
@@ -29,12 +29,15 @@ WATCH = """() => {
 
 @in_both_views
 def test_no_box_lies_over_the_page(page: Page) -> None:
-    page.get_by_role("tab", name="Edit").click()
-    page.locator("#redraw-mask").wait_for()
+    draw(page)
+    page.locator("#send-edit").click()
+    expect(page.locator("#redraw-mask")).to_be_enabled()
     page.evaluate(WATCH)
     for _ in range(2):
         page.locator("#redraw-mask").click()
-        expect(page.locator("#edit-status .notice")).to_contain_text("there is no picture yet")
+        notice = page.locator("#edit-status .notice")
+        expect(notice).to_contain_text("the mask is empty")
+        expect(notice).to_be_in_viewport(ratio=0.9)
         page.evaluate(FRAMES)
         expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
     boxes = page.evaluate("window.boxes")

@@ -1,5 +1,6 @@
 """A gallery of pictures: by keyboard alone, by link, and after the page was opened anew."""
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -9,11 +10,28 @@ from tests.browser.conftest import (
     in_both_views_if_slow,
     loading,
     picture_bytes,
+    pixels,
     set_count,
+    until,
     wait_done,
 )
+from tests.browser.test_editing import go_back, press, shown_file, shown_pixels, stroke, tool
 
 pytestmark = pytest.mark.browser
+
+
+def edit_one(page: Page, place: int) -> np.ndarray:
+    """Redraw the middle of a picture in the place of the stage; the result, once that is back."""
+    choose_action(page, place, "Edit")
+    expect(page.locator("#painter [data-part=picture]")).to_be_visible()
+    expect(page.locator("#stage")).to_be_hidden()
+    assert "tab=edit" in page.url
+    tool(page, "rectangle")
+    stroke(page, (0.25, 0.25), (0.75, 0.75))
+    edited = press(page, "redraw-mask")
+    page.locator("#edit-done").click()
+    expect(page.locator("#stage")).to_be_visible()
+    return edited
 
 
 @in_both_views_if_slow
@@ -24,6 +42,18 @@ def test_a_gallery_loses_nothing(page: Page) -> None:
     expect(tiles).to_have_count(8)
     expect(entries).to_have_count(1)
     first, address = picture_bytes(page), page.url
+    edited = edit_one(page, 2)
+    tiles.nth(2).locator("[data-look]").click()
+    assert np.array_equal(pixels(picture_bytes(page)), edited)
+    with page.expect_download() as saved:
+        page.locator("#save").click()
+    assert np.array_equal(pixels(saved.value.path().read_bytes()), edited)
+    page.locator("#send-edit").click()  # goes on with the edit
+    expect(page.locator("#painter [data-version]")).to_have_count(2)
+    go_back(page, page.locator("#painter [data-part=undo]").click)
+    page.locator("#edit-done").click()
+    expect(page.locator("#stage .seed")).to_contain_text("Seed ")
+    assert not np.array_equal(pixels(picture_bytes(page)), edited)
     choose_action(page, 5, "Copy link")
     expect(page.locator("#status")).to_contain_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -36,6 +66,9 @@ def test_a_gallery_loses_nothing(page: Page) -> None:
     expect(tiles).to_have_count(8)
     expect(entries).to_have_count(1)
     assert picture_bytes(page) == first
+    page.locator("#history [data-reopen]").click()  # the edit is kept too
+    until(page, lambda: shown_file(page))
+    assert np.array_equal(shown_pixels(page), edited)
     with loading(page):
         page.goto(copied)
     wait_done(page)

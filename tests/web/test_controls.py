@@ -11,7 +11,7 @@ from var_core.jobs.parsing import count_up
 from var_core.jobs.png_recipe import write_png
 from var_core.jobs.requests import Settings
 from var_core.serving.local_engine import LocalEngine
-from var_core.web.controls import PRESETS, Controls
+from var_core.web.controls import OWN, PRESETS, Controls
 from var_core.web.label_choices import ANY
 from var_core.wishes import Wish
 
@@ -33,6 +33,8 @@ def test_the_defaults_are_those_of_the_engine(controls: Controls) -> None:
 
 def test_presets_are_valid_and_different(controls: Controls) -> None:
     found = {name: tuple(controls.preset(name).values()) for name in PRESETS}
+    assert [controls.preset_of(controls.preset(name)) for name in PRESETS] == list(PRESETS)
+    assert controls.preset_of({**controls.defaults(), "temperature": 0.5}) == OWN
     assert len(set(found.values())) == len(PRESETS)
     for guidance, temperature, top_k, top_p, smooth in found.values():
         SamplingOptions(

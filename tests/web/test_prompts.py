@@ -8,7 +8,7 @@ from tests.prompted_models import make_prompted
 from tests.web.conftest import tiny_engine
 from tests.web.test_draw_handlers import again, ask, file, told
 from tests.web.test_draw_tab import draw_tab
-from tests.web.test_edit_tab import edit_tab
+from tests.web.test_edit_mode import edit_mode
 from var_core import LabelSpace, VARPipeline
 from var_core.labels import Attribute
 from var_core.serving.local_engine import LocalEngine
@@ -22,7 +22,7 @@ ENGINE = tiny_engine(make_prompted())
 def test_a_model_with_text_has_boxes_for_words_that_edits_share(tmp_path: Path) -> None:
     controls = draw_tab(ENGINE, tmp_path).controls
     assert controls.box.names == ("prompt", "style") and "negative_prompt" in controls.inputs
-    edit = edit_tab(ENGINE, tmp_path)
+    edit = edit_mode(ENGINE, tmp_path)
     ask = edit.page.ask
     assert {ask.box.widget, *ask.inputs.values()} == {*edit.inputs}
     assert ask.box.values(edit.wish[ask.box.widget])["prompt"] == []  # with a new picture

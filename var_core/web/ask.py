@@ -9,7 +9,7 @@ from gradio.components import Component
 from var_core.jobs.parsing import MAX_COUNT
 from var_core.web.controls import Controls
 from var_core.web.drawer import Drawer
-from var_core.web.events import SPOKEN, Updates, Values
+from var_core.web.events import QUICK, SPOKEN, Updates, Values
 from var_core.web.examples import examples_html, read_examples
 from var_core.web.orders import read_order, use_of_link
 from var_core.web.widgets import scripted_html, warn
@@ -46,6 +46,8 @@ class Ask:
                 if self.examples:
                     scripted_html(examples_html(self.examples), "examples.js", "examples")
                 self.drawer = Drawer(controls, defaults)
+                photo = gr.Button("Edit a photo", elem_id="edit-photo", scale=0)
+        photo.click(None, None, None, js="() => varStudio.openTab('edit')", **QUICK)
         self.link = gr.Textbox("", visible=False)
         self.inputs: dict[str, Component] = {"count": count, **self.drawer.inputs}
         self.keep_seed = self.drawer.keep_seed
@@ -53,7 +55,7 @@ class Ask:
     @property
     def shown(self) -> list[Component]:
         """The widgets that hold the settings of a drawing."""
-        return [self.box.widget, *self.inputs.values(), self.keep_seed]
+        return [self.box.widget, *self.inputs.values(), self.keep_seed, self.drawer.preset]
 
     def values(self, values: Values) -> dict[str, object]:
         """The values of the controls, under their names."""
@@ -63,6 +65,7 @@ class Ask:
     def updates(self, values: Mapping[str, object], keep_seed: bool) -> Updates:
         """Show values of the controls."""
         shown: Updates = {widget: values[name] for name, widget in self.inputs.items()}
+        shown[self.drawer.preset] = self.controls.preset_of(values)
         return {**shown, self.box.widget: self.box.pack(values), self.keep_seed: keep_seed}
 
     def _build_buttons(self, count: int) -> Component:

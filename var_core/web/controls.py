@@ -25,6 +25,7 @@ from var_core.web.label_choices import ANY
 from var_core.wishes import Wish
 
 BALANCED = "Balanced"
+OWN = "Own"  # options that are no preset's
 PRESETS: Mapping[str, Mapping[str, object]] = {
     BALANCED: {},
     "Faithful": {"guidance_scale": 2.5, "top_p": 0.3},
@@ -92,6 +93,15 @@ class Controls:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r:.40}")
         options = {option: getattr(self.info.options, option) for option in SAMPLING_OPTIONS}
         return {**options, **PRESETS[name]}
+
+    def preset_of(self, values: Mapping[str, object]) -> str:
+        """Name of the preset that sets the options to these values; OWN if there is none."""
+        found = (
+            name
+            for name in PRESETS
+            if all(values[option] == value for option, value in self.preset(name).items())
+        )
+        return next(found, OWN)
 
     def read(self, values: Mapping[str, object]) -> Choice:
         """Check values.

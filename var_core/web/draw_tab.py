@@ -30,6 +30,7 @@ class DrawTab:
     Attributes:
         controls: what to draw, above all tabs.
         stage: the last drawing.
+        canvas: empty row for what edits a picture.
         drop: reads the settings of a PNG.
         shown: every widget that shows a part of a drawing.
         everything: these widgets, and those that hold the settings of a drawing.
@@ -41,6 +42,7 @@ class DrawTab:
         self.handlers = DrawHandlers(page.engine, page.folder, page.client)
         self.controls = page.ask
         with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
+            self.canvas = gr.Row(elem_id="edit-main")  # of an edit, in the place of the stage
             self.stage = Stage(self.handlers)
             built_in_browser(page.engine.info, ("history.html",), HISTORY, "history")
             with gr.Row(elem_id="exchange"):

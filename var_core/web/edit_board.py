@@ -1,5 +1,6 @@
 """The canvas of an edit: the picture, the mask that is painted on it, and its versions."""
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -69,14 +70,15 @@ class EditBoard:
         return self.show(versions.go(told(event).get("number")))
 
     def add(self, versions: Versions, version: Version) -> Updates:
-        """Show a picture that was opened."""
-        return self.show(versions.added(version))
+        """Show a picture that was opened, in the place of the stage."""
+        return self.show(versions.added(version), opens=True)
 
     def add_result(self, versions: Versions, version: Version) -> Updates:
         """Show the result of an edit; what is painted meanwhile is kept for the next one."""
         edit, parent = version.edit, version.parent
         assert edit is not None and parent is not None
         painted = versions.painted(parent, edit.mask) if edit.task == "redraw" else versions
+        version = replace(version, source=versions.at(parent).source)
         is_new = parent == versions.current  # and not another try
         place = [edit.margins.get(side, 0) if is_new else 0 for side in ("left", "top")]
         return self.show(painted.added(version), mask=None, place=place)
@@ -98,6 +100,10 @@ class EditBoard:
             "place": [0, 0],
             "versions": [_shown(one) for one in versions.all],
             "current": versions.current,
+            "words": here.words,
+            "source": here.source,
+            "isEdited": here.edit is not None,
+            "again": here.edit is not None and versions.undone is not None,
             "undo": versions.undone,
             "redo": versions.redone,
             **changes,

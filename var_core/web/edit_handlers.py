@@ -1,4 +1,4 @@
-"""What the buttons of the Edit tab do, apart from the widgets."""
+"""What the buttons of an edit do, apart from the widgets."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -52,7 +52,7 @@ class EditInputs:
 
 
 class EditHandlers:
-    """What the buttons of the Edit tab open, change and plan.
+    """What the buttons of an edit open, change and plan.
 
     Args:
         info: model that draws.

@@ -40,6 +40,8 @@ class Version:
         edit: what was asked of the parent.
         before: PNG file of the picture before, placed as in this one.
         mask: what is painted on it, as run lengths.
+        source: number of the drawing that it comes from, and its place there; None for a picture
+            of the visitor.
     """
 
     canvas: Canvas
@@ -49,6 +51,7 @@ class Version:
     edit: Edit | None = None
     before: Path | None = None
     mask: str = ""
+    source: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Versions:
             ValueError: if there is none yet.
         """
         if not self.all:
-            raise ValueError("there is no picture yet: open one, drop one, or send one from Draw")
+            raise ValueError("there is no picture yet: open one, drop one, or press Edit at one")
         return self.at(self.current)
 
     @property

@@ -10,7 +10,7 @@ TAGLINE = "Type what you want to see. Watch it form, scale by scale."
 KEYS = (
     ("Ctrl + Enter", "draw"),
     ("Esc", "stop"),
-    ("B, E, R", "brush, eraser, box (in Edit)"),
+    ("B, E, R", "brush, eraser, box (while editing)"),
     ("[ and ]", "size of the brush"),
     ("Ctrl + Z, Ctrl + Y", "undo, redo"),
 )

@@ -28,10 +28,12 @@ from var_core.web.call_queue import CallQueue
 from var_core.web.page import Site
 from var_core.web.sessions import Sessions
 from var_core.web.theme import page_theme
+from var_core.web.words import translations
 
 MAX_SESSIONS = 500  # visitors whose values are kept
 END_SECONDS = 2  # for what still listens, before it is cut off
 SCRIPTS = (
+    "words.js",
     "search.js",
     "notices.js",
     "run_queue.js",
@@ -62,6 +64,7 @@ def launch(site: Site, host: str | None, port: int | None, tools: ToolServer | N
             quiet=True,  # else gradio advises to publish the page
             theme=page_theme(),
             css_paths=style_paths(),
+            i18n=translations(),
             js=f"() => {{{''.join(map(read_asset, SCRIPTS))}}}",
             footer_links=[],
             max_file_size=MAX_FILE_BYTES,

@@ -1,4 +1,4 @@
-"""The Edit tab: pictures that are sent to it, and the versions of what it makes of them."""
+"""Editing: pictures that are sent to it, and the versions of what it makes of them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,29 +12,29 @@ from var_core.jobs.mask_codec import write_runs
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.web.draw_tab import DrawTab
-from var_core.web.edit_tab import EditTab
+from var_core.web.edit_mode import EditMode
 from var_core.web.edit_versions import Versions
 from var_core.web.label_choices import ANY
 from var_core.web.page import Page, Site
 
 
-def edit_tab(engine: LocalEngine, folder: Path) -> EditTab:
+def edit_mode(engine: LocalEngine, folder: Path) -> EditMode:
     """The tab, on a page of its own."""
     tabs = []
 
     def add_tabs(page: Page) -> None:
-        tabs.append(EditTab(page, DrawTab(page)))
+        tabs.append(EditMode(page, DrawTab(page)))
 
     Site([engine], add_tabs, folder, JobMetrics())
     return tabs[0]
 
 
 @pytest.fixture
-def tab(engine: LocalEngine, tmp_path: Path) -> EditTab:
-    return edit_tab(engine, tmp_path)
+def tab(engine: LocalEngine, tmp_path: Path) -> EditMode:
+    return edit_mode(engine, tmp_path)
 
 
-def opened(tab: EditTab, folder: Path, versions: Versions | None = None) -> dict:
+def opened(tab: EditMode, folder: Path, versions: Versions | None = None) -> dict:
     """What the page shows after a picture was opened."""
     upload = folder / "mine.png"
     Image.new("RGB", (40, 30), "teal").save(upload)
@@ -49,7 +49,7 @@ def painted() -> str:
 
 
 def edits(
-    tab: EditTab, task: str, versions: Versions, mask: str = "", data: object = None
+    tab: EditMode, task: str, versions: Versions, mask: str = "", data: object = None
 ) -> Iterator[dict]:
     """The updates of an edit."""
     defaults = tab.handlers.controls.defaults()
@@ -61,22 +61,22 @@ def edits(
     return tab.edit(task, values, data)
 
 
-def edited(tab: EditTab, *asked: object, **named: object) -> list[dict]:
+def edited(tab: EditMode, *asked: object, **named: object) -> list[dict]:
     """All updates of an edit that ends well."""
     return list(edits(tab, *asked, **named))
 
 
-def go(tab: EditTab, versions: Versions, number: object, mask: str = "") -> dict:
+def go(tab: EditMode, versions: Versions, number: object, mask: str = "") -> dict:
     values = {tab.board.versions: versions, tab.board.painter: mask}
     return tab.board.go(values, SimpleNamespace(_data={"number": number}))
 
 
-def scene(tab: EditTab, updates: dict) -> dict:
+def scene(tab: EditMode, updates: dict) -> dict:
     return updates[tab.board.painter]["scene"]
 
 
 def test_an_upload_is_copied_and_deleted_and_labels_start_anew(
-    tab: EditTab, tmp_path: Path
+    tab: EditMode, tmp_path: Path
 ) -> None:
     updates = opened(tab, tmp_path)
     canvas = updates[tab.board.versions].here.canvas
@@ -90,7 +90,7 @@ def test_an_upload_is_copied_and_deleted_and_labels_start_anew(
     assert set(updates) <= {*tab.opened}
 
 
-def test_a_result_takes_the_place_of_the_picture(tab: EditTab, tmp_path: Path) -> None:
+def test_a_result_takes_the_place_of_the_picture(tab: EditMode, tmp_path: Path) -> None:
     versions = opened(tab, tmp_path)[tab.board.versions]
     sides = dict.fromkeys(("left", "top", "right", "bottom"), 8)
     first, *forming, last = edited(tab, "outpaint", versions, data=sides)
@@ -104,7 +104,7 @@ def test_a_result_takes_the_place_of_the_picture(tab: EditTab, tmp_path: Path) -
 
 
 def test_whole_edits_are_undone_redone_and_tried_again_with_their_masks(
-    tab: EditTab, tmp_path: Path
+    tab: EditMode, tmp_path: Path
 ) -> None:
     versions = opened(tab, tmp_path)[tab.board.versions]
     versions = edited(tab, "redraw", versions, painted())[-1][tab.board.versions]
@@ -118,7 +118,7 @@ def test_whole_edits_are_undone_redone_and_tried_again_with_their_masks(
     assert again.go(0).redone == 2  # the newest one
 
 
-def test_another_picture_loses_no_version_of_the_one_before(tab: EditTab, tmp_path: Path) -> None:
+def test_another_picture_loses_no_version_of_the_one_before(tab: EditMode, tmp_path: Path) -> None:
     versions = opened(tab, tmp_path)[tab.board.versions]
     versions = edited(tab, "vary", versions)[-1][tab.board.versions]
     updates = opened(tab, tmp_path, versions)
@@ -130,7 +130,7 @@ def test_another_picture_loses_no_version_of_the_one_before(tab: EditTab, tmp_pa
 
 @pytest.mark.parametrize("number", [7, -1, None, "0", True, 0.0])
 def test_a_version_that_is_not_there_is_refused(
-    tab: EditTab, tmp_path: Path, number: object
+    tab: EditMode, tmp_path: Path, number: object
 ) -> None:
     versions = opened(tab, tmp_path)[tab.board.versions]
     with pytest.raises(ValueError, match="there is no version"):
@@ -138,18 +138,18 @@ def test_a_version_that_is_not_there_is_refused(
 
 
 @pytest.mark.parametrize("task", ["redraw", "outpaint", "vary", "again"])
-def test_without_a_picture_the_buttons_say_so(tab: EditTab, task: str) -> None:
+def test_without_a_picture_the_buttons_say_so(tab: EditMode, task: str) -> None:
     with pytest.raises(ValueError, match="there is no picture yet"):
         edited(tab, task, Versions())
 
 
-def test_what_was_never_done_is_not_done_again(tab: EditTab, tmp_path: Path) -> None:
+def test_what_was_never_done_is_not_done_again(tab: EditMode, tmp_path: Path) -> None:
     versions = opened(tab, tmp_path)[tab.board.versions]
     with pytest.raises(ValueError, match="nothing to try again"):
         edited(tab, "again", versions)
 
 
-def test_an_edit_that_fails_gives_the_painted_area_back(tab: EditTab, tmp_path: Path) -> None:
+def test_an_edit_that_fails_gives_the_painted_area_back(tab: EditMode, tmp_path: Path) -> None:
     versions = opened(tab, tmp_path)[tab.board.versions]
     versions.here.canvas.path.unlink()
     forming = []

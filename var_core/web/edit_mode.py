@@ -1,7 +1,8 @@
-"""The Edit tab: redraw a painted area, add sides, or vary a picture, all in the same place."""
+"""Editing, in the place of the stage: redraw a painted area, add sides, or vary a picture."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
@@ -9,11 +10,13 @@ from gradio.components import Component
 from var_core.editing import EditOptions
 from var_core.jobs.data_url import jpeg_url
 from var_core.option_fields import option_named
+from var_core.ranges import check_int
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_board import WAITING, EditBoard
 from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.edit_versions import Edit, Versions
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates, told
+from var_core.web.feed import MAX_NUMBER
 from var_core.web.known_pictures import caution_about
 from var_core.web.option_widgets import option_widget
 from var_core.web.page import Page
@@ -25,23 +28,24 @@ START = "Open a picture, paint what to change; with nothing asked for, what is k
 PAINT = "Paint the area to change"
 
 
-class EditTab:
+class EditMode:
     """The picture at the left, where its mask is painted and its results form; the rest beside it.
 
-    What shall appear, and how it is drawn, is chosen above all tabs.
+    It stands in the Draw tab, where the browser shows either this or the stage. What shall appear,
+    and how it is drawn, is chosen above all tabs.
 
     Args:
         page: the page that it belongs to.
-        draw: the Draw tab, whose pictures can be sent here.
+        draw: the Draw tab, whose pictures are edited here; it shows the results in their tiles.
     """
 
     def __init__(self, page: Page, draw: DrawTab) -> None:
         self.page, self.draw, self.info = page, draw, page.engine.info
         self.handlers = EditHandlers(self.info, page.folder, page.turn)
-        with gr.Tab("Edit", id="edit"), gr.Row(elem_id="edit-main"):
+        with draw.canvas:
             with gr.Column(scale=5, min_width=320, elem_id="edit-picture"):
-                self.board = EditBoard(self.handlers)
                 self.status = sentence(START, elem_id="edit-status")
+                self.board = EditBoard(self.handlers)
                 self.board.build_files()
             with gr.Column(scale=2, min_width=240, elem_id="edit-controls"):
                 self._build_actions()
@@ -65,8 +69,10 @@ class EditTab:
     def _build_actions(self) -> None:
         with gr.Row(elem_id="edit-actions"):
             self.redraw = gr.Button("Redraw", variant="primary", elem_id="redraw-mask")
-            self.again = gr.Button("Try again", elem_id="try-again")
             self.stop = gr.Button("Stop", variant="stop", elem_id="edit-stop")
+            self.again = gr.Button("Try again", elem_id="try-again")
+            done = gr.Button("Done", elem_id="edit-done")
+        done.click(None, None, None, js="() => varStudio.openTab()", **QUICK)
 
     def _build_variation(self) -> None:
         total = self.info.schedule.num_scales
@@ -124,11 +130,12 @@ class EditTab:
     def _connect_pictures(self) -> None:
         """Open pictures; what is drawn of the picture before ends."""
         board, stage = self.board, self.draw.stage
-        sent = [self.page.tabs, *self.opened]
         for trigger in (board.open.upload, stage.view.edit_one):
             trigger(None, None, None, cancels=self.running)  # first, since opening takes a turn
         board.open.upload(self.open_upload, {board.versions, board.open}, self.opened, **SPOKEN)
-        stage.view.edit_one(self.open_drawn, {board.versions, stage.progress}, sent, **SPOKEN)
+        stage.view.edit_one(
+            self.open_drawn, {board.versions, stage.progress}, self.opened, **SPOKEN
+        )
 
     def _editing(self, task: str) -> Callable[[Values, gr.EventData], Iterator[Updates]]:
         """The handler of a button; gradio finds no event in a `partial`."""
@@ -200,16 +207,18 @@ class EditTab:
         return {**opened, self.status: opened[self.status] + doubt}
 
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
-        """Make a picture of the Draw tab the one to edit, and show this tab."""
-        progress = values[self.draw.stage.progress]
-        data = told(event)
-        path = self.draw.handlers.frame_file(progress, data.get("scale"), data.get("place"))
-        opened = self._opened(values[self.board.versions], path, "Drawn")
-        return {self.page.tabs: gr.Tabs(selected="edit"), **opened}
+        """Make a picture of the stage the one to edit."""
+        progress, data = values[self.draw.stage.progress], told(event)
+        place = data.get("place")
+        path = self.draw.handlers.frame_file(progress, data.get("scale"), place)
+        source = (check_int("run", data.get("run"), 1, MAX_NUMBER), cast(int, place))
+        return self._opened(values[self.board.versions], path, "Drawn", source)
 
-    def _opened(self, versions: Versions, path: str, words: str) -> Updates:
+    def _opened(
+        self, versions: Versions, path: str, words: str, source: tuple[int, int] | None = None
+    ) -> Updates:
         """Show a picture, without the labels and words that were meant for the one before."""
-        version = self.handlers.open(path, words)
+        version = replace(self.handlers.open(path, words), source=source)
         return {
             **self.board.add(versions, version),
             self.status: f"{version.words}. {PAINT}",
