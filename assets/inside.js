@@ -21,7 +21,8 @@ let place = 0;
 let view = "entropy";
 let choice = 0;
 let patches = null;
-let stale = ""; // patches of the picture before, until they are taken away
+const fetched = new Map(); // patches of places of this picture
+let turn = 0; // number of this picture
 let timer = 0;
 
 const make = (tag, props = {}, ...children) => {
@@ -233,19 +234,13 @@ const showMatrix = () => {
 const fetchPatches = () => {
   clearTimeout(timer);
   const [row, column] = where();
-  trigger("ask", { scale: scale + 1, row, column });
+  trigger("ask", { scale: scale + 1, row, column, turn });
 };
-/** The patches of the place that is looked at, if they were the last to come. */
-const patchesHere = () => {
-  if (!props.patches || props.patches === stale || !seen) return null;
-  const found = JSON.parse(props.patches);
-  const [row, column] = where();
-  return found.scale === scale + 1 && found.row === row && found.column === column ? found : null;
-};
+const patchesHere = () => fetched.get([scale + 1, ...where()].join()) ?? null;
 const choose = (number, index) => {
   const isNew = number !== scale;
   [scale, place, choice] = [number, index, 0];
-  patches = patchesHere(); // gradio tells nothing when the same come again
+  patches = patchesHere();
   if (isNew) {
     showCells();
     showLooks();
@@ -336,7 +331,8 @@ document.addEventListener("drop", (event) => {
 
 const load = () => {
   clearTimeout(timer);
-  stale = props.patches;
+  fetched.clear();
+  turn += 1;
   seen = props.value ? JSON.parse(props.value) : null;
   element.querySelector(".inside").hidden = !seen;
   if (!seen) return;
@@ -348,10 +344,12 @@ const load = () => {
 };
 watch("value", load);
 watch("patches", () => {
-  if (!props.patches) stale = "";
-  const found = patchesHere();
-  if (!found) return;
-  patches = found;
+  if (!props.patches || !seen) return;
+  const found = JSON.parse(props.patches);
+  if (found.turn !== turn) return; // of the picture before
+  fetched.set([found.scale, found.row, found.column].join(), found);
+  if (patches || !patchesHere()) return;
+  patches = patchesHere();
   showChoices();
 });
 load();

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import (
     draw,
@@ -15,6 +15,7 @@ from tests.browser.conftest import (
     picture_bytes,
     pixels,
     strip_pictures,
+    until,
     wait_done,
 )
 from tests.conftest import EMBEDDED_MODEL
@@ -144,6 +145,24 @@ def test_a_token_that_is_left_and_chosen_again_has_its_alternatives(page: Page) 
     })"""
     page.evaluate(away_and_back)
     expect(cell(page, 0)).to_be_focused()
+    wait_for_patches(page)
+
+
+def test_a_token_that_is_chosen_while_another_is_asked_for_has_its_alternatives(page: Page) -> None:
+    wait_done(page)
+    page.locator("#use").click()
+    page.locator("#inside [data-scale='2']").click()
+    wait_for_patches(page)
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    for number in (1, 2):
+        cell(page, number).click()
+        until(page, lambda number=number: len(held) == number)
+    page.unroute("**/queue/join*")
+    for route in held:
+        route.continue_()
+    wait_for_patches(page)
+    cell(page, 1).click()
     wait_for_patches(page)
 
 

@@ -38,6 +38,9 @@ DRAWING: EventOptions = {
 QUICK: EventOptions = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # a quick event that comes many times in a row, as from a slider: the last one is always answered
 LATEST: EventOptions = {**QUICK, "trigger_mode": "always_last"}
+# a quick event with which a script tells something: every one is answered, since gradio sends the
+# words of the first one again where only the last should be answered
+TOLD: EventOptions = {**QUICK, "trigger_mode": "multiple"}
 # a quick event that may show a message, which gradio sends through its queue alone
 SPOKEN: EventOptions = {**QUICK, "queue": True, "concurrency_limit": None}
 

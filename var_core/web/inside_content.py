@@ -54,16 +54,20 @@ def inside_content(info: ModelInfo, inside: Inside, colours: np.ndarray) -> str:
     )
 
 
-def patches_content(request: ExchangeRequest, pictures: Sequence[Image.Image], box: Box) -> str:
+def patches_content(
+    request: ExchangeRequest, pictures: Sequence[Image.Image], box: Box, turn: int
+) -> str:
     """A picture with other codes in one place, and what is around that place.
 
     Args:
         request: the place and the codes.
         pictures: one picture for each code.
         box: the neighbourhood of the place.
+        turn: number of the question.
     """
     return plain_json(
         {
+            "turn": turn,
             "scale": request.scale,
             "row": request.row,
             "column": request.column,

@@ -23,6 +23,8 @@ from var_core.web.inside_content import inside_content, patches_content
 from var_core.web.known_pictures import caution
 from var_core.wishes import Wish
 
+LARGEST_NUMBER = 2**53 - 1  # that a script tells from its neighbours
+
 
 @dataclass(frozen=True)
 class View:
@@ -89,15 +91,25 @@ class InsideHandlers:
         report = f"{count} tokens, {shown.bits[-1]} bits{quality}, {judged}{doubt}"
         return View(inside, content, report, is_wished)
 
-    def patches(self, view: View | None, scale: object, row: object, column: object) -> str:
+    def patches(
+        self, view: View | None, scale: object, row: object, column: object, turn: object = 0
+    ) -> str:
         """What the likeliest other codes would look like at a place, after the present one.
+
+        Args:
+            view: the picture that is looked into.
+            scale: number of a scale, from 1.
+            row: row of the place.
+            column: column of the place.
+            turn: number that the page gave to its question, and finds in the answer.
 
         Returns:
             JSON for the page.
 
         Raises:
-            ValueError: if there is no picture yet, or no such place.
+            ValueError: if there is no picture yet, no such place, or no such number.
         """
+        number = check_int("turn", turn, 0, LARGEST_NUMBER)
         inside, info = _opened(view).inside, self.engine.info
         token_maps = inside.reconstruction.token_maps
         place = exchange(info, token_maps, scale, row, column, [0])  # which checks it
@@ -110,7 +122,7 @@ class InsideHandlers:
         pictures = self.engine.answer(request, self.client())
         where = place.scale, place.row, place.column
         box = neighbourhood(info.schedule, info.image_shape, *where)
-        return patches_content(request, pictures, box)
+        return patches_content(request, pictures, box, number)
 
     def exchanged(
         self, view: View | None, scale: object, row: object, column: object, token: object

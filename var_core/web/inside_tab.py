@@ -15,7 +15,7 @@ from var_core.web.inside_handlers import InsideHandlers, View
 from var_core.web.page import Page
 from var_core.web.widgets import deleting, sentence
 
-ASKED: EventOptions = {**SPOKEN, "trigger_mode": "always_last"}  # while one moves over tokens
+ASKED: EventOptions = {**SPOKEN, "trigger_mode": "multiple"}  # see TOLD
 HINT = (
     "Open any picture, or press Look inside at a drawing: its tokens scale by scale, how sure the "
     "model was of each, and where it looked"
@@ -93,7 +93,8 @@ class InsideTab:
     def ask(self, values: Values, event: gr.EventData) -> Updates:
         """Show what other codes would look like at a place."""
         scale, row, column, _ = place_of(event)
-        patches = self.handlers.patches(values[self.view], scale, row, column)
+        turn = told(event).get("turn", 0)
+        patches = self.handlers.patches(values[self.view], scale, row, column, turn)
         return {self.inside: gr.update(patches=patches)}
 
     def draw_on(self, values: Values, event: gr.EventData) -> Iterator[Updates]:

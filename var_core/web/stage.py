@@ -10,7 +10,7 @@ from var_core.jobs.progress import JobProgress
 from var_core.ranges import check_int
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.draw_handlers import DrawHandlers
-from var_core.web.events import LATEST, SPOKEN, Updates, Values, told
+from var_core.web.events import SPOKEN, TOLD, Updates, Values, told
 from var_core.web.widgets import built_in_browser, sentence
 
 TEMPLATES = ("stage.html", "lightbox.html")
@@ -41,8 +41,8 @@ class Stage:
         self.status = sentence("Ready: choose what to draw, or leave it open", elem_id="status")
         self.view = built_in_browser(handlers.engine.info, TEMPLATES, SCRIPTS, "stage")
         self.download = gr.DownloadButton(elem_id="download", visible="hidden")
-        self.view.look_at(self.look_at, {self.progress}, [self.view], **LATEST)
-        self.view.pick(self.pick, {self.progress}, [self.selected], **LATEST)
+        self.view.look_at(self.look_at, {self.progress}, [self.view], **TOLD)
+        self.view.pick(self.pick, {self.progress}, [self.selected], **TOLD)
         self.view.animate(self.animate, {self.progress}, [self.download], **SPOKEN).success(
             None, None, None, js="() => varStudio.save()"
         )
