@@ -71,7 +71,7 @@ def test_all_events_that_draw_reach_the_queue_of_the_engine_and_bypass_is_closed
 def test_the_row_of_tabs_holds_tabs_alone(site: Site) -> None:
     labels = [getattr(child, "label", None) for child in site.pages[0].tabs.children]
     # anything else would shift the buttons of gradio
-    assert labels == ["Draw", "Edit", "Compare", "Look inside", "How it works"]
+    assert labels == ["Draw", "Compare", "Look inside", "How it works"]
 
 
 def test_only_the_api_is_public(site: Site) -> None:

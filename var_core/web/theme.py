@@ -14,6 +14,7 @@ def page_theme() -> Base:
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_hover_dark="*primary_700",
+        button_secondary_background_fill_hover_dark="*primary_600",
         checkbox_label_background_fill_selected="*primary_600",
         block_border_width="1px",
         input_border_width="1px",

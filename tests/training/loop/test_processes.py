@@ -30,7 +30,7 @@ from training.transformer.settings import TransformerSettings
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch"]
-ACCELERATE += ["--config_file", "training/recipes/nodes.yaml", "--num_machines", "1"]
+ACCELERATE += ["--config_file", "training/loop/nodes.yaml", "--num_machines", "1"]
 ACCELERATE += ["--num_processes", "2", "--main_process_port", "0", "--mixed_precision", "no"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 

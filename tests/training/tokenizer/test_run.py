@@ -36,7 +36,9 @@ def test_the_tokenizer_learns_with_all_its_losses(
         "--scale-dropout 0.2 --adversary-channels 16"
     )
     assert run_tokenizer(data, tmp_path, 40, *more.split()) == 0
-    first, last = (json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+    first, *_, last = (
+        json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()
+    )
     assert last["l1"] < first["l1"]
     assert last["perceptual"] > 0
     assert "adversarial" not in first
@@ -93,7 +95,7 @@ def test_blocks_that_run_again_keep_less_for_their_gradient(data: Path, tmp_path
 def test_a_run_in_parts_uses_codes_and_an_adversary(data: Path, tmp_path: Path) -> None:
     more = "--accumulate 2 --adversarial-weight 0.5 --adversarial-after 0.5"
     assert run_tokenizer(data, tmp_path, 8, *more.split()) == 0
-    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+    *_, line = (tmp_path / "log.jsonl").read_text().splitlines()
     assert json.loads(line)["adversary"] > 0 and json.loads(line)["codes_used"] > 0
 
 
@@ -102,7 +104,7 @@ def test_binary_codes_are_trained_by_the_same_command(data: Path, tmp_path: Path
     assert run_tokenizer(data, tmp_path / "tok", 40, *more.split()) == 0
     tokenizer = load_tokenizer(tmp_path / "tok" / "tokenizer")
     assert isinstance(tokenizer.quantizer, BinarySphericalQuantizer)
-    first, last = (
+    first, *_, last = (
         json.loads(line) for line in (tmp_path / "tok" / "log.jsonl").read_text().splitlines()
     )
     assert last["l1"] < first["l1"]
