@@ -138,7 +138,8 @@ def test_the_command_adds_its_figures(
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    importlib.util.find_spec("torch_fidelity") is None, reason="torch-fidelity is not installed"
+    not all(importlib.util.find_spec(name) for name in ("torch_fidelity", "torchvision")),
+    reason="torch-fidelity or torchvision is not installed",
 )
 def test_the_network_of_the_package_takes_such_a_file(tmp_path: Path) -> None:
     make = importlib.import_module(NETWORK).FeatureExtractorInceptionV3
