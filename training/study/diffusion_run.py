@@ -1,6 +1,5 @@
 """A diffusion run: the steps of the trainer of VAR, with another network and another loss."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,17 +15,14 @@ from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.checkpoint import step_generator
 from training.loop.footprint import PASSES, measure_forward
 from training.loop.picture_random import PictureRandom
-from training.loop.precision import resolve_precision
-from training.loop.processes import gathered, new_accelerator
-from training.loop.run import Run
+from training.loop.processes import gathered
 from training.study.diffusion_drawing import draw_latents, noisy
 from training.study.diffusion_network import DiffusionTransformer
-from training.study.held_back import HeldBack
 from training.study.next_token_run import hear_phrases
 from training.study.sized_run import SHOWN, shares
+from training.study.study_run import GivenSourceRun
 from training.transformer.conditioning import Conditioning
 from training.transformer.objective import TransformerObjective
-from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
 from var_core.condition import Condition
 from var_core.sampling import generators_from_seeds
@@ -110,7 +106,7 @@ class FlowObjective(nn.Module):
         return F.mse_loss(found, batch.targets, reduction="none").mean(dim=(1, 2, 3))
 
 
-class DiffusionRun(TransformerRun):
+class DiffusionRun(GivenSourceRun):
     """Trains a diffusion transformer on latents of the scenes that a VAR of the same seed sees.
 
     Args:
@@ -129,15 +125,9 @@ class DiffusionRun(TransformerRun):
         label_counts: list[int],
         num_validation: int,
     ) -> None:
-        # not that of VAR, which opens pictures and their tokens
-        Run.__init__(self, settings, new_accelerator(settings, "no"))
-        self.started = time.monotonic()
+        super().__init__(settings, latents, conditioning, num_validation)
         device = self.accelerator.device
-        self.precision = resolve_precision(settings.mixed_precision, device)
-        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self.latents = latents
-        self.tokens = self.held_back = HeldBack(latents, num_validation)
-        self.conditioning = conditioning
         self.num_scales = 1
         network = diffusion_network(settings, latents.tokenizer, label_counts, conditioning)
         self.network = self.transformer = cast(DiffusionTransformer, nn.Module.to(network, device))
@@ -151,14 +141,6 @@ class DiffusionRun(TransformerRun):
             for block in self.network.each_block():
                 block.compile(dynamic=False)
         return self.accelerator.prepare(FlowObjective(self.network))
-
-    def details(self) -> dict[str, Any]:
-        """Precision of the network."""
-        return {"precision": self.precision}
-
-    def count_flops(self) -> int:
-        """Floating-point operations of a step of this process."""
-        return self.settings.batch_size * self.operations()
 
     def operations(self) -> int:
         """Floating-point operations that a picture costs, forward and backward."""

@@ -1,6 +1,5 @@
 """A run that predicts the next token of a line: of captions, or of the raster of a picture."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,13 @@ from training.data.token_source import TokenBatch, TokenSource
 from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.checkpoint import step_generator
 from training.loop.picture_random import PictureRandom
-from training.loop.precision import resolve_precision
-from training.loop.processes import new_accelerator
-from training.loop.run import Run
 from training.study.captions import VOCAB_SIZE, CaptionLines, to_text
-from training.study.held_back import HeldBack
 from training.study.line_drawing import draw_lines
 from training.study.sized_run import SHOWN, operations_of, shares, token_figures
+from training.study.study_run import GivenSourceRun
 from training.transformer.conditioning import Conditioning, LabelConditioning
 from training.transformer.prompt_conditioning import PHRASE_GAIN
-from training.transformer.run import TeacherBatch, TransformerRun
+from training.transformer.run import TeacherBatch
 from training.transformer.settings import TransformerSettings
 from var_core.condition import Condition
 from var_core.sampling import SamplingOptions, generators_from_seeds
@@ -30,7 +26,7 @@ from var_core.transformer import VARTransformer, init_weights
 PAPER_WIDTH = 220  # pixels under which a caption of a sheet is written
 
 
-class NextTokenRun(TransformerRun):
+class NextTokenRun(GivenSourceRun):
     """Trains the network of VAR on lines: a scale of one token for each place.
 
     A token then sees itself and all before, which is next-token prediction with the same blocks,
@@ -54,32 +50,18 @@ class NextTokenRun(TransformerRun):
         label_counts: list[int],
         num_validation: int,
     ) -> None:
-        # not that of VAR, which opens pictures and their tokens
-        Run.__init__(self, settings, new_accelerator(settings, "no"))
-        self.started = time.monotonic()
+        super().__init__(settings, lines, conditioning, num_validation)
         device = self.accelerator.device
-        self.precision = resolve_precision(settings.mixed_precision, device)
-        self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        self.tokens = self.held_back = HeldBack(lines, num_validation)
         self.codes = codes.to(device)
-        self.conditioning = conditioning
         self.num_scales = self.held_back.validation().tokens.shape[1]
         transformer = line_network(settings, codes, label_counts, self.num_scales, conditioning)
         self.transformer = transformer.to(device).train()
         conditioning.attach(self.transformer)
         self._wrap()
 
-    def details(self) -> dict[str, Any]:
-        """Precision of the network."""
-        return {"precision": self.precision}
-
     def operations(self) -> int:
         """Floating-point operations that a line costs, forward and backward."""
         return operations_of(self.transformer, self.settings)
-
-    def count_flops(self) -> int:
-        """Floating-point operations of a step of this process."""
-        return self.settings.batch_size * self.operations()
 
     def next_batch(self, random: PictureRandom) -> TeacherBatch:
         """The next lines on the run's device."""

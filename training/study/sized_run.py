@@ -15,6 +15,7 @@ from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.footprint import PASSES
 from training.loop.processes import dealt, gathered
 from training.study.held_back import HeldBack
+from training.study.study_run import StudyRun
 from training.transformer.footprint import measured
 from training.transformer.objective import TransformerObjective
 from training.transformer.run import TransformerRun
@@ -26,7 +27,7 @@ SHOWN = 8  # pictures of a sheet
 AT_ONCE = 64
 
 
-class SizedRun(TransformerRun):
+class SizedRun(StudyRun):
     """Trains a VAR on a pool of scenes of which the last ones are kept for validation.
 
     Args:
@@ -44,10 +45,6 @@ class SizedRun(TransformerRun):
     def operations(self) -> int:
         """Floating-point operations that a training picture costs, forward and backward."""
         return operations_of(self.transformer, self.settings)
-
-    def count_flops(self) -> int:
-        """Floating-point operations of a step of this process."""
-        return self.settings.batch_size * self.operations()
 
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
         """Loss and token error on the validation scenes, and some drawings."""

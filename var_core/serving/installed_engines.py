@@ -91,11 +91,10 @@ def _models(
     info = read_model_info(first)
     if adapter is not None:
         yield _adapted(info, adapter), first, adapter
+    if adapter is None or not executor.is_lent:
+        yield info, first, None
     if executor.is_lent:  # a GPU is lent only to models that are loaded at the start
-        if adapter is None:
-            yield info, first, None
         return
-    yield info, first, None
     models = models_folder()
     for card in MODELS:
         if card.is_installed(models):
