@@ -83,7 +83,7 @@ def begin_label(
     is_open = kept.condition.labels[:, column] == pipeline.labels.counts[column]
     kept.condition.labels[is_open, column] += 1  # the new label stands before it
     grown = with_label(transformer, column, rows)
-    table = cast(nn.Embedding, grown.label_embeds[column]).weight
+    table = cast(nn.Parameter, grown.label_embeds[column].weight)
     table.requires_grad_()
     is_new = torch.zeros(len(table), 1)
     is_new[-2] = 1
