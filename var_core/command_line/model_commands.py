@@ -115,7 +115,7 @@ def _models(_: argparse.Namespace) -> None:
         size = card.size(folder) / 1e6
         state = f"installed, {size:.0f} MB" if card.is_installed(folder) else "not installed"
         print(f"{card.name:10} {card.pixels:6} {card.parameters:9}M  {state:28} {card.licence}")
-    print(f"install one: {how_to_get(MODELS[1])}")
+    print(f"install one: {how_to_get(next(card for card in MODELS if card.file))}")
 
 
 def _download(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,8 @@ from var_core.official.convert import convert
 from var_core.scales import SIDES_256, SIDES_512
 
 EMBEDDED = "emoji64"
-EMBEDDED_FOLDER = assets_folder() / "models" / EMBEDDED
+SHIPPED = assets_folder() / "models"
+EMBEDDED_FOLDER = SHIPPED / EMBEDDED
 REPOSITORY = "FoundationVision/var"
 TOKENIZER_FILE = "vae_ch160v4096z32.pth"
 DOWNLOADS = ".downloads"
@@ -31,7 +32,7 @@ class ModelCard:
         pixels: side of its pictures.
         parameters: number of parameters of the transformer, in millions.
         licence: licence of its weights.
-        file: file of the transformer in the official repository; None for the model that ships
+        file: file of the transformer in the official repository; None for the models that ship
             with VAR Studio.
         sides: sides of the token maps of an official model.
     """
@@ -45,7 +46,7 @@ class ModelCard:
 
     def folder(self, models: Path) -> Path:
         """The model folder, which may not exist yet."""
-        return EMBEDDED_FOLDER if self.file is None else models / self.name
+        return (SHIPPED if self.file is None else models) / self.name
 
     def is_installed(self, models: Path) -> bool:
         """Whether it can be loaded."""
@@ -59,6 +60,7 @@ class ModelCard:
 
 MODELS = (
     ModelCard(EMBEDDED, 64, 19, "MIT; artwork: see the model card"),
+    ModelCard("scenes256", 256, 23, "MIT; artwork: see the model card"),
     ModelCard("var-d16", 256, 310, "MIT", "var_d16.pth"),
     ModelCard("var-d20", 256, 600, "MIT", "var_d20.pth"),
     ModelCard("var-d24", 256, 1000, "MIT", "var_d24.pth"),
