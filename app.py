@@ -39,9 +39,9 @@ def add_tabs(page: Page) -> None:
     A tab is a class that gets the page and builds one `gr.Tab`, in `var_core/web/NAME_tab.py`.
     """
     draw = DrawTab(page)
-    EditMode(page, draw)  # in the Draw tab, in the place of its stage
+    edit = EditMode(page, draw)  # in the Draw tab, in the place of its stage
     CompareTab(page, draw)
-    InsideTab(page, draw)
+    InsideTab(page, draw, edit)
     HowTab()
 
 

@@ -37,10 +37,11 @@ const can = (what, place = drawing?.place) => {
   if (what === "rest" || what === "prompt") {
     return drawing.at < drawing.shapes.length && !drawing.isSmooth;
   }
-  const isEdited = Boolean(editAt(place, drawing.at));
-  if (what === "look") return !isEdited;
-  return what === "vary" ? !drawing.isSmooth && !isEdited : true;
+  return what === "vary" ? !drawing.isSmooth || Boolean(editAt(place, drawing.at)) : true;
 };
+/** Whether something draws on the stage: an edited picture is varied where it was edited. */
+const drawsHere = (what, place = drawing?.place) =>
+  what === "again" || (what === "vary" && !editAt(place, drawing.at));
 
 const stateNow = () => {
   if (!drawing) return "empty";
@@ -77,19 +78,14 @@ const show = () => {
   part("play").disabled = isForming() || shown < 2;
   part("play").textContent = player.isRunning ? "Pause" : "Play";
   part("sheet").hidden = drawing.seeds.length < 2;
-  const [sheet, name] = drawing.sheet ?? [];
-  const save = part("save-sheet");
-  save.toggleAttribute("aria-disabled", !sheet);
-  if (sheet) {
-    save.href = sheet;
-    save.download = name;
-  } else {
-    save.removeAttribute("href");
-  }
+  part("save-sheet").disabled = !drawing.sheet;
   part("copy-all").disabled = isForming() || !drawing.query;
   element.querySelectorAll("button[data-act]").forEach((button) => {
     button.disabled = !can(button.dataset.act);
   });
+  const { dataset } = element.querySelector("#vary-one");
+  if (drawsHere("vary")) dataset.draws = "vary";
+  else delete dataset.draws;
   element.querySelector("#redraw").title = `Keep scales 1 to ${at}, draw the rest with another seed`;
 };
 
@@ -120,11 +116,22 @@ const select = (place) => {
   if (drawing.files && !drawing.frames[place]) askFrames();
 };
 
-const save = (place) => {
-  const link = document.createElement("a");
+/** The file of a picture as it is seen, and its name. */
+const fileOf = (place) => {
   const edited = editAt(place, drawing.at);
-  [link.href, link.download] = edited ? [edited.file, edited.name] : drawing.files[place];
-  link.click();
+  return edited ? [edited.file, edited.name] : drawing.files[place];
+};
+const save = ([href, download]) => {
+  Object.assign(document.createElement("a"), { href, download }).click();
+};
+/** Save all pictures as one, the edited ones among them. */
+const saveSheet = async () => {
+  const [sheet, name] = drawing.sheet;
+  if (!Object.keys(drawing.edits).length) return save([sheet, name]);
+  const urls = drawing.files.map(([url], place) => drawing.edits[place]?.file ?? url);
+  const made = await window.varStudio.makeSheet(urls);
+  save([made, name]);
+  return setTimeout(() => URL.revokeObjectURL(made), 60_000);
 };
 
 /** Turn a picture into the canvas of an edit, or go on with its edit. */
@@ -133,10 +140,20 @@ const edit = (picture) => {
   if (edited) window.varStudio.editor.go(edited.current);
   else trigger("edit_one", picture);
 };
+const vary = (picture) => {
+  const edited = editAt(picture.place, drawing.at);
+  if (edited) window.varStudio.editor.vary(edited.current);
+  else trigger("vary", picture);
+};
 
 const copy = (place) => {
   const says = editAt(place, drawing.at) ? "Link copied: it draws this picture as it was before the edit" : "";
   window.varStudio.copyLink(drawing.queries[place], says);
+};
+const copyAll = () => {
+  const isEdited = Object.keys(drawing.edits).length;
+  const says = isEdited ? "Link copied: it draws these pictures as they were before the edits" : "";
+  window.varStudio.copyLink(drawing.query, says);
 };
 
 /** Do what a button or a key asks of a picture. */
@@ -145,20 +162,20 @@ const act = (what, place = drawing.place) => {
   if (!can(what, place)) return undefined;
   if (place !== drawing.place) select(place);
   const picture = { place, scale: drawing.at, run: drawing.run };
-  if (what === "save") save(place);
+  if (what === "save") save(fileOf(place));
   else if (what === "copy") copy(place);
   else if (what === "edit") edit(picture);
-  else if (what === "look") trigger("look_inside", picture);
+  else if (what === "look") trigger("look_inside", { ...picture, version: editAt(place, drawing.at)?.current });
   else if (what === "open") enlarge(place);
   else if (what === "animate") trigger("animate", picture);
   else if (what === "again") trigger("again", picture);
-  else if (what === "vary") trigger("vary", picture);
+  else if (what === "vary") vary(picture);
   else if (what === "rest") trigger("rest", picture);
   else if (what === "prompt") trigger("prompt", picture);
   return undefined;
 };
 
-const tiles = window.varStudio.makeTiles(element.querySelector("#tiles"), part("menu"), act, can);
+const tiles = window.varStudio.makeTiles(element.querySelector("#tiles"), part("menu"), act, can, drawsHere);
 const enlarge = window.varStudio.makeLightbox(part("lightbox"), () => ({
   names: drawing.seeds.map((_, place) => nameOf(place)),
   url: (place) => largeAt(place, drawing.at),
@@ -300,7 +317,8 @@ element.addEventListener("click", (event) => {
   if (what) act(what);
   else if (name === "open") act("open");
   else if (name === "play") play();
-  else if (name === "copy-all") window.varStudio.copyLink(drawing.query);
+  else if (name === "copy-all") copyAll();
+  else if (name === "save-sheet") saveSheet();
   else if (name === "surprise") document.querySelector("#generate")?.click();
   else if (name === "photo") window.varStudio.openTab("edit");
 });

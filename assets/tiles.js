@@ -1,7 +1,10 @@
 // the tiles of a drawing, one a picture, each with a menu of what can be done with it
 
-/** A tile for each picture; `act(what, place)` does what a person asks, where it `can`. */
-const makeTiles = (root, menu, act, can) => {
+/**
+ * A tile for each picture; `act(what, place)` does what a person asks, where it `can`. What `draws`
+ * waits until the drawing before has ended.
+ */
+const makeTiles = (root, menu, act, can, draws = () => false) => {
   const ACTIONS = [
     ["open", "Open at full size"],
     ["draw", "Open in Draw"],
@@ -29,7 +32,7 @@ const makeTiles = (root, menu, act, can) => {
         item.textContent = words;
         item.disabled = !can(what, place);
         item.dataset.menu = what;
-        if (what === "again" || what === "vary") item.dataset.draws = `${what}-${place}`;
+        if (draws(what, place)) item.dataset.draws = `${what}-${place}`;
         item.addEventListener("click", () => {
           close();
           act(what, place);

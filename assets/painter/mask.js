@@ -48,6 +48,17 @@ export class Mask {
     return new Mask(this.width, this.height, this.pixels.slice());
   }
 
+  /** The same on another picture, whose place (x, y) is `find(x, y)` here. */
+  moved(width, height, find) {
+    const found = new Mask(width, height);
+    found.pixels.forEach((_, place) => {
+      const [x, y] = find((place % width) + 0.5, Math.floor(place / width) + 0.5).map(Math.floor);
+      if (x < 0 || y < 0 || x >= this.width || y >= this.height) return;
+      found.pixels[place] = this.pixels[y * this.width + x];
+    });
+    return found;
+  }
+
   invert() {
     this.pixels = this.pixels.map((pixel) => 1 - pixel);
   }

@@ -1,32 +1,34 @@
 // The canvas of an edit: picture, mask, the result as it forms, and the versions so far.
 import { Mask } from "./mask.js";
+import { Strokes, TOOLS } from "./strokes.js";
 import { View } from "./view.js";
 import { cleanPen, drawLasso, drawTokens, tokensUnder } from "./overlay.js";
 import { Sides } from "./sides.js";
+import { Fingers } from "./fingers.js";
+import { listenToKeys } from "./keys.js";
+import { makeVersions } from "./versions.js";
+import { whileHeld } from "./hold.js";
+import { openFile, takeFiles } from "./files.js";
 
-const HISTORY = 60; // strokes to undo
 const PAINT = [225, 29, 72, 140];
 const ROOMY = 0.62; // of the board, for picture and new sides while they are dragged
-const TOOLS = { b: "brush", e: "eraser", r: "rectangle", l: "lasso" };
 const at = (name) => element.querySelector(`[data-part=${name}]`);
 const [board, sheet, veil, lines, size] = ["board", "sheet", "mask", "grid", "size"].map(at);
 const [picture, forming, before] = ["picture", "forming", "before"].map(at);
 const view = new View();
+const strokes = new Strokes();
 
 let scene = null; // what the server shows: the picture and its versions
 let seen = "";
-let mask = new Mask(0, 0);
 let sent = null; // the mask of the edit that is running
-let done = [];
-let undone = [];
 let told = "";
-let tool = "brush";
-let stroke = null; // what is being painted
 let tokens = { window: null, tokens: [] };
 let isDirty = true;
 let frame = 0;
+let wanted = null; // number of the version that is to be varied once it is here
 
 const room = () => ({ width: board.clientWidth, height: board.clientHeight });
+const extent = () => [strokes.mask.width, strokes.mask.height];
 const isBusy = () => Boolean(sent);
 const isPressed = (name) => at(name).getAttribute("aria-pressed") === "true";
 const press = (name, value) => at(name).setAttribute("aria-pressed", String(value));
@@ -38,34 +40,33 @@ const enable = (name, can) => {
   if (button) button.disabled = !can;
 };
 
+const renderMask = () => {
+  const { mask } = strokes;
+  [veil.width, veil.height] = extent();
+  const percent = Math.round(1000 * mask.show(veil, PAINT)) / 10;
+  at("coverage").textContent = `${percent} % to redraw`;
+  tokens = tokensUnder(mask, scene.model.map((side) => (side * mask.width) / scene.full[0]), scene.cells);
+  element.dataset.window = tokens.window ? JSON.stringify(tokens.window) : "";
+  element.dataset.cells = String(tokens.tokens.filter((one) => one.share > 0).length);
+};
 const render = () => {
   frame = 0;
-  const { style } = sheet;
-  style.left = `${view.left}px`;
-  style.top = `${view.top}px`;
-  style.width = `${mask.width * view.scale}px`;
-  style.height = `${mask.height * view.scale}px`;
+  const [width, height] = extent();
+  const places = { left: view.left, top: view.top, width: width * view.scale, height: height * view.scale };
+  for (const [name, pixels] of Object.entries(places)) sheet.style[name] = `${pixels}px`;
   sheet.classList.toggle("near", view.scale >= 12);
-  if (isDirty && mask.width) {
+  if (isDirty && width) {
     isDirty = false;
-    [veil.width, veil.height] = [mask.width, mask.height];
-    const share = mask.show(veil, PAINT);
-    const percent = Math.round(1000 * share) / 10;
-    at("coverage").textContent = `${percent} % to redraw`;
-    tokens = tokensUnder(mask, scene.model.map((side) => (side * mask.width) / scene.full[0]), scene.cells);
-    element.dataset.window = tokens.window ? JSON.stringify(tokens.window) : "";
-    element.dataset.cells = String(tokens.tokens.filter((one) => one.share > 0).length);
+    renderMask();
   }
   const pen = cleanPen(lines, room());
   if (tokens.window && isPressed("show") && !isBusy()) drawTokens(pen, view, tokens);
-  if (tool === "lasso" && stroke) drawLasso(pen, view, stroke.points);
-  enable("redraw-mask", scene);
-  enable("vary", scene);
-  enable("load-mask", scene);
+  if (strokes.tool === "lasso" && strokes.points) drawLasso(pen, view, strokes.points);
+  for (const name of ["redraw-mask", "vary", "load-mask"]) enable(name, scene);
   enable("try-again", scene?.again);
-  at("undo").disabled = !done.length && (isBusy() || typeof scene?.undo !== "number");
-  at("redo").disabled = !undone.length && (isBusy() || typeof scene?.redo !== "number");
-  if (scene) sides.show(at("frame"), at("total"), [mask.width, mask.height]);
+  at("undo").disabled = !strokes.done.length && (isBusy() || typeof scene?.undo !== "number");
+  at("redo").disabled = !strokes.undone.length && (isBusy() || typeof scene?.redo !== "number");
+  if (scene) sides.show(at("frame"), at("total"), extent());
 };
 const show = (paints = true) => {
   isDirty = isDirty || paints;
@@ -78,7 +79,7 @@ const showNow = () => {
 };
 const fit = () => {
   if (!scene) return;
-  view.fit(room(), [mask.width, mask.height], sides.shown, sides.open ? ROOMY : edge());
+  view.fit(room(), extent(), sides.shown, sides.open ? ROOMY : edge());
   show(false);
 };
 const sides = new Sides(element, view, (refits) => {
@@ -90,30 +91,29 @@ const sides = new Sides(element, view, (refits) => {
 });
 
 const tell = () => {
-  told = mask.runs();
+  told = strokes.mask.runs();
   if (props.value !== told) props.value = told;
   showNow();
 };
-const remember = () => {
-  done = [...done.slice(1 - HISTORY), mask.copy()];
-  undone = [];
-};
 const change = (edit) => {
   if (!scene) return;
-  remember();
-  edit(mask);
-  tell();
-};
-const swap = (from, to) => {
-  to.push(mask);
-  mask = from.pop();
+  strokes.remember();
+  edit(strokes.mask);
   tell();
 };
 const go = (number) => {
   if (typeof number === "number" && !isBusy()) trigger("go", { number });
 };
-const undo = () => (done.length ? swap(done, undone) : go(scene?.undo));
-const redo = () => (undone.length ? swap(undone, done) : go(scene?.redo));
+const undo = () => {
+  if (!strokes.done.length) return go(scene?.undo);
+  strokes.undo();
+  return tell();
+};
+const redo = () => {
+  if (!strokes.undone.length) return go(scene?.redo);
+  strokes.redo();
+  return tell();
+};
 
 /** Stand in the place of the stage. */
 const start = () => {
@@ -121,51 +121,31 @@ const start = () => {
   requestAnimationFrame(() => element.scrollIntoView({ block: "nearest" }));
 };
 
-const version = ({ number, url, words, starts }) => {
-  const [item, button, image] = ["li", "button", "img"].map((name) => document.createElement(name));
-  Object.assign(image, { src: url, alt: words });
-  Object.assign(button, { type: "button", title: words });
-  button.dataset.version = String(number);
-  if (number === scene.current) button.setAttribute("aria-current", "true");
-  if (starts) item.className = "starts";
-  button.append(image);
-  item.append(button);
-  return item;
-};
-
 /** What was painted while the edit ran, on a picture to which sides were added meanwhile. */
 const moved = (painted, from) => {
-  const [width, height] = scene.shown;
-  const found = new Mask(width, height);
-  const [wide, narrow] = [scene.full[0] / width, from.full[0] / painted.width];
-  found.pixels.forEach((_, place) => {
-    const x = Math.floor((((place % width) + 0.5) * wide - scene.place[0]) / narrow);
-    const y = Math.floor(((Math.floor(place / width) + 0.5) * wide - scene.place[1]) / narrow);
-    if (x < 0 || y < 0 || x >= painted.width || y >= painted.height) return;
-    found.pixels[place] = painted.pixels[y * painted.width + x];
-  });
-  return found;
+  const [wide, narrow] = [scene.full[0] / scene.shown[0], from.full[0] / painted.width];
+  const find = (x, y) => [x, y].map((one, axis) => (one * wide - scene.place[axis]) / narrow);
+  return painted.moved(...scene.shown, find);
 };
 
+const showVersions = makeVersions(at("versions"), go);
 const load = () => {
   const from = scene;
   scene = props.scene;
   const [width, height] = scene.shown;
-  const isSame = mask.width === width && mask.height === height;
+  const isSame = strokes.mask.width === width && strokes.mask.height === height;
   const isResult = scene.mask === null && from !== null;
   sent = null;
-  stroke = null;
-  if (!isResult) mask = Mask.fromRuns(scene.mask, width, height);
-  else if (!isSame) mask = moved(mask, from);
-  if (!isResult || !isSame) [done, undone] = [[], []];
+  strokes.points = null;
+  if (!isResult) strokes.reset(Mask.fromRuns(scene.mask, width, height));
+  else if (!isSame) strokes.reset(moved(strokes.mask, from));
   element.dataset.empty = "false";
   picture.src = scene.picture;
   picture.alt = "The picture to paint on";
   before.src = scene.before || scene.picture;
   at("compare").disabled = !scene.before;
   Object.assign(at("save"), { href: scene.file, download: scene.name });
-  at("versions").replaceChildren(...scene.versions.map(version));
-  at("versions").querySelector("[aria-current]")?.scrollIntoView?.({ block: "nearest" });
+  showVersions(scene.versions, scene.current);
   sides.reset(scene.full, scene.full[0] / width);
   if (!isSame) {
     size.max = String(Math.max(8, Math.round(Math.max(width, height) / 4)));
@@ -175,6 +155,7 @@ const load = () => {
   window.varStudio.stage?.showVersion(scene, isResult);
   if (scene.opens) start();
   tell();
+  if (wanted === scene.current) vary(wanted);
 };
 
 const update = () => {
@@ -183,11 +164,12 @@ const update = () => {
     seen = text;
     load();
   } else if (sent && !props.forming) {
-    mask.pixels.forEach((_, place) => (mask.pixels[place] |= sent.pixels[place])); // nothing is lost
+    strokes.mask.pixels.forEach((_, place, pixels) => (pixels[place] |= sent.pixels[place])); // nothing is lost
     sent = null;
     tell();
   } else if (!sent && props.forming && scene) {
-    [sent, mask, done, undone] = [mask, new Mask(mask.width, mask.height), [], []];
+    sent = strokes.mask;
+    strokes.reset(new Mask(...extent()));
     tell();
   }
   element.dataset.busy = String(isBusy());
@@ -202,141 +184,69 @@ const update = () => {
   }
 };
 
-// painting
-const place = (event) => {
-  const area = board.getBoundingClientRect();
-  return [event.clientX - area.left - board.clientLeft, event.clientY - area.top - board.clientTop];
-};
-const radius = () => Math.max(0.75, Number(size.value) / 2);
-const begin = (pixel, erases) => {
-  remember();
-  stroke = { start: pixel, last: pixel, points: [pixel], value: erases || tool === "eraser" ? 0 : 1 };
-  if (tool === "brush" || tool === "eraser") mask.fillDisc(pixel, radius(), stroke.value);
-  show();
-};
-const extend = (pixel) => {
-  if (tool === "rectangle") {
-    mask = done.at(-1).copy();
-    mask.fillBox(stroke.start, pixel, stroke.value);
-  } else if (tool === "lasso") {
-    stroke.points.push(pixel);
-  } else {
-    mask.fillLine(stroke.last, pixel, radius(), stroke.value);
-  }
-  stroke.last = pixel;
-  show();
-};
-const finish = () => {
-  if (!stroke) return;
-  if (tool === "lasso") mask.fillPolygon(stroke.points, stroke.value);
-  stroke = null;
-  tell();
-};
-const forget = () => {
-  if (!stroke) return;
-  mask = done.pop();
-  stroke = null;
-  show();
+/** Vary a version, in the place of the picture. */
+const vary = (number) => {
+  start();
+  wanted = number === scene.current ? null : number;
+  if (wanted === null) document.querySelector("#vary")?.click();
+  else go(number);
 };
 
+// the brush, and the ring that shows what it would paint
 const ring = at("ring");
 let pointer = null; // where the brush is, on the board
+const radius = () => Math.max(0.75, Number(size.value) / 2);
 const showRing = (where = pointer) => {
   pointer = where;
-  const isBrush = tool === "brush" || tool === "eraser";
-  ring.hidden = !where || !scene || !isBrush;
+  ring.hidden = !where || !scene || !strokes.isBrush;
   if (ring.hidden) return;
   const side = 2 * radius() * view.scale;
-  Object.assign(ring.style, {
-    left: `${where[0]}px`,
-    top: `${where[1]}px`,
-    width: `${side}px`,
-    height: `${side}px`,
-  });
-};
-
-// fingers and mouse
-const fingers = new Map();
-let pinch = null;
-let panned = null;
-let isSpaceDown = false;
-const gather = () => {
-  const [first, second] = [...fingers.values()];
-  const centre = [(first[0] + second[0]) / 2, (first[1] + second[1]) / 2];
-  return { centre, span: Math.hypot(first[0] - second[0], first[1] - second[1]) };
-};
-const pan = (from, to) => {
-  view.pan(to[0] - from[0], to[1] - from[1], room(), [mask.width, mask.height]);
-  show(false);
+  const places = { left: where[0], top: where[1], width: side, height: side };
+  for (const [name, pixels] of Object.entries(places)) ring.style[name] = `${pixels}px`;
 };
 const zoom = (factor, where = [room().width / 2, room().height / 2]) => {
   if (!scene) return;
   view.zoom(factor, where);
-  view.pan(0, 0, room(), [mask.width, mask.height]);
+  view.pan(0, 0, room(), extent());
   if (view.isWhole) fit();
   show(false);
 };
-
-board.addEventListener("pointerdown", (event) => {
-  if (!scene || event.target.closest("button") || event.button > 1) return;
-  event.preventDefault();
-  board.focus({ preventScroll: true });
-  board.setPointerCapture(event.pointerId);
-  const here = place(event);
-  fingers.set(event.pointerId, here);
-  if (fingers.size > 1) {
-    forget();
-    pinch = gather();
-  } else if (isSpaceDown || event.button === 1) {
-    panned = here;
-  } else {
-    begin(view.pixel(here), event.shiftKey);
-  }
-});
-board.addEventListener("pointermove", (event) => {
-  const here = place(event);
-  if (fingers.has(event.pointerId)) fingers.set(event.pointerId, here);
-  if (pinch && fingers.size > 1) {
-    const now = gather();
-    zoom(now.span / Math.max(1, pinch.span), now.centre);
-    pan(pinch.centre, now.centre);
-    pinch = now;
-  } else if (panned) {
-    pan(panned, here);
-    panned = here;
-  } else if (stroke) {
-    const moves = event.getCoalescedEvents?.() ?? [];
-    for (const move of moves.length ? moves : [event]) extend(view.pixel(place(move)));
-  }
-  showRing(event.target.closest("button") || pinch ? null : here);
-});
-const lift = (event) => {
-  fingers.delete(event.pointerId);
-  if (fingers.size) return;
-  [pinch, panned] = [null, null];
-  finish();
-  if (event.pointerType !== "mouse") showRing(null);
-};
-board.addEventListener("pointerup", lift);
-board.addEventListener("pointercancel", lift);
-board.addEventListener("pointerleave", () => showRing(null));
-board.addEventListener(
-  "wheel",
-  (event) => {
-    if (!scene || (view.isWhole && event.deltaY > 0)) return; // then the page is scrolled
-    event.preventDefault();
-    zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), place(event));
-    showRing();
+const fingers = new Fingers(board, {
+  isReady: () => Boolean(scene),
+  isWhole: () => view.isWhole,
+  begin(here, erases) {
+    strokes.begin(view.pixel(here), radius(), erases);
+    show();
   },
-  { passive: false },
-);
+  extend(here) {
+    if (!strokes.points) return;
+    strokes.extend(view.pixel(here), radius());
+    show();
+  },
+  end() {
+    if (!strokes.points) return;
+    strokes.end();
+    tell();
+  },
+  forget() {
+    if (!strokes.points) return;
+    strokes.forget();
+    show();
+  },
+  pan(from, to) {
+    view.pan(to[0] - from[0], to[1] - from[1], room(), extent());
+    show(false);
+  },
+  zoom,
+  ring: showRing,
+});
 
 // buttons and keys
 const choose = (name) => {
-  tool = name;
+  strokes.tool = name;
   for (const other of Object.values(TOOLS)) press(other, other === name);
 };
-const step = () => Math.max(1, Math.round(Math.max(mask.width, mask.height) / 128));
+const step = () => Math.max(1, Math.round(Math.max(...extent()) / 128));
 const toggle = (name) => {
   press(name, !isPressed(name));
   show(false);
@@ -362,10 +272,10 @@ const BUTTONS = {
   redo,
   more,
   fit,
-  invert: () => change((one) => one.invert()),
-  clear: () => change((one) => one.pixels.fill(0)),
-  grow: () => change((one) => one.grow(step())),
-  shrink: () => change((one) => one.grow(-step())),
+  invert: () => change((mask) => mask.invert()),
+  clear: () => change((mask) => mask.pixels.fill(0)),
+  grow: () => change((mask) => mask.grow(step())),
+  shrink: () => change((mask) => mask.grow(-step())),
   show: () => toggle("show"),
   in: () => zoom(1.5),
   out: () => zoom(1 / 1.5),
@@ -375,25 +285,15 @@ const BUTTONS = {
 };
 for (const [name, act] of Object.entries(BUTTONS)) at(name).addEventListener("click", act);
 for (const name of Object.values(TOOLS)) at(name).addEventListener("click", () => choose(name));
-at("versions").addEventListener("click", (event) => {
-  const button = event.target.closest("[data-version]");
-  if (button) go(Number(button.dataset.version));
-});
 element.querySelector("#outpaint").addEventListener("click", () => {
   trigger("outpaint", { ...sides.added });
 });
-for (const kind of ["pointerdown", "keydown"]) {
-  at("compare").addEventListener(kind, (event) => {
-    if (event.key === undefined || event.key === "Enter" || event.key === " ") compare(true);
-  });
-}
-for (const kind of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) {
-  at("compare").addEventListener(kind, () => compare(false));
-}
+whileHeld(at("compare"), compare);
 
 const resize = (factor) => {
   size.value = String(Number(size.value) + factor * Math.max(1, Math.round(size.value * 0.2)));
 };
+const cursor = () => pointer ?? [room().width / 2, room().height / 2];
 const KEYS = {
   "[": () => resize(-1),
   "]": () => resize(1),
@@ -403,73 +303,31 @@ const KEYS = {
   0: fit,
   c: () => compare(true),
 };
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const byKeyboard = (event) => {
-  if (event.target !== board || !scene) return;
-  let cursor = pointer ?? [room().width / 2, room().height / 2];
-  const arrow = ARROWS[event.key];
-  if (arrow) {
+for (const [key, name] of Object.entries(TOOLS)) KEYS[key] = () => choose(name);
+listenToKeys(element, board, KEYS, {
+  undo,
+  redo,
+  compare,
+  moves(isMoving) {
+    fingers.isMoving = isMoving;
+  },
+  step(x, y) {
     const far = Math.max(4, radius() * view.scale);
-    cursor = [cursor[0] + arrow[0] * far, cursor[1] + arrow[1] * far];
-  } else if (event.key === "Enter") {
-    change((one) => one.fillDisc(view.pixel(cursor), radius(), event.shiftKey ? 0 : 1));
-  } else {
-    return;
-  }
-  event.preventDefault();
-  showRing(cursor);
-};
-document.addEventListener("keydown", (event) => {
-  if (!element.offsetParent || event.target.closest("input, textarea, [role=listbox]")) return;
-  const key = event.key.toLowerCase();
-  if (event.ctrlKey || event.metaKey) {
-    if (key !== "z" && key !== "y") return;
-    event.preventDefault();
-    if (key === "y" || event.shiftKey) redo();
-    else undo();
-  } else if (event.altKey) {
-    return;
-  } else if (key === " " && !event.target.closest("button, a")) {
-    event.preventDefault();
-    isSpaceDown = true;
-  } else if (KEYS[key]) {
-    KEYS[key]();
-  } else if (TOOLS[key]) {
-    choose(TOOLS[key]);
-  } else {
-    byKeyboard(event);
-  }
+    showRing([cursor()[0] + x * far, cursor()[1] + y * far]);
+  },
+  dab(erases) {
+    change((mask) => mask.fillDisc(view.pixel(cursor()), radius(), erases ? 0 : 1));
+    showRing(cursor());
+  },
 });
-document.addEventListener("keyup", (event) => {
-  if (event.key === " ") isSpaceDown = false;
-  if (event.key.toLowerCase() === "c") compare(false);
-});
-
-// a picture dropped on the board, or pasted while it is in view, is opened
-const open = (files) => {
-  const images = [...files].filter((file) => file.type.startsWith("image/"));
-  const input = document.querySelector("#edit-files input[type=file]");
-  if (!images.length || !input) return;
-  const chosen = new DataTransfer();
-  chosen.items.add(images[0]);
-  input.files = chosen.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-};
-element.addEventListener("dragover", (event) => event.preventDefault());
-element.addEventListener("drop", (event) => {
-  event.preventDefault();
-  open(event.dataTransfer.files);
-});
-document.addEventListener("paste", (event) => {
-  if (element.offsetParent) open(event.clipboardData.files);
-});
+takeFiles(element);
 
 watch("scene", update);
 watch("forming", update);
 watch("value", () => {
   if (!scene || (props.value ?? "") === told) return;
-  remember();
-  mask = Mask.fromRuns(props.value, mask.width, mask.height);
+  strokes.remember();
+  strokes.mask = Mask.fromRuns(props.value, ...extent());
   tell();
 });
 new ResizeObserver(() => {
@@ -486,9 +344,10 @@ const editor = {
     if (number !== scene?.current) go(number);
     start();
   },
+  vary,
   /** Edit a picture file. */
   open(file) {
-    open([file]);
+    openFile([file]);
   },
 };
 window.varStudio = { ...window.varStudio, editor };

@@ -101,7 +101,8 @@ def test_one_generation_is_one_post_and_one_stream_of_jpeg_previews(page: Page) 
     assert "/file=" in last
 
     open_box(page, "more")
-    choose(page, "preset", "Wild")  # its POST comes after all that the double click has caused
+    # its POST comes after all that the double click has caused
+    page.locator("#preset").get_by_text("Wild", exact=True).click()
     expect(page.locator("#temperature input[type=number]")).to_have_value("1.3")
     posts = [one.url.rsplit("?")[0] for one in requests if one.method == "POST"]
     assert posts[0].endswith("/queue/join"), posts
@@ -212,7 +213,7 @@ def test_several_pictures_are_tiles_to_look_at_save_and_edit(page: Page) -> None
     assert np.array_equal(pixels(saved), pixels(picture_bytes(page)))
     assert np.array_equal(strip_pictures(page)[-1], pixels(saved))  # the scales of the same one
     with page.expect_download() as sheet:
-        page.get_by_role("link", name="Save all as one sheet").click()
+        page.get_by_role("button", name="Save all as one sheet").click()
     assert pixels(sheet.value.path().read_bytes()).shape == (2 * 64 + 4, 2 * 64 + 4, 3)
     choose_action(page, 1, "Edit")
     shown = page.locator("#painter [data-part=picture]")

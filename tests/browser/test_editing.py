@@ -433,17 +433,27 @@ def test_strokes_during_an_edit_are_kept_for_the_next_one(
     open_editor(page, picture)
     tool(page, "rectangle")
     stroke(page, (0.1, 0.1), (0.4, 0.4))
+    box = page.locator(BOARD).bounding_box()
+    begin, middle, end = (
+        (box["x"] + box["width"] * share, box["y"] + box["height"] * share)
+        for share in (0.6, 0.7, 0.9)
+    )
+    page.mouse.move(*begin)
+    page.mouse.down()
+    page.mouse.move(*middle)  # a box that is half drawn
     with engine.gate.closed():
-        page.locator("#redraw-mask").click()
+        page.keyboard.press("Control+Enter")
         engine.gate.let(2)
         forming = page.locator("#painter [data-part=forming]")
         expect(forming).to_be_visible()  # in the place of the picture
         expect(page.locator("#painter .coverage")).to_have_text("0 % to redraw")
-        stroke(page, (0.6, 0.6), (0.9, 0.9))
+        page.mouse.move(*end)
+        page.mouse.up()
         painted = mask_of(page)
     finished(page, shown_file(page))
     expect(forming).to_be_hidden()
-    assert painted.any() and np.array_equal(mask_of(page), painted)
+    assert painted[40:55, 40:55].all() and not painted[:30].any()
+    assert np.array_equal(mask_of(page), painted)
 
 
 def stop_after_two_scales(page: Page, engine: GatedEngine, gated: Gated) -> None:

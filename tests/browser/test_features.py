@@ -52,12 +52,12 @@ def test_a_seed_is_new_kept_and_used_again(page: Page) -> None:
 
 def test_a_preset_sets_the_options(page: Page) -> None:
     open_box(page, "more")
-    choose(page, "preset", "Wild")
+    page.locator("#preset").get_by_text("Wild", exact=True).click()
     expect(page.locator("#temperature input[type=number]")).to_have_value("1.3")
     expect(page.locator("#top_k input[type=number]")).to_have_value("0")
     set_number(page, "temperature", "0.8")
-    expect(page.locator("#preset input")).to_have_value("Own")
-    choose(page, "preset", "Balanced")
+    expect(page.locator("#preset input:checked")).to_have_value("Own")
+    page.locator("#preset").get_by_text("Balanced", exact=True).click()
     expect(page.locator("#temperature input[type=number]")).to_have_value("1")
 
 

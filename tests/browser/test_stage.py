@@ -15,7 +15,16 @@ from tests.browser.conftest import (
     until,
     wait_done,
 )
-from tests.browser.test_editing import go_back, press, shown_file, shown_pixels, stroke, tool
+from tests.browser.test_editing import (
+    finished,
+    go_back,
+    press,
+    shown_file,
+    shown_pixels,
+    stroke,
+    tool,
+)
+from tests.browser.test_inside import wait_for_patches
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +57,12 @@ def test_a_gallery_loses_nothing(page: Page) -> None:
     with page.expect_download() as saved:
         page.locator("#save").click()
     assert np.array_equal(pixels(saved.value.path().read_bytes()), edited)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save all as one sheet").click()
+    sheet = pixels(saved.value.path().read_bytes())
+    assert sheet.shape == (2 * 64 + 4, 4 * 64 + 3 * 4, 3)
+    assert np.array_equal(sheet[:64, 2 * 68 : 2 * 68 + 64], edited)  # as it is seen
+    assert np.array_equal(sheet[:64, :64], pixels(first))
     page.locator("#send-edit").click()  # goes on with the edit
     expect(page.locator("#painter [data-version]")).to_have_count(2)
     go_back(page, page.locator("#painter [data-part=undo]").click)
@@ -79,6 +94,26 @@ def test_a_gallery_loses_nothing(page: Page) -> None:
     expect(tiles).to_have_count(8)
     wait_done(page)
     assert picture_bytes(page) == first
+
+
+def test_an_edited_picture_is_varied_and_looked_into(page: Page) -> None:
+    draw(page)
+    drawn = pixels(picture_bytes(page))
+    page.locator("#send-edit").click()
+    tool(page, "rectangle")
+    stroke(page, (0.25, 0.25), (0.75, 0.75))
+    edited = press(page, "redraw-mask")
+    page.locator("#edit-done").click()
+    page.locator("#use").click()
+    expect(page.locator("#report")).to_contain_text("PSNR")  # of pixels; a drawing has tokens
+    wait_for_patches(page)
+    page.get_by_role("tab", name="Draw").click()
+    page.locator("#vary-one").click()
+    expect(page.locator("#painter [data-version]")).to_have_count(3)
+    varied = finished(page)
+    assert not np.array_equal(varied, edited) and not np.array_equal(varied, drawn)
+    page.locator("#edit-done").click()
+    until(page, lambda: np.array_equal(pixels(picture_bytes(page)), varied))
 
 
 def test_the_keyboard_reaches_everything(page: Page) -> None:

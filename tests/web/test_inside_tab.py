@@ -10,7 +10,10 @@ from PIL import Image
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
+from var_core.web.canvas import Canvas
 from var_core.web.draw_tab import DrawTab
+from var_core.web.edit_mode import EditMode
+from var_core.web.edit_versions import Version, Versions
 from var_core.web.inside_tab import InsideTab
 from var_core.web.page import Page, Site
 
@@ -20,7 +23,8 @@ def tab(engine: LocalEngine, tmp_path: Path) -> InsideTab:
     tabs = []
 
     def add_tabs(page: Page) -> None:
-        tabs.append(InsideTab(page, DrawTab(page)))
+        draw = DrawTab(page)
+        tabs.append(InsideTab(page, draw, EditMode(page, draw)))
 
     Site([engine], add_tabs, tmp_path, JobMetrics())
     return tabs[0]
@@ -55,6 +59,23 @@ def test_the_tab_looks_at_once_into_what_was_drawn(tab: InsideTab, engine: Local
     assert tab.view in tab.take_new({**values, stage.progress: again})
     sent = tab.take_drawn(values, gr.EventData(None, {"place": 0, "scale": 4}))
     assert sent[tab.view].inside.wish == progress.wishes[0] and tab.page.tabs in sent
+
+
+def test_an_edited_picture_is_looked_into_as_it_is_seen(
+    tab: InsideTab, engine: LocalEngine, tmp_path: Path
+) -> None:
+    stage, settings = tab.draw.stage, read_settings(engine.info, {"emoji": "cat"}, 3, None)
+    progress = list(engine.generate(count_up(settings, 2)))[-1]
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "edited.png")
+    versions = Versions().added(Version(Canvas(tmp_path / "edited.png", (40, 30)), "edited"))
+    values = {stage.progress: progress, tab.versions: versions}
+    sent = tab.take_drawn(values, gr.EventData(None, {"place": 1, "version": 0}))
+    assert "PSNR" in sent[tab.report] and "cat" in sent[tab.report]
+    assert sent[tab.view].inside.wish == progress.wishes[1]
+    plain = tab.take_drawn(values, gr.EventData(None, {"place": 1}))
+    assert plain[tab.view].content != sent[tab.view].content
+    with pytest.raises(ValueError, match="no version 7"):
+        tab.take_drawn(values, gr.EventData(None, {"place": 1, "version": 7}))
 
 
 def test_drawing_on_shows_the_result_in_the_draw_tab(tab: InsideTab, engine: LocalEngine) -> None:

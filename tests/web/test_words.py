@@ -2,17 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import app
+from var_core.editing import Margins, check_mask
+from var_core.images import VISITORS, read_image
+from var_core.jobs.mask_codec import resize_mask
+from var_core.jobs.png_recipe import read_png_recipe
 from var_core.locations import assets_folder
+from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.web.assets import read_asset
+from var_core.web.edit_versions import Versions
 from var_core.web.page import Site
 from var_core.web.words import LANGUAGES, read_words
 
@@ -81,6 +89,39 @@ def test_every_word_of_a_widget_has_a_translation(engine: LocalEngine, tmp_path:
         texts = [props.get(name) for name in names if props.get("elem_id")]
         missing |= {one for one in texts if isinstance(one, str) and one and not is_known(one)}
     assert missing == set()
+
+
+def said(act: Callable[[], object]) -> str:
+    """The words of what somebody may not do."""
+    with pytest.raises(ValueError) as caught:
+        act()
+    return str(caught.value)
+
+
+def test_what_stops_visitors_most_often_has_a_translation(tmp_path: Path) -> None:
+    now = 0.0
+    queue = FairQueue(QueueLimits(waiting=1, per_client=1, seconds=1), clock=lambda: now)
+    turn, _ = queue.join("first"), queue.join("second")
+    bad, black = tmp_path / "bad.png", tmp_path / "black.png"
+    bad.write_text("no picture")
+    Image.new("L", (8, 8)).save(black)
+    refused = [
+        said(lambda: queue.join("first")),
+        said(lambda: queue.join("third")),
+        said(lambda: read_image(bad)),
+        said(lambda: read_png_recipe(bad)),
+        said(lambda: VISITORS.check_bytes("mine.png", 1_000_000_000)),
+        said(lambda: VISITORS.check_size("mine.png", 100_000, 2)),
+        said(lambda: check_mask(Image.open(black), (8, 8))),
+        said(lambda: resize_mask(np.ones((4, 8), bool), (8, 8))),
+        said(lambda: Margins(left=8000).canvas(4000, 64, (64, 64))),
+        said(lambda: Versions().here),
+    ]
+    now = 2.0
+    refused.append(said(lambda: queue.check(turn)))
+    queue.close()
+    refused.append(said(lambda: queue.join("fourth")))
+    assert [one for one in refused if not is_known(one)] == []
 
 
 def test_every_sentence_is_one_that_the_page_says() -> None:

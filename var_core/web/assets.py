@@ -33,11 +33,22 @@ def read_asset(name: str) -> str:
 
 
 def read_script(name: str) -> str:
-    """The text of a script, with the scripts that it imports in the place of their imports."""
+    """The text of a script, with the scripts that it imports in the place of their imports.
+
+    What several of them import stands there once.
+    """
+    return _script(name, set())
+
+
+def _script(name: str, known: set[str]) -> str:
     folder = Path(name).parent
 
     def imported(found: re.Match[str]) -> str:
-        return read_script(str(folder / found[1]))
+        path = str(folder / found[1])
+        if path in known:
+            return ""
+        known.add(path)
+        return _script(path, known)
 
     text = re.sub(r'^import .*? from "\./(.+)";\n', imported, read_asset(name), flags=re.MULTILINE)
     return re.sub(r"^export ", "", text, flags=re.MULTILINE)

@@ -35,7 +35,7 @@ class Drawer:
         ):
             self.seed = self._build_seed(defaults["seed"])
             self.inputs: dict[str, Component] = {"seed": self.seed}
-            self.preset = gr.Dropdown(
+            self.preset = gr.Radio(
                 [*PRESETS, OWN],
                 value=BALANCED,
                 label="Preset",

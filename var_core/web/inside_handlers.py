@@ -78,6 +78,20 @@ class InsideHandlers:
         """
         return self._look(inside_drawing(progress, place), is_wished=True)
 
+    def look_edited(self, path: Path, progress: JobProgress | None, place: object) -> View:
+        """Look into what became of a picture of a drawing, judged by what that was asked to show.
+
+        Args:
+            path: file of the edited picture.
+            progress: the drawing.
+            place: place of the picture, from 0.
+
+        Raises:
+            ValueError: if the file is not there any more, or there is no such picture.
+        """
+        wish = inside_drawing(progress, place).wish
+        return self._look(InsideRequest(wish, picture=partial(read_image, path)), is_wished=True)
+
     def _look(self, request: InsideRequest, is_wished: bool) -> View:
         info = self.engine.info
         inside = self.engine.answer(request, self.client())

@@ -10,6 +10,7 @@ from var_core.jobs.progress import JobProgress
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.assets import read_asset
 from var_core.web.draw_tab import DrawTab
+from var_core.web.edit_mode import EditMode
 from var_core.web.events import DRAWING, LATEST, SPOKEN, EventOptions, Updates, Values, told
 from var_core.web.inside_handlers import InsideHandlers, View
 from var_core.web.page import Page
@@ -28,10 +29,11 @@ class InsideTab:
     Args:
         page: the page that it belongs to.
         draw: the Draw tab; it sends pictures here, and draws on from a token.
+        edit: the editing in that tab, which keeps what its pictures have become.
     """
 
-    def __init__(self, page: Page, draw: DrawTab) -> None:
-        self.page, self.draw = page, draw
+    def __init__(self, page: Page, draw: DrawTab, edit: EditMode) -> None:
+        self.page, self.draw, self.versions = page, draw, edit.board.versions
         self.handlers = InsideHandlers(page.engine, page.client)
         with gr.Tab("Look inside", id="inside") as self.tab:
             self.view = gr.State(None, time_to_live=MAX_AGE_SECONDS)
@@ -56,7 +58,8 @@ class InsideTab:
         given = {self.source, stage.progress}
         self.source.upload(self.open, given, self.shown, **SPOKEN)
         sent = [self.page.tabs, *self.shown]
-        stage.view.look_inside(self.take_drawn, {stage.progress}, sent, **SPOKEN)
+        drawn = {stage.progress, self.versions}
+        stage.view.look_inside(self.take_drawn, drawn, sent, **SPOKEN)
         looked_at: list[Component] = [self.beside, stage.progress, stage.selected]
         self.tab.select(self.take_new, {*looked_at}, self.shown, **SPOKEN)
         events: Any = self.inside  # its events are those that the script triggers
@@ -76,10 +79,15 @@ class InsideTab:
             return self._updates(self.handlers.open(path), values[self.draw.stage.progress])
 
     def take_drawn(self, values: Values, event: gr.EventData) -> Updates:
-        """Look into the chosen picture of the Draw tab, and show this tab."""
-        stage = self.draw.stage
-        view = self.handlers.look(values[stage.progress], told(event).get("place"))
-        shown = self._updates(view, values[stage.progress])
+        """Look into the chosen picture of the Draw tab as it is seen there, and show this tab."""
+        progress, data = values[self.draw.stage.progress], told(event)
+        place, number = data.get("place"), data.get("version")
+        if number is None:
+            view = self.handlers.look(progress, place)
+        else:
+            path = values[self.versions].at(number).canvas.path
+            view = self.handlers.look_edited(path, progress, place)
+        shown = self._updates(view, progress)
         return {self.page.tabs: gr.Tabs(selected="inside"), **shown}
 
     def take_new(self, values: Values) -> Updates:

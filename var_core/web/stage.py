@@ -14,7 +14,7 @@ from var_core.web.events import SPOKEN, TOLD, Updates, Values, told
 from var_core.web.widgets import built_in_browser, sentence
 
 TEMPLATES = ("stage.html", "lightbox.html")
-SCRIPTS = ("tiles.js", "scrubber.js", "stage.js")  # in this order, one text
+SCRIPTS = ("tiles.js", "scrubber.js", "contact_sheet.js", "stage.js")  # in this order, one text
 
 
 class Stage:
