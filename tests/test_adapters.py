@@ -1,6 +1,7 @@
 """Adapters: a new label beside all known ones, merged, and refused where they do not fit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
+from tests.prompted_models import make_prompted, unit_vectors
 from var_core import VARPipeline, generators_from_seeds
 from var_core.adapters import (
     CONFIG_FILE,
@@ -43,6 +45,12 @@ def make_adapter(
     )
 
 
+def make_phrase_adapter() -> Adapter:
+    """Of the tiny model that takes words."""
+    made = make_adapter(make_prompted().transformer, 0, "thing", "fox")
+    return replace(made, thing=unit_vectors(1)[0])
+
+
 @pytest.fixture
 def folder(pipeline: VARPipeline, tmp_path: Path) -> Path:
     make_adapter(pipeline.transformer, 1, "emoji", "cat").save(tmp_path / "adapter")
@@ -70,7 +78,7 @@ def test_a_label_more_leaves_all_that_was_drawn_before(attribute: str) -> None:
         known = [{"emoji": "apple", "style": "3d"}, {"style": "flat", "emoji": "cat"}]
         known += [{"emoji": "pear", "style": "flat"}]  # a borrowed pair
     adapter = make_adapter(pipeline.transformer, column, attribute, like, size=0.0)
-    transformer, labels = adapter.applied(pipeline.transformer, pipeline.labels)
+    transformer, labels, _ = adapter.applied(pipeline.transformer, pipeline.labels)
     grown = VARPipeline.from_pipe(pipeline, transformer=transformer, labels=labels)
     assert same(draw(grown, *known), draw(pipeline, *known))
     assert labels.counts[column] == pipeline.labels.counts[column] + 1
@@ -106,7 +114,7 @@ def test_changes_are_added_to_weights_by_their_strength(
     name = adapted_layers(pipeline.transformer)[0]
     adapter = load_adapter(folder)
     whole, half, none = (
-        adapter.applied(pipeline.transformer, pipeline.labels, strength)[0].state_dict()
+        adapter.applied(pipeline.transformer, pipeline.labels, None, strength)[0].state_dict()
         for strength in (1.0, 0.5, 0.0)
     )
     change = adapter.up[name] @ adapter.down[name]
@@ -167,6 +175,7 @@ def test_damaged_settings_are_refused(
         ("codes", None, "a label of this network has 32"),
         ("codes", torch.zeros(3, 5, dtype=torch.int32), "not finite"),
         ("other", torch.zeros(1), "is no label"),
+        ("phrase", torch.zeros(6), "is no label and no phrase"),
         ("up.blocks.0.mlp.fc1", None, "is missing"),
         ("up.blocks.7.mlp.fc1", torch.zeros(1, 1), "is not part of the model"),
     ],
@@ -179,6 +188,57 @@ def test_damaged_weights_are_refused(
     save_file(tensors if value is None else {**tensors, name: value}, folder / WEIGHTS_FILE)
     with pytest.raises(ValueError, match=message):
         pipeline.with_adapter(folder)
+
+
+@pytest.fixture
+def phrase_folder(tmp_path: Path) -> Path:
+    """An adapter of a tiny model that takes words."""
+    make_phrase_adapter().save(tmp_path / "phrase")
+    return tmp_path / "phrase"
+
+
+def test_a_new_phrase_is_drawn_by_its_words_and_is_in_the_menu(phrase_folder: Path) -> None:
+    pipeline = make_prompted()
+    adapted = pipeline.with_adapter(phrase_folder)
+    assert adapted.labels.menus[0].names == ["fox", "pizza", "my cat"]
+    chosen = draw(adapted, {"thing": "my cat"})
+    typed = adapted.draw(prompt="MY cat", generator=generators_from_seeds([0])).token_maps
+    assert same(chosen, typed) and not same(chosen, draw(adapted, {"thing": "fox"}))
+    assert torch.equal(adapted.wish_encoder.vectors.table.find("my cat"), unit_vectors(1)[0])
+    assert pipeline.wish_encoder.vectors.table.find("my cat") is None
+    with pytest.raises(ValueError, match="belongs to weights"):
+        adapted.with_adapter(phrase_folder)
+
+
+@pytest.mark.parametrize(
+    ("vector", "message"),
+    [
+        (torch.ones(6), "must have length 1"),
+        (unit_vectors(1, width=5)[0], "a phrase has 6 numbers"),
+        (torch.full((6,), torch.inf), "not finite"),
+    ],
+)
+def test_a_damaged_vector_of_a_phrase_is_refused(
+    phrase_folder: Path, vector: torch.Tensor, message: str
+) -> None:
+    tensors = load_file(phrase_folder / WEIGHTS_FILE)
+    save_file({**tensors, "phrase": vector}, phrase_folder / WEIGHTS_FILE)
+    with pytest.raises(ValueError, match=message):
+        make_prompted().with_adapter(phrase_folder)
+
+
+def test_a_phrase_that_has_a_meaning_or_no_vectors_beside_it_is_refused(
+    phrase_folder: Path,
+) -> None:
+    pipeline = make_prompted()
+    bare = VARPipeline(pipeline.tokenizer, pipeline.transformer, pipeline.labels)
+    with pytest.raises(ValueError, match="without the vectors of its words"):
+        bare.with_adapter(phrase_folder)
+    settings = json.loads((phrase_folder / CONFIG_FILE).read_text())
+    for name, message in (("A FOX", "has a meaning already"), ("fox", "thing has 'fox' already")):
+        (phrase_folder / CONFIG_FILE).write_text(json.dumps({**settings, "name": name}))
+        with pytest.raises(ValueError, match=message):
+            pipeline.with_adapter(phrase_folder)
 
 
 def test_no_pickle_and_no_broken_file_is_read(pipeline: VARPipeline, folder: Path) -> None:

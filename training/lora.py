@@ -11,6 +11,7 @@ from training.adapter.new_thing import read_pictures
 from training.adapter.settings import AdapterRunSettings
 from training.adapter.training import learn_adapter
 from training.loop.command_line import run_command
+from training.loop.heartbeat import busy
 from var_core.pipeline import VARPipeline
 
 
@@ -21,12 +22,14 @@ def learn(settings: AdapterRunSettings) -> None:
         ValueError: if model, pictures or names cannot be used.
         OSError: if a folder cannot be written.
     """
-    pipeline = VARPipeline.from_pretrained(settings.model)
+    with busy("opening the model"):
+        pipeline = VARPipeline.from_pretrained(settings.model)
     pictures = read_pictures(Path(settings.images), pipeline.tokenizer.image_shape)
-    print(f"{len(pictures)} pictures of {settings.name}")
+    print(f"{len(pictures)} pictures of {settings.name}", flush=True)
     adapter = learn_adapter(pipeline, pictures, settings)
     adapter.save(settings.out)
-    print(f"{settings.out}: {settings.name!r} is a new {adapter.settings.attribute}")
+    what = adapter.settings.attribute or "phrase"
+    print(f"{settings.out}: {settings.name!r} is a new {what}")
     if settings.merged:
         pipeline.with_adapter(settings.out).save_pretrained(settings.merged)
         print(f"{settings.merged}: a model folder that draws it")

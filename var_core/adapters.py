@@ -1,4 +1,4 @@
-"""Adapters: a new label for a trained model, and small changes of its weights that draw it.
+"""Adapters: a new label or phrase for a trained model, and small changes of weights that draw it.
 
 An adapter is a folder with safetensors and JSON. It belongs to one model, whose weights it names by
 a hash. Used, it is merged: a pipeline with an adapter is as fast as one without.
@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -18,12 +19,14 @@ from torch import Tensor
 from var_core.checkpoints import FLOATS, CheckpointError, check_state, read_json, refuse_pickles
 from var_core.labels import LabelSpace
 from var_core.ranges import check_float
+from var_core.text import PhraseTable
 from var_core.transformer import VARTransformer
-from var_core.transformer.new_label import LabelRows, with_label
+from var_core.transformer.new_label import LabelRows, copied, with_label
 
 CONFIG_FILE = "adapter.json"
 WEIGHTS_FILE = "adapter.safetensors"
-DOWN, UP, ROW, CODES = "down.", "up.", "row", "codes"
+DOWN, UP, ROW, CODES, PHRASE = "down.", "up.", "row", "codes", "phrase"
+KINDS = ({ROW}, {ROW, CODES}, {PHRASE})  # of tensors beside the changes
 MAX_RANK = 256
 MAX_NAME = 100  # characters
 
@@ -33,9 +36,11 @@ class AdapterSettings:
     """What an adapter is for.
 
     Attributes:
-        name: name of the new thing, a value of an attribute.
-        attribute: name of the attribute.
-        like: value of the attribute that the new one takes implied labels from.
+        name: name of the new thing, a value of an attribute; of a model that takes words, a phrase.
+        attribute: name of the attribute; of a model that takes words, menu that shows the phrase,
+            or "".
+        like: value that the new one takes implied labels from, or choice of the menu that it takes
+            its group from.
         rank: rank of the changes.
         base: hash of the weights that it was trained with.
     """
@@ -47,29 +52,46 @@ class AdapterSettings:
     base: str
 
 
+class Adapted(NamedTuple):
+    """What an adapter makes of a model.
+
+    Attributes:
+        transformer: network with the changes.
+        labels: names with the new thing.
+        phrases: vectors of phrases with the new one; None for a model without.
+    """
+
+    transformer: VARTransformer
+    labels: LabelSpace
+    phrases: PhraseTable | None
+
+
 @dataclass(frozen=True)
 class Adapter:
-    """A new label and low-rank changes of weights.
+    """A new label or phrase, and low-rank changes of weights.
 
     Attributes:
         settings: what it is for.
         down: (rank, inputs) of each changed layer, by the layer's name.
         up: (outputs, rank) of the same layers; a weight changes by `up @ down`.
-        rows: what the network holds of the new label.
+        thing: what the network holds of the new label, or vector (E,) of the new phrase.
     """
 
     settings: AdapterSettings
     down: Mapping[str, Tensor]
     up: Mapping[str, Tensor]
-    rows: LabelRows
+    thing: LabelRows | Tensor
 
     def save(self, folder: str | Path) -> None:
         """Write the folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {ROW: self.rows.embedding}
-        if self.rows.codes is not None:
-            tensors[CODES] = self.rows.codes
+        if isinstance(self.thing, Tensor):
+            tensors = {PHRASE: self.thing}
+        elif self.thing.codes is None:
+            tensors = {ROW: self.thing.embedding}
+        else:
+            tensors = {ROW: self.thing.embedding, CODES: self.thing.codes}
         for prefix, parts in ((DOWN, self.down), (UP, self.up)):
             tensors |= {prefix + name: value for name, value in parts.items()}
         kept = {name: value.detach().float().cpu().contiguous() for name, value in tensors.items()}
@@ -77,39 +99,68 @@ class Adapter:
         text = json.dumps(asdict(self.settings), ensure_ascii=False, indent=1)
         (folder / CONFIG_FILE).write_text(text, "utf-8")
 
+    def names(self, labels: LabelSpace) -> LabelSpace:
+        """Names of a model's labels and menus, with the new thing.
+
+        Raises:
+            ValueError: if the name is taken, or there is nothing that it is like.
+        """
+        place, name, like = self.settings.attribute, self.settings.name, self.settings.like
+        if not isinstance(self.thing, Tensor):
+            return labels.with_value(place, name, like)
+        return labels.with_choice(place, name, like) if place else labels
+
     def applied(
-        self, transformer: VARTransformer, labels: LabelSpace, strength: float = 1.0
-    ) -> tuple[VARTransformer, LabelSpace]:
-        """A copy of a network with the new label and the changes, and its label names.
+        self,
+        transformer: VARTransformer,
+        labels: LabelSpace,
+        phrases: PhraseTable | None = None,
+        strength: float = 1.0,
+    ) -> Adapted:
+        """A copy of a network with the new thing and the changes, with its names.
 
         Args:
             transformer: network that the adapter was trained with; it stays as it is.
             labels: names of its labels.
+            phrases: vectors of its phrases.
             strength: factor on the changes, 0 to 2.
 
         Raises:
             ValueError: if the adapter belongs to another network, or the name is taken.
         """
-        settings = self.settings
+        settings, thing = self.settings, self.thing
         check_float("strength", strength, 0.0, 2.0)
         if (found := base_digest(transformer)) != settings.base:
             raise ValueError(
                 f"the adapter {settings.name!r} belongs to weights {settings.base}, not to {found}"
             )
-        names = labels.with_value(settings.attribute, settings.name, settings.like)
-        column = [one.name for one in labels.attributes].index(settings.attribute)
-        grown = with_label(transformer, column, self.rows)
+        names = self.names(labels)
+        if not isinstance(thing, Tensor):
+            column = [one.name for one in labels.attributes].index(settings.attribute)
+            grown = with_label(transformer, column, thing)
+        elif phrases is None:
+            raise ValueError("the model was loaded without the vectors of its words")
+        else:
+            grown, phrases = copied(transformer), phrases.with_phrase(settings.name, thing)
+        self._add_changes(grown, strength)
+        return Adapted(grown, names, phrases)
+
+    def _add_changes(self, grown: VARTransformer, strength: float) -> None:
+        """Change the weights of a network, in place.
+
+        Raises:
+            ValueError: if the changes are not those of such a network.
+        """
+        expected = expected_shapes(grown, self.settings.rank)
+        found = {DOWN + name: value.shape for name, value in self.down.items()}
+        found |= {UP + name: value.shape for name, value in self.up.items()}
+        check_state(expected, found)
         weights = dict(grown.named_parameters())
-        expected = expected_shapes(transformer, settings.rank, column)
-        found_shapes = {DOWN + name: value.shape for name, value in self.down.items()}
-        found_shapes |= {UP + name: value.shape for name, value in self.up.items()}
-        check_state(expected, found_shapes)
         with torch.no_grad():
             for name, up in self.up.items():
                 weight = weights[f"{name}.weight"]
                 change = up.to(weight.device) @ self.down[name].to(weight.device)
                 weight += (strength * change).to(weight.dtype)
-        return grown, names
 
 
 def adapted_layers(transformer: VARTransformer) -> list[str]:
@@ -121,7 +172,7 @@ def adapted_layers(transformer: VARTransformer) -> list[str]:
     ]
 
 
-def expected_shapes(transformer: VARTransformer, rank: int, column: int) -> dict[str, tuple]:
+def expected_shapes(transformer: VARTransformer, rank: int) -> dict[str, tuple]:
     """Shapes of all low-rank tensors of an adapter of a network, by name."""
     weights = dict(transformer.named_parameters())
     shapes: dict[str, tuple] = {}
@@ -168,9 +219,12 @@ def load_adapter(folder: str | Path) -> Adapter:
         }
         for prefix in (DOWN, UP)
     )
-    if ROW not in tensors or set(tensors) - {ROW, CODES}:
-        raise CheckpointError(f"{path} holds {', '.join(sorted(tensors))}, which is no label")
-    return Adapter(settings, down, up, LabelRows(tensors[ROW], tensors.get(CODES)))
+    if set(tensors) not in KINDS:
+        raise CheckpointError(
+            f"{path} holds {', '.join(sorted(tensors))}, which is no label and no phrase"
+        )
+    rows = LabelRows(tensors[ROW], tensors.get(CODES)) if ROW in tensors else None
+    return Adapter(settings, down, up, tensors[PHRASE] if rows is None else rows)
 
 
 def _read_settings(path: Path) -> AdapterSettings:

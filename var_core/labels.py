@@ -193,6 +193,18 @@ class LabelSpace:
             self, attributes=attributes, implies=implies, tags=tags, characters=characters
         )
 
+    def with_choice(self, menu: str, name: str, like: str) -> "LabelSpace":
+        """The same with a new choice of a menu, see `Menu.with_choice`.
+
+        Raises:
+            ValueError: as there, and if there is no such menu.
+        """
+        names = [one.name for one in self.menus]
+        if menu not in names:
+            raise unknown_name("menu", menu, names)
+        menus = (one.with_choice(name, like) if one.name == menu else one for one in self.menus)
+        return replace(self, menus=tuple(menus))
+
     def phrases(self, label: Label) -> tuple[str, ...]:
         """Phrases of what a label picks from the menus, in the order of the menus.
 

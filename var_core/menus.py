@@ -1,7 +1,7 @@
 """Menus of choices that stand for phrases, so that a prompt can be picked instead of typed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from var_core.ranges import unknown_name
@@ -60,6 +60,21 @@ class Menu:
         if not isinstance(name, str):
             raise ValueError(f"{self.name} must be a name or a list of names, got {name!r:.40}")
         raise unknown_name(self.name, name, self.names)
+
+    def with_choice(self, name: str, like: str) -> "Menu":
+        """The same with a further choice, whose phrase is its name.
+
+        Args:
+            name: the new choice.
+            like: choice that it takes its group from.
+
+        Raises:
+            ValueError: if there is no such choice, or the name is taken.
+        """
+        if name in self.names:
+            raise ValueError(f"{self.name} has {name!r} already: choose another name")
+        choice = Choice(name, name, self.find(like).group)
+        return replace(self, choices=(*self.choices, choice))
 
     def to_json(self) -> dict[str, Any]:
         """The menu as it stands in labels.json."""

@@ -187,9 +187,9 @@ class PipelineParts(DiffusionPipeline):
             CheckpointError: if the folder is missing or damaged.
             ValueError: if the adapter belongs to another model, or the name of its thing is taken.
         """
-        adapter = load_adapter(path)
-        transformer, labels = adapter.applied(self.transformer, self.labels, strength)
-        return self.from_pipe(self, transformer=transformer, labels=labels)
+        known = self.transformer, self.labels, self.components["phrases"]
+        adapted = load_adapter(path).applied(*known, strength)
+        return self.from_pipe(self, **adapted._asdict())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as what it is made of; locks and recordings are made anew."""

@@ -4,10 +4,16 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
 from types import FrameType
 
 from var_core.exit_codes import EXIT_CLOSED_PIPE, EXIT_INTERRUPTED
+
+LOADING_PAUSE = 2.0  # seconds between two lines while modules are loaded
+_is_loaded = threading.Event()
 
 
 def be_quiet_while_loading() -> None:
@@ -23,6 +29,20 @@ def _end(number: int, frame: FrameType | None) -> None:
     os._exit(EXIT_INTERRUPTED)
 
 
+def tell_while_loading() -> None:
+    """Print a line every other second, until `run_quietly` takes over.
+
+    For the first lines of a long command, whose modules take seconds to load.
+    """
+    threading.Thread(target=_tell, args=(monotonic(),), daemon=True).start()
+
+
+def _tell(began: float) -> None:
+    with suppress(OSError, ValueError):  # where nobody reads it
+        while sys.stderr is not None and not _is_loaded.wait(LOADING_PAUSE):
+            print(f"loading: {monotonic() - began:.0f} s so far", file=sys.stderr, flush=True)
+
+
 def run_quietly(work: Callable[[], int]) -> int:
     """Run a command; letters that an output does not know are escaped.
 
@@ -32,6 +52,7 @@ def run_quietly(work: Callable[[], int]) -> int:
     Returns:
         That exit code, 130 after Ctrl-C, or 141 if nobody reads the output any more.
     """
+    _is_loaded.set()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

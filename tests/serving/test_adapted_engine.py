@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import app
-from tests.test_adapters import make_adapter
+from tests.prompted_models import make_prompted
+from tests.test_adapters import make_adapter, make_phrase_adapter
 from var_core import VARPipeline
 from var_core.jobs.requests import DrawRequest
 from var_core.serving.executors import DrawingThread
@@ -42,6 +43,24 @@ def test_the_front_page_draws_the_new_thing_and_the_plain_model_stays(
     )
     assert torch.equal(last.token_maps[-1], drawn.token_maps[-1])
     assert "my cat" not in plain.info.labels.attributes[1].values
+
+
+def test_a_new_phrase_is_typed_and_offered(tmp_path: Path) -> None:
+    model, adapter = tmp_path / "words", tmp_path / "cat"
+    make_prompted().save_pretrained(model)
+    make_phrase_adapter().save(adapter)
+    parts = (DrawingThread(), JobMetrics(), FairQueue(QueueLimits()))
+    adapted, plain, *_ = make_engines(model, "fp32", *parts, adapter=adapter)
+    assert "my cat" in adapted.info.labels.menus[0].names
+    assert "my cat" not in plain.info.labels.menus[0].names
+    adapted.prepare()
+    wish = adapted.info.reader.read(None, "my cat, in the snow")
+    *_, last = adapted.generate(DrawRequest((wish,), (0,), (adapted.info.options,)))
+    expected = VARPipeline.from_pretrained(model).with_adapter(adapter)
+    drawn = expected.draw(
+        prompt="in the snow and my cat", generator=[torch.Generator().manual_seed(0)]
+    )
+    assert torch.equal(last.token_maps[-1], drawn.token_maps[-1])
 
 
 @pytest.mark.parametrize(

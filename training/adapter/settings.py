@@ -19,7 +19,9 @@ class AdapterRunSettings(Settings):
     like: str = field(metadata=about("name of a thing that the model knows and that is like it"))
     merged: str = option("", "model folder to write too, with the adapter merged")
     attribute: str = option(
-        "", "attribute that gets the name; none: the one that implies others, else the first"
+        "",
+        "attribute, or menu of a model that takes words, that gets the name; none: the attribute "
+        "that implies others, else the first, or the menu of what it is like",
     )
     rank: int = option(16, "rank of the changes", low=1, high=MAX_RANK)
     steps: int = option(400, "training steps", low=1)
@@ -35,10 +37,13 @@ class AdapterRunSettings(Settings):
     augmentation: str = option("auto", KINDS_HELP, choices=KINDS)
     flip: bool = option(True, "mirror half of the moved views")
     learning_rate: float = option(3e-3, "highest learning rate of the changes", low=0)
-    label_rate: float = option(1e-2, "highest learning rate of the label", low=0)
+    label_rate: float = option(1e-2, "highest learning rate of the label or phrase", low=0)
     seed: int = option(0, "seed of all randomness")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.name.strip() or len(self.name) > MAX_NAME:
-            raise ValueError(f"name is a text of at most {MAX_NAME} characters, got {self.name!r}")
+        for name, value in (("name", self.name), ("like", self.like)):
+            if not value.strip() or len(value) > MAX_NAME:
+                raise ValueError(
+                    f"{name} is a text of at most {MAX_NAME} characters, got {value!r}"
+                )

@@ -14,9 +14,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 import psutil
 from PIL import Image
-from tqdm import tqdm
 
 from training.data.prepared_set import ROW_KEYS
+from training.loop.heartbeat import counting
 from var_core.images import central_part
 from var_core.labels import LabelSpace, check_attribute_name
 
@@ -103,13 +103,13 @@ def read_squares(
     check_memory(len(sources), size)
     images = np.empty((len(sources), size, size, 3), np.uint8)
     called, bad = list(names), {}
-    for index, source in enumerate(
-        tqdm(sources, total=len(sources), unit="picture", desc="reading")
-    ):
-        try:
-            images[index] = np.asarray(central_part(read(source), (size, size)))
-        except ValueError as error:
-            bad[index] = str(error)
+    with counting("reading", len(sources), "picture") as reach:
+        for index, source in enumerate(sources):
+            try:
+                images[index] = np.asarray(central_part(read(source), (size, size)))
+            except ValueError as error:
+                bad[index] = str(error)
+            reach(index + 1)
     if len(bad) == len(sources) or len(bad) > max_bad_share * len(sources):
         some = ", ".join(called[index] for index in list(bad)[:5])
         raise ValueError(

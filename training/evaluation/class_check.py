@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from training.data.prepared_set import PreparedSet, load_prepared_set
 from training.evaluation.sheets import save_sheet
 from training.loop.command_line import Settings, run_command
-from training.loop.heartbeat import counting
+from training.loop.heartbeat import busy, counting
 from var_core.images import uint8_to_tensor
 from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
@@ -111,14 +111,17 @@ def check(settings: CheckSettings) -> None:
         ValueError: if set or model cannot be used, or they do not fit each other.
         OSError: if the folder cannot be written.
     """
-    data, pipeline = load_prepared_set(settings.data), VARPipeline.from_pretrained(settings.model)
+    with busy("opening set and model"):
+        data = load_prepared_set(settings.data)
+        pipeline = VARPipeline.from_pretrained(settings.model)
     names = data.label_names["attributes"][0]["values"]
     if list(pipeline.labels.attributes[0].values) != list(names):
         raise ValueError(f"the classes of {settings.model} are not those of {settings.data}")
     net = train_classifier(data, len(names), settings)
     rows = data.splits["validation"]
     labels = torch.as_tensor(data.labels[rows, 0])
-    real = classify(net, uint8_to_tensor(data.images[rows])) == labels
+    with busy("recognising real pictures"):
+        real = classify(net, uint8_to_tensor(data.images[rows])) == labels
     drawings, wanted = draw_classes(pipeline, settings.per_class)
     right = classify(net, drawings) == wanted
     out = Path(settings.out)

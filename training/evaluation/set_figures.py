@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
@@ -24,6 +23,7 @@ from training.evaluation.frechet import feature_statistics, frechet_distance
 from training.evaluation.inception import Inception, inception_figures, load_inception
 from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.command_line import Settings
+from training.loop.heartbeat import busy, counting
 from training.loop.processes import dealt, gathered
 from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import reconstruction_figures
@@ -97,11 +97,12 @@ def measure(
     settings: EvaluationSettings, accelerator: Accelerator
 ) -> tuple[dict[str, Any], Image.Image]:
     """All figures of a model and a sheet of drawings, the same in all processes."""
-    pipeline = VARPipeline.from_pretrained(settings.model).to(accelerator.device)
-    pictures = open_pictures(settings.data)
-    check_side(pictures, pipeline.tokenizer)
-    training = pictures.fixed("train", 2 * settings.pictures)
-    validation = pictures.fixed("validation", settings.pictures)
+    with busy("opening model and pictures", accelerator.is_main_process):
+        pipeline = VARPipeline.from_pretrained(settings.model).to(accelerator.device)
+        pictures = open_pictures(settings.data)
+        check_side(pictures, pipeline.tokenizer)
+        training = pictures.fixed("train", 2 * settings.pictures)
+        validation = pictures.fixed("validation", settings.pictures)
     if training.captions is not None:
         raise ValueError(
             f"{settings.data} holds scenes with words: use training.evaluation.scenes.figures"
@@ -117,13 +118,12 @@ def measure(
     drawn = measurer.draw(asked, range(len(asked)), "drawings")
     perceptual = load_perceptual(settings.nets)
     images = validation.images.to(accelerator.device)
+    with busy("rebuilding validation pictures", accelerator.is_main_process):
+        rebuilt = reconstruction_figures(
+            pipeline.tokenizer, perceptual.to(images.device), images, accelerator
+        )
     figures: dict[str, Any] = {
-        "reconstruction": {
-            "n": len(images),
-            **reconstruction_figures(
-                pipeline.tokenizer, perceptual.to(images.device), images, accelerator
-            ),
-        },
+        "reconstruction": {"n": len(images), **rebuilt},
         "frechet": frechet_figures(drawn, real),
         "recognised": recognition_figures(drawn, unseen, real.every_other(1), pictures),
         "diversity": diversity_figures(measurer, real, settings.labels, settings.seeds),
@@ -167,6 +167,7 @@ class Measurer:
         self.net = net.to(accelerator.device)
         self.tables = tables
         self.accelerator = accelerator
+        self.is_first = accelerator.is_main_process
 
     def describe(self, batch: PictureBatch, title: str) -> Described:
         """Features of pictures."""
@@ -193,14 +194,16 @@ class Measurer:
 
     @torch.no_grad()
     def _described(self, labels: Tensor, title: str, make: Callable[[Tensor], Tensor]) -> Described:
-        parts = []
-        shares = dealt(self.accelerator, len(labels), AT_ONCE)
-        for rows in tqdm(shares, desc=title, disable=not self.accelerator.is_main_process):
-            images = make(rows).to(self.accelerator.device)
-            features = self.net(images)
-            if self.inception is not None:
-                features = torch.cat((features, self.inception(images)), dim=1)
-            parts.append(gathered(self.accelerator, features))
+        parts: list[Tensor] = []
+        shares, is_first = dealt(self.accelerator, len(labels), AT_ONCE), self.is_first
+        with counting(title, len(labels), "picture", is_first) as reach:
+            for rows in shares:
+                images = make(rows).to(self.accelerator.device)
+                features = self.net(images)
+                if self.inception is not None:
+                    features = torch.cat((features, self.inception(images)), dim=1)
+                parts.append(gathered(self.accelerator, features))
+                reach(sum(map(len, parts)))
         found = torch.cat(parts)
         rest = None if self.inception is None else found[:, NUM_FEATURES:]
         return Described(found[:, :NUM_FEATURES], labels, rest)

@@ -12,7 +12,8 @@ from tqdm import tqdm
 logger = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds between two looks of a bar
-SHORTEST_PAUSE = 4.0  # seconds between two lines where there is no terminal
+FIRST_PAUSE = 1.5  # seconds before the first line where there is no terminal
+SHORTEST_PAUSE = 3.0  # seconds between two lines there
 LATER_PAUSE = 1 / 500  # of the time so far, so that long runs fill no pages
 
 
@@ -28,7 +29,8 @@ class Heartbeat:
         self.bar = bar
         self._usual = usual or str
         self._what, self._done = "", ""
-        self._began = self._since = self._last_line = monotonic()
+        self._began = self._since = monotonic()
+        self._next_line = self._began + FIRST_PAUSE
         self._is_closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
@@ -51,10 +53,9 @@ class Heartbeat:
         while not self._is_closed.wait(TICK):
             self.bar.refresh()
             now = monotonic()
-            pause = max(SHORTEST_PAUSE, LATER_PAUSE * (now - self._began))
-            if self.bar.disable and now - self._last_line >= pause and (line := self._line(now)):
+            if self.bar.disable and now >= self._next_line and (line := self._line(now)):
                 logger.info(line)
-                self._last_line = now
+                self._next_line = now + max(SHORTEST_PAUSE, LATER_PAUSE * (now - self._began))
 
     def _line(self, now: float) -> str:
         if self._what:
@@ -84,17 +85,23 @@ def busy(what: str, is_shown: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def counting(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+def counting(
+    what: str, total: int, unit: str, is_shown: bool = True
+) -> Iterator[Callable[[int], None]]:
     """A bar that ticks on by itself, or lines that say how far it is.
 
     Args:
         what: what is done, as "drawing".
         total: how many there are.
         unit: name of one of them.
+        is_shown: whether this process shows it.
 
     Yields:
         A function that takes how many are done.
     """
+    if not is_shown:
+        yield lambda _: None
+        return
     done = 0
     with tqdm(total=total, desc=what, unit=unit, disable=None) as bar:
         heartbeat = Heartbeat(bar, lambda: f"{what}: {done:,} of {total:,} {unit}s")

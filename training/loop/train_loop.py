@@ -60,11 +60,12 @@ def train(run: Run[Any, Any], stop: StopFlag) -> None:
                 if run.step % run.settings.save_every == 0 and not is_last:
                     with log.doing("saving"):
                         run.save()
+            with log.doing("saving"):
+                run.save()
     except SaveError:
         raise
     except OSError as error:
         raise SaveError(f"{run.folder} cannot be written: {error}") from error
-    run.save()
     if not is_last:
         logger.info("stopped at step %d; the same command resumes from here", run.step)
 

@@ -104,8 +104,7 @@ def _models(
 
 def _adapted(info: ModelInfo, adapter: Path) -> ModelInfo:
     """A model with an adapter, which is named after both folders."""
-    settings = load_adapter(adapter).settings
-    labels = info.labels.with_value(settings.attribute, settings.name, settings.like)
+    labels = load_adapter(adapter).names(info.labels)
     return replace(info, name=f"{info.name}+{adapter.absolute().name}", labels=labels)
 
 

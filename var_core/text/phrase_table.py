@@ -65,6 +65,23 @@ class PhraseTable:
         row = self._rows.get(phrase_key(phrase))
         return None if row is None else self.vectors[row]
 
+    def with_phrase(self, phrase: str, vector: Tensor) -> "PhraseTable":
+        """The same with one phrase more.
+
+        Args:
+            phrase: the new phrase.
+            vector: (E,) float32 of length 1.
+
+        Raises:
+            ValueError: if the phrase is there already, or the vector does not fit.
+        """
+        if self.find(phrase) is not None:
+            raise ValueError(f"{phrase!r} has a meaning already: choose another name")
+        if vector.shape != (self.width,):
+            raise ValueError(f"a phrase has {self.width} numbers, got {tuple(vector.shape)}")
+        vectors = torch.cat((self.vectors, vector.to(self.vectors).unsqueeze(0)))
+        return PhraseTable(self.encoder, (*self.phrases, phrase), vectors)
+
     def save(self, folder: Path) -> None:
         """Write the table into a model folder."""
         metadata = {

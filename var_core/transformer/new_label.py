@@ -1,7 +1,8 @@
-"""A network with one label more than another has."""
+"""Copies of a network, also with one label more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,11 @@ class LabelRows:
 
     embedding: Tensor
     codes: Tensor | None = None
+
+
+def copied(transformer: VARTransformer) -> VARTransformer:
+    """A copy of a network with weights of its own, plain in memory, none of which learn."""
+    return _made(transformer, transformer.config, transformer.state_dict())
 
 
 @torch.no_grad()
@@ -45,8 +51,6 @@ def with_label(transformer: VARTransformer, column: int, rows: LabelRows) -> VAR
     more = counts[-1] if has_pairs else 0
     counts[column] += 1
     config |= {"label_counts": counts, "label_pairs": pairs + more}
-    grown = cast(VARTransformer, VARTransformer.from_config(config))
-    nn.Module.to(grown, transformer.device, transformer.dtype)
     state = transformer.state_dict()
     name = f"label_embeds.{column}.weight"
     state[name] = _inserted(state[name], rows.embedding.unsqueeze(0))
@@ -56,8 +60,7 @@ def with_label(transformer: VARTransformer, column: int, rows: LabelRows) -> VAR
         state[name] = _inserted(state[name], codes)
     if has_pairs:
         state |= _more_pairs(cast(LabelMaps, transformer.label_maps), more)
-    grown.load_state_dict(state)
-    return grown.train(transformer.training).requires_grad_(False)
+    return _made(transformer, config, state)
 
 
 def code_shape(transformer: VARTransformer, column: int) -> tuple[int, ...] | None:
@@ -76,6 +79,16 @@ def code_shape(transformer: VARTransformer, column: int) -> tuple[int, ...] | No
     if maps.num_pairs and column == len(counts) - 2:
         return (counts[-1], rank)
     return (rank,)
+
+
+def _made(
+    like: VARTransformer, config: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> VARTransformer:
+    """A network of such weights, where another one is and in the same mode."""
+    made = cast(VARTransformer, VARTransformer.from_config(dict(config)))
+    nn.Module.to(made, like.device, like.dtype)
+    made.load_state_dict(state)
+    return made.train(like.training).requires_grad_(False)
 
 
 def _inserted(table: Tensor, rows: Tensor) -> Tensor:

@@ -1,48 +1,21 @@
 """A new thing is learned from a few pictures, and what was known is kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from tests.prompted_models import make_prompted
+from tests.training.adapter.lessons import settings
 from training import lora
-from training.adapter.new_thing import (
-    Encoded,
-    encode_views,
-    first_rows,
-    own_drawings,
-    read_pictures,
-    typical_pictures,
-)
-from training.adapter.settings import AdapterRunSettings
-from training.adapter.training import Lesson, batch, entropy, learn_adapter
+from training.adapter.new_label import begin_label, first_rows, typical_pictures
+from training.adapter.new_thing import Encoded, Lesson, encode_views, read_pictures
+from training.adapter.training import batch, entropy, learn_adapter
 from training.data.token_source import summed_features
 from var_core import VARPipeline
 from var_core.adapters import load_adapter
 from var_core.condition import Condition
 from var_core.transformer.new_label import with_label
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Four pictures of a red square that moves, and a note beside them."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(4):
-        pixels = np.full((32, 32, 3), 255, np.uint8)
-        pixels[8 + number : 24 + number, 8:24] = (200, 30, 30)
-        Image.fromarray(pixels).save(folder / f"{number}.png")
-    (folder / "note.txt").write_text("my cat")
-    return folder
-
-
-def settings(images: Path, out: Path, **more: object) -> AdapterRunSettings:
-    usual = {"steps": 30, "batch_size": 8, "kept_pictures": 8, "num_views": 2, "rank": 2}
-    names = {"model": "", "images": str(images), "name": "my cat", "like": "cat", "out": str(out)}
-    return AdapterRunSettings(**{**names, **usual, **more})
 
 
 def test_the_command_teaches_a_thing_that_the_merged_model_draws(
@@ -67,11 +40,12 @@ def test_its_pictures_become_likelier_and_known_labels_keep_their_rows(
     pictures = read_pictures(images, pipeline.tokenizer.image_shape)
     tokens = encode_views(pipeline, pictures, chosen).tokens.flatten(0, 1)
     adapter = learn_adapter(pipeline, pictures, chosen)
-    after, names = adapter.applied(pipeline.transformer, pipeline.labels)
-    before, _ = adapter.applied(pipeline.transformer, pipeline.labels, strength=0.0)
+    after, names, _ = adapter.applied(pipeline.transformer, pipeline.labels)
+    before, *_ = adapter.applied(pipeline.transformer, pipeline.labels, strength=0.0)
     labels = torch.tensor([names.resolve({"emoji": "my cat", "style": "flat"})] * len(tokens))
+    asked = Condition.of_labels(labels)
     found = [
-        entropy(one, pipeline.tokenizer, one.block_causal(4, "auto"), tokens, labels).item()
+        entropy(one, pipeline.tokenizer, one.block_causal(4, "auto"), tokens, asked).item()
         for one in (before, after)
     ]
     assert found[1] < found[0] - 0.1
@@ -100,19 +74,23 @@ def test_a_batch_has_new_pictures_and_own_drawings_with_their_labels(
     pipeline: VARPipeline, images: Path, tmp_path: Path
 ) -> None:
     chosen = settings(images, tmp_path, kept_share=0.25)
-    names = pipeline.labels.with_value("emoji", "my cat", "cat")
-    kept = own_drawings(pipeline, 8, 0)
-    assert summed_features(pipeline.tokenizer, kept.tokens).shape == (8, 8, 4, 4)
+    made = begin_label(pipeline, read_pictures(images, pipeline.tokenizer.image_shape), chosen)
+    assert summed_features(pipeline.tokenizer, made.kept.tokens).shape == (8, 8, 4, 4)
     new = Encoded(torch.arange(8).view(2, 4, 1).expand(2, 4, 30), torch.zeros(2, 4, 1))
-    values = torch.arange(8).view(2, 4) % 3
-    tokens, labels = batch(Lesson(names, new, values, kept), chosen, 0)
+    lesson = replace(made, new=new, values=torch.arange(8).view(2, 4) % 3)
+
+    def labels_of(lesson: Lesson, step: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        tokens, condition = batch(lesson, chosen, step)
+        return tokens[:, 0], condition.labels
+
+    tokens, labels = labels_of(lesson)
     assert (labels[2:, :2] == torch.tensor([0, 4])).all() and (labels[:2, 1] < 4).all()
-    assert torch.equal(labels[2:, 2], tokens[2:, 0] % 3)
-    views = [batch(Lesson(names, new, values, kept), chosen, step)[0][2:, 0] for step in range(99)]
-    assert 0.7 < (torch.cat(views) < 4).float().mean() < 0.8  # the plain one, half by chance
+    assert torch.equal(labels[2:, 2], tokens[2:] % 3)
+    views = torch.cat([labels_of(lesson, step)[0][2:] for step in range(99)])
+    assert 0.7 < (views < 4).float().mean() < 0.8  # the plain one, half by chance
     most = settings(images, tmp_path, kept_share=0.9, batch_size=2)
-    assert batch(Lesson(names, new, values, kept), most, 0)[1][-1, 1] == 4  # one is new at least
-    any_style = [batch(Lesson(names, new, None, kept), chosen, step)[1] for step in range(40)]
+    assert batch(lesson, most, 0)[1].labels[-1, 1] == 4  # one is new at least
+    any_style = [labels_of(replace(lesson, values=None), step)[1] for step in range(40)]
     styles = torch.bincount(torch.cat(any_style)[:, 2])
     assert styles[3] > 90 and styles[:3].min() > 20
 
@@ -128,17 +106,9 @@ def test_open_labels_of_own_drawings_stay_open(
     class_pipeline: VARPipeline, images: Path, tmp_path: Path
 ) -> None:
     """The number of the open label is that of the new one in the grown network."""
-    seen = []
-
-    def spy(lesson: Lesson, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
-        seen.append(lesson.kept.labels)
-        return batch(lesson, *_)
-
     pictures = read_pictures(images, class_pipeline.tokenizer.image_shape)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.adapter.training.batch", spy)
-        learn_adapter(class_pipeline, pictures, settings(images, tmp_path, like="3", steps=1))
-    assert (seen[0] == 11).all()
+    lesson = begin_label(class_pipeline, pictures, settings(images, tmp_path, like="3"))
+    assert (lesson.kept.condition.labels == 11).all()
 
 
 @pytest.mark.parametrize(
@@ -160,18 +130,12 @@ def test_what_the_model_cannot_take_is_refused(
         learn_adapter(pipeline, pictures, settings(images, tmp_path, **more))
 
 
-def test_folders_without_pictures_and_models_with_text_are_refused(
-    images: Path, tmp_path: Path
-) -> None:
+def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no folder"):
         read_pictures(tmp_path / "nothing", (32, 32))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no pictures"):
         read_pictures(tmp_path / "empty", (32, 32))
-    prompted = make_prompted()
-    pictures = read_pictures(images, prompted.tokenizer.image_shape)
-    with pytest.raises(ValueError, match="takes words"):
-        learn_adapter(prompted, pictures, settings(images, tmp_path))
 
 
 def test_an_adapter_trained_alone_is_one_that_loads(

@@ -14,6 +14,7 @@ from training.loop.heartbeat import Heartbeat, busy, counting
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "TICK", 0.01)
+    monkeypatch.setattr(heartbeat, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(heartbeat, "SHORTEST_PAUSE", 0.05)
 
 
