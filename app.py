@@ -18,7 +18,7 @@ from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_PORT_IN_USE
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.serving.executors import pick_executor
 from var_core.serving.fair_queue import FairQueue
-from var_core.serving.installed_engines import make_engines
+from var_core.serving.installed_engines import ModelFolders, started_engines
 from var_core.serving.metrics import JobMetrics, log_to_stderr
 from var_core.serving.stop_signals import ending_at_signals, wait_for_signal
 from var_core.serving.temp_files import TempFolder
@@ -54,12 +54,12 @@ def serve(arguments: Arguments) -> None:
     """
     executor = pick_executor()  # before CUDA is used
     metrics, queue = JobMetrics(), FairQueue(arguments.limits)
-    how = arguments.precision, executor, metrics, queue, arguments.clips, arguments.adapter
-    engines = make_engines(arguments.model, *how)
+    folders = ModelFolders(arguments.model, arguments.clips, arguments.adapter)
+    how = arguments.precision, executor, metrics, queue, arguments.replicas
     missing = [card for card in MODELS if not card.is_installed(models_folder())]
-    tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None
-    log_to_stderr()
-    with TempFolder() as files:
+    with started_engines(folders, *how) as engines, TempFolder() as files:
+        tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None
+        log_to_stderr()
         os.environ["GRADIO_TEMP_DIR"] = str(files.pictures)  # whose files gradio shows
         engines[0].prepare()  # the front page can draw as soon as it opens
         metrics.watch("running", "Jobs that run", lambda: queue.counts()[0])

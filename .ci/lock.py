@@ -11,7 +11,8 @@ hash is not listed:
   pyproject.toml.
 - `torch-cuda.txt`: torch as the registry has it, with the libraries of CUDA where it needs them.
 - `torch-cpu.txt`: torch's own build for Linux without CUDA, which the registry does not have.
-- `tests.txt`: what `tests/requirements.txt` adds to `app.txt`.
+- `ray.txt`: what `var_core/serving/cluster/requirements.txt` adds to `app.txt`.
+- `tests.txt`: what `tests/requirements.txt` adds to both.
 - `space.txt`: a Hugging Face Space, which has torch and Python of its own.
 """
 
@@ -80,19 +81,22 @@ def main() -> None:
     parser.add_argument("--upgrade", action="store_true", help="newest that the pins allow")
     upgrade = parser.parse_args().upgrade
     LOCKS.mkdir(exist_ok=True)
-    old = [] if upgrade else locked("app.txt", "torch-cuda.txt", "tests.txt")
+    old = [] if upgrade else locked("app.txt", "torch-cuda.txt", "ray.txt", "tests.txt")
     # the tests' requirements contain the app's: in this order both get the same versions
     everything = compiled(ROOT / "tests/requirements.txt", old, ANYWHERE)
     app = compiled(ROOT / "requirements.txt", list(everything), ANYWHERE)
     cuda = {line: entry for line, entry in app.items() if CUDA.match(line)}
     app = {line: entry for line, entry in app.items() if line not in cuda}
-    tests = {k: v for k, v in everything.items() if k not in app and k not in cuda}
+    ray = compiled(ROOT / "var_core/serving/cluster/requirements.txt", list(everything), ANYWHERE)
+    ray = {line: entry for line, entry in ray.items() if line not in app}
+    tests = {k: v for k, v in everything.items() if k not in {**app, **cuda, **ray}}
     (torch,) = (line for line in cuda if line.startswith("torch=="))
     on_cpu = f"{torch}+cpu \\\n    --hash=sha256:{TORCH_ON_CPU[torch]}\n"
     write("app.txt", "What requirements.txt draws in, but torch", app)
     write("torch-cuda.txt", "torch, with the libraries of CUDA", cuda)
     write("torch-cpu.txt", "torch for Linux without CUDA", {torch: on_cpu})
-    write("tests.txt", "What tests/requirements.txt adds to app.txt", tests)
+    write("ray.txt", "What var_core/serving/cluster/requirements.txt adds to app.txt", ray)
+    write("tests.txt", "What tests/requirements.txt adds to app.txt and ray.txt", tests)
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder) / "space.txt"
         pins = space_pins((ROOT / "requirements.txt").read_text("utf-8").split("\n"), "zero")

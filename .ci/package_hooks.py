@@ -11,6 +11,7 @@ EXTRAS = {
     "text": "var_core/text/requirements.txt",
     "mcp": "var_core/serving/requirements.txt",
     "mp4": "var_core/jobs/requirements.txt",
+    "ray": "var_core/serving/cluster/requirements.txt",
 }
 
 

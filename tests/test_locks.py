@@ -19,7 +19,7 @@ from tests.server import ROOT
 from var_core.serving.hosting import lock_entries
 
 LOCKS = ROOT / ".ci" / "locks"
-NAMES = ("app.txt", "torch-cuda.txt", "torch-cpu.txt", "tests.txt", "space.txt")
+NAMES = ("app.txt", "torch-cuda.txt", "torch-cpu.txt", "ray.txt", "tests.txt", "space.txt")
 
 
 def pins(*names: str) -> dict[str, Requirement]:
@@ -51,8 +51,9 @@ def wanted(path: Path) -> Iterator[Requirement]:
     ("file", "locks"),
     [
         ("requirements.txt", ["app.txt", "torch-cuda.txt"]),
-        ("training/requirements.txt", ["app.txt", "torch-cuda.txt", "tests.txt"]),
-        ("tests/requirements.txt", ["app.txt", "torch-cuda.txt", "tests.txt"]),
+        ("var_core/serving/cluster/requirements.txt", ["app.txt", "ray.txt"]),
+        ("training/requirements.txt", ["app.txt", "torch-cuda.txt", "ray.txt", "tests.txt"]),
+        ("tests/requirements.txt", ["app.txt", "torch-cuda.txt", "ray.txt", "tests.txt"]),
     ],
 )
 def test_every_requirement_is_locked_in_its_version(file: str, locks: list[str]) -> None:
@@ -64,7 +65,7 @@ def test_every_requirement_is_locked_in_its_version(file: str, locks: list[str])
 
 def test_whatever_a_locked_package_needs_is_locked_too() -> None:
     """Read off the packages that are installed here in their locked version."""
-    locked, checked = pins("app.txt", "tests.txt", "torch-cuda.txt"), 0
+    locked, checked = pins("app.txt", "ray.txt", "tests.txt", "torch-cuda.txt"), 0
     for distribution in distributions():
         own = locked.get(canonicalize_name(distribution.name))
         if own is None or not own.specifier.contains(distribution.version, prereleases=True):

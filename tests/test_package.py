@@ -1,6 +1,7 @@
 """The package: what its wheel holds, and that its two commands work where nothing else lies."""
 
 import email
+import re
 import subprocess
 import sys
 import zipfile
@@ -60,7 +61,8 @@ def test_dependencies_are_those_of_the_requirements_files(wheel: zipfile.ZipFile
 
     def listed(file: str) -> set[str]:
         lines = [line.split(";")[0].strip() for line in (ROOT / file).read_text().split("\n")]
-        return {line.replace("_", "-") for line in lines if line and not line.startswith("-r")}
+        names = [re.sub(r"\[.*\]", "", line) for line in lines if not line.startswith("-r")]
+        return {name.replace("_", "-") for name in names if name}
 
     always = listed("requirements.txt")
     training = always | listed("training/requirements.txt")
@@ -69,8 +71,10 @@ def test_dependencies_are_those_of_the_requirements_files(wheel: zipfile.ZipFile
     assert wanted("text") == always | listed("var_core/text/requirements.txt")
     assert wanted("mcp") == always | listed("var_core/serving/requirements.txt")
     assert wanted("mp4") == always | listed("var_core/jobs/requirements.txt")
+    replicas = listed("var_core/serving/cluster/requirements.txt")
+    assert wanted("ray") == always | replicas
     tools = listed("var_core/serving/requirements.txt") | listed("var_core/jobs/requirements.txt")
-    assert wanted("test") == training | tools | listed("tests/requirements.txt")
+    assert wanted("test") == training | tools | replicas | listed("tests/requirements.txt")
 
 
 def test_a_checkout_uses_its_own_folders(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.clients import Client, served
+from tests.patience import LIMIT_SECONDS, until
 from var_core import VARPipeline
 from var_core.jobs.inside import exchange, inside_drawing
 from var_core.jobs.parsing import count_up, read_settings
@@ -44,8 +46,10 @@ def test_a_server_draws_decodes_and_encodes_in_one_thread(
 
 
 def test_steps_take_turns_and_end_where_they_ran() -> None:
+    """Two drawings whose first steps lie before each other's take every second turn."""
     one, other = DrawingThread(), threading.get_ident()
     seen: list[tuple[str, int]] = []
+    is_open = threading.Event()
 
     def count(name: str) -> Iterator[str]:
         try:
@@ -55,12 +59,46 @@ def test_steps_take_turns_and_end_where_they_ran() -> None:
         finally:
             seen.append((f"{name} ends", threading.get_ident()))
 
-    first, second = one.iterate(count("a")), one.iterate(count("b"))
-    assert [next(first), next(second), next(first)] == ["a0", "b0", "a1"]
-    first.close()
-    assert list(second) == ["b1", "b2"]
-    assert [name for name, _ in seen] == ["a", "b", "a", "a ends", "b", "b", "b ends"]
-    assert len({ident for _, ident in seen}) == 1 and other not in {i for _, i in seen}
+    steps = one.iterate(count("a")), one.iterate(count("b"))
+    with ThreadPoolExecutor() as readers:
+        blocker = readers.submit(one.run, is_open.wait)
+        until(lambda: one._pool._work_queue.empty())
+        read = [readers.submit(list, each) for each in steps]
+        until(lambda: one._num_waiting == 2)
+        is_open.set()
+        assert sorted(future.result() for future in read) == [
+            ["a0", "a1", "a2"],
+            ["b0", "b1", "b2"],
+        ]
+        assert blocker.result()
+    names = [name for name, _ in seen if "ends" not in name]
+    assert names in (["a", "b"] * 3, ["b", "a"] * 3)
+    assert len({ident for _, ident in seen}) == 1 and other not in {ident for _, ident in seen}
+
+
+def test_a_drawing_that_is_left_ends_with_the_step_in_progress() -> None:
+    """It goes ahead of its reader, but not on without one."""
+    one, begun, may_end = DrawingThread(), threading.Semaphore(0), threading.Semaphore(0)
+    ended: list[str] = []
+
+    def steps() -> Iterator[int]:
+        try:
+            for number in range(100):
+                begun.release()
+                may_end.acquire()
+                yield number
+        finally:
+            ended.append("closed")
+
+    drawing = one.iterate(steps())
+    may_end.release(2)
+    assert next(drawing) == 0
+    for _ in range(3):  # two steps are done, the third is in progress
+        assert begun.acquire(timeout=LIMIT_SECONDS)
+    threading.Timer(0.05, may_end.release).start()
+    drawing.close()
+    assert ended == ["closed"] and not begun.acquire(blocking=False)
+    assert one.run(lambda: "free") == "free"
 
 
 def test_errors_come_back_and_nothing_waits_for_itself() -> None:

@@ -98,7 +98,7 @@ def tell_passed_over(passed_over: Counter[str]) -> None:
     """Count in one line what was passed over."""
     if not passed_over:
         return
-    counts = ", ".join(f"{count} {name}" for name, count in passed_over.most_common())
+    counts = ", ".join(f"{name} ({count:,})" for name, count in passed_over.most_common())
     if passed_over.keys() & UNREAD:
         counts += "; convert pictures among them to PNG or JPEG"
     logger.warning("passed over: %s", counts)

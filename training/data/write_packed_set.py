@@ -243,7 +243,7 @@ def check_damaged(folder: Path, num_parts: int, max_bad_share: float) -> None:
             f"--max-bad-share {len(damaged) / count + 0.005:.2f} would allow it; such as {some}"
         )
     if damaged:
-        logger.warning("%d damaged pictures are left out, such as %s", len(damaged), some)
+        logger.warning("damaged pictures are left out (%d), such as %s", len(damaged), some)
 
 
 def class_names(

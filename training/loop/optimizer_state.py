@@ -36,10 +36,20 @@ def restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> No
             shapes = (tuple(value.shape), tuple(like.shape))
             raise ValueError(f"{key} of the optimizer has shape {shapes[0]} instead of {shapes[1]}")
         state.setdefault(int(index), {})[name] = spread_like(value, like)
-    if len({frozenset(entries) for entries in state.values()}) > 1:
-        raise ValueError("the optimizer knows more of some weights than of others")
+    _check_names(optimizer, state)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _check_names(optimizer: Optimizer, state: Mapping[int, Mapping[str, Tensor]]) -> None:
+    """Refuse a state that has more names for some weights of a kind than for others."""
+    kinds = [
+        bool(group.get("orthogonal")) for group in optimizer.param_groups for _ in group["params"]
+    ]
+    for kind in set(kinds):
+        names = {frozenset(entries) for index, entries in state.items() if kinds[index] == kind}
+        if len(names) > 1 or any(("momentum" in found) != kind for found in names):
+            raise ValueError("the optimizer remembers other things of some weights than of others")
 
 
 def optimizer_layouts(optimizer: Optimizer) -> dict[str, Tensor]:

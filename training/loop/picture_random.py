@@ -10,6 +10,7 @@ from torch import Tensor
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, the increment of SplitMix64
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+CPU = torch.device("cpu")
 LONG = 1 << 40  # numbers that are left to parts of a batch
 
 
@@ -35,18 +36,24 @@ class PictureRandom:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Numbers in [low, high): (B, *shape) float32."""
-        unit = (self._bits(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
-        return torch.from_numpy(unit) * (high - low) + low
+    def uniform(
+        self, *shape: int, low: float = 0.0, high: float = 1.0, device: torch.device = CPU
+    ) -> Tensor:
+        """Numbers in [low, high): (B, *shape) float32, the same on every device."""
+        if device.type == "cpu":
+            unit = (self._bits(shape) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
+            return torch.from_numpy(unit) * (high - low) + low
+        return _shifted(self._bits_on(device, shape), 40).float() * 2.0**-24 * (high - low) + low
 
     def normal(self, *shape: int) -> Tensor:
         """Numbers of mean 0 and deviation 1: (B, *shape) float32."""
         unit = ((self._bits(shape) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
         return torch.special.ndtri(torch.from_numpy(unit)).float()
 
-    def integers(self, limit: int, *shape: int) -> Tensor:
+    def integers(self, limit: int, *shape: int, device: torch.device = CPU) -> Tensor:
         """Whole numbers from 0 to below a limit, at most 2^62: (B, *shape) int64."""
+        if device.type != "cpu":
+            return _shifted(self._bits_on(device, shape), 1) % limit
         return torch.from_numpy(
             ((self._bits(shape) >> np.uint64(1)) % np.uint64(limit)).astype("i8")
         )
@@ -80,6 +87,22 @@ class PictureRandom:
         places = np.arange(self._drawn + 1, self._drawn + 1 + count, dtype=np.uint64)
         self._drawn += count
         return _mix(self._keys[:, None] + places * GOLDEN).reshape(len(self), *shape)
+
+    def _bits_on(self, device: torch.device, shape: Sequence[int]) -> Tensor:
+        """As `_bits`, made on a device that many numbers need not travel to, as int64."""
+        count = int(np.prod(shape, dtype=np.int64))
+        places = torch.arange(self._drawn + 1, self._drawn + 1 + count, device=device)
+        self._drawn += count
+        keys = torch.from_numpy(self._keys.view("i8")).to(device)
+        bits = keys[:, None] + places * int(GOLDEN.view("i8"))  # int64 products wrap around too
+        for shift, factor in ((30, FIRST), (27, SECOND)):
+            bits = (bits ^ _shifted(bits, shift)) * int(factor.view("i8"))
+        return (bits ^ _shifted(bits, 31)).reshape(len(self), *shape)
+
+
+def _shifted(bits: Tensor, count: int) -> Tensor:
+    """Shift int64 to the right as if it were uint64, which PyTorch does not."""
+    return (bits >> count) & ((1 << (64 - count)) - 1)
 
 
 def _mix(bits: np.ndarray) -> np.ndarray:

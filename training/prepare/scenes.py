@@ -35,6 +35,7 @@ from var_core.option_fields import option
 from var_core.text.universal_sentence_encoder import UniversalSentenceEncoder
 
 MAX_BYTES = 25_000_000
+THINGS = ("all", "core")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,9 @@ class SceneSettings(Settings):
     """Where to write, and which styles."""
 
     out: str = option("data/scenes", "folder to write; packages are kept in it")
+    things: str = option(
+        "all", "all, or core: the third that everybody knows, learned sooner", choices=THINGS
+    )
     styles: str = option("fluent-3d,noto,twemoji", "emoji packs to draw, separated by commas")
 
 
@@ -86,13 +90,14 @@ def pack_credit(pack: Pack) -> dict[str, str]:
     }
 
 
-def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode) -> dict:
+def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode, core: bool = False) -> dict:
     """Fetch, draw and write the sprites and `sprites.json` into `out`; returns the table.
 
     Args:
         out: folder to write.
         styles: styles to draw.
         encode: the sentence encoder, which chooses names among words.
+        core: whether to draw the things of the small world alone.
 
     Raises:
         PackageError: if a package cannot be had or the sprites are larger than they may be.
@@ -100,7 +105,7 @@ def prepare_sprites(out: Path, styles: Sequence[str], encode: Encode) -> dict:
     """
     packages = out / "packages"
     packages.mkdir(parents=True, exist_ok=True)
-    things = read_things()
+    things = read_things(core=core)
     packs = [pack for style in styles for pack in PACKS if pack.style == style]
     words = read_words(fetch_package(ANNOTATIONS, packages), things)
     names = choose_names(things, words, encode)
@@ -141,7 +146,7 @@ def prepare(settings: SceneSettings) -> None:
     def encode(texts: Sequence[str]) -> np.ndarray:
         return encoder.encode(texts).numpy()
 
-    table = prepare_sprites(out, styles, encode)
+    table = prepare_sprites(out, styles, encode, settings.things == "core")
     num_phrases = write_phrase_vectors(out, Phrases(read_table(out)), encode, encoder.name)
     num_sprites, num_things = len(table["sprites"]), len(table["things"])
     print(f"{num_sprites} sprites of {num_things} things and {num_phrases} phrases are in {out}")

@@ -52,7 +52,7 @@ def corrupt(
     """
     size = len(features)
     device = features.device
-    chance = random.uniform() * strength
+    chance = random.uniform(device=device) * strength
     latent = quantizer.empty_latent(size)
     is_clean = torch.ones(size, dtype=torch.bool, device=device)
     inputs, targets = [], []
@@ -64,8 +64,8 @@ def corrupt(
         targets.append(target.flatten(1))
         if scale_index == last:
             break
-        wrong = (random.uniform(*own.shape[1:]) < chance.view(each)).to(device)
-        picked = random.integers(neighbours.shape[1], *own.shape[1:]).to(device)
+        wrong = random.uniform(*own.shape[1:], device=device) < chance.view(each)
+        picked = random.integers(neighbours.shape[1], *own.shape[1:], device=device)
         shown = torch.where(wrong, neighbours[target, picked], target)
         is_clean = is_clean & ~wrong.flatten(1).any(dim=1)
         latent = quantizer.add_scale(latent, quantizer.embed(shown), scale_index)

@@ -16,6 +16,7 @@ from training.loop.precision import resolve_precision
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.new_transformer import network_settings
 from training.transformer.objective import TransformerObjective
+from training.transformer.optimizer_groups import optimizer_groups
 from training.transformer.settings import TransformerSettings
 from var_core.checkpoints import outline_network
 from var_core.devices import pick_device
@@ -48,11 +49,14 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
         )
     saved, flops = measured(objective, settings.batch_size // settings.accumulate)
     count = count_parameters(transformer)
+    named = dict(transformer.named_parameters())
+    groups = optimizer_groups(named, conditioning.tables, 1.0, settings.optimizer == "muon")
+    single = sum(w.numel() for group in groups if group["orthogonal"] for w in group["params"])
     memory = {
         "weights": count * dtype.itemsize,
         "float32 weights": 4 * count,
         "gradients": count * (4 + dtype.itemsize),
-        "AdamW": 8 * count,
+        "optimizer": 8 * count - 4 * single,  # two moments of a weight, with Muon one
         "averaged weights": 4 * count,
         "activations": saved,
     }

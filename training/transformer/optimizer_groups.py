@@ -5,28 +5,48 @@ from typing import Any
 
 from torch import Tensor
 
+QKV_PARTS = 3  # a matrix of queries, keys and values is three layers in one
+
 
 def optimizer_groups(
-    weights: Mapping[str, Tensor], tables: Sequence[str], table_rate_factor: float
+    weights: Mapping[str, Tensor],
+    tables: Sequence[str],
+    table_rate_factor: float,
+    orthogonal: bool = False,
 ) -> list[dict[str, Any]]:
-    """Groups for AdamW: matrices decay, the rest does not, label tables learn faster.
+    """Groups: matrices decay, the rest does not, label tables learn faster.
 
     Args:
         weights: trained weights by name.
         tables: parts of the names of label tables.
         table_rate_factor: learning rate of the label tables over that of the rest.
+        orthogonal: whether the matrices of the blocks have groups of their own, for Muon.
     """
-    groups: dict[str, list[Tensor]] = {"matrix": [], "vector": [], "table": []}
+    groups: dict[str, list[Tensor]] = {
+        "matrix": [],
+        "vector": [],
+        "table": [],
+        "qkv": [],
+        "block": [],
+    }
     for name, weight in weights.items():
         is_matrix = weight.ndim == 2 and "embed" not in name
-        is_table = any(table in name for table in tables)
-        groups["table" if is_table else "matrix" if is_matrix else "vector"].append(weight)
+        if any(table in name for table in tables):
+            kind = "table"
+        elif orthogonal and is_matrix and ".blocks." in f".{name}":
+            kind = "qkv" if "qkv" in name else "block"
+        else:
+            kind = "matrix" if is_matrix else "vector"
+        groups[kind].append(weight)
     factor = {"table": table_rate_factor}
     return [
         {
             "params": parameters,
-            "decays": kind == "matrix",
+            "decays": kind not in ("vector", "table"),
             "rate_factor": factor.get(kind, 1.0),
+            "orthogonal": kind in ("qkv", "block"),
+            "parts": QKV_PARTS if kind == "qkv" else 1,
         }
         for kind, parameters in groups.items()
+        if parameters or kind in ("matrix", "vector", "table")
     ]

@@ -19,6 +19,7 @@ from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.token_source import TokenBatch, TokenSource, token_maps
 from training.loop.checkpoint import check_parts
 from training.loop.ema import ExponentialAverage
+from training.loop.muon import Muon
 from training.loop.optim import (
     MasterWeights,
     learning_rate_at,
@@ -163,9 +164,15 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             self.masters = MasterWeights(self.transformer)
         self.average = ExponentialAverage(self.transformer, settings.ema_decay)
         groups = optimizer_groups(
-            self.masters.named(), self.conditioning.tables, settings.table_rate_factor
+            self.masters.named(),
+            self.conditioning.tables,
+            settings.table_rate_factor,
+            orthogonal=settings.optimizer == "muon",
         )
-        optimizer = torch.optim.AdamW(groups, betas=BETAS, fused=True)
+        if settings.optimizer == "muon":
+            optimizer = Muon(groups, BETAS)
+        else:
+            optimizer = torch.optim.AdamW(groups, betas=BETAS, fused=True)
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
         nn.Module.to(self.transformer, self.dtype)  # the masters stay float32
         self.objective = self._start_objective(objective)

@@ -17,6 +17,7 @@ from training.transformer.label_maps.settings import LabelMapSettings
 from var_core.option_fields import about, option
 
 LABELS = "labels"
+OPTIMIZERS = ("adamw", "muon")
 ATTENTION = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
 
 
@@ -61,6 +62,12 @@ class TransformerSettings(RunSettings):
         "time limit from the start of the command; the learning rate follows it. 0: none",
         STEPS,
         low=0,
+    )
+    optimizer: str = option(
+        "adamw",
+        "adamw; muon: orthogonal steps for the matrices of the blocks, not with --shard",
+        STEPS,
+        choices=OPTIMIZERS,
     )
     table_rate_factor: float = option(
         2.0, "learning rate of the label tables over that of the rest", STEPS, low=0
@@ -134,3 +141,8 @@ class TransformerSettings(RunSettings):
     attention: str = option(
         "auto", "attention kernel; flex and xformers on CUDA only", MACHINE, choices=ATTENTION
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shard and self.optimizer == "muon":
+            raise ValueError("--optimizer muon needs whole matrices: leave out --shard")

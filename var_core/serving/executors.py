@@ -8,7 +8,8 @@ handlers run in many threads; so all drawing of a process goes through one `Draw
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -71,13 +72,20 @@ class Executor(Protocol):
 
 
 class DrawingThread:
-    """A thread of its own for all workers, which take turns between the steps of a drawing."""
+    """A thread of its own for all workers, which take turns between the steps of a drawing.
+
+    A drawing goes from step to step by itself, ahead of whoever reads it: a step that had to be
+    asked for would cost the way to the other thread and back, while cores stand idle. As soon as
+    other work waits, that comes first.
+    """
 
     is_lent = False
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, "draw", initializer=self._begin)
         self._ident: int | None = None
+        self._lock = threading.Lock()
+        self._num_waiting = 0
 
     def _begin(self) -> None:
         self._ident = threading.get_ident()
@@ -100,15 +108,48 @@ class DrawingThread:
         """The result of a call in the thread; an exception is raised here as it was there."""
         if threading.get_ident() == self._ident:  # waiting for oneself would never end
             return work()
-        return self._pool.submit(work).result()
+        return self._submit(work).result()
 
     def iterate(self, steps: Generator[Result, None, None]) -> Generator[Result, None, None]:
-        """A generator whose steps run in the thread, and which is closed there."""
+        """A generator whose steps run in the thread, and which is closed there.
+
+        At most the step in progress is finished once it is closed.
+        """
+        found: SimpleQueue[tuple[Result] | BaseException | None] = SimpleQueue()
+        is_left = threading.Event()
+
+        def go_on() -> None:
+            try:
+                while not is_left.is_set():
+                    step = _next(steps)
+                    found.put(step)
+                    if step is None:
+                        return
+                    if self._num_waiting:
+                        self._submit(go_on)
+                        return
+            except BaseException as error:
+                found.put(error)
+
         try:
-            while step := self.run(lambda: _next(steps)):
+            self._submit(go_on)
+            while (step := found.get()) is not None:
+                if isinstance(step, BaseException):
+                    raise step
                 yield step[0]
         finally:
+            is_left.set()
             self.run(steps.close)
+
+    def _submit(self, work: Callable[[], Result]) -> Future[Result]:
+        def begin() -> Result:
+            with self._lock:
+                self._num_waiting -= 1
+            return work()
+
+        with self._lock:
+            self._num_waiting += 1
+        return self._pool.submit(begin)
 
 
 def _next(steps: Iterator[Result]) -> tuple[Result] | None:

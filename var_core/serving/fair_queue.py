@@ -39,6 +39,13 @@ class QueueLimits:
     seconds: float = 60.0
     sharpen_seconds: float = 0.75
 
+    def late(self) -> LateError:
+        """The error of a job whose time is over."""
+        return LateError(
+            f"a drawing may take {self.seconds:g} seconds, this one took longer: "
+            "draw fewer pictures at once"
+        )
+
 
 @dataclass(eq=False)
 class Turn:
@@ -141,10 +148,7 @@ class FairQueue:
         """
         with self._lock:
             if turn not in self._running or self._is_late(turn):
-                raise LateError(
-                    f"a drawing may take {self.limits.seconds:g} seconds, this one took longer: "
-                    "draw fewer pictures at once"
-                )
+                raise self.limits.late()
 
     def leave(self, turn: Turn) -> None:
         """Give the place back; a second time does nothing."""

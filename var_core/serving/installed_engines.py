@@ -1,11 +1,13 @@
 """Builds the engines of a server: one for each installed model, of the kind `LocalEngine`.
 
 They share one queue, one cache and one executor. Another kind of engine, a class with the methods
-of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `make_engines`.
+of `Engine` (`engine.py`) in a file like `local_engine.py`, is built here in `started_engines`, as
+the one of `ray_engine.py` is.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -25,8 +27,68 @@ from var_core.serving.fair_queue import FairQueue
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.serving.model_cache import ModelCache
+from var_core.serving.replica_settings import ReplicaSettings
 
 MEMORY_SHARE = 0.5  # share of the machine's memory for the weights of all models together
+Load = Callable[[torch.dtype], VARPipeline]
+
+
+@dataclass(frozen=True)
+class ModelFolders:
+    """What a server draws with, besides the installed models.
+
+    Attributes:
+        first: model folder of the first engine.
+        clips: folder of a model of clips, which animates for all engines; None for none.
+        adapter: folder of an adapter of the first model; with it, that is one more model.
+    """
+
+    first: Path
+    clips: Path | None = None
+    adapter: Path | None = None
+
+    def absolute(self) -> "ModelFolders":
+        """The same folders, wherever a process starts."""
+        others = (None if one is None else one.absolute() for one in (self.clips, self.adapter))
+        return ModelFolders(self.first.absolute(), *others)
+
+
+@contextlib.contextmanager
+def started_engines(
+    folders: ModelFolders,
+    precision: str,
+    executor: Executor,
+    metrics: JobMetrics,
+    queue: FairQueue,
+    replicas: ReplicaSettings | None = None,
+) -> Iterator[list[Engine]]:
+    """The engines of a server, in this process or on replicas, which end with it.
+
+    Args:
+        folders: models of the server.
+        precision: what the precision "auto" of a request means, one of PRECISIONS.
+        executor: decides where the networks of this process run.
+        metrics: counts how jobs end.
+        queue: decides who draws next.
+        replicas: replicas that draw, through Ray; None draws in this process.
+
+    Raises:
+        ValueError: as `make_engines`, or if there can be no such replicas.
+    """
+    if replicas is None:
+        how = precision, executor, metrics, queue, folders.clips, folders.adapter
+        yield make_engines(folders.first, *how)
+        return
+    if executor.is_lent:
+        raise ValueError("a lent GPU has no replicas: leave --engine out")
+    try:
+        from var_core.serving.ray_engine import make_ray_engines
+    except ImportError as error:
+        raise ValueError(
+            "--engine ray needs the package Ray: pip install 'var-studio[ray]'"
+        ) from error
+    with make_ray_engines(folders, precision, metrics, queue, replicas) as engines:
+        yield engines
 
 
 def make_engines(
@@ -54,10 +116,9 @@ def make_engines(
             another model.
     """
     device = pick_device()
-    dtype = pick_dtype(device, precision)
-    cache = ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
+    dtype, cache = pick_dtype(device, precision), new_cache()
 
-    def make(info: ModelInfo, load: Callable[[torch.dtype], VARPipeline]) -> LocalEngine:
+    def make(info: ModelInfo, load: Load) -> LocalEngine:
         return LocalEngine(
             info,
             load,
@@ -69,31 +130,69 @@ def make_engines(
             dtype=dtype,
         )
 
-    engines: dict[str, LocalEngine] = {}
-    for info, folder, added in _models(first, adapter, executor):
-        if info.name not in engines:
-            engines[info.name] = make(info, partial(_load_model, folder, added, device))
-    if clips is not None:
-        info = read_model_info(clips, CLIPS)
-        if info.name in engines or executor.is_lent:
-            told = "is not for a lent GPU" if executor.is_lent else "has the name of another model"
-            raise ValueError(f"the model of clips {clips} {told}")
-        animator = make(info, partial(_load_clips, clips, device))
-        for engine in engines.values():
-            engine.animator = animator
-    return list[Engine](engines.values())
+    return assemble(ModelFolders(first, clips, adapter), device, executor.is_lent, make)
+
+
+def assemble(
+    folders: ModelFolders,
+    device: torch.device,
+    is_lent: bool,
+    make: Callable[[ModelInfo, Load], LocalEngine],
+) -> list[Engine]:
+    """Engines of all models, each with the animator of the server.
+
+    Args:
+        folders: models of the server.
+        device: device of their pipelines.
+        is_lent: whether only the given models count, as a lent GPU has no others.
+        make: builds the engine of a model.
+    """
+    models = installed_models(folders, device, is_lent)
+    engines = [make(info, load) for info, load in models]
+    animator = clip_model(folders, device)
+    if animator is not None:
+        info, load = animator
+        if is_lent or info.name in [one.name for one, _ in models]:
+            told = "is not for a lent GPU" if is_lent else "has the name of another model"
+            raise ValueError(f"the model of clips {folders.clips} {told}")
+        made = make(info, load)
+        for engine in engines:
+            engine.animator = made
+    return list[Engine](engines)
+
+
+def new_cache() -> ModelCache:
+    """Room for the models of this process."""
+    return ModelCache(MEMORY_SHARE * psutil.virtual_memory().total)
+
+
+def installed_models(
+    folders: ModelFolders, device: torch.device, is_lent: bool = False
+) -> list[tuple[ModelInfo, Load]]:
+    """All models of pictures, the first one first, each with what loads it in a dtype."""
+    found: dict[str, tuple[ModelInfo, Load]] = {}
+    for info, folder, added in _models(folders.first, folders.adapter, is_lent):
+        found.setdefault(info.name, (info, partial(_load_model, folder, added, device)))
+    return list(found.values())
+
+
+def clip_model(folders: ModelFolders, device: torch.device) -> tuple[ModelInfo, Load] | None:
+    """The model of clips, with what loads it; None where there is none."""
+    if folders.clips is None:
+        return None
+    return read_model_info(folders.clips, CLIPS), partial(_load_clips, folders.clips, device)
 
 
 def _models(
-    first: Path, adapter: Path | None, executor: Executor
+    first: Path, adapter: Path | None, is_lent: bool
 ) -> Iterator[tuple[ModelInfo, Path, Path | None]]:
     """All models, each with its folder and adapter."""
     info = read_model_info(first)
     if adapter is not None:
         yield _adapted(info, adapter), first, adapter
-    if adapter is None or not executor.is_lent:
+    if adapter is None or not is_lent:
         yield info, first, None
-    if executor.is_lent:  # a GPU is lent only to models that are loaded at the start
+    if is_lent:  # a GPU is lent only to models that are loaded at the start
         return
     models = models_folder()
     for card in MODELS:

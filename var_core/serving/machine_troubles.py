@@ -29,7 +29,7 @@ def words_for(error: BaseException) -> str | None:
     """One sentence for the visitor, without paths; None if the machine is not to blame."""
     if isinstance(error, ModelGoneError):
         return "The model cannot be loaded on this server at the moment. Try again later."
-    if _is_memory(error):
+    if is_memory(error):
         return "This server is out of memory. Try again in a minute, or with a smaller picture."
     if not isinstance(error, OSError) or error.errno is None or is_misnamed(error):
         return None
@@ -47,7 +47,8 @@ def is_misnamed(error: BaseException) -> bool:
     return isinstance(error, ValueError) and "embedded null" in str(error)
 
 
-def _is_memory(error: BaseException) -> bool:
+def is_memory(error: BaseException) -> bool:
+    """Whether memory has run out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:

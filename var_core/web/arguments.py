@@ -11,7 +11,9 @@ from var_core.devices import PRECISIONS
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.ranges import check_float, check_int
 from var_core.serving.fair_queue import MAX_WAITING, QueueLimits
+from var_core.serving.replica_settings import ReplicaSettings, read_replicas
 
+ENGINES = ("local", "ray")
 MAX_PROXIES = 8
 MAX_PORT = 65535
 MAX_SHARPEN_SECONDS = 3600
@@ -32,6 +34,7 @@ class Arguments:
         metrics_port: port for Prometheus; None serves no metrics.
         mcp: whether assistants find tools.
         clips: folder of a model of clips, for the endpoint that animates; None for none.
+        replicas: replicas that draw, through Ray; None draws in this process.
     """
 
     model: Path
@@ -44,6 +47,7 @@ class Arguments:
     metrics_port: int | None
     mcp: bool
     clips: Path | None = None
+    replicas: ReplicaSettings | None = None
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
@@ -58,7 +62,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
     given = _parser().parse_args(argv)
     if given.precision not in PRECISIONS:  # argparse does not check defaults
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
+    replicas = _replicas(given.engine, given.replicas, given.address)
     limits = QueueLimits(
+        running=1 if replicas is None else replicas.most,
         waiting=check_int("queue", given.queue, 1, MAX_WAITING),
         per_client=check_int("per-client", given.per_client, 1, MAX_WAITING),
         sharpen_seconds=check_float(
@@ -81,7 +87,24 @@ def parse_arguments(argv: Sequence[str] | None = None) -> Arguments:
         metrics_port=given.metrics_port,
         mcp=given.mcp,
         clips=given.clips,
+        replicas=replicas,
     )
+
+
+def _replicas(engine: str, count: str | None, address: str | None) -> ReplicaSettings | None:
+    """The replicas of `--engine ray`; None for an engine of this process.
+
+    Raises:
+        ValueError: if there are none for what else is said.
+    """
+    if engine not in ENGINES:  # argparse does not check defaults
+        raise ValueError(f"engine must be one of {', '.join(ENGINES)}")
+    if engine == "ray":
+        return read_replicas("1" if count is None else count, address)
+    for name, value in (("replicas", count), ("address", address)):
+        if value is not None:
+            raise ValueError(f"--{name} needs --engine ray")
+    return None
 
 
 def check_host(host: str) -> None:
@@ -105,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     limits = QueueLimits()
     parser = argparse.ArgumentParser(description="Serve VAR Studio.")
     _add_models(parser)
+    _add_replicas(parser)
     parser.add_argument("--host", help="address to listen on; default: 127.0.0.1")
     parser.add_argument("--port", type=int, metavar="N", help="default: 7860, or the next free one")
     parser.add_argument(
@@ -178,4 +202,27 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--clips", type=Path, metavar="FOLDER", help="model of clips, for the endpoint animate"
+    )
+
+
+def _add_replicas(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=_setting("ENGINE", ENGINES[0]),
+        help="where pictures are drawn: in this process, or by replicas, which needs the extra "
+        "ray; default: %(default)s",
+    )
+    parser.add_argument(
+        "--replicas",
+        metavar="N",
+        default=_setting("REPLICAS"),
+        help="processes that draw, each with a GPU if there are any; 0-4 follows the queue; "
+        "default: 1",
+    )
+    parser.add_argument(
+        "--address",
+        default=_setting("ADDRESS"),
+        help="Ray cluster to join: auto, 10.0.0.1:6379, ray://10.0.0.1:10001; "
+        "default: one of its own",
     )

@@ -10,6 +10,7 @@ from typing import cast
 
 from gradio.http_server import LOCALHOST_NAME, Server
 from starlette.middleware import Middleware
+from uvicorn.config import HTTP_PROTOCOLS, LOOP_FACTORIES
 
 from var_core.images import MAX_FILE_BYTES
 from var_core.serving.agent_guide import agent_guide
@@ -56,7 +57,7 @@ def launch(site: Site, host: str | None, port: int | None, tools: ToolServer | N
     """
     os.environ["FORWARDED_ALLOW_IPS"] = ""  # uvicorn believes nobody; `Surroundings` decides
     sessions = Sessions(site.blocks, MAX_SESSIONS)
-    with _plain_port_error(host, port):
+    with _plain_port_error(host, port), _plain_uvicorn():
         site.blocks.launch(
             server_name=host,
             server_port=port,
@@ -178,6 +179,24 @@ def _limit_connections(server: Server, num_proxies: int) -> None:
     share = most if num_proxies else max(1, most // 2)
     limit = ConnectionLimit(listeners, partial(make, **parts), most, share)
     server.servers[0].get_loop().call_soon_threadsafe(limit.start)
+
+
+@contextmanager
+def _plain_uvicorn() -> Iterator[None]:
+    """Have uvicorn take asyncio and h11, also where uvloop and httptools are installed.
+
+    Those lie beside us as soon as another package wants them. Nobody may listen beside the loop of
+    uvloop, as `ConnectionLimit` does; and what is refused should not depend on the parser.
+    """
+    kept = LOOP_FACTORIES["auto"], HTTP_PROTOCOLS["auto"]
+    LOOP_FACTORIES["auto"], HTTP_PROTOCOLS["auto"] = (
+        LOOP_FACTORIES["asyncio"],
+        HTTP_PROTOCOLS["h11"],
+    )
+    try:
+        yield
+    finally:
+        LOOP_FACTORIES["auto"], HTTP_PROTOCOLS["auto"] = kept
 
 
 @contextmanager

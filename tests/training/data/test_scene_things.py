@@ -23,6 +23,14 @@ def test_the_list_has_about_300_things_with_a_home_each() -> None:
     assert len({thing.slug for thing in things}) == len(things)
 
 
+def test_the_small_world_is_a_third_of_the_list_and_of_all_categories(tmp_path: Path) -> None:
+    core, every = read_things(core=True), read_things()
+    assert 90 <= len(core) <= 120 and all(thing in every for thing in core)
+    assert {thing.category for thing in core} == {thing.category for thing in every}
+    path = write_list(tmp_path, "🐁 mouse | core plural=mice |", "🐀 rat | |")
+    assert [thing.name for thing in read_things(path, core=True)] == ["mouse"]
+
+
 def test_traits_and_words_of_a_line_are_read(tmp_path: Path) -> None:
     path = write_list(
         tmp_path, "- 🐩 poodle: dropped", "🐁 mouse | flies fixed plural=mice | rat, vole"

@@ -46,3 +46,20 @@ def test_numbers_are_spread_as_they_should_be(step: int) -> None:
     whole = random.integers(7, 1000)
     assert torch.bincount(whole.flatten(), minlength=7).min() > 13_500
     assert random.uniform(10, low=-2, high=-1).max() < -1
+
+
+def test_numbers_made_on_a_device_are_those_made_here() -> None:
+    """Its way of making them, run on the CPU, gives the same bits as that of the CPU."""
+    cpu = torch.device("cpu")
+    first, second = random_of(5), random_of(5)
+    for shape in ((7,), (2, 3)):
+        bits = first._bits_on(cpu, shape)
+        assert torch.equal(bits, torch.from_numpy(second._bits(shape).view("i8")))
+    assert torch.equal(first.uniform(4), second.uniform(4))  # both have drawn as many
+
+
+@pytest.mark.gpu
+def test_numbers_on_a_gpu_are_those_on_the_cpu() -> None:
+    first, second, gpu = random_of(5), random_of(5), torch.device("cuda")
+    assert torch.equal(first.uniform(9, device=gpu).cpu(), second.uniform(9))
+    assert torch.equal(first.integers(1 << 40, 9, device=gpu).cpu(), second.integers(1 << 40, 9))

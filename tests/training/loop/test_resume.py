@@ -69,10 +69,14 @@ def commands(data: Path, tmp_path: Path) -> dict[str, tuple[type, Command]]:
                 data, tokenizer, out, EPOCHS_STEPS, "--self-correction", "0.3"
             ),
         ),
+        "muon": (
+            TransformerRun,
+            lambda out: run_transformer(data, tokenizer, out, EPOCHS_STEPS, "--optimizer", "muon"),
+        ),
     }
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "transformer"])
+@pytest.mark.parametrize("name", ["tokenizer", "transformer", "muon"])
 @pytest.mark.parametrize(
     "stops", [(1, 5), pytest.param(range(EPOCHS_STEPS), marks=pytest.mark.slow)]
 )

@@ -178,7 +178,7 @@ def test_large_photos_of_many_formats_are_read_and_the_rest_is_counted(
     Image.new("RGB", (5000, 4000), "red").save(photos / "cat" / "large.jpg", quality=10)
     assert prepare(photos, tmp_path / "set", "--size", "16") == 0
     assert "13 pictures of 2 classes, 0 damaged" in capsys.readouterr().out
-    assert "passed over: 2 .heic; convert pictures among them to PNG or JPEG" in caplog.text
+    assert "passed over: .heic (2); convert pictures among them to PNG or JPEG" in caplog.text
 
 
 def test_leftovers_of_systems_and_tools_are_passed_over_at_every_level(
@@ -192,7 +192,7 @@ def test_leftovers_of_systems_and_tools_are_passed_over_at_every_level(
     (photos / "apple" / "Thumbs.db").write_bytes(b"no picture")
     assert prepare(photos, tmp_path / "set") == 0
     assert "60 pictures of 3 classes, 0 damaged" in capsys.readouterr().out
-    assert caplog.text.count("passed over: ") == 1 and "67 leftovers" not in caplog.text
+    assert caplog.text.count("passed over: ") == 1 and "tools (67)" not in caplog.text
     assert "leftovers of systems and tools" in caplog.text
 
 
@@ -257,7 +257,7 @@ def test_links_back_to_a_folder_above_are_not_followed(
     for name, goal in (("loop", place), ("all", photos), ("inner/up", place)):
         (place / name).symlink_to(goal, target_is_directory=True)
     assert prepare_folder.find_pictures(photos) == plain
-    assert "3 links to a folder that they lie in" in caplog.text
+    assert "links to a folder that they lie in (3)" in caplog.text
 
 
 def test_a_class_whose_name_is_no_text_is_named(photos: Path) -> None:

@@ -86,7 +86,7 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     listed.write_text("\n".join(["[things]", *THINGS]), encoding="utf-8")
     things = read_things(listed)
     archives = made_up_packages(tmp_path, [thing.character for thing in things])
-    monkeypatch.setattr(scenes, "read_things", lambda: things)
+    monkeypatch.setattr(scenes, "read_things", lambda core: things)
     monkeypatch.setattr(scenes, "fetch_package", lambda package, folder: archives[package.name])
     monkeypatch.setattr(scenes, "UniversalSentenceEncoder", FakeEncoder)
     return tmp_path / "out"
@@ -119,7 +119,7 @@ def test_a_thing_that_a_pack_lacks_is_named(
     made_up: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     (thing, *_) = read_things()
-    monkeypatch.setattr(scenes, "read_things", lambda: [replace(thing, character="🛸")])
+    monkeypatch.setattr(scenes, "read_things", lambda core: [replace(thing, character="🛸")])
     assert scenes.main(["--out", str(made_up), "--styles", "twemoji"]) == 2
     assert "has no" in capsys.readouterr().err
 

@@ -75,7 +75,7 @@ def test_damaged_pictures_are_left_out_or_refused(
     assert prepare(source, tmp_path / "set", *more) == 2
     assert "1 of 10 pictures cannot be read, more than 1.0%" in capsys.readouterr().err
     assert prepare(source, tmp_path / "set", *more, "--max-bad-share", "0.1") == 0
-    assert "1 damaged pictures are left out, such as one.tar/9" in caplog.text
+    assert "damaged pictures are left out (1), such as one.tar/9" in caplog.text
     data = load_prepared_set(tmp_path / "set")
     assert len(data.images) == 9 and data.label_names["attributes"][0]["values"] == ["picture"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 THINGS_FILE = Path(__file__).with_name("things.txt")
 HOMES = ("ground", "flies", "swims", "sky")
-FLAGS = ("fixed", "mass")
+FLAGS = ("fixed", "mass", "core")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,12 @@ def regular_plural(name: str) -> str:
     return name + "s"
 
 
-def read_things(path: Path = THINGS_FILE) -> list[Thing]:
+def read_things(path: Path = THINGS_FILE, core: bool = False) -> list[Thing]:
     """Read the list of things, in file order.
+
+    Args:
+        path: the list.
+        core: whether to return the small world alone, the things with the trait "core".
 
     Raises:
         ValueError: if a line cannot be read or a name appears twice; the message gives the line.
@@ -53,9 +57,11 @@ def read_things(path: Path = THINGS_FILE) -> list[Thing]:
             category = line.strip("[]")
             continue
         try:
-            things.append(_read_thing(line, category))
+            thing, is_core = _read_thing(line, category)
         except ValueError as error:
             raise ValueError(f"line {number} of {path.name}: {error}") from error
+        if is_core or not core:
+            things.append(thing)
     names = [thing.name for thing in things]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -63,7 +69,8 @@ def read_things(path: Path = THINGS_FILE) -> list[Thing]:
     return things
 
 
-def _read_thing(line: str, category: str) -> Thing:
+def _read_thing(line: str, category: str) -> tuple[Thing, bool]:
+    """A thing, and whether it is of the small world."""
     fields = [field.strip() for field in line.split("|")]
     if len(fields) != 3 or " " not in fields[0]:
         raise ValueError(f"expected 'emoji name | traits | words', got {line!r}")
@@ -76,7 +83,7 @@ def _read_thing(line: str, category: str) -> Thing:
             f"the traits {unknown} are none of {', '.join(HOMES + FLAGS)}, plural=WORD"
         )
     synonyms = tuple(word.strip() for word in fields[2].split(",") if word.strip())
-    return Thing(
+    thing = Thing(
         name=name,
         character=character,
         category=category,
@@ -86,3 +93,4 @@ def _read_thing(line: str, category: str) -> Thing:
         plural=plural.strip() or regular_plural(name),
         synonyms=synonyms,
     )
+    return thing, "core" in traits
