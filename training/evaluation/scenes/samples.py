@@ -109,7 +109,7 @@ def first_of(images: object) -> Tensor:
 
 
 def write_samples(settings: SceneSamplesSettings) -> None:
-    """Write both sheets as lossy WebP.
+    """Write both sheets as JPEG.
 
     Raises:
         ValueError: if the model cannot be used.
@@ -120,8 +120,8 @@ def write_samples(settings: SceneSamplesSettings) -> None:
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
     for name, make in (("scenes", draw_sheet), ("scenes_edited", edit_sheet)):
-        Image.fromarray(make(pipeline)).save(out / f"{name}.webp", quality=85)
-        print(out / f"{name}.webp")
+        Image.fromarray(make(pipeline)).save(out / f"{name}.jpg", quality=90)
+        print(out / f"{name}.jpg")
 
 
 def main(argv: list[str] | None = None) -> int:
