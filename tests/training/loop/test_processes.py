@@ -14,10 +14,11 @@ from accelerate import Accelerator
 
 from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT
-from tests.training.loop import two_processes
+from tests.training.loop import killed_shards, two_processes
 from tests.training.tiny import (
     different,
     final_weights,
+    run_tokenizer,
     tokenizer_arguments,
     transformer_arguments,
     write_pictures,
@@ -158,6 +159,22 @@ def test_a_killed_process_ends_the_job_and_a_new_launch_reaches_the_same_weights
         assert not [rank for rank in ranks if rank.is_running()]
     subprocess.run(command(cut), cwd=ROOT, env=ENVIRONMENT, check=True)
     assert different(final_weights(cut), final_weights(whole)) == []
+
+
+@pytest.mark.slow
+def test_sharded_processes_killed_while_saving_reach_the_same_weights(
+    data: Path, tmp_path: Path
+) -> None:
+    """kill -9 of the first, of the second and of both, from the first to the last of real saves."""
+    tokenizer, kills = tmp_path / "made" / "tokenizer", 8
+    run_tokenizer(data, tokenizer.parent, 2)
+    command = [sys.executable, "-m", "tests.training.loop.killed_shards", data, tokenizer]
+    done = subprocess.run(
+        [*command, tmp_path, str(kills)],
+        cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count(": same True") == kills * len(killed_shards.VICTIMS), done.stdout
 
 
 @pytest.mark.slow
