@@ -62,12 +62,21 @@ const likeness = (one, other) => {
 const likest = (word, texts) =>
   Math.max(0, ...texts.flatMap((text) => text.split(" ")).map((other) => likeness(word, other)));
 
-/** How near a choice comes to words that no choice fits; every word counts for itself. */
-const nearness = ({ name, tags }, words) =>
+/** The words that count, with how much each tells: the more the fewer choices hold it. */
+const weighed = (choices, words) =>
   words
     .split(" ")
     .filter((word, _, all) => word.length > 2 || all.length === 1)
-    .map((word) => Math.max(likest(word, [name]), 0.9 * likest(word, tags)) ** 2)
+    .map((word) => {
+      const holds = ({ name, tags }) => [name, ...tags].some((text) => holdsWords(text, word));
+      const held = choices.filter((one) => holds(keysOf(one))).length;
+      return [word, Math.log(1 + choices.length / (1 + held))];
+    });
+
+/** How near a choice comes to words that no choice fits; every word counts for itself. */
+const nearness = ({ name, tags }, words) =>
+  words
+    .map(([word, weight]) => weight * Math.max(likest(word, [name]), 0.9 * likest(word, tags)) ** 2)
     .reduce((sum, one) => sum + one, 0);
 
 const MAX_NEAREST = 5;
@@ -91,10 +100,11 @@ const searchChoices = (choices, text) => {
     .filter((one) => one.rank < Infinity)
     .toSorted((a, b) => a.rank - b.rank || a.few - b.few || a.length - b.length);
   if (ranked.length) return { fits: true, choices: ranked.map((one) => one.choice) };
-  const nearest = choices
-    .filter((choice) => choice[0])
-    .map((choice) => ({ choice, near: nearness(keysOf(choice), words) }))
-    .toSorted((a, b) => b.near - a.near)
+  const named = choices.filter((choice) => choice[0]);
+  const telling = weighed(named, words);
+  const nearest = named
+    .map((choice) => ({ choice, near: nearness(keysOf(choice), telling), length: choice[2].length }))
+    .toSorted((a, b) => b.near - a.near || a.length - b.length)
     .slice(0, MAX_NEAREST);
   return { fits: false, choices: nearest.map((one) => one.choice) };
 };

@@ -84,16 +84,17 @@ def inside(page: Page) -> None:
 
 
 def editing(page: Page) -> None:
-    """A fox whose middle is redrawn as a red apple."""
-    choose(page, "emoji", "fox")
-    choose(page, "style", "fluent-3d")
+    """A grinning face that gets sunglasses."""
+    choose(page, "emoji", "grinning face")
+    choose(page, "style", "noto")
     keep_seed(page)
     draw(page)
     page.locator("#send-edit").click()
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
     page.locator("#painter [data-part=rectangle]").click()
-    stroke(page, (0.3, 0.45), (0.75, 0.9))
-    choose(page, "emoji", "red apple")
+    stroke(page, (0.05, 0.25), (0.95, 0.55))
+    choose(page, "emoji", "smiling face with sunglasses")
+    choose(page, "style", "noto")
     press(page, "redraw-mask")
 
 

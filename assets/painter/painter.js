@@ -345,6 +345,12 @@ const editor = {
     start();
   },
   vary,
+  /** Go back to the stage, which knows nothing of pictures that were opened here. */
+  leave() {
+    window.varStudio.openTab();
+    if (!scene?.isEdited || scene.source) return;
+    window.varStudio.notify("Your picture is kept under Drawn so far. Edit a photo goes on with it");
+  },
   /** Edit a picture file. */
   open(file) {
     openFile([file]);

@@ -107,3 +107,20 @@ def test_the_emoji_that_is_named_is_the_first_hit(
     emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
     fits, values = search(blank, searched_choices(embedded.labels, emoji), words)
     assert fits and re.search(expected, values[0]), values[:5]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("a dragon with fire", "dragon"),
+        ("cat with a hat", "cat|hat"),
+        ("my red car", "automobile|car|red"),
+        ("unicorn on a rainbow", "unicorn|rainbow"),
+    ],
+)
+def test_of_a_whole_wish_the_rare_words_are_the_nearest(
+    blank: Page, embedded: VARPipeline, words: str, expected: str
+) -> None:
+    emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
+    fits, values = search(blank, searched_choices(embedded.labels, emoji), words)
+    assert not fits and re.search(expected, values[0]), values

@@ -72,7 +72,7 @@ class EditMode:
             self.stop = gr.Button("Stop", variant="stop", elem_id="edit-stop")
             self.again = gr.Button("Try again", elem_id="try-again")
             done = gr.Button("Done", elem_id="edit-done")
-        done.click(None, None, None, js="() => varStudio.openTab()", **QUICK)
+        done.click(None, None, None, js="() => varStudio.editor.leave()", **QUICK)
 
     def _build_variation(self) -> None:
         total = self.info.schedule.num_scales

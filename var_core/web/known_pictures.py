@@ -19,8 +19,8 @@ def caution(info: ModelInfo, psnr: float) -> str:
     if psnr >= LEAST_PSNR.get(info.name, 0.0):
         return ""
     return (
-        f". It is unlike all that {info.name} has learned from, which keeps little more of it than "
-        f"colours and places ({psnr:.0f} dB)"
+        f". It is unlike what {info.name} has learned from, so expect little more than colours in "
+        f"their places ({psnr:.0f} dB)"
     )
 
 
