@@ -103,7 +103,10 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "not finite": (holding("weights", first(lambda one: one / 0)), "values that are not finite"),
     "codes": (holding("codes", first(lambda one: one[:1])), "instead of"),
     "optimizer": (holding("optimizer", first(lambda one: one[:1])), "of the optimizer has shape"),
-    "half an optimizer": (holding("optimizer", shorter), "more of some weights than of others"),
+    "half an optimizer": (
+        holding("optimizer", shorter),
+        "other things of some weights than of others",
+    ),
     "surplus": (
         holding("optimizer", lambda one: one | {"999.exp_avg": torch.zeros(1)}),
         "no weight for '999.exp_avg'",
