@@ -21,7 +21,7 @@ from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.serving.replica_settings import ReplicaSettings
 
-TITLE = "ray::ServeReplica"
+TITLE = "ray::ServeReplica"  # of a replica that has begun
 
 
 @contextlib.contextmanager

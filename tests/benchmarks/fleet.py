@@ -33,6 +33,8 @@ CROWD_SHARE = 4 * 10 / (24 * 60)  # of the day: four times ten minutes
 WAIT_SECONDS = 5.0  # that one visitor in a hundred may wait longer
 PAGE_LOAD = 0.7  # of a page's processor
 PART = 40  # visitors that each replica serves in a part of an hour, at its full speed
+PART_SECONDS = 10.0  # that such a part takes at least: a queue needs time to fill
+MOST_BUSY = 0.95  # share of a calm hour that replicas draw: with more, the queue only grows
 WARM = 0.2  # of a part, which is not counted: it begins with an empty queue
 
 
@@ -125,10 +127,10 @@ def live(work: Work, replicas: int, rate: float, dice: np.random.Generator) -> W
     """
     found = Waits()
     places = QueueLimits.waiting * work.pages(rate * float(SHAPE.max()))
-    count = PART * max(replicas, 50)
     for shape in SHAPE:
         for factor, share in ((1.0, 1 - CROWD_SHARE), (CROWD_RATE, CROWD_SHARE)):
             here = rate * float(shape) * factor
+            count = max(PART * max(replicas, 50), int(here * PART_SECONDS))
             arrivals = np.cumsum(dice.exponential(1 / here, count))
             waits = queue_up(arrivals, work.times(count, dice), replicas, places)
             waits = waits[int(WARM * count) :]
@@ -142,7 +144,7 @@ def live(work: Work, replicas: int, rate: float, dice: np.random.Generator) -> W
 
 def most_visitors(work: Work, replicas: int, seed: int) -> float:
     """The largest mean rate at which no more than one in a hundred of a calm day waits too long."""
-    low, high = 0.0, replicas / work.seconds
+    low, high = 0.0, MOST_BUSY * replicas / (work.seconds * float(SHAPE.max()))
     for _ in range(9):
         rate = (low + high) / 2
         peak, dice = rate * float(SHAPE.max()), np.random.default_rng(seed)

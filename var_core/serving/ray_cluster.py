@@ -148,6 +148,7 @@ def _start(num_replicas: int, folder: Path) -> None:
         ("RAY_AUTH_TOKEN", secrets.token_hex(32)),  # a Ray of its own asks for it
         ("RAY_USAGE_STATS_ENABLED", "0"),
         ("RAY_prestart_worker_first_driver", "0"),  # no processes but those that draw
+        ("RAY_worker_niceness", "0"),  # what draws is no less urgent than the page
     ):
         os.environ.setdefault(name, value)
     ray.init(
