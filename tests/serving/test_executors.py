@@ -49,7 +49,11 @@ def test_steps_take_turns_and_end_where_they_ran() -> None:
     """Two drawings whose first steps lie before each other's take every second turn."""
     one, other = DrawingThread(), threading.get_ident()
     seen: list[tuple[str, int]] = []
-    is_open = threading.Event()
+    has_begun, is_open = threading.Event(), threading.Event()
+
+    def block() -> bool:
+        has_begun.set()
+        return is_open.wait()
 
     def count(name: str) -> Iterator[str]:
         try:
@@ -61,8 +65,8 @@ def test_steps_take_turns_and_end_where_they_ran() -> None:
 
     steps = one.iterate(count("a")), one.iterate(count("b"))
     with ThreadPoolExecutor() as readers:
-        blocker = readers.submit(one.run, is_open.wait)
-        until(lambda: one._pool._work_queue.empty())
+        blocker = readers.submit(one.run, block)
+        assert has_begun.wait(LIMIT_SECONDS)
         read = [readers.submit(list, each) for each in steps]
         until(lambda: one._num_waiting == 2)
         is_open.set()
