@@ -147,9 +147,9 @@ class DrawingThread:
                 self._num_waiting -= 1
             return work()
 
-        with self._lock:
+        with self._lock:  # whoever is counted is in the queue
             self._num_waiting += 1
-        return self._pool.submit(begin)
+            return self._pool.submit(begin)
 
 
 def _next(steps: Iterator[Result]) -> tuple[Result] | None:
