@@ -116,7 +116,7 @@ class PageCall:
 
 
 def read_page(url: str) -> PageCall:
-    """What the page of a server sends, from its description."""
+    """What the front page of a server sends, from its description, which begins with it."""
     connection = http.client.HTTPConnection(
         urllib.parse.urlsplit(url).netloc, timeout=LIMIT_SECONDS
     )
@@ -125,7 +125,7 @@ def read_page(url: str) -> PageCall:
     connection.close()
     ids = {one["id"]: one["props"].get("elem_id") for one in config["components"]}
     values = {one["id"]: one["props"].get("value") for one in config["components"]}
-    (found,) = [
+    found, *_ = [
         one
         for one in config["dependencies"]
         if [ids.get(source) for source, _ in one["targets"]] == ["generate"]
