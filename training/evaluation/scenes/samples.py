@@ -15,10 +15,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from training.evaluation.scenes.edit_figures import first_image
 from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.command_line import Settings, run_command
 from var_core.devices import pick_device, pick_dtype
 from var_core.editing import Margins
+from var_core.images import tensor_to_images, uint8_to_tensor
 from var_core.option_fields import about
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
@@ -61,27 +63,22 @@ def edit_sheet(pipeline: VARPipeline) -> np.ndarray:
     mask = np.zeros(before.shape[2:], bool)
     left, top, right, bottom = (round(part * len(mask)) for part in BOX)
     mask[top:bottom, left:right] = True
-    margin = len(mask) // 2
+    margins = Margins(left=len(mask) // 2, right=len(mask) // 2)
     edited, wide = [], []
-    for seed, picture in zip(EDIT_SEEDS, before, strict=True):
-        source = Image.fromarray(to_pixels(picture))
+    for seed, source in zip(EDIT_SEEDS, tensor_to_images(before), strict=True):
         generators = generators_from_seeds([seed], pipeline.device)
         drawn = pipeline.edit(source, mask, prompt=[[AFTER]], generator=generators)
-        edited.append(first_of(drawn.images))
+        edited.append(np.asarray(first_image(drawn.images)))
         generators = generators_from_seeds([seed], pipeline.device)
-        margins = Margins(left=margin, right=margin)
-        wide.append(first_of(pipeline.outpaint(source, margins, generator=generators).images))
-    masked = before.masked_fill(torch.from_numpy(mask), 1.0)
-    rows = (BEFORE, before), ("masked", masked), (AFTER, torch.stack(edited))
-    sheet = captioned_sheet([SheetRow(title, shrunk(images)) for title, images in rows])
-    sides = captioned_sheet([SheetRow("both sides drawn on", shrunk(torch.stack(wide)))])
-    width = max(sheet.shape[1], sides.shape[1])
-    return np.concatenate(
-        [
-            np.pad(one, ((0, 0), (0, width - one.shape[1]), (0, 0)), constant_values=255)
-            for one in (sheet, sides)
-        ]
-    )
+        drawn = pipeline.outpaint(source, margins, generator=generators)
+        wide.append(np.asarray(first_image(drawn.images)))
+    rows = {
+        BEFORE: before,
+        "masked": before.masked_fill(torch.from_numpy(mask), 1.0),
+        AFTER: uint8_to_tensor(np.stack(edited)),
+        "both sides drawn on": uint8_to_tensor(np.stack(wide)),
+    }
+    return captioned_sheet([SheetRow(title, shrunk(images)) for title, images in rows.items()])
 
 
 def draw(pipeline: VARPipeline, prompt: str, seeds: range) -> Tensor:
@@ -95,17 +92,6 @@ def shrunk(images: Tensor) -> Tensor:
     """Pictures as high as they are shown: (N, 3, H, W) -> (N, 3, 128, W * 128 / H)."""
     factor = SIDE / images.shape[2]
     return torch.nn.functional.interpolate(images, scale_factor=factor, mode="area")
-
-
-def to_pixels(picture: Tensor) -> np.ndarray:
-    """(3, H, W) in [-1, 1] -> (H, W, 3) uint8."""
-    return ((picture + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-
-
-def first_of(images: object) -> Tensor:
-    """The only picture of an output, (3, H, W) in [-1, 1]."""
-    assert isinstance(images, list)  # of pictures, as asked for
-    return torch.from_numpy(np.array(images[0])).permute(2, 0, 1) / 127.5 - 1
 
 
 def write_samples(settings: SceneSamplesSettings) -> None:
