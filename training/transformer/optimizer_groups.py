@@ -48,5 +48,4 @@ def optimizer_groups(
             "parts": QKV_PARTS if kind == "qkv" else 1,
         }
         for kind, parameters in groups.items()
-        if parameters or kind in ("matrix", "vector", "table")
     ]
