@@ -19,6 +19,7 @@ from PIL import Image
 from var_core.jobs.progress import JobProgress, Request
 from var_core.jobs.question import Question
 from var_core.jobs.reconstruction import Reconstruction
+from var_core.serving.run_ahead import items_of
 
 Result = TypeVar("Result")
 LENT_SECONDS = 15  # time asked for per call on a lent GPU; short requests are served first
@@ -133,10 +134,7 @@ class DrawingThread:
 
         try:
             self._submit(go_on)
-            while (step := found.get()) is not None:
-                if isinstance(step, BaseException):
-                    raise step
-                yield step[0]
+            yield from items_of(found)
         finally:
             is_left.set()
             self.run(steps.close)

@@ -38,9 +38,16 @@ def run_ahead(steps: Generator[Item, None, None]) -> Generator[Item, None, None]
     thread = threading.Thread(target=context.run, args=(run,), name="run ahead", daemon=True)
     try:
         thread.start()
-        while (item := found.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item[0]
+        yield from items_of(found)
     finally:
         is_left.set()
+
+
+def items_of(
+    found: SimpleQueue[tuple[Item] | BaseException | None],
+) -> Generator[Item, None, None]:
+    """What another thread puts into a queue: items in tuples, then None; an error is raised."""
+    while (item := found.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
+        yield item[0]
