@@ -5,14 +5,14 @@ const nameOf = (group) => (typeof group === "string" ? group || "other" : group[
 
 /** Tiles of all kinds; `toggle` asks for a choice or takes it back, `add` asks for it. */
 const makeChooser = (panel, { kinds, groupOf, make, thumb, toggle, add, isAsked }) => {
-  const tile = (name, picture, press) => {
-    const words = make("span", { textContent: name, dir: "auto" });
+  const tile = (words, name, picture, press) => {
     const made = make("button", { type: "button", className: "tile", title: name }, picture, words);
     made.addEventListener("click", press);
     return made;
   };
   const tileOf = (choice, name = choice[2]) => {
-    const made = tile(name, thumb(choice), () => toggle(choice));
+    const words = make("span", { textContent: name, dir: "auto" });
+    const made = tile(words, name, thumb(choice), () => toggle(choice));
     made.choice = choice;
     return made;
   };
@@ -26,7 +26,7 @@ const makeChooser = (panel, { kinds, groupOf, make, thumb, toggle, add, isAsked 
     const groups = [...Map.groupBy(kind.choices, groupOf)];
     const tiles = make("div", { className: "tiles-of" });
     const menu = make("select", {}, new Option("all groups", ""));
-    menu.append(...groups.map(([group]) => new Option(nameOf(group))));
+    menu.append(...groups.map(([group]) => new Option(nameOf(group), nameOf(group))));
     menu.setAttribute("aria-label", `Group of ${kind.name}`);
     const dice = make("button", { type: "button", className: "action", textContent: "🎲" });
     dice.title = `Random ${kind.name}`;
@@ -41,15 +41,18 @@ const makeChooser = (panel, { kinds, groupOf, make, thumb, toggle, add, isAsked 
       const isOverview = groups.length > 1 && !name;
       const first = Array.isArray(group) ? [tileOf(group, `any ${name}`)] : [];
       const shown = isOverview
-        ? groups.map(([one, [face]]) => tile(nameOf(one), thumb(face), () => visit(nameOf(one))))
+        ? groups.map(tileOfGroup)
         : [...first, ...here.map((choice) => tileOf(choice))];
       tiles.replaceChildren(...shown);
       tiles.scrollTop = 0;
       mark();
     };
-    const visit = (name) => {
-      open(name);
-      menu.focus();
+    const tileOfGroup = ([group, [face]]) => {
+      const name = nameOf(group);
+      return tile(make("span", { textContent: name }), name, thumb(face), () => {
+        open(name);
+        menu.focus();
+      });
     };
     menu.addEventListener("change", () => open(menu.value));
     dice.addEventListener("click", () => add(here[Math.floor(Math.random() * here.length)]));

@@ -19,6 +19,7 @@ const notify = (words) => {
   notice.dataset.said = said ? `${said}. ${words}` : words;
   notice.textContent = notice.dataset.said;
   line.append(notice);
+  line.scrollIntoView({ block: "nearest" }); // an open drawer may have pushed it out of view
 };
 
 const takeToasts = () => {

@@ -155,7 +155,7 @@ const option = (one, index) => {
   const tags = one[3]?.slice(0, 4).join(", ");
   const kind = one.words ? "as it is" : kindOf.get(one).name;
   const name = make("span", { textContent: text, dir: "auto" });
-  const more = make("small", { textContent: tags ? `${kind}: ${tags}` : kind });
+  const more = make("small", {}, kind, tags ? `: ${tags}` : "");
   const item = make("li", { id: `wish-${index}` }, one.words ? "" : thumb(one), name, more);
   item.setAttribute("role", "option");
   return item;

@@ -7,6 +7,15 @@ const LANGUAGE = Object.keys(TABLES).find(
 const NAMES = ["title", "aria-label", "aria-valuetext", "placeholder", "alt"];
 const FOREIGN = "[dir=auto], script, style, textarea, code, kbd"; // words of people and models
 
+const TELLING = 12; // letters of a sentence beside what changes in it
+
+const raised = (text) => text.slice(0, 1).toUpperCase() + text.slice(1);
+/** A text whose first letter has the other case. */
+const turned = (text) => {
+  const lowered = text.slice(0, 1).toLowerCase() + text.slice(1);
+  return text === lowered ? raised(text) : lowered;
+};
+
 /** A function that translates a text; what it does not know stays. */
 const makeTranslator = (table) => {
   const patterns = [];
@@ -23,14 +32,22 @@ const makeTranslator = (table) => {
   }
   patterns.sort((a, b) => b.letters - a.letters);
   const known = new Map();
-  const find = (text) => {
-    if (exact.has(text)) return exact.get(text);
-    for (const { pattern, other } of patterns) {
-      const found = pattern.exec(text);
+  /** The entry of a text, whichever case its first letter has. */
+  const findExact = (text) => {
+    const other = exact.get(turned(text));
+    if (exact.has(text) || other === undefined) return exact.get(text);
+    return text === raised(text) ? raised(other) : other;
+  };
+  /** The translation of a text; of one inside another, only by what says enough to be no name. */
+  const find = (text, least = 0) => {
+    const whole = findExact(text);
+    if (whole !== undefined) return whole;
+    for (const { pattern, other, letters } of patterns) {
+      const found = letters >= least ? (pattern.exec(text) ?? pattern.exec(turned(text))) : null;
       if (found) {
         return other.replace(/\{(\d)\}/gu, (_, place) => {
           const part = found[Number(place) + 1];
-          return exact.get(part) ?? part;
+          return find(part, TELLING) ?? part;
         });
       }
     }
@@ -41,7 +58,7 @@ const makeTranslator = (table) => {
     const whole = find(text);
     const parts = text.split(". ");
     if (whole !== null || parts.length < 2) return whole;
-    const found = parts.map(find);
+    const found = parts.map((one) => find(one));
     return found.every((one) => one === null) ? null : found.map((one, place) => one ?? parts[place]).join(". ");
   };
   return (text) => {

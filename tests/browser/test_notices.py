@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import FRAMES, draw, in_both_views
+from tests.browser.conftest import FRAMES, draw, in_both_views, set_number
 
 pytestmark = pytest.mark.browser
 WATCH = """() => {
@@ -43,3 +43,12 @@ def test_no_box_lies_over_the_page(page: Page) -> None:
     boxes = page.evaluate("window.boxes")
     assert boxes["met"] > 0, "no message came in a box, so nothing was tried"
     assert boxes["seen"] == []
+
+
+@pytest.mark.parametrize("visitor", ["phone"], indirect=True)
+def test_what_is_wrong_is_said_in_view_though_the_options_are_open(page: Page) -> None:
+    set_number(page, "seed", "-7")
+    page.locator("#generate").click()
+    notice = page.locator("#status .notice")
+    expect(notice).to_contain_text("seed must be a whole number")
+    expect(notice).to_be_in_viewport(ratio=0.9)

@@ -65,6 +65,12 @@ def test_nothing_is_cut_off_at_any_width(page: Page) -> None:
     fits(page, "How it works")
 
 
+def test_what_is_typed_has_the_whole_width_of_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    field = page.locator("#wish .field").bounding_box()
+    assert field is not None and field["width"] > 340
+
+
 OVER = """() => [...document.querySelectorAll("#options .block")]
   .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.id)"""
 

@@ -44,9 +44,9 @@ def test_a_german_browser_gets_a_german_page_that_draws(browser: Browser, url: s
     expect(page.locator("#edit-status .notice")).to_contain_text("Noch ist nichts übermalt")
     assert left_in_english(page) == []
     page.get_by_role("button", name="Fertig", exact=True).click()
-    page.get_by_role("button", name="Hineinsehen").click()
+    page.get_by_role("button", name="Einblick").click()
     expect(page.locator("#inside [data-choice] img")).to_have_count(6)
-    page.get_by_role("tab", name="So geht es").click()
+    page.get_by_role("tab", name=read_words("de")["How it works"]).click()
     expect(page.locator("#how img")).to_have_count(8)
     page.get_by_role("tab", name="Vergleichen").click()
     expect(page.get_by_role("button", name="Bogen zeichnen")).to_be_visible()
@@ -55,12 +55,24 @@ def test_a_german_browser_gets_a_german_page_that_draws(browser: Browser, url: s
     assert wrong == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES[1:])
-def test_other_languages_are_chosen_by_the_browser(
+OUT_OF_LINE = """tabs => tabs
+  .filter(tab => {
+    const isBelow = tab.offsetTop !== tabs[0].offsetTop;
+    return isBelow || tab.getBoundingClientRect().right > innerWidth;
+  })
+  .map(tab => tab.innerText)"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_phone_speaks_the_language_of_its_browser_with_all_tabs_in_one_line(
     browser: Browser, url: str, language: str
 ) -> None:
-    context = open_context(browser, locale=language)
-    page, wrong = open_page(context, url)
-    expect(page.locator("#generate")).to_have_text(read_words(language)["Draw"])
+    context, words = open_context(browser, "phone", locale=language), read_words(language)
+    page, wrong = open_page(context, f"{url}/?seed=abc")
+    expect(page.locator("#generate")).to_have_text(words["Draw"])
+    refused = words["it must be a whole number, got {0}"].format("'abc'")
+    said = words["The link's {0} was left out: {1}"].format(words["Seed"], refused)
+    expect(page.locator("#status")).to_contain_text(said)
+    assert page.locator("#tabs [role=tab]").evaluate_all(OUT_OF_LINE) == []
     context.close()
     assert wrong == []
