@@ -8,6 +8,7 @@ time.
 
 import argparse
 import faulthandler
+import gc
 import os
 import shlex
 import sys
@@ -92,6 +93,7 @@ def run_tests(words: list[str]) -> None:
         if GPU_MARK in path.read_text("utf-8")
     ]
     plain = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider"]
+    plain += ["-p", "no:faulthandler"]  # which is ours
     found = pytest.main([*plain, "-q", "-m", "gpu", "-rA", "--durations=10", *words, *files])
     if found:
         raise RuntimeError(f"pytest returns {found!r}")
@@ -181,6 +183,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     given = Given.of(arguments)
     run, words = commands(DRY if given.is_dry else Plan(), given)[arguments.name]
+    gc.collect()
+    gc.freeze()  # each recording of a graph collects: spare it all that was imported
     if not (line := sys.stdin.readline()):
         return 1  # nobody waits for it
     seconds = max(1.0, float(line) - time.monotonic())  # of the same clock in all processes
