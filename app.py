@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_PORT_IN_USE
@@ -53,7 +54,10 @@ def serve(arguments: Arguments) -> None:
         OSError: if a port is taken.
     """
     executor = pick_executor()  # before CUDA is used
-    metrics, queue = JobMetrics(), FairQueue(arguments.limits)
+    limits = arguments.limits
+    if arguments.replicas is None:
+        limits = replace(limits, running=executor.num_jobs)
+    metrics, queue = JobMetrics(), FairQueue(limits)
     folders = ModelFolders(arguments.model, arguments.clips, arguments.adapter)
     how = arguments.precision, executor, metrics, queue, arguments.replicas
     missing = [card for card in MODELS if not card.is_installed(models_folder())]

@@ -10,7 +10,7 @@ from tests.prompted_models import make_prompted
 from tests.test_adapters import make_adapter, make_phrase_adapter
 from var_core import VARPipeline
 from var_core.jobs.requests import DrawRequest
-from var_core.serving.executors import DrawingThread
+from var_core.serving.executors import DrawingThreads
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.installed_engines import make_engines
 from var_core.serving.metrics import JobMetrics
@@ -31,7 +31,7 @@ def adapter(pipeline: VARPipeline, tmp_path: Path) -> Path:
 def test_the_front_page_draws_the_new_thing_and_the_plain_model_stays(
     model: Path, adapter: Path
 ) -> None:
-    parts = (DrawingThread(), JobMetrics(), FairQueue(QueueLimits()))
+    parts = (DrawingThreads(), JobMetrics(), FairQueue(QueueLimits()))
     adapted, plain, *_ = make_engines(model, "fp32", *parts, adapter=adapter)
     assert (adapted.info.name, plain.info.name) == ("tiny+cat", "tiny")
     adapted.prepare()
@@ -49,7 +49,7 @@ def test_a_new_phrase_is_typed_and_offered(tmp_path: Path) -> None:
     model, adapter = tmp_path / "words", tmp_path / "cat"
     make_prompted().save_pretrained(model)
     make_phrase_adapter().save(adapter)
-    parts = (DrawingThread(), JobMetrics(), FairQueue(QueueLimits()))
+    parts = (DrawingThreads(), JobMetrics(), FairQueue(QueueLimits()))
     adapted, plain, *_ = make_engines(model, "fp32", *parts, adapter=adapter)
     assert "my cat" in adapted.info.labels.menus[0].names
     assert "my cat" not in plain.info.labels.menus[0].names

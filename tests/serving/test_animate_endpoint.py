@@ -16,7 +16,7 @@ from var_core import VARClipPipeline, VARPipeline
 from var_core.animations import read_animation
 from var_core.jobs.clip_files import clip_bytes, read_clip_recipe
 from var_core.serving.all_endpoints import Api
-from var_core.serving.executors import DrawingThread
+from var_core.serving.executors import DrawingThreads
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.installed_engines import make_engines
 from var_core.serving.metrics import JobMetrics
@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def api_of(folder: Path, clips: str | None) -> Api:
     limits = QueueLimits(seconds=math.inf)
-    how = "fp32", DrawingThread(), JobMetrics(), FairQueue(limits)
+    how = "fp32", DrawingThreads(), JobMetrics(), FairQueue(limits)
     engines = make_engines(folder / "still", *how, None if clips is None else folder / clips)
     return Api(engines[0])
 

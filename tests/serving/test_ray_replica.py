@@ -16,7 +16,7 @@ from var_core.jobs.inside import inside_drawing
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
-from var_core.serving.executors import DrawingThread
+from var_core.serving.executors import DrawingThreads
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.installed_engines import ModelFolders, make_engines
 from var_core.serving.metrics import JobMetrics
@@ -61,7 +61,7 @@ def fails(replica: Replica, error: Exception) -> None:
 
 
 def test_a_replica_draws_what_the_local_engine_draws(folder: Path, request_: DrawRequest) -> None:
-    parts = DrawingThread(), JobMetrics(), FairQueue(QueueLimits())
+    parts = DrawingThreads(), JobMetrics(), FairQueue(QueueLimits())
     local, *_ = make_engines(folder, "fp32", *parts)
     expected = list(local.generate(request_))
     replica = Replica(ModelFolders(folder), "fp32")

@@ -1,12 +1,9 @@
 """Real replicas of a real Ray: the same pictures, through all that happens to them."""
 
 import itertools
-import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
-import psutil
 import pytest
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
@@ -15,8 +12,7 @@ from ray import serve
 
 from tests.benchmarks.replica_faults import HARMS, strike
 from tests.benchmarks.replicas import leave, measure_rate
-from tests.clients import Client
-from tests.patience import LIMIT_SECONDS, until
+from tests.patience import until
 from tests.replicas import (
     draw,
     local_engine,
@@ -25,7 +21,6 @@ from tests.replicas import (
     request_for,
     side_by_side,
 )
-from tests.server import app_process
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.serving import ray_cluster
 from var_core.serving.fair_queue import LateError
@@ -120,17 +115,3 @@ def test_a_rolling_restart_loses_no_job(engine: LocalEngine, expected: list[str]
 
     assert side_by_side([visit, visit, restart]) == []
     assert all(drawn)
-
-
-def test_the_program_draws_the_same_and_leaves_nothing_behind(tmp_path: Path, url: str) -> None:
-    log = tmp_path / "log.txt"
-    with app_process(log, "--engine", "ray", "--replicas", "2") as (address, process):
-        client = Client(address)
-        assert client.draw(5) == Client(url).draw(5)
-        assert client.ask("GET", "/readyz")[0] == 200
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(LIMIT_SECONDS) == 0
-    assert until(lambda: not any(one.is_running() for one in children))
-    said = log.read_text()
-    assert "Traceback" not in said and "127.0.0.1:6379" not in said

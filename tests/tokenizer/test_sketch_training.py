@@ -192,9 +192,8 @@ def test_a_stopped_picture_becomes_a_true_decode(
         DrawHandlers(engine, tmp_path, str).stopped(only).progress is only
     )  # true from the beginning
     engine = patient(sketching, per_client=1)
-    blocking = engine.generate(request_)
-    next(blocking)
-    rough = DrawHandlers(engine, tmp_path, str).stopped(stopped)  # there is no room for it
+    with engine.turn():  # there is no room for it
+        rough = DrawHandlers(engine, tmp_path, str).stopped(stopped)
     assert rough.progress is stopped and Path(file(rough)).is_file()
 
 
@@ -225,9 +224,8 @@ def test_what_is_looked_at_or_kept_is_a_true_decode_however_early(
         first = forming.convert("RGB").resize(rough[0].size, Image.Resampling.BOX)
     errors = [np.abs(np.asarray(first, float) - np.asarray(one)) for one in (true[0][0], rough[0])]
     assert errors[0].mean() < 0.5 * errors[1].mean()
-    blocking = handlers.engine.generate(run.request)
-    next(blocking)
-    quick = json.loads(handlers.look_at(run, 0, 1))  # does not wait for somebody else's drawing
+    with handlers.engine.turn("somebody else"):  # whose drawing is not waited for
+        quick = json.loads(handlers.look_at(run, 0, 1))
     assert quick["sketches"] == 3
 
 

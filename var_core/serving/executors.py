@@ -1,27 +1,35 @@
-"""Where the work on the networks runs: in one thread of this process, or on a lent GPU.
+"""Where the work on the networks runs: in threads of this process, or on a lent GPU.
 
 OpenMP gives every thread that multiplies a team of its own. As soon as all teams together have more
 threads than the machine has cores, those of GNU's OpenMP no longer spin while they wait, but sleep,
 and each product pays for waking them: a small model then takes twice as long to draw. A server's
-handlers run in many threads; so all drawing of a process goes through one `DrawingThread`.
+handlers run in many threads; so all drawing of a process goes through its `DrawingThreads`, which
+share the cores. The first has all of them while nobody else draws. Two jobs at once with a core
+each draw a fifth more than one after the other on both cores.
+
+Kernels of encoder and decoder round differently with another number of threads. Theirs is fixed, so
+that a picture does not depend on who else draws: the share of one job for a small tokenizer, all
+cores for a large one.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
 
+from var_core.devices import pick_device
 from var_core.jobs.progress import JobProgress, Request
 from var_core.jobs.question import Question
 from var_core.jobs.reconstruction import Reconstruction
-from var_core.serving.run_ahead import items_of
+from var_core.serving.drawing_thread import DrawingThread
 
 Result = TypeVar("Result")
+LARGE_TOKENIZER = 20_000_000  # parameters; the published one has 108 million
+MAX_JOBS = 4  # at once on a processor: the interpreter runs one thread at a time
 LENT_SECONDS = 15  # time asked for per call on a lent GPU; short requests are served first
 
 
@@ -59,9 +67,11 @@ class Executor(Protocol):
     Attributes:
         is_lent: whether the device is there only during a call, for models that were loaded at the
             start of the process.
+        num_jobs: how many jobs should run at once.
     """
 
     is_lent: bool
+    num_jobs: int
 
     def host(self, worker: Worker) -> Worker:
         """The same worker, working in the executor's place."""
@@ -71,25 +81,35 @@ class Executor(Protocol):
         """Whether the device still works."""
         ...
 
+    def tokenizer_threads(self, num_parameters: int) -> int | None:
+        """How many threads a tokenizer of a size always has; None: as many as its caller."""
+        ...
 
-class DrawingThread:
-    """A thread of its own for all workers, which take turns between the steps of a drawing.
 
-    A drawing goes from step to step by itself, ahead of whoever reads it: a step that had to be
-    asked for would cost the way to the other thread and back, while cores stand idle. As soon as
-    other work waits, that comes first.
+class DrawingThreads:
+    """Threads of their own for all workers; jobs in the same one take turns between their steps.
+
+    Args:
+        num_threads: how many jobs may run at once, each in a thread of its own.
+        num_cores: how many cores they share; None: as many as torch uses.
     """
 
     is_lent = False
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "draw", initializer=self._begin)
-        self._ident: int | None = None
+    def __init__(self, num_threads: int = 1, num_cores: int | None = None) -> None:
+        self.num_jobs = num_threads
         self._lock = threading.Lock()
-        self._num_waiting = 0
+        self._num_cores = num_cores or torch.get_num_threads()
+        self._share = max(1, self._num_cores // num_threads)
+        self._threads = [DrawingThread(self._cores_of) for _ in range(num_threads)]
 
-    def _begin(self) -> None:
-        self._ident = threading.get_ident()
+    def _cores_of(self, thread: DrawingThread) -> int:
+        """How many cores a thread may use now: the first one has what the others leave."""
+        first, *others = self._threads
+        if thread is not first:
+            return self._share
+        num_busy = sum(one.num_jobs > 0 for one in others)
+        return max(self._share, self._num_cores - num_busy * self._share)
 
     def host(self, worker: Worker) -> Worker:
         """As `Executor.host`."""
@@ -105,88 +125,67 @@ class DrawingThread:
             return False
         return True
 
+    def tokenizer_threads(self, num_parameters: int) -> int | None:
+        """As `Executor.tokenizer_threads`."""
+        if len(self._threads) == 1:
+            return None
+        return self._share if num_parameters < LARGE_TOKENIZER else self._num_cores
+
+    @contextlib.contextmanager
+    def _thread(self) -> Iterator[DrawingThread]:
+        """The thread with the fewest jobs, which has one more meanwhile."""
+        with self._lock:
+            thread = min(self._threads, key=lambda one: one.num_jobs)  # the first of equals
+            thread.num_jobs += 1
+        try:
+            yield thread
+        finally:
+            with self._lock:
+                thread.num_jobs -= 1
+
     def run(self, work: Callable[[], Result]) -> Result:
-        """The result of a call in the thread; an exception is raised here as it was there."""
-        if threading.get_ident() == self._ident:  # waiting for oneself would never end
+        """The result of a call in a thread; an exception is raised here as it was there."""
+        if any(thread.is_here() for thread in self._threads):  # waiting for itself would not end
             return work()
-        return self._submit(work).result()
+        with self._thread() as thread:
+            return thread.submit(work).result()
 
     def iterate(self, steps: Generator[Result, None, None]) -> Generator[Result, None, None]:
-        """A generator whose steps run in the thread, and which is closed there.
-
-        At most the step in progress is finished once it is closed.
-        """
-        found: SimpleQueue[tuple[Result] | BaseException | None] = SimpleQueue()
-        is_left = threading.Event()
-
-        def go_on() -> None:
-            try:
-                while not is_left.is_set():
-                    step = _next(steps)
-                    found.put(step)
-                    if step is None:
-                        return
-                    if self._num_waiting:
-                        self._submit(go_on)
-                        return
-            except BaseException as error:
-                found.put(error)
-
-        try:
-            self._submit(go_on)
-            yield from items_of(found)
-        finally:
-            is_left.set()
-            self.run(steps.close)
-
-    def _submit(self, work: Callable[[], Result]) -> Future[Result]:
-        def begin() -> Result:
-            with self._lock:
-                self._num_waiting -= 1
-            return work()
-
-        with self._lock:  # whoever is counted is in the queue
-            self._num_waiting += 1
-            return self._pool.submit(begin)
-
-
-def _next(steps: Iterator[Result]) -> tuple[Result] | None:
-    """The next step in a tuple; None at the end."""
-    for step in steps:
-        return (step,)
-    return None
+        """A generator whose steps run in one of the threads, as `DrawingThread.iterate`."""
+        with self._thread() as thread:
+            yield from thread.iterate(steps)
 
 
 class _ThreadWorker:
-    """A worker in a `DrawingThread`."""
+    """A worker in `DrawingThreads`."""
 
-    def __init__(self, thread: DrawingThread, worker: Worker) -> None:
-        self._thread = thread
+    def __init__(self, threads: DrawingThreads, worker: Worker) -> None:
+        self._threads = threads
         self._worker = worker
 
     def prepare(self) -> None:
         """As `Worker.prepare`."""
-        self._thread.run(self._worker.prepare)
+        self._threads.run(self._worker.prepare)
 
     def draw(self, request: Request) -> Generator[JobProgress, None, None]:
         """As `Worker.draw`."""
-        return self._thread.iterate(self._worker.draw(request))
+        return self._threads.iterate(self._worker.draw(request))
 
     def sharpen(self, progress: JobProgress, scale: int | None) -> JobProgress:
         """As `Worker.sharpen`."""
-        return self._thread.run(lambda: self._worker.sharpen(progress, scale))
+        return self._threads.run(lambda: self._worker.sharpen(progress, scale))
 
     def tokenize(self, image: Image.Image) -> Reconstruction:
         """As `Worker.tokenize`."""
-        return self._thread.run(lambda: self._worker.tokenize(image))
+        return self._threads.run(lambda: self._worker.tokenize(image))
 
     def answer(self, question: Question[Result]) -> Result:
         """As `Worker.answer`."""
-        return self._thread.run(lambda: self._worker.answer(question))
+        return self._threads.run(lambda: self._worker.answer(question))
 
     def code_colours(self) -> np.ndarray:
         """As `Worker.code_colours`."""
-        return self._thread.run(self._worker.code_colours)
+        return self._threads.run(self._worker.code_colours)
 
 
 class LentGpu:
@@ -200,6 +199,7 @@ class LentGpu:
     """
 
     is_lent = True
+    num_jobs = 1
 
     def __init__(self, lend: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
         self._lend = lend
@@ -211,6 +211,10 @@ class LentGpu:
     def is_ready(self, device: torch.device) -> bool:
         """As `Executor.is_ready`; a lent GPU must not be touched here."""
         return True
+
+    def tokenizer_threads(self, num_parameters: int) -> int | None:
+        """As `Executor.tokenizer_threads`."""
+        return None
 
 
 class _LentWorker:
@@ -259,13 +263,23 @@ class _LentWorker:
 
 
 def pick_executor() -> Executor:
-    """The lent GPU of a ZeroGPU Space, else a thread.
+    """The lent GPU of a ZeroGPU Space; one thread for a GPU of one's own; else some threads.
 
     To be called before CUDA is used: the package `spaces` replaces parts of torch.
     """
-    try:
+    if _is_lent():
         import spaces
+
+        return LentGpu(spaces.GPU(duration=LENT_SECONDS))
+    if pick_device().type != "cpu":
+        return DrawingThreads()
+    return DrawingThreads(min(torch.get_num_threads(), MAX_JOBS))
+
+
+def _is_lent() -> bool:
+    """Whether this is a Space without hardware of its own."""
+    try:
         from spaces.config import Config
-    except ImportError:  # not on a Space, or on one with hardware of its own
-        return DrawingThread()
-    return LentGpu(spaces.GPU(duration=LENT_SECONDS)) if Config.zero_gpu else DrawingThread()
+    except ImportError:
+        return False
+    return Config.zero_gpu

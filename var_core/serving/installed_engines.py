@@ -119,9 +119,15 @@ def make_engines(
     dtype, cache = pick_dtype(device, precision), new_cache()
 
     def make(info: ModelInfo, load: Load) -> LocalEngine:
+        def load_here(dtype: torch.dtype) -> VARPipeline:
+            pipeline = load(dtype)
+            tokenizer = pipeline.tokenizer
+            tokenizer.num_threads = executor.tokenizer_threads(tokenizer.num_parameters())
+            return pipeline
+
         return LocalEngine(
             info,
-            load,
+            load_here,
             queue=queue,
             metrics=metrics,
             cache=cache,

@@ -16,7 +16,7 @@ from var_core.jobs.reconstruction import Reconstruction
 from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
 from var_core.serving.engine import Engine
-from var_core.serving.executors import DrawingThread, Executor
+from var_core.serving.executors import DrawingThreads, Executor
 from var_core.serving.fair_queue import BusyError, FairQueue, QueueLimits, Turn
 from var_core.serving.metrics import JobMetrics, JobTimer
 from var_core.serving.model_cache import ModelCache
@@ -60,7 +60,7 @@ class LocalEngine:
         self.metrics = metrics or JobMetrics()
         self.sharpen_seconds = self.queue.limits.sharpen_seconds
         self.animator: Engine | None = None
-        self._executor = executor or DrawingThread()
+        self._executor = executor or DrawingThreads()
         self._local_worker = ModelWorker(info, load, cache or ModelCache(), device, dtype)
         self._worker = self._executor.host(self._local_worker)
         self._colours: np.ndarray | None = None

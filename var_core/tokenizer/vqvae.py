@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from var_core.scales import SIDES_256, ScaleSchedule, Sides
 from var_core.tokenizer.autoencoder import Decoder, Encoder, Sketch
+from var_core.tokenizer.fixed_threads import in_fixed_threads
 from var_core.tokenizer.frames import double_frames, fold_frames, unfold_frames
 from var_core.tokenizer.quantizers import QUANTIZERS
 from var_core.tokenizer.residual_pyramid import Quantization
@@ -78,6 +79,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
     ) -> None:
         check_settings(self.config)
         super().__init__()
+        self.num_threads: int | None = None
         self.schedule = schedule = ScaleSchedule(sides)
         self.stride = stem_patch * 2 ** (len(level_channels) - 1)
         decoder_channels = decoder_channels or level_channels
@@ -115,6 +117,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         self.quantizer.float()
         self.decoder.conv_out.float()
 
+    @in_fixed_threads
     def encode_features(self, images: Tensor) -> Tensor:
         """Images to features before quantization.
 
@@ -160,6 +163,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         if images.ndim != 4 or images.shape[1:] != (3, height, width):
             raise ValueError(f"images must be (B, 3, {height}, {width}), got {tuple(images.shape)}")
 
+    @in_fixed_threads
     def encode(self, images: Tensor) -> Quantization:
         """Images (B, 3, *image_shape) in [-1, 1], or whole clips, to token maps and latents."""
         return self.quantizer.encode(self.encode_features(images))
@@ -175,6 +179,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         """
         return self.decode_unclamped(latent).clamp(-1.0, 1.0)
 
+    @in_fixed_threads
     def decode_unclamped(self, latent: Tensor) -> Tensor:
         """As `decode_latent` without the final clamp, for losses."""
         latent = latent.to(self.post_quant.weight.dtype)
@@ -185,6 +190,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         frames = fold_frames(self.time_up(unfold_frames(maps, len(latent))))
         return unfold_frames(self.decoder.finish(frames).float(), len(latent))
 
+    @in_fixed_threads
     def sketch_latent(self, latent: Tensor) -> Tensor:
         """As `decode_latent`, but quick and rough; the true decode where there is no sketch."""
         if self.sketch is None:
