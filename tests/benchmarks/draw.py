@@ -171,8 +171,12 @@ def facts_of(rows: list[Row], precision: str, pipeline: VARPipeline, batch_size:
 
 
 def measure(
-    pipelines: dict[str, VARPipeline], batches: Sequence[int], runs: int, backends: Sequence[str]
-) -> tuple[dict, dict[str, list[Row] | list[PartRow]]]:
+    pipelines: dict[str, VARPipeline],
+    batches: Sequence[int],
+    runs: int,
+    backends: Sequence[str],
+    save: Callable[[dict, dict], object],
+) -> None:
     """Time all batch sizes; print tables as they come.
 
     Args:
@@ -180,9 +184,7 @@ def measure(
         batches: pictures at once.
         runs: of each row.
         backends: attention kernels to force in rows of their own.
-
-    Returns:
-        Rates and facts, and the tables by title.
+        save: called after each batch size with rates and facts, and with the tables by title.
     """
     first = next(iter(pipelines.values()))
     device, sides = first.device, first.transformer.schedule.sides
@@ -206,8 +208,8 @@ def measure(
             )
             tables[f"{name}, parts"] = parts
             print_parts(f"{name}: milliseconds, only the last scale decoded", parts, sides)
-            print(", ".join(f"{key} {value}" for key, value in found.items()))
-    return described, tables
+            print(", ".join(f"{key} {value}" for key, value in found.items()), flush=True)
+        save(described, tables)
 
 
 def load(arguments: argparse.Namespace, device: torch.device) -> dict[str, VARPipeline]:
@@ -217,7 +219,7 @@ def load(arguments: argparse.Namespace, device: torch.device) -> dict[str, VARPi
         found = [VARPipeline.from_pretrained(arguments.model, torch_dtype=d) for d in dtypes]
     else:
         shape = Shape(arguments.depth, tuple(arguments.sides), tuple(arguments.channels))
-        drawn = random_pipeline(shape)
+        drawn = random_pipeline(shape, device)
         found = [recast(drawn, d) for d in dtypes]
     return {SHORT[d]: one.to(device) for d, one in zip(dtypes, found, strict=True)}
 
@@ -254,9 +256,12 @@ def main(argv: list[str] | None = None) -> None:
     print(
         *(f"{key} {value}" for part in described.values() for key, value in part.items()), sep=", "
     )
-    found, tables = measure(pipelines, batches, arguments.runs, backends)
-    if arguments.json:
-        write_json(arguments.json, described | found, tables)
+
+    def save(found: dict, tables: dict) -> None:
+        if arguments.json:
+            write_json(arguments.json, described | found, tables)
+
+    measure(pipelines, batches, arguments.runs, backends, save)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from var_core.tokenizer.sketch_training import WIDTH
 from var_core.tokenizer.vqvae import LEVEL_CHANNELS_OFFICIAL
 from var_core.transformer import init_weights
 
+CPU = torch.device("cpu")
 HEAD_WIDTH = 64  # of all published transformers, whose heads are as many as their blocks
 
 
@@ -35,16 +36,17 @@ class Shape:
         return HEAD_WIDTH * self.depth
 
 
-def random_pipeline(shape: Shape) -> VARPipeline:
-    """Networks of a shape as training starts them, float32 on the CPU: they cost the same."""
-    generator = torch.Generator().manual_seed(0)
-    transformer = VARTransformer(
-        sides=shape.sides, depth=shape.depth, width=shape.width, num_heads=shape.depth
-    )
+def random_pipeline(shape: Shape, device: torch.device = CPU) -> VARPipeline:
+    """Networks of a shape as training starts them, float32: they cost the same as trained ones."""
+    generator = torch.Generator(device).manual_seed(0)
+    with device:  # a GPU makes two thousand million numbers at once
+        transformer = VARTransformer(
+            sides=shape.sides, depth=shape.depth, width=shape.width, num_heads=shape.depth
+        )
+        tokenizer = MultiScaleVQVAE(
+            sides=shape.sides, level_channels=shape.channels, sketch_width=WIDTH
+        )
     init_weights(transformer, generator)
-    tokenizer = MultiScaleVQVAE(
-        sides=shape.sides, level_channels=shape.channels, sketch_width=WIDTH
-    )
     init_tokenizer(tokenizer, generator)
     return VARPipeline(
         tokenizer.eval().requires_grad_(False), transformer.eval().requires_grad_(False)

@@ -69,7 +69,7 @@ class OfficialDrawing:
             self.module = importlib.import_module("models.var")
         # xformers has no kernel for the CPU, and the official code would fail there
         fused = device.type == "cuda"
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), device:
             self.tokenizer = vqvae.VQVAE(ch=width, v_patch_nums=shape.sides)
             self.transformer = self.module.VAR(
                 self.tokenizer,
@@ -83,8 +83,8 @@ class OfficialDrawing:
                 fused_if_available=fused,
             )
         for network in (self.tokenizer, self.transformer):
-            fill(network)
-            network.to(device).eval().requires_grad_(False)
+            fill(network, device)
+            network.eval().requires_grad_(False)
 
     def draw(self, labels: list[int], setting: Setting) -> Tensor:
         """Its own sampling call: (B, 3, H, W) in [0, 1]."""
@@ -99,8 +99,13 @@ class OfficialDrawing:
                 more_smooth=False,
             )
 
+    def notebook(self, labels: list[int], setting: Setting, dtype: torch.dtype) -> Tensor:
+        """The same under autocast, and in TF32 what that leaves in float32: as in its notebook."""
+        with tf32():
+            return self.autocast(labels, setting, dtype)
+
     def autocast(self, labels: list[int], setting: Setting, dtype: torch.dtype) -> Tensor:
-        """The same under autocast, as in its notebook."""
+        """The same under autocast."""
         with torch.autocast(self.device.type, dtype, cache_enabled=True):
             return self.draw(labels, setting)
 
@@ -144,11 +149,33 @@ class OfficialDrawing:
         return VARPipeline(tokenizer, network_of(VARTransformer, settings, state, dtype))
 
 
-def fill(network: nn.Module) -> None:
+@contextlib.contextmanager
+def tf32() -> Iterator[None]:
+    """Float32 products of a GPU in TF32, as the official notebook and trainer ask for."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextlib.contextmanager
+def no_tf32() -> Iterator[None]:
+    """Float32 convolutions of a GPU in float32, where torch would take TF32."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def fill(network: nn.Module, device: torch.device) -> None:
     """Give the weights of an official network values that make every part of it count."""
     kept = {key: value for key, value in network.state_dict().items() if key.endswith(UNSTORED)}
     shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
-    network.load_state_dict(official_state(shapes) | kept, assign=True)
+    network.load_state_dict(official_state(shapes, device) | kept, assign=True)
 
 
 def network_of(

@@ -9,8 +9,10 @@ import importlib
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 import torch
 
@@ -38,6 +40,13 @@ class OfficialSteps:
         ValueError: if the folder holds no such code.
     """
 
+    NAMES: ClassVar = {  # whether it encodes, whether it autocasts
+        "official, default": (True, False),
+        "official, without its VAE": (False, False),
+        "official, bf16 autocast": (True, True),
+        "official, bf16 autocast, without its VAE": (False, True),
+    }
+
     def __init__(
         self,
         checkout: Path,
@@ -53,7 +62,7 @@ class OfficialSteps:
         stub.MetricLogger = stub.TensorboardLogger = object
         sys.modules["utils.misc"] = stub
         sys.path.insert(0, str(checkout))
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), device:
             self._build(tuple(sides), depth, device)
         side = STRIDE * sides[-1]
         self.images = torch.rand(batch_size, 3, side, side, device=device) * 2 - 1
@@ -64,7 +73,7 @@ class OfficialSteps:
     def _build(self, sides: tuple[int, ...], depth: int, device: torch.device) -> None:
         vqvae, var = importlib.import_module("models.vqvae"), importlib.import_module("models.var")
         trainer, amp = importlib.import_module("trainer"), importlib.import_module("utils.amp_sc")
-        self.vae = vqvae.VQVAE(ch=VAE_WIDTH, v_patch_nums=sides).to(device)
+        self.vae = vqvae.VQVAE(ch=VAE_WIDTH, v_patch_nums=sides)
         # xformers has no kernel for the CPU, and the official code would fail there
         fused = device.type == "cuda"
         self.transformer = var.VAR(
@@ -78,7 +87,7 @@ class OfficialSteps:
             patch_nums=sides,
             flash_if_available=fused,
             fused_if_available=fused,
-        ).to(device)
+        )
         self.transformer.init_weights(0.5, 1e-5, 0.02, -1)
         named = list(self.transformer.named_parameters())
         groups = parameter_groups(named, 0.05)
@@ -97,14 +106,7 @@ class OfficialSteps:
 
     def steps(self) -> dict[str, Callable[[], object]]:
         """Its default step, and the same with cached tokens, with bf16, and with both."""
-        return {
-            "official, default": lambda: self.step(encodes=True, autocasts=False),
-            "official, without its VAE": lambda: self.step(encodes=False, autocasts=False),
-            "official, bf16 autocast": lambda: self.step(encodes=True, autocasts=True),
-            "official, bf16 autocast, without its VAE": lambda: self.step(
-                encodes=False, autocasts=True
-            ),
-        }
+        return {name: partial(self.step, *how) for name, how in self.NAMES.items()}
 
     def step(self, encodes: bool, autocasts: bool) -> None:
         """One step of its trainer.

@@ -1,12 +1,14 @@
 """What the benchmarks share: fair timing of several ways to do one thing, and how it is shown."""
 
 import contextlib
+import gc
 import json
 import os
 import platform
 import resource
 import statistics
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +37,19 @@ class Row:
     median_ms: float
     fastest_ms: float
     times: float
+
+
+@dataclass(frozen=True)
+class LoneRow(Row):
+    """A line of a table whose steps ran one after another.
+
+    Attributes:
+        a_second: pictures a second.
+        peak_mib: largest memory of a GPU meanwhile, MiB; 0 elsewhere.
+    """
+
+    a_second: float
+    peak_mib: float
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,80 @@ def alternate(
     return taken
 
 
+def one_by_one(
+    makers: Mapping[str, Callable[[], Callable[[], object]]],
+    base: str,
+    count: int,
+    runs: int,
+    device: torch.device,
+    seconds: float,
+) -> list[LoneRow]:
+    """Time steps one after another: for a machine of one's own, whose memory holds one at a time.
+
+    What fails is left out, with its traceback.
+
+    Args:
+        makers: functions that make the steps, by name; a step is dropped once it is timed.
+        base: step that the times compare with.
+        count: pictures of a step.
+        runs: how many times each, after `WARM_UPS`.
+        device: waited for, before and after each run.
+        seconds: time after which a step is not run again; the first warm-up does not count.
+    """
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    taken: dict[str, list[float]] = {}
+    peaks: dict[str, float] = {}
+    for name, make in makers.items():
+        _forget(device)
+        try:
+            taken[name] = _timed(make(), runs, wait, seconds)
+        except Exception:  # one way may fail where the others do not
+            print(f"{name}: left out\n{traceback.format_exc()}", flush=True)
+            continue
+        if device.type == "cuda":
+            peaks[name] = torch.cuda.max_memory_allocated(device) / 2**20
+    _forget(device)
+    rows = compare(taken, base if base in taken else next(iter(taken), base))
+    return [
+        LoneRow(
+            **asdict(row),
+            a_second=1000 * count / row.median_ms,
+            peak_mib=peaks.get(row.name, 0.0),
+        )
+        for row in rows
+    ]
+
+
+def _timed(
+    step: Callable[[], object], runs: int, wait: Callable[[], object], seconds: float
+) -> list[float]:
+    """Milliseconds of the runs of one step."""
+
+    def run() -> float:
+        wait()
+        started = time.perf_counter()
+        step()
+        wait()
+        return 1000 * (time.perf_counter() - started)
+
+    run()  # compiles
+    deadline = time.perf_counter() + seconds
+    for _ in range(WARM_UPS - 1):
+        run()
+    taken = [run()]
+    while len(taken) < runs and time.perf_counter() < deadline:
+        taken.append(run())
+    return taken
+
+
+def _forget(device: torch.device) -> None:
+    """Give the memory of earlier steps back, and count anew."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def measure_rates(device: torch.device, dtype: torch.dtype) -> Rates:
     """Time one large matrix product and one large copy; the least disturbed run counts.
 
@@ -152,10 +241,24 @@ def print_table(title: str, rows: list[Row], runs: int) -> None:
         print(f"{row.name:{width}}  {row.median_ms:9.1f}  {row.fastest_ms:10.1f}  {row.times:6.2f}")
 
 
+def print_lone_rows(title: str, rows: Sequence[LoneRow]) -> None:
+    """As `print_table`, with pictures a second and memory."""
+    width = max((len(row.name) for row in rows), default=0)
+    print(f"\n{title}\n{'':{width}}  median ms  fastest ms   times  a second  peak MiB")
+    for row in rows:
+        print(
+            f"{row.name:{width}}  {row.median_ms:9.2f}  {row.fastest_ms:10.2f}  {row.times:6.2f}  "
+            f"{row.a_second:8.1f}  {row.peak_mib:8.0f}",
+            flush=True,
+        )
+
+
 def write_json(path: Path, described: Mapping, tables: Mapping[str, Sequence]) -> None:
     """The same figures for machines: what `described` says, and the rows of each table.
 
     Rows are dataclasses.
     """
     content = dict(described) | {name: [asdict(row) for row in t] for name, t in tables.items()}
-    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    fresh = path.with_suffix(".new")  # somebody may be reading
+    fresh.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    fresh.replace(path)

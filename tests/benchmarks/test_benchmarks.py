@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.benchmarks import draw, gpu, report, serve, startup, versus_dit, versus_official
+from tests.benchmarks import draw, report, serve, startup, versus_dit, versus_official
 from tests.benchmarks.draw import TimedDrawing
 from tests.benchmarks.networks import Shape, random_pipeline, recast
 from tests.benchmarks.parts import MATRIX_PRODUCT, PARTS, count_flops, time_parts, weight_bytes
@@ -214,36 +214,6 @@ def test_the_times_of_many_steps_follow_from_the_measured_ones(file: Path) -> No
         expected = measured[f"DiT, {few} steps"]["median_ms"]
         expected += (250 - few) * measured["DiT, one step"]["median_ms"]
         assert longer["DiT, 250 steps"]["median_ms"] == pytest.approx(expected)
-
-
-@pytest.mark.slow
-def test_the_script_for_a_gpu_runs_dry_without_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gpu, "pick_device", lambda: CPU)
-    words = ["--official", CHECKOUT] if CHECKOUT else []
-    gpu.main(["--dry-run", "--out", str(tmp_path), *words])
-    printed = capsys.readouterr().out
-    assert "sdpa: the tokens of the plain formula" in printed
-    expected = {"draw-d1", "draw-d2", "versus-dit"}
-    expected |= {"versus-official-d1", "versus-official-d2"} if CHECKOUT else set()
-    assert {path.stem for path in tmp_path.iterdir()} == expected
-    for path in tmp_path.iterdir():
-        assert json.loads(path.read_text())["host"]["device"] == "cpu"
-
-
-def test_the_words_of_the_script_for_a_gpu_are_understood(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    full = gpu.commands(gpu.Plan(), Path("official"), tmp_path)
-    assert {"draw-d16", "draw-d30", "versus-official-d16", "versus-official-d30"} < set(full)
-    for run, words in full.values():
-        with pytest.raises(SystemExit, match="0"):
-            run([*words, "--help"])
-    capsys.readouterr()
-    with pytest.raises(SystemExit, match="2"):
-        gpu.main(["--out", str(tmp_path)])
-    assert "no CUDA device" in capsys.readouterr().err
 
 
 def test_the_way_to_the_first_picture_is_timed(

@@ -17,14 +17,16 @@ from tests.benchmarks.official_training import NUM_CLASSES, OfficialSteps
 from tests.benchmarks.report import SHORT, Row, alternate, compare, host, print_table, write_json
 from training.loop.checkpoint import step_generator
 from training.loop.ema import ExponentialAverage
-from training.loop.optim import MasterWeights, parameter_groups
+from training.loop.optim import MasterWeights, parameter_groups, step_if_finite
 from training.loop.picture_random import PictureRandom
+from training.loop.sharding import whole_norm
 from training.transformer.conditioning import drop_labels
 from training.transformer.objective import (
     TransformerObjective,
     TransformerSettings,
     branch_factors,
 )
+from training.transformer.sharded_weights import ShardedWeights
 from var_core.condition import Condition
 from var_core.devices import pick_device, pick_dtype
 from var_core.scales import SIDES_256, ScaleSchedule
@@ -50,6 +52,31 @@ class Sizes:
         return 64 * self.depth
 
 
+def settings_of(sizes: Sizes, attention: str = "auto") -> TransformerSettings:
+    """The trainer's settings."""
+    return TransformerSettings(
+        data="",
+        tokenizer="",
+        out="",
+        depth=sizes.depth,
+        drop_path=0.1 * sizes.depth / 24,
+        attention=attention,
+    )
+
+
+def network_of(sizes: Sizes) -> VARTransformer:
+    """The network that both sides train."""
+    return VARTransformer(
+        sides=sizes.sides,
+        vocab_size=VOCAB_SIZE,
+        code_dim=CODE_DIM,
+        label_counts=(NUM_CLASSES,),
+        depth=sizes.depth,
+        width=sizes.width,
+        num_heads=sizes.depth,
+    )
+
+
 class OurStep:
     """What `TransformerRun` does in a step, without its files.
 
@@ -59,6 +86,7 @@ class OurStep:
         dtype: of the weights; their masters are float32.
         compiler: backend of `torch.compile`; empty for none.
         attention: as the trainer's setting.
+        is_sharded: whether FSDP2 holds the weights; needs a process group of one process.
     """
 
     def __init__(
@@ -68,34 +96,28 @@ class OurStep:
         dtype: torch.dtype,
         compiler: str,
         attention: str = "auto",
+        is_sharded: bool = False,
     ) -> None:
         self.sizes, self.device, self.number = sizes, device, 0
-        self.config = TransformerSettings(
-            data="",
-            tokenizer="",
-            out="",
-            depth=sizes.depth,
-            drop_path=0.1 * sizes.depth / 24,
-            attention=attention,
-        )
-        transformer = VARTransformer(
-            sides=sizes.sides,
-            vocab_size=VOCAB_SIZE,
-            code_dim=CODE_DIM,
-            label_counts=(NUM_CLASSES,),
-            depth=sizes.depth,
-            width=sizes.width,
-            num_heads=sizes.depth,
-        )
-        generator = step_generator(0, -1)
-        init_weights(transformer, generator)
-        self.transformer = transformer.to(device).train()
-        self.masters = MasterWeights(transformer)
+        self.config = settings_of(sizes, attention)
+        with device:  # where many random numbers are soon made
+            transformer = network_of(sizes)
+        init_weights(transformer, torch.Generator(device).manual_seed(0))
+        self.transformer = transformer.train()
+        objective = TransformerObjective(transformer, self.config)
+        self.masters: MasterWeights | ShardedWeights
+        if is_sharded:
+            self.masters = ShardedWeights(objective, 1, dtype)
+            dtype = torch.float32  # the blocks cast what they need
+        else:
+            self.masters = MasterWeights(transformer)
         self.average = ExponentialAverage(transformer, self.config.ema_decay)
         nn.Module.to(transformer, dtype)
-        self.objective = TransformerObjective(transformer, self.config)
-        if compiler:
-            self.objective.compile(backend=compiler)
+        self.objective = objective
+        if compiler == "inductor":
+            objective.compile_parts()  # as the trainer does
+        elif compiler:
+            objective.compile(backend=compiler)
         groups = parameter_groups(self.masters.named().items(), self.config.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=1e-6, betas=(0.9, 0.95), fused=True)
         self.schedule = transformer.schedule
@@ -103,10 +125,12 @@ class OurStep:
         self.quantizer = VectorQuantizer(self.schedule, VOCAB_SIZE, CODE_DIM).to(device)
         self.quantizer.requires_grad_(False)
         shape = (NUM_CACHED, self.schedule.num_tokens)
-        self.cache = torch.randint(VOCAB_SIZE, shape, generator=generator, dtype=torch.int16)
+        self.cache = torch.randint(
+            VOCAB_SIZE, shape, generator=step_generator(0, -1), dtype=torch.int16
+        )
 
-    def __call__(self) -> float:
-        """One step; returns the loss."""
+    def __call__(self) -> Tensor:
+        """One step; returns the loss, a scalar on the device."""
         generator = step_generator(0, self.number)
         rows = torch.randint(NUM_CACHED, (self.sizes.batch_size,), generator=generator)
         labels = torch.randint(NUM_CLASSES, (self.sizes.batch_size, 1), generator=generator)
@@ -122,13 +146,13 @@ class OurStep:
         loss, _ = self.objective(inputs.to(dtype), condition, None, tokens, factors)
         loss.backward()
         self.masters.take_gradients()
-        norm = torch.nn.utils.clip_grad_norm_(self.masters.masters, self.config.grad_clip)
-        if torch.isfinite(norm):
-            self.optimizer.step()
-            self.masters.give_weights()
+        norm = whole_norm(self.masters.masters, self.config.grad_clip)
+        step_if_finite(self.optimizer, norm)
+        self.masters.give_weights()
+        self.optimizer.zero_grad()
         self.number += 1
         self.average.update(self.masters.named(), self.number)
-        return loss.item()
+        return loss.detach()
 
     def token_maps(self, tokens: Tensor) -> list[Tensor]:
         """Flat tokens (B, L) as K maps (B, S, S)."""

@@ -6,11 +6,13 @@ run with more of the measured step. FLOPs do not depend on the weights.
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from unittest import mock
 
 import torch
 from torch import nn
@@ -19,6 +21,7 @@ from tests.benchmarks.networks import Shape, random_pipeline, recast
 from tests.benchmarks.report import SHORT, Row, alternate, compare, host, print_table, write_json
 from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device
+from var_core.network_methods import GRAPHS_VARIABLE
 
 MEASURED_STEPS = 4  # three intervals
 STEP_COUNTS = (25, 250)  # of the example in the documentation of diffusers, and of the paper
@@ -56,24 +59,25 @@ class DiTDrawing:
         from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline, DiTTransformer2DModel
 
         num_levels = len(shape.channels)
-        transformer = DiTTransformer2DModel(
-            num_attention_heads=shape.heads,
-            attention_head_dim=72,
-            in_channels=4,
-            out_channels=8,
-            num_layers=shape.layers,
-            sample_size=LATENT_SIDE,
-            patch_size=2,
-            num_embeds_ada_norm=NUM_CLASSES,
-        )
-        autoencoder = AutoencoderKL(
-            block_out_channels=shape.channels,
-            down_block_types=("DownEncoderBlock2D",) * num_levels,
-            up_block_types=("UpDecoderBlock2D",) * num_levels,
-            layers_per_block=2,
-            latent_channels=4,
-            sample_size=8 * LATENT_SIDE,
-        )
+        with device:  # where many random numbers are soon made
+            transformer = DiTTransformer2DModel(
+                num_attention_heads=shape.heads,
+                attention_head_dim=72,
+                in_channels=4,
+                out_channels=8,
+                num_layers=shape.layers,
+                sample_size=LATENT_SIDE,
+                patch_size=2,
+                num_embeds_ada_norm=NUM_CLASSES,
+            )
+            autoencoder = AutoencoderKL(
+                block_out_channels=shape.channels,
+                down_block_types=("DownEncoderBlock2D",) * num_levels,
+                up_block_types=("UpDecoderBlock2D",) * num_levels,
+                layers_per_block=2,
+                latent_channels=4,
+                sample_size=8 * LATENT_SIDE,
+            )
         for network in (transformer, autoencoder):
             nn.Module.to(network, device, dtype).eval().requires_grad_(False)
         self.pipeline = DiTPipeline(transformer, autoencoder, DDIMScheduler())
@@ -103,22 +107,28 @@ class DiTDrawing:
         self._entered.append(time.perf_counter())
 
 
-def our_step(pipeline: VARPipeline) -> Callable[[], object]:
-    """One picture of ours, previews off."""
+def our_step(pipeline: VARPipeline, graphs: bool = False) -> Callable[[], object]:
+    """One picture of ours, previews off; on a GPU perhaps by CUDA graphs."""
 
     def draw() -> None:
-        pipeline(
-            [0],
-            GUIDANCE,
-            generator=generators_from_seeds([0], pipeline.device),
-            output_type="np",
-        )
+        with mock.patch.dict(os.environ, {GRAPHS_VARIABLE: str(int(graphs))}):
+            pipeline(
+                [0],
+                GUIDANCE,
+                generator=generators_from_seeds([0], pipeline.device),
+                output_type="np",
+            )
 
     return draw
 
 
 def measure(
-    depths: Sequence[int], ours: Shape, theirs: DiTShape, runs: int, device: torch.device
+    depths: Sequence[int],
+    ours: Shape,
+    theirs: DiTShape,
+    runs: int,
+    dtypes: Sequence[torch.dtype],
+    device: torch.device,
 ) -> dict[str, list[Row]]:
     """For each precision, what was measured, and what follows for more steps.
 
@@ -127,14 +137,19 @@ def measure(
         ours: the other sizes of our networks.
         theirs: sizes of the other side.
         runs: of each row.
+        dtypes: of the weights.
         device: where all runs.
     """
-    others = {name: DiTDrawing(theirs, dtype, device) for dtype, name in SHORT.items()}
+    others = {SHORT[dtype]: DiTDrawing(theirs, dtype, device) for dtype in dtypes}
     steps: dict[str, Callable[[], object]] = {}
     for depth in depths:
-        drawn = random_pipeline(Shape(depth, ours.sides, ours.channels))
-        for dtype, name in SHORT.items():
-            steps[f"ours, d{depth}, {name}"] = our_step(recast(drawn, dtype).to(device))
+        drawn = random_pipeline(Shape(depth, ours.sides, ours.channels), device)
+        for dtype in dtypes:
+            pipeline = recast(drawn, dtype)
+            steps[f"ours, d{depth}, {SHORT[dtype]}"] = our_step(pipeline)
+            if device.type == "cuda":
+                name = f"ours, d{depth}, CUDA graphs, {SHORT[dtype]}"
+                steps[name] = our_step(pipeline, graphs=True)
     few = {name: f"DiT, {MEASURED_STEPS} steps, {name}" for name in others}
     steps |= {few[name]: other for name, other in others.items()}
     taken = alternate(steps, runs, device)
@@ -163,6 +178,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--dit-layers", type=int, default=DiTShape.layers)
     parser.add_argument("--dit-heads", type=int, default=DiTShape.heads)
     parser.add_argument("--dit-channels", type=int, nargs="+", default=DiTShape.channels)
+    parser.add_argument("--precision", choices=SHORT.values(), nargs="+", default=SHORT.values())
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args(argv)
@@ -173,7 +189,8 @@ def main(argv: list[str] | None = None) -> None:
     print(
         *(f"{key} {value}" for part in described.values() for key, value in part.items()), sep=", "
     )
-    tables = measure(arguments.depth, ours, theirs, arguments.runs, device)
+    dtypes = [dtype for dtype, name in SHORT.items() if name in arguments.precision]
+    tables = measure(arguments.depth, ours, theirs, arguments.runs, dtypes, device)
     for title, rows in tables.items():
         print_table(f"one picture, {title}; times: against {rows[0].name!r}", rows, arguments.runs)
     if arguments.json:

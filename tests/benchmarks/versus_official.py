@@ -49,16 +49,20 @@ def labels_of(batch_size: int) -> list[int]:
     return [(980 + 7 * index) % NUM_CLASSES for index in range(batch_size)]
 
 
+def options_of(setting: Setting) -> SamplingOptions:
+    """The same setting for our side."""
+    return SamplingOptions(
+        guidance_scale=setting.guidance, top_k=setting.top_k, top_p=setting.top_p
+    )
+
+
 def our_steps(
     pipeline: VARPipeline, labels: list[int], setting: Setting
 ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
     """What `OfficialDrawing.recorded` and `draw` give, drawn by us."""
-    options = SamplingOptions(
-        guidance_scale=setting.guidance, top_k=setting.top_k, top_p=setting.top_p
-    )
     generators = generators_from_seeds([setting.seed] * len(labels), pipeline.device)
     rows = Condition.of_labels(torch.tensor(labels, device=pipeline.device).unsqueeze(1))
-    steps = list(pipeline.sample(rows, options, generators, lambda _: None))
+    steps = list(pipeline.sample(rows, options_of(setting), generators, lambda _: None))
     picture = (pipeline.decode_latent(steps[-1].latent) + 1) / 2
     return [(step.logits, step.token_map.flatten(1)) for step in steps], picture
 
@@ -109,31 +113,17 @@ def steps_of(
             labels, setting, torch.bfloat16
         ),
     }
-    if official.device.type == "cuda":
-        steps["official, fp16 autocast (its notebook)"] = lambda: official.autocast(
-            labels, setting, torch.float16
-        )
+
+    options = options_of(setting)
+
+    def generators(pipeline: VARPipeline) -> list[torch.Generator]:
+        return generators_from_seeds(range(len(labels)), pipeline.device)
 
     def whole(pipeline: VARPipeline) -> None:
-        pipeline(
-            labels,
-            setting.guidance,
-            setting.top_k,
-            setting.top_p,
-            generator=generators_from_seeds(range(len(labels)), pipeline.device),
-            output_type="pt",
-        )
+        pipeline.draw(labels, options, generator=generators(pipeline), output_type="pt")
 
     def with_previews(pipeline: VARPipeline) -> None:
-        generators = generators_from_seeds(range(len(labels)), pipeline.device)
-        for _ in pipeline.stream(
-            labels,
-            setting.guidance,
-            setting.top_k,
-            setting.top_p,
-            generator=generators,
-            output_type="pt",
-        ):
+        for _ in pipeline.stream(labels, options, generators(pipeline), "pt"):
             pass
 
     for precision, pipeline in pipelines.items():

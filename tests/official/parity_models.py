@@ -13,6 +13,7 @@ from var_core.official.keys import convert_tokenizer_state, convert_transformer_
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
+CPU = torch.device("cpu")
 GOLDEN = Path(__file__).parent / "golden"
 CASES = ("tiny", "tiny_b")
 UNSTORED = ("attn_bias_for_masking", "zero_k_bias", "ema_vocab_hit_SV", "lvl_1L")
@@ -36,9 +37,10 @@ class ParityCase:
         return torch.rand(2, 3, size, size, generator=generator) * 2 - 1
 
 
-def rule_made_weight(key: str, shape: list[int]) -> torch.Tensor:
-    """The value both sides give to an official key."""
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(key.encode())))
+def rule_made_weight(key: str, shape: list[int], device: torch.device = CPU) -> torch.Tensor:
+    """The value both sides give to an official key; another one on another kind of device."""
+    generator = torch.Generator(device).manual_seed(zlib.crc32(key.encode()))
+    noise = torch.randn(shape, generator=generator, device=device)
     if key.endswith("scale_mul_1H11"):
         return math.log(4) + 0.1 * noise
     if key.endswith(("pos_start", "pos_1LC")):
@@ -48,10 +50,14 @@ def rule_made_weight(key: str, shape: list[int]) -> torch.Tensor:
     return noise / math.sqrt(math.prod(shape[1:]))
 
 
-def official_state(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
+def official_state(
+    shapes: dict[str, list[int]], device: torch.device = CPU
+) -> dict[str, torch.Tensor]:
     """Rule-made weights under the official keys."""
     return {
-        key: torch.zeros(shape) if key.endswith(UNSTORED) else rule_made_weight(key, shape)
+        key: torch.zeros(shape, device=device)
+        if key.endswith(UNSTORED)
+        else rule_made_weight(key, shape, device)
         for key, shape in shapes.items()
     }
 

@@ -140,7 +140,7 @@ def test_old_recordings_give_way() -> None:
     assert len(recorder._recordings) == MAX_RECORDINGS
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_cuda_graphs_draw_what_is_computed_step_by_step() -> None:
     transformer, quantizer = make_transformer().cuda(), make_tokenizer().quantizer.cuda()
     recorder = GraphRecorder()

@@ -116,7 +116,7 @@ def test_the_phrases_cost_no_pass_of_their_own() -> None:
     assert rows == [SLOTS + 1, 4, 9, 16]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_cuda_graphs_draw_what_is_computed_step_by_step() -> None:
     transformer, quantizer = make_text_transformer().cuda(), make_tokenizer().quantizer.cuda()
     recorder = GraphRecorder()
