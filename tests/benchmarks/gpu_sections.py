@@ -8,6 +8,7 @@ time.
 
 import argparse
 import faulthandler
+import os
 import shlex
 import sys
 import time
@@ -127,7 +128,7 @@ def commands(plan: Plan, given: Given) -> dict[str, tuple[Callable[[list[str]], 
             gpu_training.main,
             f"{training} {beside} --ways compiled eager flex sdpa double fourfold",
         ),
-        "decoder": (gpu_decoder.main, f"{every} {drawing}"),
+        "decoder": (gpu_decoder.main, f"--batch {plan.ends} {drawing}"),
         "kernels": (
             draw.main,
             f"--depth {plan.small} --batch {plan.ends} {runs} {sizes} {PARTS} --backends math sdpa",
@@ -199,4 +200,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # tidying up takes seconds of the next section
