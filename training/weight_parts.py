@@ -1,8 +1,9 @@
 """Cuts the weights of a network into small files and joins them again.
 
-`python -m training.weight_parts cut runs/x/transformer parts` writes bf16 weights in files of at
-most 15 MB; `python -m training.weight_parts join parts models/x/transformer` makes a folder of
-them that can be trained further. Some machines give back small files only.
+`python -m training.weight_parts cut runs/x/transformer parts` writes weights in files of at most
+15 MB, bf16 but for the codes of a tokenizer; `python -m training.weight_parts join parts
+models/x/transformer` makes a folder of them that can be trained further. Some machines give back
+small files only.
 """
 
 import argparse
@@ -21,10 +22,11 @@ from var_core.exit_codes import EXIT_BAD_INPUT
 from var_core.terminal import run_quietly
 
 MAX_BYTES = 15_000_000
+EXACT = "quantizer."  # of a tokenizer: rounded, these weights would make other tokens
 
 
 def cut_weights(network: Path, parts: Path, max_bytes: int = MAX_BYTES) -> int:
-    """Write the weights of a network folder as parts, in bf16; returns how many.
+    """Write the weights of a network folder as parts; returns how many.
 
     Parts of an earlier call are replaced.
 
@@ -34,7 +36,9 @@ def cut_weights(network: Path, parts: Path, max_bytes: int = MAX_BYTES) -> int:
     groups: list[dict[str, Tensor]] = [{}]
     size = 0
     for name, value in sorted(_read(network / WEIGHTS_FILE).items()):
-        value = value.to(torch.bfloat16).contiguous()
+        if not name.startswith(EXACT):
+            value = value.to(torch.bfloat16)
+        value = value.contiguous()
         if value.nbytes > max_bytes:
             raise ValueError(f"{name} takes {value.nbytes:,} bytes, more than {max_bytes:,}")
         if size + value.nbytes > max_bytes:

@@ -61,31 +61,36 @@ def makers(
         "cuDNN searches": maker_of(plain, latent, searches=True),
         "channels last": maker_of(turned, latent),
         "channels last, cuDNN searches": maker_of(turned, latent, searches=True),
-        "channels last, compiled": maker_of(compiled, latent),
     }
     if latent.device.type == "cuda":
         found["channels last, graph"] = maker_of(turned, latent, is_graph=True)
-    return found
+    return found | {"channels last, compiled": maker_of(compiled, latent)}
 
 
 def measure(
-    shape: Shape, batches: Sequence[int], runs: int, compiler: str, device: torch.device
-) -> dict[str, list[LoneRow]]:
-    """Time all ways; print tables as they come."""
+    shape: Shape,
+    batches: Sequence[int],
+    runs: int,
+    compiler: str,
+    device: torch.device,
+    file: Path | None,
+) -> None:
+    """Time all ways; print tables and write them as they come."""
     plain = recast(random_pipeline(shape, device), torch.bfloat16)
     turned, compiled = (recast(plain, torch.bfloat16) for _ in range(2))
     for one in (turned, compiled):
         one.tokenizer.decoder.to(memory_format=torch.channels_last)
     compiled.tokenizer.decoder.compile(dynamic=False, backend=compiler)
     networks = plain.tokenizer, turned.tokenizer, compiled.tokenizer
-    tables = {}
+    tables: dict[str, list[LoneRow]] = {}
     for size in batches:
         side = shape.sides[-1]
         latent = torch.randn(size, plain.tokenizer.quantizer.code_dim, side, side, device=device)
         rows = one_by_one(makers(*networks, latent), PLAIN, size, runs, device, 2.0)
         tables[f"batch {size}"] = rows
         print_lone_rows(f"decoder, batch {size}", rows)
-    return tables
+        if file:
+            write_json(file, {"host": host(device)}, tables)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -100,9 +105,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = pick_device()
     shape = Shape(1, tuple(arguments.sides), tuple(arguments.channels))
-    tables = measure(shape, arguments.batch, arguments.runs, arguments.compiler, device)
-    if arguments.json:
-        write_json(arguments.json, {"host": host(device)}, tables)
+    words = arguments.batch, arguments.runs, arguments.compiler
+    measure(shape, *words, device, arguments.json)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ time.
 
 import argparse
 import faulthandler
+import gc
+import os
 import shlex
 import sys
 import time
@@ -91,6 +93,7 @@ def run_tests(words: list[str]) -> None:
         if GPU_MARK in path.read_text("utf-8")
     ]
     plain = ["-o", "addopts=", "-o", "filterwarnings=default", "-p", "no:cacheprovider"]
+    plain += ["-p", "no:faulthandler"]  # which is ours
     found = pytest.main([*plain, "-q", "-m", "gpu", "-rA", "--durations=10", *words, *files])
     if found:
         raise RuntimeError(f"pytest returns {found!r}")
@@ -127,7 +130,7 @@ def commands(plan: Plan, given: Given) -> dict[str, tuple[Callable[[list[str]], 
             gpu_training.main,
             f"{training} {beside} --ways compiled eager flex sdpa double fourfold",
         ),
-        "decoder": (gpu_decoder.main, f"{every} {drawing}"),
+        "decoder": (gpu_decoder.main, f"--batch {plan.ends} {drawing}"),
         "kernels": (
             draw.main,
             f"--depth {plan.small} --batch {plan.ends} {runs} {sizes} {PARTS} --backends math sdpa",
@@ -180,6 +183,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     given = Given.of(arguments)
     run, words = commands(DRY if given.is_dry else Plan(), given)[arguments.name]
+    gc.collect()
+    gc.freeze()  # each recording of a graph collects: spare it all that was imported
     if not (line := sys.stdin.readline()):
         return 1  # nobody waits for it
     seconds = max(1.0, float(line) - time.monotonic())  # of the same clock in all processes
@@ -199,4 +204,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # tidying up takes seconds of the next section

@@ -63,6 +63,7 @@ def test_the_profile_keeps_its_time_and_what_has_none_is_left_out(
     assert 5_000 < occasion.seconds_of(long) < 10_000
     assert occasion.seconds_of(gpu.LAST) == 50_000
     assert Occasion(given, 1000, None, ["second"]).seconds_of(long) > 50_000
+    assert occasion.seconds_of(Section("second", 3)) == 3
     with Occasion(given, 0.0, None, []) as occasion:
         lines = list(occasion.run())
     assert len(lines) == 5 and all("left out" in line for line in lines)

@@ -80,8 +80,8 @@ def expected_duration(
         finally:
             trial.run.close()
     seconds = trial.seconds_before + first + following * (settings.steps - 1)
-    if minutes := getattr(settings, "minutes", 0.0):
-        seconds = min(seconds, 60 * minutes)
+    if settings.minutes:
+        seconds = min(seconds, 60 * settings.minutes)
     before = f"{duration(trial.seconds_before)} before it, " if trial.seconds_before >= 1 else ""
     return (
         f"expected duration: {duration(seconds)}, until {clock_time(seconds)}, without "

@@ -70,9 +70,9 @@ class Muon(torch.optim.AdamW):
         if found_inf is not None:
             is_finite = found_inf == 0
             moved, new = moved.where(is_finite, momentum), new.where(is_finite, old)
-        for targets, values in ((kept, moved), (weights, new)):
-            for target, value in zip(targets, values, strict=True):
-                target.copy_(value)
+        torch._foreach_copy_(  # pyright: ignore[reportPrivateImportUsage]  # no public name
+            [*kept, *weights], [*moved.unbind(), *new.unbind()]
+        )
 
     def _momentum(self, weight: Tensor) -> Tensor:
         state = self.state[weight]
@@ -101,7 +101,7 @@ def orthogonalize(matrices: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = x @ x.mT
-        x = a * x + torch.baddbmm(gram, gram, gram, beta=b, alpha=c) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.mT if is_tall else x).float()
 
 

@@ -116,14 +116,22 @@ class MasterWeights:
 
         Summed in low precision, the gradients of many parts would lose the small ones.
         """
+        wide: list[Tensor] = []
+        narrow: list[Tensor] = []
         for weight, master in zip(self.weights, self.masters, strict=True):
-            if weight.grad is None:
+            gradient, weight.grad = weight.grad, None
+            if gradient is None:
                 continue
-            if master.grad is None:
-                master.grad = weight.grad.float()
+            if master.grad is not None:
+                master.grad += gradient
+            elif gradient.dtype == master.dtype:
+                master.grad = gradient
             else:
-                master.grad += weight.grad
-            weight.grad = None
+                master.grad = torch.empty_like(master)
+                wide.append(master.grad)
+                narrow.append(gradient)
+        if wide:  # all at once
+            torch._foreach_copy_(wide, narrow)  # pyright: ignore[reportPrivateImportUsage]
 
     def share_gradients(self, accelerator: Accelerator) -> None:
         """Average the gradients of the masters over all processes."""

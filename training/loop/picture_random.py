@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.loop.transfer import sent
+
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio, the increment of SplitMix64
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 CPU = torch.device("cpu")
@@ -32,6 +34,7 @@ class PictureRandom:
         start = np.frombuffer(digest[:8], "<u8")
         self._keys = _mix(start + _mix((np.array(pictures, np.uint64) + np.uint64(1)) * GOLDEN))
         self._drawn = 0
+        self._ahead: tuple[int, Tensor] | None = None  # place of the first one, bits on a device
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -45,10 +48,13 @@ class PictureRandom:
             return torch.from_numpy(unit) * (high - low) + low
         return _shifted(self._bits_on(device, shape), 40).float() * 2.0**-24 * (high - low) + low
 
-    def normal(self, *shape: int) -> Tensor:
-        """Numbers of mean 0 and deviation 1: (B, *shape) float32."""
-        unit = ((self._bits(shape) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-        return torch.special.ndtri(torch.from_numpy(unit)).float()
+    def normal(self, *shape: int, device: torch.device = CPU) -> Tensor:
+        """Numbers of mean 0 and deviation 1: (B, *shape) float32, on all devices up to rounding."""
+        if device.type == "cpu":
+            whole = torch.from_numpy((self._bits(shape) >> np.uint64(11)).astype(np.float64))
+        else:
+            whole = _shifted(self._bits_on(device, shape), 11).double()
+        return torch.special.ndtri((whole + 0.5) * 2.0**-53).float()
 
     def integers(self, limit: int, *shape: int, device: torch.device = CPU) -> Tensor:
         """Whole numbers from 0 to below a limit, at most 2^62: (B, *shape) int64."""
@@ -57,6 +63,16 @@ class PictureRandom:
         return torch.from_numpy(
             ((self._bits(shape) >> np.uint64(1)) % np.uint64(limit)).astype("i8")
         )
+
+    def make_ahead(self, count: int, device: torch.device) -> None:
+        """Make the next numbers of each picture at once: a GPU is slow at many small steps.
+
+        Args:
+            count: numbers that the next calls with this device draw.
+            device: device to make them on; nothing happens for the CPU.
+        """
+        if device.type != "cpu":
+            self._ahead = self._drawn, self._made_on(device, self._drawn, count)
 
     def part(self, index: Tensor) -> "PictureRandom":
         """The streams of some pictures; the whole goes on with numbers that no part draws.
@@ -77,6 +93,7 @@ class PictureRandom:
         for index in indices:
             part = copy(self)
             part._keys = self._keys[index]
+            part._ahead = None
             parts.append(part)
         self._drawn += LONG
         return parts
@@ -91,13 +108,21 @@ class PictureRandom:
     def _bits_on(self, device: torch.device, shape: Sequence[int]) -> Tensor:
         """As `_bits`, made on a device that many numbers need not travel to, as int64."""
         count = int(np.prod(shape, dtype=np.int64))
-        places = torch.arange(self._drawn + 1, self._drawn + 1 + count, device=device)
-        self._drawn += count
-        keys = torch.from_numpy(self._keys.view("i8")).to(device)
+        first, self._drawn = self._drawn, self._drawn + count
+        if self._ahead is not None:
+            start, bits = self._ahead
+            if start <= first and first + count <= start + bits.shape[1]:
+                return bits[:, first - start :][:, :count].reshape(len(self), *shape)
+        return self._made_on(device, first, count).reshape(len(self), *shape)
+
+    def _made_on(self, device: torch.device, first: int, count: int) -> Tensor:
+        """Random bits from a place on, (B, count) int64."""
+        places = torch.arange(first + 1, first + 1 + count, device=device)
+        keys = sent(torch.from_numpy(self._keys.view("i8")), device)
         bits = keys[:, None] + places * int(GOLDEN.view("i8"))  # int64 products wrap around too
         for shift, factor in ((30, FIRST), (27, SECOND)):
             bits = (bits ^ _shifted(bits, shift)) * int(factor.view("i8"))
-        return (bits ^ _shifted(bits, 31)).reshape(len(self), *shape)
+        return bits ^ _shifted(bits, 31)
 
 
 def _shifted(bits: Tensor, count: int) -> Tensor:

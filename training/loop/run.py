@@ -1,6 +1,7 @@
 """What a training run is: networks, data and counters that the training loop moves on."""
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -52,6 +53,26 @@ def run_details(
     return found
 
 
+def check_one_clock(minutes: float, num_processes: int) -> None:
+    """Check that a time limit is not asked of several processes, whose clocks differ.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if minutes and num_processes > 1:
+        raise ValueError(
+            f"minutes {minutes:g} follows one clock: leave it out, or start 1 process, "
+            f"not {num_processes}"
+        )
+
+
+def steps_in_all(step: int, part: float) -> int:
+    """Steps of a run that has done some of them in a part of its time, at the speed so far."""
+    if part >= 1:
+        return max(1, step)  # however late it is, a model is trained
+    return max(step + 1, round(step / part))
+
+
 class Run(ABC, Generic[AnySettings, Batch]):
     """One training run: its folder, its processes and its counters.
 
@@ -60,6 +81,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
     is exact, and processes that share a batch learn what one would learn from all of it.
 
     Attributes:
+        started: time of the monotonic clock from which a time limit counts.
         step: optimizer steps done, skipped ones included.
         pictures_seen: training pictures that all processes have taken.
     """
@@ -67,6 +89,8 @@ class Run(ABC, Generic[AnySettings, Batch]):
     model_name: str  # model folder inside the run's folder
 
     def __init__(self, settings: AnySettings, accelerator: Accelerator) -> None:
+        check_one_clock(settings.minutes, accelerator.num_processes)
+        self.started = time.monotonic()
         self.settings = settings
         self.folder = Path(settings.out)
         self.accelerator = accelerator
@@ -89,8 +113,10 @@ class Run(ABC, Generic[AnySettings, Batch]):
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole run, as far as is known now."""
-        return self.settings.steps
+        """Steps of the whole run; under a time limit, as many as fit at the speed so far."""
+        steps, minutes = self.settings.steps, self.settings.minutes
+        spent = (time.monotonic() - self.started) / 60
+        return min(steps, steps_in_all(self.step, spent / minutes)) if minutes else steps
 
     @property
     def total_batch(self) -> int:

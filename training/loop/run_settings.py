@@ -27,6 +27,12 @@ class RunSettings(Settings):
     data: str = field(metadata=about("folder that a training.prepare command wrote", FILES))
     out: str = field(metadata=about("folder of the run", FILES))
     steps: int = option(6000, "optimizer steps", STEPS, low=1)
+    minutes: float = option(
+        0.0,
+        "time limit from the start of the command; the learning rate follows it. 0: none",
+        STEPS,
+        low=0,
+    )
     batch_size: int = option(32, "pictures per step and process", STEPS, low=1)
     accumulate: int = option(
         1, "parts of a batch that go through the network one after another", STEPS, low=1
@@ -56,6 +62,13 @@ class RunSettings(Settings):
         MACHINE,
         low=-1,
         high=256,
+    )
+    painters: int = option(
+        0,
+        "processes that paint scenes beside the training, for a GPU; each scene comes several "
+        "times. 0: none",
+        MACHINE,
+        low=0,
     )
     compile: bool = option(True, "compile the network", MACHINE)
     checkpoint_activations: bool = option(

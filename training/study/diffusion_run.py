@@ -166,7 +166,7 @@ class DiffusionRun(GivenSourceRun):
         latents, times, targets = noisy(batch.features, random)
         return FlowBatch(latents, times, condition.to(latents.device), targets)
 
-    def gradients(self, batch: Any, factors: Tensor) -> tuple[Tensor, Tensor]:
+    def gradients(self, batch: Any, factors: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradients of the mean loss of a batch; returns it twice."""
         self.optimizer.zero_grad()
         loss = self.objective(batch).mean()

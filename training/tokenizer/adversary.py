@@ -40,9 +40,9 @@ class Adversary:
         )
         self.wrapped, self.optimizer = accelerator.prepare(self.discriminator, optimizer)
 
-    def has_joined(self, step: int) -> bool:
+    def has_joined(self, step: int, total_steps: int) -> bool:
         """Whether the adversary takes part in a step."""
-        return step >= self.settings.adversarial_after * self.settings.steps
+        return step >= self.settings.adversarial_after * total_steps
 
     def train_step(self, images: Tensor, rebuilt: Tensor, random: PictureRandom) -> Tensor:
         """One optimizer step on real and rebuilt pictures (B, 3, H, W); returns the loss."""

@@ -142,16 +142,19 @@ class CodebookCare:
         restarted, self.restarted = self.restarted, 0
         return {**figures, "restarted": restarted}
 
-    def after_step(self, quantization: Quantization, features: Tensor, step: int) -> None:
+    def after_step(
+        self, quantization: Quantization, features: Tensor, step: int, total_steps: int
+    ) -> None:
         """Count the codes of a batch, and restart unused codes if it is time.
 
         Args:
             quantization: codes of the batch.
             features: features of the batch before quantization, (B, D, H, W).
             step: steps done, this one included.
+            total_steps: steps of the whole run.
         """
         self.count(quantization, step)
-        if self.is_restart_due(step):
+        if self.is_restart_due(step, total_steps):
             features = cast(Tensor, self.accelerator.gather(features))[:RESTART_PICTURES]
             vectors = residual_vectors(self.tokenizer, features)
             generator = step_generator(self.settings.seed, step, -1)
@@ -164,14 +167,14 @@ class CodebookCare:
         self.counts.mul_(0.99).add_(counts, alpha=0.01)
         self.last_used.masked_fill_(counts > 0, step)
 
-    def is_restart_due(self, step: int) -> bool:
+    def is_restart_due(self, step: int, total_steps: int) -> bool:
         """Whether unused codes are moved after a step; never near the end of the run."""
         return (
             isinstance(self.tokenizer.quantizer, VectorQuantizer)
             and not self.settings.decoder_only
             and step > self.settings.time_steps
             and step % self.settings.restart_every == 0
-            and step < self.settings.restart_until * self.settings.steps
+            and step < self.settings.restart_until * total_steps
         )
 
     @torch.no_grad()
@@ -205,8 +208,11 @@ def codebook_of(quantizer: MultiScaleQuantizer) -> nn.Embedding:
 
 def count_codes(token_maps: Sequence[Tensor], vocab_size: int) -> Tensor:
     """How often each code occurs at each scale: K maps (B, S, S) -> (K, V) float32."""
-    counts = [torch.bincount(token_map.flatten(), minlength=vocab_size) for token_map in token_maps]
-    return torch.stack(counts).float()
+    counts = torch.zeros(len(token_maps), vocab_size, device=token_maps[0].device)
+    for row, token_map in zip(counts, token_maps, strict=True):
+        tokens = token_map.flatten()  # `bincount` would wait for the device
+        row.index_add_(0, tokens, torch.ones_like(tokens, dtype=counts.dtype))
+    return counts
 
 
 def usage_figures(counts: Tensor) -> dict[str, float | list[float]]:

@@ -2,6 +2,7 @@
 
 from training.loop.checkpoint import step_generator
 from training.loop.optim import parameter_groups
+from training.tokenizer.new_decoder import outline_decoder, replace_decoder
 from training.tokenizer.settings import TokenizerSettings
 from var_core.checkpoints import load_tokenizer, outline_network
 from var_core.scales import ScaleSchedule, Sides
@@ -18,6 +19,7 @@ def outline_tokenizer(settings: TokenizerSettings) -> MultiScaleVQVAE:
     """
     if settings.initial:
         trained = without_sketch(outline_network(settings.initial, MultiScaleVQVAE))
+        trained = outline_decoder(trained, settings)
         if is_inflated(trained, settings):
             return outline_inflated(trained, clip_sides(trained, settings), settings.frame_stride)
         return trained
@@ -33,6 +35,8 @@ def outline_tokenizer(settings: TokenizerSettings) -> MultiScaleVQVAE:
         num_refine=settings.num_refine,
         code_kind=settings.code_kind,
         frame_stride=settings.frame_stride if settings.clip_frames else 1,
+        decoder_channels=settings.decoder_channels or None,
+        decoder_blocks=settings.decoder_blocks or None,
     )
 
 
@@ -45,6 +49,7 @@ def new_tokenizer(settings: TokenizerSettings) -> MultiScaleVQVAE:
     generator = step_generator(settings.seed, -2)
     if settings.initial:
         trained = without_sketch(load_tokenizer(settings.initial))
+        trained = replace_decoder(trained, settings, generator)
         if is_inflated(trained, settings):
             sides = clip_sides(trained, settings)
             return inflate_tokenizer(trained, sides, settings.frame_stride, generator)

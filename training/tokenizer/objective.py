@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch._functorch import config as compiler_config
 
 from training.loop.picture_random import PictureRandom
+from training.loop.transfer import sent
 from training.tokenizer.discriminator import PatchDiscriminator, adaptive_weight, augment_alike
 from training.tokenizer.perceptual import PerceptualDistance
 from training.tokenizer.settings import TokenizerSettings
@@ -207,5 +208,5 @@ def add_noise(latent: Tensor, amount: float, random: PictureRandom) -> Tensor:
     if not amount:
         return latent
     strength = random.uniform(*[1] * (latent.ndim - 1)) * amount
-    noise = random.normal(*latent.shape[1:]) * strength
-    return latent + noise.to(latent) * latent.detach().std()
+    noise = random.normal(*latent.shape[1:], device=latent.device)
+    return latent + noise * sent(strength, latent.device) * latent.detach().std()

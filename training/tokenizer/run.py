@@ -15,6 +15,9 @@ from training.data.augment import Augmentation
 from training.data.batches import PlacedBatches
 from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureBatch, PictureSource, check_side
+from training.data.scenes.pictures import ScenePictures
+from training.data.scenes.replay import ReplayOptions
+from training.data.scenes.replayed_pictures import CAPACITY, CPU_CAPACITY, ReplayedPictures
 from training.evaluation.sheets import SheetRow, captioned_sheet, fitting
 from training.loop.checkpoint import check_parts, step_generator
 from training.loop.ema import ExponentialAverage
@@ -64,7 +67,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
         super().__init__(settings, new_accelerator(settings, self.precision, unused))
         augmentation = Augmentation(settings.augmentation, settings.flip, settings.augmented_share)
-        self.pictures = pictures or open_pictures(settings.data, augmentation)
+        self.pictures = self._painted(pictures or open_pictures(settings.data, augmentation))
         self.tokenizer = new_tokenizer(settings).to(self.accelerator.device).train()
         choose_trained(self.tokenizer, settings)
         check_side(self.pictures, self.tokenizer)
@@ -93,6 +96,23 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         self.codebook = CodebookCare(
             self.tokenizer, settings, self.accelerator, self.average, self.optimizer
         )
+
+    def _painted(self, pictures: PictureSource) -> PictureSource:
+        """The pictures as they are, or as processes paint them, if the settings ask for some."""
+        if not self.settings.painters or not isinstance(pictures, ScenePictures):
+            return pictures
+        accelerator = self.accelerator
+        capacity = CAPACITY if accelerator.device.type == "cuda" else CPU_CAPACITY
+        place = accelerator.process_index, accelerator.num_processes
+        capacity //= pictures.num_frames
+        options = ReplayOptions(self.settings.painters, capacity, *place)
+        return ReplayedPictures(pictures, options, accelerator.device)
+
+    def close(self) -> None:
+        """Stop the processes that read, and those that paint scenes if there are any."""
+        super().close()
+        if isinstance(self.pictures, ReplayedPictures):
+            self.pictures.close()
 
     def details(self) -> dict[str, Any]:
         """Precision, size, and how pictures are changed."""
@@ -151,7 +171,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         settings = self.settings
         rate = learning_rate_at(
             self.step,
-            settings.steps,
+            self.total_steps,
             self.highest_rate,
             settings.warmup_steps,
             settings.final_ratio,
@@ -163,7 +183,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
             self.start_codes()
 
         judge = None
-        if self.adversary is not None and self.adversary.has_joined(self.step):
+        if self.adversary is not None and self.adversary.has_joined(self.step, self.total_steps):
             judge = self.adversary.discriminator.requires_grad_(False)  # its weights stay here
         count = settings.accumulate
         parts = zip(batch.chunk(count), random.chunk(count), strict=True)
@@ -179,7 +199,9 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         self.count_step(is_finite)
         self.average.update(self.tokenizer.state_dict(), self.step)
         if result.quantization is not None:
-            self.codebook.after_step(result.quantization, result.features, self.step)
+            self.codebook.after_step(
+                result.quantization, result.features, self.step, self.total_steps
+            )
         return figures
 
     def gradients(

@@ -30,6 +30,16 @@ class TokenizerSettings(RunSettings):
     decoder_only: bool = option(
         False, "train the decoder alone, so that all tokens stay valid; needs --initial", NETWORK
     )
+    decoder_channels: tuple[int, ...] = option(
+        (),
+        "channels of each level of the decoder; none: those of the encoder. With --initial a new "
+        "decoder takes the place of the trained one",
+        NETWORK,
+        low=1,
+    )
+    decoder_blocks: int = option(
+        0, "residual blocks per level of the decoder; 0: one more than the encoder", NETWORK, low=0
+    )
 
     sides: tuple[int, ...] = option(
         (1, 2, 3, 4, 5, 6, 8), "sides of the token maps, coarse to fine", NETWORK, low=1
@@ -52,7 +62,8 @@ class TokenizerSettings(RunSettings):
     stem_patch: int = option(4, "side of the patches that the encoder starts from", NETWORK, low=1)
     head_channels: tuple[int, ...] = option(
         (),
-        "channels of decoder levels between the patches and the pixels, multiples of 32",
+        "channels of decoder levels between the patches and the pixels, multiples of 32; with "
+        "--initial as --decoder-channels",
         NETWORK,
         low=1,
     )
@@ -146,6 +157,12 @@ class TokenizerSettings(RunSettings):
             raise ValueError(
                 f"every map of a clip has frames and a side: clip_frames has "
                 f"{len(self.clip_frames)} numbers, clip_sides {len(self.clip_sides)}"
+            )
+        new_decoder = self.decoder_channels or self.decoder_blocks or self.head_channels
+        if self.initial and new_decoder and not self.decoder_only:
+            raise ValueError(
+                "decoder_channels, decoder_blocks and head_channels give a trained tokenizer a new "
+                "decoder, which has to learn alone: add decoder_only"
             )
         if self.decoder_only and not self.initial:
             raise ValueError("decoder_only keeps a trained encoder, so it needs initial")

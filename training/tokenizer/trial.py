@@ -16,7 +16,6 @@ def tokenizer_trial(settings: TokenizerSettings, folder: str) -> Trial:
     pictures = open_pictures(settings.data, augmentation)
     if isinstance(pictures, PreparedPictures):
         pictures = pictures.few(TRIED_PICTURES)
-    tried = replace(
-        settings, out=folder, tracker="none", workers=0, quantize_after=0, adversarial_after=0.0
-    )
+    tried = replace(settings, out=folder, tracker="none", workers=0, minutes=0.0, painters=0)
+    tried = replace(tried, quantize_after=0, adversarial_after=0.0)
     return Trial(TokenizerRun(tried, pictures))

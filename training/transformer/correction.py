@@ -52,6 +52,7 @@ def corrupt(
     """
     size = len(features)
     device = features.device
+    random.make_ahead(1 + 2 * sum(own[0].numel() for own in token_maps[:-1]), device)
     chance = random.uniform(device=device) * strength
     latent = quantizer.empty_latent(size)
     is_clean = torch.ones(size, dtype=torch.bool, device=device)

@@ -8,7 +8,8 @@ from accelerate import Accelerator
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
-from training.data.scenes.replayed_tokens import ReplayedTokens
+from training.data.scenes.replay import ReplayOptions
+from training.data.scenes.replayed_tokens import CAPACITY, ReplayedTokens
 from training.data.token_cache import CachedTokens
 from training.data.token_encoder import Encoder, reading_threads
 from training.data.token_files import Views
@@ -45,7 +46,8 @@ def open_tokens(
     with_features = settings.self_correction > 0
     place = accelerator.process_index, accelerator.num_processes
     if isinstance(pictures, ScenePictures) and settings.painters:
-        return ReplayedTokens(pictures, tokenizer, with_features, settings.painters, *place)
+        options = ReplayOptions(settings.painters, CAPACITY, *place)
+        return ReplayedTokens(pictures, tokenizer, with_features, options)
     if isinstance(pictures, ScenePictures) and settings.pool:
         folder = Path(settings.pool_folder or f"{settings.out}/pool")
         return TokenPool(pictures, tokenizer, folder, settings.pool, with_features, *place)

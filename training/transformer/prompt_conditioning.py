@@ -5,6 +5,7 @@ from torch import Tensor
 
 from training.data.token_source import TokenBatch, TokenSource
 from training.loop.picture_random import PictureRandom
+from training.loop.transfer import sent
 from training.transformer.conditioning import TrainCondition
 from var_core.condition import Condition
 from var_core.tokenizer import MultiScaleVQVAE
@@ -74,7 +75,7 @@ class PromptConditioning:
         slots = torch.full((len(captions), self.num_slots), -1)
         slots[:, : captions.shape[1]] = captions[:, : self.num_slots]
         device = self.vectors.device
+        slots = sent(slots, device)
         is_given = slots >= 0
-        phrases = self.vectors[slots.clamp(min=0).to(device)].float()
-        phrases = phrases * is_given.unsqueeze(2).to(device)
-        return Condition(labels.to(device), phrases, is_given.to(device))
+        phrases = self.vectors[slots.clamp(min=0)].float() * is_given.unsqueeze(2)
+        return Condition(sent(labels, device), phrases, is_given)

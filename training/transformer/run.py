@@ -1,6 +1,5 @@
 """A transformer run: next-scale prediction on the tokens of a frozen tokenizer."""
 
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from training.loop.precision import resolve_precision
 from training.loop.processes import new_accelerator
 from training.loop.run import Parts, Run, run_details
 from training.loop.sharding import gather, spread_like, whole_norm
+from training.loop.transfer import sent
 from training.transformer.choose_conditioning import choose_conditioning
 from training.transformer.conditioning import TrainCondition
 from training.transformer.correction import corrupt, nearest_codes
@@ -84,7 +84,6 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     ) -> None:
         # the network itself is in the run's precision, beside float32 weights
         super().__init__(settings, new_accelerator(settings, "no"))
-        self.started = time.monotonic()
         check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
         augmentation = Augmentation(settings.augmentation)
@@ -113,17 +112,6 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if count := settings.frechet_drawings:
             self.distance = DrawnDistance(self.pictures, settings.nets, count, self.accelerator)
         self._wrap()
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of the whole run; under a time limit, as many as fit at the speed so far."""
-        steps = self.settings.steps
-        if not self.settings.minutes:
-            return steps
-        part = (time.monotonic() - self.started) / (60 * self.settings.minutes)
-        if part >= 1:
-            return min(steps, max(1, self.step))  # however late it is, a model is trained
-        return min(steps, max(self.step + 1, round(self.step / part)))
 
     def scales_to_learn(self) -> int:
         """How many scales the next step learns: the coarse ones first, where that is asked for."""
@@ -240,9 +228,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def train_step(self, batch: TeacherBatch, random: PictureRandom) -> dict[str, Any]:
         """One optimizer step; returns the losses."""
         rate = self.set_rates()
-        depth = self.transformer.config["depth"]
-        factors = branch_factors(depth, self.settings.drop_path, random)
-        loss, entropy = self.gradients(batch, factors.to(batch.targets.device, self.dtype))
+        loss, entropy = self.gradients(batch, self.kept_branches(random))
         norm = whole_norm(self.masters.masters, self.settings.grad_clip)
         is_finite = step_if_finite(self.optimizer, norm)
         self.masters.give_weights()
@@ -269,7 +255,13 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             group["weight_decay"] = decay if group["decays"] else 0.0
         return rate
 
-    def gradients(self, batch: TeacherBatch, factors: Tensor) -> tuple[Tensor, Tensor]:
+    def kept_branches(self, random: PictureRandom) -> Tensor | None:
+        """What the branches of this step are multiplied with; None where none is dropped."""
+        depth, chance = self.transformer.config["depth"], self.settings.drop_path
+        factors = branch_factors(depth, chance, random) if chance else None
+        return None if factors is None else sent(factors.to(self.dtype), self.accelerator.device)
+
+    def gradients(self, batch: TeacherBatch, factors: Tensor | None) -> tuple[Tensor, Tensor]:
         """Gradients of the mean loss of a batch, part by part; returns loss and entropy."""
         count = self.settings.accumulate
         self.optimizer.zero_grad()
@@ -277,10 +269,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             batch.inputs.to(self.dtype).chunk(count),
             batch.condition.chunk(count),
             batch.targets.chunk(count),
-            factors.chunk(count, dim=2),
+            [None] * count if factors is None else factors.chunk(count, dim=2),
             strict=True,
         )
-        total = torch.zeros(2, device=factors.device)
+        total = torch.zeros(2, device=batch.targets.device)
         is_whole = count == 1  # else processes exchange the sum, in float32
         for inputs, condition, targets, part_factors in parts:
             with nullcontext() if is_whole else self.accelerator.no_sync(self.objective):

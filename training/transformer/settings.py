@@ -57,12 +57,6 @@ class TransformerSettings(RunSettings):
     )
 
     steps: int = option(8000, "optimizer steps", STEPS, low=1)
-    minutes: float = option(
-        0.0,
-        "time limit from the start of the command; the learning rate follows it. 0: none",
-        STEPS,
-        low=0,
-    )
     optimizer: str = option(
         "adamw",
         "adamw; muon: orthogonal steps for the matrices of the blocks, not with --shard",
@@ -128,13 +122,6 @@ class TransformerSettings(RunSettings):
         0,
         "drawings whose Frechet distance to real pictures each evaluation measures; 0: none",
         PROGRESS,
-        low=0,
-    )
-    painters: int = option(
-        0,
-        "processes that paint scenes beside the training, for a GPU; each scene comes several "
-        "times. 0: none",
-        MACHINE,
         low=0,
     )
     shard: bool = option(False, "FSDP2: every process keeps only a part of the weights", MACHINE)

@@ -225,7 +225,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent to pixels; mirrors `Encoder` with one more block per level (same arguments).
+    """Latent to pixels; mirrors `Encoder` (same arguments), as a rule with a block more per level.
 
     Args:
         head_channels: width of each level between the mirrored ones and the pixels. Each doubles
@@ -253,7 +253,7 @@ class Decoder(nn.Module):
             Level(
                 level_channels[min(index + 1, last)],
                 channels,
-                num_blocks + 1,
+                num_blocks,
                 norm_groups,
                 with_attention=level_attention and index == last,
                 resample=None if index == 0 else Upsample(channels),

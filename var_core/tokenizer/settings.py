@@ -39,6 +39,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"code_kind must be {' or '.join(QUANTIZERS)}, got {code_kind!r}")
     norm_groups, head_channels = settings["norm_groups"], settings["head_channels"]
     check_widths("level_channels", settings["level_channels"], norm_groups, 2048, 8)
+    _check_decoder(settings)
     if head_channels:
         check_widths("head_channels", head_channels, norm_groups, 2048, 4)
     if settings["stem_patch"] % 2 ** len(head_channels):
@@ -46,3 +47,17 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             f"{len(head_channels)} head_channels need a stem_patch that is a multiple of "
             f"{2 ** len(head_channels)}, got {settings['stem_patch']}"
         )
+
+
+def _check_decoder(settings: Mapping[str, Any]) -> None:
+    """Check what makes a decoder another size than the encoder."""
+    channels, blocks = settings["decoder_channels"], settings["decoder_blocks"]
+    if channels is not None:
+        check_widths("decoder_channels", channels, settings["norm_groups"], 2048, 8)
+        if len(channels) != len(settings["level_channels"]):
+            raise ValueError(
+                f"decoder_channels must have a width for each of the "
+                f"{len(settings['level_channels'])} level_channels, got {len(channels)}"
+            )
+    if blocks is not None:
+        check_int("decoder_blocks", blocks, 1, 16)

@@ -30,7 +30,7 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         vocab_size: codes in the shared codebook (V), 2 to 65,536.
         code_dim: width of a code (D), 1 to 512.
         level_channels: width of each resolution level of encoder and decoder, fine to coarse.
-        num_blocks: residual blocks per encoder level (the decoder has one more), 1 to 8.
+        num_blocks: residual blocks per encoder level, 1 to 8.
         norm_groups: groups of every GroupNorm; must divide every width.
         stem_patch: side of pixel squares folded into channels before the first convolution.
         level_attention: attention after each block of the coarsest level.
@@ -45,6 +45,10 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
             none.
         frame_stride: frames of a clip for each frame of the latent after the first: 1, 2, 4 or 8; 1
             for pictures.
+        decoder_channels: width of each decoder level where it is not that of the encoder's; None,
+            as published, where it is.
+        decoder_blocks: residual blocks per decoder level, 1 to 16; None, as published, is one more
+            than `num_blocks`.
 
     Raises:
         ValueError: if a setting is out of range; nothing has been allocated then.
@@ -70,23 +74,21 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         head_channels: Sequence[int] = (),
         sketch_width: int = 0,
         frame_stride: int = 1,
+        decoder_channels: Sequence[int] | None = None,
+        decoder_blocks: int | None = None,
     ) -> None:
         check_settings(self.config)
         super().__init__()
         self.num_threads: int | None = None
         self.schedule = schedule = ScaleSchedule(sides)
         self.stride = stem_patch * 2 ** (len(level_channels) - 1)
-        halves = (
-            tuple(level_channels),
-            code_dim,
-            num_blocks,
-            norm_groups,
-            stem_patch,
-            level_attention,
-            middle_attention,
+        decoder_channels = decoder_channels or level_channels
+        decoder_blocks = decoder_blocks or num_blocks + 1
+        both = norm_groups, stem_patch, level_attention, middle_attention
+        self.encoder = Encoder(tuple(level_channels), code_dim, num_blocks, *both)
+        self.decoder = Decoder(
+            tuple(decoder_channels), code_dim, decoder_blocks, *both, tuple(head_channels)
         )
-        self.encoder = Encoder(*halves)
-        self.decoder = Decoder(*halves, tuple(head_channels))
         self.quantizer = QUANTIZERS[code_kind](
             schedule, vocab_size, code_dim, num_refine, refine_ratio
         )
@@ -94,9 +96,9 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         self.post_quant = nn.Conv2d(code_dim, code_dim, kernel_size=3, padding=1)
         self.sketch = Sketch(code_dim, sketch_width, self.stride) if sketch_width else None
         self.num_halvings = FRAME_STRIDES.index(frame_stride)
-        in_time = level_channels[-1], self.num_halvings
-        self.time_down = TimeDown(*in_time) if schedule.is_clip else None
-        self.time_up = TimeUp(*in_time) if schedule.is_clip else None
+        widths = level_channels[-1], decoder_channels[-1]
+        self.time_down = TimeDown(widths[0], self.num_halvings) if schedule.is_clip else None
+        self.time_up = TimeUp(widths[1], self.num_halvings) if schedule.is_clip else None
 
     @property
     def num_frames(self) -> int:

@@ -9,6 +9,7 @@ from tests.training.tiny import random_of
 from training.data.scenes import Captioner, Phrases, SceneRenderer, SpriteTable, StreamOptions
 from training.data.scenes.painting import ScenePainters
 from training.data.scenes.pictures import SEED, ScenePictures
+from training.data.scenes.replay import ReplayOptions
 from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.scenes.stream import SceneStream
 from training.data.token_source import encode_pictures
@@ -35,9 +36,10 @@ def tokenizer() -> MultiScaleVQVAE:
 
 @pytest.fixture(scope="module")
 def replayed(pictures: ScenePictures, tokenizer: MultiScaleVQVAE) -> Iterator[ReplayedTokens]:
-    tokens = ReplayedTokens(pictures, tokenizer, True, 1, chunk=CHUNK, capacity=8)
+    options = ReplayOptions(workers=1, capacity=8, chunk=CHUNK)
+    tokens = ReplayedTokens(pictures, tokenizer, True, options)
     yield tokens
-    folder = tokens.painters.folder
+    folder = tokens.replay.painters.folder
     assert folder.exists()
     tokens.close()
     assert not folder.exists()
@@ -67,7 +69,7 @@ def test_a_batch_holds_painted_scenes_with_their_own_words(
     batch = replayed.train_batch(torch.arange(2), random_of(2))
     captioner = replayed.encoded.pictures.captioner
     stream = SceneStream(renderer, captioner, StreamOptions(SEED, CHUNK, SIDE, ahead=0))
-    scenes = [stream.batch(number) for number in range(-(-replayed.num_seen // CHUNK))]
+    scenes = [stream.batch(number) for number in range(-(-replayed.replay.num_seen // CHUNK))]
     captions = torch.cat([part.phrases for part in scenes])
     tokens = torch.cat([encode_pictures(tokenizer, part.images)[0] for part in scenes])
     assert batch.features.shape == (2, 8, 4, 4)
@@ -78,9 +80,9 @@ def test_a_batch_holds_painted_scenes_with_their_own_words(
 
 
 def test_the_newest_scenes_are_kept(replayed: ReplayedTokens) -> None:
-    while replayed.num_seen < 12:
-        replayed._keep(replayed.painters.wait())
-    assert replayed.num_kept == 8
+    while replayed.replay.num_seen < 12:
+        replayed.replay.take_chunk()
+    assert replayed.replay.num_kept == 8
     assert replayed.train_batch(torch.arange(5), random_of(5, 1)).tokens.shape == (5, 21)
 
 

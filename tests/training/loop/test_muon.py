@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.loop.muon import Muon, orthogonalize
+from training.loop.muon import COEFFICIENTS, ITERATIONS, Muon, orthogonalize
 from training.loop.optim import step_if_finite
 from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 
@@ -25,6 +25,17 @@ def test_all_singular_values_come_near_one() -> None:
         torch.testing.assert_close(
             same, torch.diag_embed(same.diagonal(dim1=1, dim2=2)), atol=1e-3, rtol=0
         )
+
+
+def test_iterations_in_two_products_equal_the_polynomial() -> None:
+    a, b, c = COEFFICIENTS
+    matrices = torch.randn(2, 8, 24, generator=torch.Generator().manual_seed(0))
+    x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(ITERATIONS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    torch.testing.assert_close(orthogonalize(matrices), x)
+    torch.testing.assert_close(orthogonalize(matrices.mT), x.mT)
 
 
 def new_optimizer(weights: list[nn.Parameter], vector: nn.Parameter) -> Muon:

@@ -62,6 +62,23 @@ def test_a_step_without_finite_gradient_changes_nothing() -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_masters_take_all_gradients_as_one_by_one() -> None:
+    """Also those of weights in float32, and none where there is none."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 4)).to(torch.bfloat16)
+    model[1].bias = nn.Parameter(torch.zeros(4))
+    masters = MasterWeights(model)
+    weights = list(model.parameters())
+    given = [torch.randn_like(weight) for weight in weights[1:]]
+    for weight, gradient in zip(weights[1:], given, strict=True):
+        weight.grad = gradient
+    masters.take_gradients()
+    assert masters.masters[0].grad is None
+    for master, gradient in zip(masters.masters[1:], given, strict=True):
+        assert master.grad is not None and torch.equal(master.grad, gradient.float())
+    assert all(weight.grad is None for weight in weights)
+
+
 def test_gradients_of_many_parts_are_summed_in_float32() -> None:
     model = nn.Linear(4, 4, bias=False).to(torch.bfloat16)
     masters = MasterWeights(model)

@@ -58,8 +58,26 @@ def test_numbers_made_on_a_device_are_those_made_here() -> None:
     assert torch.equal(first.uniform(4), second.uniform(4))  # both have drawn as many
 
 
+def test_numbers_made_ahead_are_those_made_one_by_one() -> None:
+    cpu = torch.device("cpu")
+    first, second = random_of(5), random_of(5)
+    for random in (first, second):
+        random.uniform(3)
+    first._ahead = 3, first._made_on(cpu, 3, 8)  # what `make_ahead` does for a GPU
+    for shape in ((7,), (1,), (2, 3)):  # the last ones were not made ahead
+        assert torch.equal(first._bits_on(cpu, shape), second._bits_on(cpu, shape))
+    part = first.part(torch.tensor([4, 0]))  # another picture has others
+    assert torch.equal(
+        part._bits_on(cpu, (2,)), second.part(torch.tensor([4, 0]))._bits_on(cpu, (2,))
+    )
+
+
 @pytest.mark.gpu
 def test_numbers_on_a_gpu_are_those_on_the_cpu() -> None:
     first, second, gpu = random_of(5), random_of(5), torch.device("cuda")
     assert torch.equal(first.uniform(9, device=gpu).cpu(), second.uniform(9))
     assert torch.equal(first.integers(1 << 40, 9, device=gpu).cpu(), second.integers(1 << 40, 9))
+    torch.testing.assert_close(first.normal(9, device=gpu).cpu(), second.normal(9))
+    first.make_ahead(12, gpu)
+    assert torch.equal(first.uniform(9, device=gpu).cpu(), second.uniform(9))
+    assert torch.equal(first.uniform(9, device=gpu).cpu(), second.uniform(9))

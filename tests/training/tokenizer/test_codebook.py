@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from tests.conftest import make_tokenizer
 from training.loop.checkpoint import step_generator
 from training.loop.ema import ExponentialAverage
-from training.tokenizer.codebook import CodebookCare, start_codes, usage_figures
+from training.tokenizer.codebook import CodebookCare, count_codes, start_codes, usage_figures
 from training.tokenizer.settings import TokenizerSettings
 from var_core.tokenizer import MultiScaleVQVAE, Quantization
 from var_core.tokenizer.initial_weights import init_tokenizer
@@ -34,6 +34,12 @@ def test_usage_figures_tell_a_collapsed_scale_from_a_lively_one() -> None:
     assert figures["codes_used"] == 1
     assert figures["codes_used_per_scale"] == [0.125, 1.0]
     assert figures["entropy_bits_per_scale"] == [0.0, 3.0]
+
+
+def test_codes_are_counted_at_each_scale() -> None:
+    maps = [torch.tensor([[[3]]]), torch.tensor([[[0, 3], [3, 1]]])]
+    twin = torch.stack([torch.bincount(one.flatten(), minlength=5) for one in maps])
+    assert torch.equal(count_codes(maps, 5), twin.float())
 
 
 def test_codes_start_where_pictures_are() -> None:

@@ -19,6 +19,7 @@ from training.data.motion import MovingScenes
 from training.data.motion.clips import ClipChunks
 from training.data.motion.making import NUM_FRAMES
 from training.data.scenes import StreamOptions
+from training.data.scenes.replay import ReplayOptions
 from training.data.scenes.replayed_tokens import ReplayedTokens
 from training.data.token_source import encode_pictures
 from training.loop.checkpoint import step_generator
@@ -127,7 +128,8 @@ def test_painted_chunks_are_numbered_clips_with_words(motion: Path) -> None:
 @pytest.mark.slow
 def test_processes_paint_clips_beside_a_run(motion: Path, made: MultiScaleVQVAE) -> None:
     clips = MovingScenes.open(motion)
-    tokens = ReplayedTokens(clips, made, True, 1, chunk=2 * NUM_FRAMES, capacity=8)
+    options = ReplayOptions(workers=1, capacity=8, chunk=2 * NUM_FRAMES)
+    tokens = ReplayedTokens(clips, made, True, options)
     try:
         batch = tokens.train_batch(torch.arange(2), random_of(2))
     finally:

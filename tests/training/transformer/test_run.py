@@ -124,9 +124,22 @@ def test_the_learning_rate_follows_a_time_limit(
     rates = []
     for minutes, run.step in ((0.1, 10), (5, 500), (9.9, 990)):
         now = run.started + 60 * minutes
-        monkeypatch.setattr("training.transformer.run.time.monotonic", lambda now=now: now)
+        monkeypatch.setattr("training.loop.run.time.monotonic", lambda now=now: now)
         rates.append(run.set_rates())
     assert rates == pytest.approx([1.0, 0.528, 0.0107], abs=0.01)
+
+
+def test_branches_need_no_factors_where_none_is_dropped(
+    data: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    """The loss is bit for bit the one with factors of 1."""
+    arguments = [*transformer_arguments(data, tokenizer, tmp_path / "a", 4), "--drop-path", "0"]
+    run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
+    random = run.step_random()
+    batch = run.next_batch(random)
+    assert run.kept_branches(random) is None
+    losses = [run.gradients(batch, factors)[0] for factors in (None, torch.ones(2, 2, 4, 1, 1))]
+    assert torch.equal(losses[0], losses[1])
 
 
 @pytest.mark.parametrize("more", ["--minutes 1", "--num-scales 2 --coarse-part 0.5"])

@@ -4,11 +4,12 @@ A chunk of painted pictures is too large for the pipe between two processes: it 
 which stays in memory.
 """
 
+import os
 import shutil
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -25,6 +26,7 @@ from training.data.scenes.stream import StreamOptions, draft_in_worker, start_wo
 
 SHARED_MEMORY = Path("/dev/shm")  # of Linux
 MIN_FREE_BYTES = 4 << 30  # below, files go to the usual temporary folder
+NICE = 5  # how far painting steps back where the training wants the same core
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class ChunkPainter(Protocol):
 class Painters:
     """Painted chunks in their order; close it to stop the processes.
 
+    A thread reads the next one meanwhile.
+
     Args:
         start: function that makes the painter of a process, there.
         shape: shape of the images of a chunk.
@@ -85,22 +89,31 @@ class Painters:
         )
         self._waiting: deque[Future[_Sent]] = deque()
         self._next = 0
-        self._images = torch.empty(*shape, dtype=torch.uint8, pin_memory=torch.cuda.is_available())
+        self._shape = shape
         self._order()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="painted")
+        self._chunk = self._reader.submit(self._read)
 
     def is_ready(self) -> bool:
         """Whether the next chunk is there already."""
-        return self._waiting[0].done()
+        return self._chunk.done()
 
     def wait(self) -> PaintedChunk:
-        """The next chunk, waiting for it where it is not ready; its images last until the next."""
+        """The next chunk, waiting for it where it is not ready; a GPU fetches its images fast."""
+        chunk = self._chunk.result()
+        self._chunk = self._reader.submit(self._read)
+        return chunk
+
+    def _read(self) -> PaintedChunk:
         sent = self._waiting.popleft().result()
         self._order()
+        is_pinned = torch.cuda.is_available()
+        images = torch.empty(*self._shape, dtype=torch.uint8, pin_memory=is_pinned)
         with sent.path.open("rb", buffering=0) as file:
-            file.readinto(self._images.numpy().data.cast("B"))
+            file.readinto(images.numpy().data.cast("B"))
         sent.path.unlink()
         styles, phrases = torch.from_numpy(sent.styles), torch.from_numpy(sent.phrases)
-        return PaintedChunk(self._images, styles, phrases)
+        return PaintedChunk(images, styles, phrases)
 
     def _order(self) -> None:
         while len(self._waiting) < max(1, self.ahead):
@@ -110,6 +123,7 @@ class Painters:
     def close(self) -> None:
         """Stop the processes and remove what they painted."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+        self._reader.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -157,6 +171,8 @@ _process: _Process | None = None  # this one, where it paints
 
 def _start_painter(start: Callable[[], ChunkPainter], folder: Path) -> None:
     global _process
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(NICE)
     torch.set_num_threads(1)
     _process = _Process(start(), folder)
 

@@ -13,10 +13,13 @@ from tqdm import tqdm
 from training.data.scenes import Scene, SpriteTable, make_held_out_scene
 from training.data.scenes.held_out import KINDS
 from training.data.token_source import encode_pictures, token_maps
+from training.evaluation.scenes.decisions import join_marks, mark
 from training.evaluation.scenes.figures_file import FiguresFile
 from training.evaluation.scenes.intervals import mean_estimate, to_json
+from training.evaluation.scenes.judge_network import judge_images
 from training.evaluation.scenes.measured_model import AT_ONCE, Bench
 from training.evaluation.scenes.prompts import Case, caption_case, validation_scenes
+from training.evaluation.scenes.rates import DRAWN, REAL, pairs_of, rates
 from training.tokenizer.perceptual import load_perceptual
 from training.tokenizer.reconstruction import rebuild, rebuilt_psnr
 
@@ -25,18 +28,25 @@ NUM_SCENES = 256
 
 @torch.inference_mode()
 def reconstruction_figure(bench: Bench, file: FiguresFile) -> dict[str, Any]:
-    """(k) PSNR in dB and perceptual distance of rebuilt validation scenes."""
+    """(k) PSNR in dB, perceptual distance, and what is right in rebuilt validation scenes.
+
+    What the judge does not find in them ("drawn") beside real ones, no transformer can draw.
+    """
     perceptual, tokenizer = load_perceptual(bench.nets), bench.pipeline.tokenizer
     scenes = list(islice(validation_scenes(bench.pictures.table), bench.size(NUM_SCENES)))
-    psnr, distance = [], []
+    psnr, distance, rebuilt_marks, real_marks = [], [], [], []
     for some in _batches(scenes, "rebuilding"):
         images = bench.paint(some)
         rebuilt, _ = rebuild(tokenizer, images.to(tokenizer.device))
         psnr.append(rebuilt_psnr(rebuilt.cpu(), images))
         distance.append(perceptual(rebuilt.cpu(), images))
+        rebuilt_marks.append(mark(judge_images(bench.judge, rebuilt.cpu()), some))
+        real_marks.append(mark(judge_images(bench.judge, images), some))
+    marked = {DRAWN: join_marks(rebuilt_marks), REAL: join_marks(real_marks)}
     return {
         "psnr": to_json(mean_estimate(torch.cat(psnr).double().numpy())),
         "perceptual": to_json(mean_estimate(torch.cat(distance).double().numpy())),
+        "judged": {name: rates(pairs_of(marked, name)) for name in marked[REAL]},
     }
 
 

@@ -117,6 +117,11 @@ def test_edits_leave_the_kept_area_exact(made: Path) -> None:
     assert kept["value"] == 1 and kept["n"] == 3
 
 
+def test_rebuilt_scenes_are_judged_beside_real_ones(made: Path) -> None:
+    judged = json.loads(made.read_text())["figures"]["k"]["judged"]
+    assert judged["style"]["n"] == 3 and {"drawn", "real"} < judged["things"].keys()
+
+
 def test_entropy_is_that_of_every_scale(made: Path) -> None:
     figure = json.loads(made.read_text())["figures"]["l"]
     assert len(figure["validation"]["per_scale"]) == len(figure["held_out"]["per_scale"]) == 3
