@@ -141,7 +141,7 @@ def take(
     act(page)
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-    if view == "phone":  # the picture, below what is asked for
+    if view in ("phone", "zoomed"):  # the picture, below what is asked for
         page.get_by_role("tablist").first.evaluate("tabs => tabs.scrollIntoView()")
     page.wait_for_timeout(600)
     page.screenshot(path=path, full_page=view == "desktop")
