@@ -103,8 +103,12 @@ const searchChoices = (choices, text) => {
   const named = choices.filter((choice) => choice[0]);
   const telling = weighed(named, words);
   const nearest = named
-    .map((choice) => ({ choice, near: nearness(keysOf(choice), telling), length: choice[2].length }))
-    .toSorted((a, b) => b.near - a.near || a.length - b.length)
+    .map((choice) => {
+      const keys = keysOf(choice);
+      const isSaid = Number(holdsWords(words, keys.name)); // its whole name is among the words
+      return { choice, isSaid, near: nearness(keys, telling), length: choice[2].length };
+    })
+    .toSorted((a, b) => b.isSaid - a.isSaid || b.near - a.near || a.length - b.length)
     .slice(0, MAX_NEAREST);
   return { fits: false, choices: nearest.map((one) => one.choice) };
 };

@@ -54,7 +54,7 @@ const render = () => {
   const [width, height] = extent();
   const places = { left: view.left, top: view.top, width: width * view.scale, height: height * view.scale };
   for (const [name, pixels] of Object.entries(places)) sheet.style[name] = `${pixels}px`;
-  sheet.classList.toggle("near", view.scale >= 12);
+  sheet.classList.toggle("near", view.scale >= 12 && !view.isWhole);
   if (isDirty && width) {
     isDirty = false;
     renderMask();

@@ -109,6 +109,13 @@ def test_the_emoji_that_is_named_is_the_first_hit(
     assert fits and re.search(expected, values[0]), values[:5]
 
 
+def test_a_sentence_begins_with_what_it_names(blank: Page, embedded: VARPipeline) -> None:
+    emoji = next(one for one in embedded.labels.attributes if one.name == "emoji")
+    choices = searched_choices(embedded.labels, emoji)
+    fits, values = search(blank, choices, "purple unicorn with a rainbow")
+    assert not fits and {*values[:2]} == {"unicorn", "rainbow"}
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -25,7 +25,7 @@ from var_core.web.widgets import deleting, sentence
 
 STOPPED = "Stopped; the picture is as it was, and what you painted is still there"
 START = "Open a picture, paint what to change; with nothing asked for, what is kept decides"
-PAINT = "Paint the area to change"
+PAINT = "Paint the area to change, and say in the box above what shall appear"
 
 
 class EditMode:
