@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import psutil
+import pytest
 
 from tests.patience import until
 from var_core.jobs.parsing import count_up, read_settings
@@ -22,6 +23,9 @@ from var_core.serving.metrics import JobMetrics
 from var_core.serving.replica_settings import ReplicaSettings
 
 TITLE = "ray::ServeReplica"  # of a replica that has begun
+leaves_processes = pytest.mark.filterwarnings(  # a Ray that has ended does not wait for its own
+    "ignore:subprocess [0-9]+ is still running:ResourceWarning"
+)
 
 
 @contextlib.contextmanager
@@ -68,7 +72,8 @@ def replica_processes() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if process.cmdline()[0].startswith(TITLE) and process.status() != "zombie":
+            title = "".join(process.cmdline()[:1])  # none of one that has just begun, or ended
+            if title.startswith(TITLE) and process.status() != "zombie":
                 found.append(process)
     return found
 

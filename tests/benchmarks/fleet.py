@@ -169,7 +169,7 @@ class Row:
         pictures_an_hour: pictures in the mean hour of the day.
         busy: share of their time that the replicas draw.
         wait_p50: seconds that half the visitors wait at most.
-        wait_p99: seconds that all but one in a hundred wait at most; infinite where more are
+        wait_p95: seconds that all but one in twenty wait at most; infinite where more are
             refused.
         refused: share of the visitors who are refused, nearly all of them in crowds.
         replica_seconds: of the fixed fleet, for one picture.
@@ -181,7 +181,7 @@ class Row:
     pictures_an_hour: float
     busy: float
     wait_p50: float
-    wait_p99: float
+    wait_p95: float
     refused: float
     replica_seconds: float
     following_seconds: float
@@ -198,7 +198,7 @@ def row_of(work: Work, replicas: int, seed: int = 0) -> Row:
         waits.served / 24,
         waits.served * work.seconds / (replicas * 86_400),
         waits.quantile(0.5),
-        waits.quantile(0.99),
+        waits.quantile(0.95),
         waits.refused / (waits.refused + waits.served),
         replicas * 86_400 / waits.served,
         float(needed.sum()) * 3600 / waits.served,
@@ -209,14 +209,14 @@ def row_of(work: Work, replicas: int, seed: int = 0) -> Row:
 def table(rows: Sequence[Row]) -> str:
     """The rows, as Markdown."""
     lines = [
-        "| replicas | pictures an hour | busy | wait p50 | wait p99 | refused | replica seconds a "
+        "| replicas | pictures an hour | busy | wait p50 | wait p95 | refused | replica seconds a "
         "picture | following the hours | pages |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for one in rows:
         lines.append(
             f"| {one.replicas:,} | {one.pictures_an_hour:,.0f} | {one.busy:.0%} | "
-            f"{one.wait_p50:.2f} s | {one.wait_p99:.1f} s | {one.refused:.1%} | "
+            f"{one.wait_p50:.2f} s | {one.wait_p95:.2f} s | {one.refused:.1%} | "
             f"{one.replica_seconds:.2f} | {one.following_seconds:.2f} | {one.pages} |"
         )
     return "\n".join(lines)

@@ -15,9 +15,10 @@ import pytest
 
 from tests.clients import Client
 from tests.patience import LIMIT_SECONDS, until
+from tests.replicas import leaves_processes
 from tests.server import ROOT, app_process, free_port
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, leaves_processes]
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 

@@ -10,9 +10,10 @@ pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
 from tests.clients import Client
 from tests.patience import LIMIT_SECONDS, until
+from tests.replicas import leaves_processes
 from tests.server import app_process
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, leaves_processes]
 
 
 def test_the_program_draws_the_same_and_leaves_nothing_behind(tmp_path: Path, url: str) -> None:

@@ -15,6 +15,7 @@ from tests.benchmarks.replicas import leave, measure_rate
 from tests.patience import until
 from tests.replicas import (
     draw,
+    leaves_processes,
     local_engine,
     ray_engine,
     replica_processes,
@@ -29,7 +30,7 @@ from var_core.serving.local_engine import LocalEngine
 from var_core.serving.ray_cluster import APP, application
 from var_core.serving.replica_settings import ReplicaSettings
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, leaves_processes]
 TWO = ReplicaSettings(2, 2)
 
 

@@ -149,6 +149,7 @@ def _start(num_replicas: int, folder: Path) -> None:
         ("RAY_USAGE_STATS_ENABLED", "0"),
         ("RAY_prestart_worker_first_driver", "0"),  # no processes but those that draw
         ("RAY_worker_niceness", "0"),  # what draws is no less urgent than the page
+        ("RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS", "1"),  # one that hangs finishes nothing
     ):
         os.environ.setdefault(name, value)
     ray.init(
