@@ -105,10 +105,11 @@ const searchChoices = (choices, text) => {
   const nearest = named
     .map((choice) => {
       const keys = keysOf(choice);
-      const isSaid = Number(holdsWords(words, keys.name)); // its whole name is among the words
-      return { choice, isSaid, near: nearness(keys, telling), length: choice[2].length };
+      // where its whole name stands among the words
+      const said = holdsWords(words, keys.name) ? words.indexOf(keys.name) : words.length;
+      return { choice, said, near: nearness(keys, telling), length: choice[2].length };
     })
-    .toSorted((a, b) => b.isSaid - a.isSaid || b.near - a.near || a.length - b.length)
+    .toSorted((a, b) => a.said - b.said || b.near - a.near || a.length - b.length)
     .slice(0, MAX_NEAREST);
   return { fits: false, choices: nearest.map((one) => one.choice) };
 };
