@@ -31,6 +31,7 @@ SECRET = "/srv/secret/model"
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes"), "out of memory"),
         (torch.OutOfMemoryError("CUDA out of memory"), "out of memory"),
+        (RuntimeError("could not create a primitive"), "out of memory"),
         (ModelGoneError(f"{SECRET} is missing"), "model cannot be loaded"),
     ],
 )

@@ -18,6 +18,8 @@ NO_MEMORY = (
     "not enough memory",
     "out of memory",
     "can't start new thread",
+    "could not create a primitive",  # of oneDNN, whose error does not tell why
+    "could not create a memory object",
 )
 
 
