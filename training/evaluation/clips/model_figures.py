@@ -38,7 +38,7 @@ from var_core.files import sha256_of
 from var_core.option_fields import about, option
 
 NUM_TRAINED, NUM_HELD_OUT, NUM_FIRST, NUM_REBUILT = 500, 60, 60, 128
-QUESTIONS = ("thing", "motion")
+QUESTIONS: tuple[str, ...] = ("thing", "motion")
 FIRST_FRAME = "first_frame"
 CLOSENESS = "closeness"  # marks that are numbers: distance of neighbouring frames
 FLOORS = {  # wanted of a model that ships
