@@ -25,6 +25,7 @@ from var_core.serving.stop_signals import ending_at_signals, wait_for_signal
 from var_core.serving.temp_files import TempFolder
 from var_core.serving.tool_server import ToolServer
 from var_core.web.arguments import Arguments, parse_arguments
+from var_core.web.clip_panel import ClipPanel
 from var_core.web.compare_tab import CompareTab
 from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_mode import EditMode
@@ -41,6 +42,8 @@ def add_tabs(page: Page) -> None:
     """
     draw = DrawTab(page)
     edit = EditMode(page, draw)  # in the Draw tab, in the place of its stage
+    if page.engine.animator is not None:
+        ClipPanel(page, draw, edit, page.engine.animator)  # below its stage
     CompareTab(page, draw)
     InsideTab(page, draw, edit)
     HowTab()

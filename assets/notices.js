@@ -1,6 +1,8 @@
 // What gradio says in boxes over the page stands in the status line of the tab that is in view.
-const STATUSES = ["status", "edit-status", "compare-status", "report"];
+const STATUSES = ["status", "edit-status", "compare-status", "report", "clip-status"];
+let pressed = null; // the last button: a clip has a status of its own beside that of the stage
 const statusInView = () =>
+  pressed?.closest("#clip-column")?.querySelector("#clip-status") ??
   STATUSES.map((id) => document.querySelector(`#${id}`)).find((line) => line?.offsetParent);
 
 const withdraw = () => {
@@ -50,6 +52,7 @@ document.addEventListener(
   "click",
   (event) => {
     const button = event.target.closest("button");
+    pressed = button ?? pressed;
     if (button && !button.closest(".toast-wrap")) withdraw();
   },
   true,

@@ -16,6 +16,11 @@ const RUNS = [
     buttons: "#redraw-mask, #try-again, #outpaint, #vary",
     swapped: ["#redraw-mask", "#edit-stop", "redrawing"],
   },
+  {
+    status: "clip-status",
+    buttons: "#clip-draw",
+    swapped: ["#clip-draw", "#clip-stop", "animating"],
+  },
 ];
 const STARTING = 3000; // milliseconds until a click that starts nothing is forgotten
 
@@ -97,7 +102,7 @@ const watchRuns = ({ status, buttons, swapped }) => {
   document.addEventListener(
     "click",
     (event) => {
-      if (!event.target.closest("#stop, #compare-stop, #edit-stop")) return;
+      if (!event.target.closest("#stop, #compare-stop, #edit-stop, #clip-stop")) return;
       if (event.detail > 1) return event.stopImmediatePropagation(); // a double click on Draw
       waiting.length = 0;
       isStopping ||= isBusy();

@@ -9,7 +9,7 @@ const urlAt = (place) => sheet.files?.[place]?.[0] ?? sheet.scales[sheet.shown -
 
 /** Whether something can be done with a picture; null for what is done elsewhere. */
 const can = (what, place) => {
-  if (what === "again" || what === "vary") return null;
+  if (["again", "vary", "move"].includes(what)) return null;
   if (what === "open") return Boolean(urlAt(place));
   return Boolean(what === "save" ? sheet.files : sheet.queries?.[place]);
 };

@@ -30,6 +30,7 @@ const largeAt = (place, scale) =>
 /** Whether something can be done with a picture as it is now. */
 const can = (what, place = drawing?.place) => {
   if (what === "draw") return null; // it is here
+  if (what === "move" && !window.varStudio.clip) return null; // there is no model of clips
   if (!drawing?.shown) return false;
   if (what === "open") return true;
   if (isForming() || !drawing.files) return false;
@@ -83,6 +84,7 @@ const show = () => {
   element.querySelectorAll("button[data-act]").forEach((button) => {
     button.disabled = !can(button.dataset.act);
   });
+  element.querySelector("#move").hidden = can("move") === null;
   const { dataset } = element.querySelector("#vary-one");
   if (drawsHere("vary")) dataset.draws = "vary";
   else delete dataset.draws;
@@ -146,6 +148,13 @@ const vary = (picture) => {
   else trigger("vary", picture);
 };
 
+/** Set a picture in motion, below the stage. */
+const move = (picture) => {
+  const { place, scale } = picture;
+  const version = editAt(place, scale)?.current;
+  window.varStudio.clip.open({ place, scale, version, url: largeAt(place, scale), name: nameOf(place) });
+};
+
 const copy = (place) => {
   const says = editAt(place, drawing.at) ? "Link copied: it draws this picture as it was before the edit" : "";
   window.varStudio.copyLink(drawing.queries[place], says);
@@ -170,6 +179,7 @@ const act = (what, place = drawing.place) => {
   else if (what === "animate") trigger("animate", picture);
   else if (what === "again") trigger("again", picture);
   else if (what === "vary") vary(picture);
+  else if (what === "move") move(picture);
   else if (what === "rest") trigger("rest", picture);
   else if (what === "prompt") trigger("prompt", picture);
   return undefined;
@@ -239,6 +249,7 @@ const build = ({ seeds, captions, shapes }) => {
 
 const begin = (line) => {
   player.stop();
+  window.varStudio.clip?.leave(); // its picture is no longer here
   if (!before) before = drawing;
   drawing = {
     ...line,

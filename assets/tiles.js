@@ -11,6 +11,7 @@ const makeTiles = (root, menu, act, can, draws = () => false) => {
     ["save", "Save PNG"],
     ["again", "Redraw with a new seed"],
     ["vary", "Vary: keep its coarse half"],
+    ["move", "Animate"],
     ["edit", "Edit"],
     ["look", "Look inside"],
     ["copy", "Copy link"],

@@ -1,6 +1,7 @@
 """The endpoint that draws clips, on the engines that a server builds."""
 
 import base64
+import io
 import math
 from pathlib import Path
 
@@ -22,6 +23,14 @@ from var_core.serving.installed_engines import make_engines
 from var_core.serving.metrics import JobMetrics
 
 SHORT = clip_bytes([picture(n) for n in range(4)], None)[:-30]
+
+
+def many_frames() -> bytes:
+    """An animation of more frames than are read."""
+    first, *rest = [Image.new("L", (2, 2), number % 256) for number in range(601)]
+    buffer = io.BytesIO()
+    first.save(buffer, format="GIF", save_all=True, append_images=rest, duration=20)
+    return buffer.getvalue()
 
 
 def text(file: bytes) -> str:
@@ -112,6 +121,7 @@ def test_a_picture_becomes_the_first_frame_and_a_clip_goes_on(api: Api) -> None:
             "not a readable",
         ),
         ({"picture": text(content(Image.new("1", (5_000, 5_000)), "GIF"))}, "pixels"),
+        ({"picture": text(many_frames())}, "has more than 600 frames"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(api: Api, fields: dict, said: str) -> None:

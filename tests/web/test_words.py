@@ -32,6 +32,7 @@ TEMPLATES = (
     "painter/painter.html",
     "inside.html",
     "sheet.html",
+    "clip.html",
 )
 SPOKEN = ("title", "aria-label", "placeholder", "alt")
 SHOWN = ("label", "info", "placeholder")  # properties of a widget

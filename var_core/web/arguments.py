@@ -33,7 +33,7 @@ class Arguments:
         num_proxies: number of trusted proxies in front of the server.
         metrics_port: port for Prometheus; None serves no metrics.
         mcp: whether assistants find tools.
-        clips: folder of a model of clips, for the endpoint that animates; None for none.
+        clips: folder of a model of clips, for Animate on the page and its endpoint; None for none.
         replicas: replicas that draw, through Ray; None draws in this process.
     """
 
@@ -201,7 +201,10 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         help="what training.lora wrote: the front page also draws this new thing; default: none",
     )
     parser.add_argument(
-        "--clips", type=Path, metavar="FOLDER", help="model of clips, for the endpoint animate"
+        "--clips",
+        type=Path,
+        metavar="FOLDER",
+        help="model of clips: Animate on the page, endpoint animate",
     )
 
 

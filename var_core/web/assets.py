@@ -12,6 +12,7 @@ STYLES = (
     "ask",
     "stage",
     "strip",
+    "clip",
     "history",
     "edit",
     "painter",

@@ -31,6 +31,7 @@ class DrawTab:
         controls: what to draw, above all tabs.
         stage: the last drawing.
         canvas: empty row for what edits a picture.
+        motion: empty column for what sets a picture in motion.
         drop: reads the settings of a PNG.
         shown: every widget that shows a part of a drawing.
         everything: these widgets, and those that hold the settings of a drawing.
@@ -44,6 +45,7 @@ class DrawTab:
         with gr.Tab("Draw", id="draw"), gr.Column(elem_id="stage-column"):
             self.canvas = gr.Row(elem_id="edit-main")  # of an edit, in the place of the stage
             self.stage = Stage(self.handlers)
+            self.motion = gr.Column(elem_id="clip-column")  # of a clip, below the stage
             built_in_browser(page.engine.info, ("history.html",), HISTORY, "history")
             with gr.Row(elem_id="exchange"):
                 self.drop = gr.UploadButton(

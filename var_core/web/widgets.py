@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -25,7 +25,12 @@ def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
 
 
 def built_in_browser(
-    info: ModelInfo, templates: Sequence[str], scripts: Sequence[str], elem_id: str, value: str = ""
+    info: ModelInfo,
+    templates: Sequence[str],
+    scripts: Sequence[str],
+    elem_id: str,
+    value: str = "",
+    facts: Mapping[str, object] | None = None,
 ) -> gr.HTML:
     """A part of the page that scripts build; they know the model as `MODEL`.
 
@@ -38,8 +43,10 @@ def built_in_browser(
         scripts: files that are run one after the other, as one text.
         elem_id: id of the element.
         value: what the scripts are told at first.
+        facts: what else they know, beside name and size of the model.
     """
-    model = json.dumps(json.dumps({"name": info.name, "shape": info.image_shape}))
+    known = {"name": info.name, "shape": info.image_shape, **(facts or {})}
+    model = json.dumps(json.dumps(known))
     return gr.HTML(
         value,
         html_template="".join(map(read_asset, templates)),
