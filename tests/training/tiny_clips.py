@@ -24,7 +24,7 @@ COMMON = (
 )
 
 
-def write_motion(folder: Path) -> Path:
+def write_motion(folder: Path, side: int = SIDE) -> Path:
     """Write the folder as the commands would, with vectors that are numbers of the phrases."""
     scenes, motion = write_sprites(folder / "scenes"), folder / "motion"
     motion.mkdir()
@@ -35,7 +35,7 @@ def write_motion(folder: Path) -> Path:
         return np.sin(lengths).astype(np.float32)
 
     write_phrase_vectors(motion, motion_phrases(table), encode, "lengths")
-    write_about(motion, scenes, SIDE)
+    write_about(motion, scenes, side)
     return motion
 
 

@@ -22,7 +22,7 @@ timed_run() { # NETWORK COMMAND...: runs the trainer, and brings its weights hom
   local network=$1 limit trainer code=0
   shift
   limit=$(python3 -c "print(int(60 * $MINUTES + 45))") # should the run not end in time: it saves
-  timeout -s TERM "$limit" "$@" &
+  timeout --foreground -s TERM "$limit" "$@" & # to the trainer alone, which ends its painters
   trainer=$!
   while kill -0 "$trainer" 2> /dev/null; do
     sleep 3 &

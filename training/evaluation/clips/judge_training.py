@@ -1,0 +1,180 @@
+"""Trains the judge of clips on an endless stream of real ones.
+
+No clip is shown twice, and none of them is one that a model is trained or measured on. The judge
+sees the motions too that models never see, so that it knows all of them equally well.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.data.scenes import SceneRenderer, SpriteTable
+from training.evaluation.clips.cases import one_thing_clip, paint
+from training.evaluation.clips.judge_network import ClipJudge, ClipScores, answers_of, topics_of
+from training.evaluation.features import NUM_EARLY_BLOCKS, FeatureNet
+from training.evaluation.judge_network import fast_autocast
+from training.evaluation.judge_training import rate_factor
+from training.loop.checkpoint import check_parts, load_newest, save_run
+from training.loop.command_line import Settings
+from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
+from training.loop.picture_random import PictureRandom
+from var_core.option_fields import option
+
+logger = logging.getLogger(__name__)
+
+CLIP_SEED = 2**30 + 1  # of the judge's own clips
+MAX_NORM = 5.0
+HALVED = 0.4  # part of the clips with half the sharpness, as a tokenizer may leave it
+JUDGE_PART, OPTIMIZER_PART = "judge", "optimizer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipJudgeOptions(Settings):
+    """How the judge is trained."""
+
+    steps: int = option(2000, "training steps", low=1)
+    batch_size: int = option(16, "clips per step", low=2)
+    clip_side: int = option(64, "side of the clips in pixels", low=16)
+    side: int = option(128, "side of the frames in which the thing is sought", low=32)
+    learning_rate: float = option(2e-3, "highest learning rate of what is new", low=0)
+    late_learning_rate: float = option(4e-4, "highest learning rate of the late blocks", low=0)
+    weight_decay: float = option(0.02, "weight decay", low=0)
+    save_every: int = option(100, "steps between two checkpoints", low=1)
+
+
+class ClipJudgeTraining:
+    """A judge in training, which resumes from the newest checkpoint of its folder.
+
+    Args:
+        table: the sprites.
+        net: pretrained net; it is copied.
+        folder: place of the checkpoints.
+        seed: seed of the first weights and of the changes of clips.
+        options: how to train.
+
+    Raises:
+        ValueError: if the checkpoint there was made with other settings.
+    """
+
+    def __init__(
+        self,
+        table: SpriteTable,
+        net: FeatureNet,
+        folder: Path,
+        seed: int,
+        options: ClipJudgeOptions,
+    ) -> None:
+        self.table, self.folder, self.seed, self.options = table, folder, seed, options
+        self.renderer = SceneRenderer(table)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # first weights have no generator argument
+            self.judge = ClipJudge(topics_of(table), options.side)
+        self.judge.net.load_state_dict(net.state_dict())
+        late, new = _trained(self.judge)
+        groups = [
+            {"params": late, "highest": options.late_learning_rate},
+            {"params": new, "highest": options.learning_rate},
+        ]
+        self.trained = [*late, *new]
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+        self.step = 0
+        self.meta = {"seed": seed, "options": repr(options), "things": list(table.names)}
+        self._resume()
+
+    def _resume(self) -> None:
+        found = load_newest(self.folder)
+        if found is None:
+            return
+        parts, meta = found
+        for name, value in self.meta.items():
+            if meta.get(name) != value:
+                raise ValueError(
+                    f"{self.folder} holds a judge that was trained with other settings ({name}); "
+                    "delete it, or choose another folder"
+                )
+        expected = {JUDGE_PART: self.judge.state_dict(), OPTIMIZER_PART: {}}
+        check_parts(expected, parts, f"{self.folder} holds another judge")
+        self.judge.load_state_dict(parts[JUDGE_PART])
+        restore_optimizer(self.optimizer, parts[OPTIMIZER_PART])
+        self.step = int(meta["step"])
+        logger.info("resuming from step %d", self.step)
+
+    def batch(self, step: int) -> tuple[Tensor, list[tuple[int, int]]]:
+        """The clips of a step, softened at random, and their answers."""
+        size = self.options.batch_size
+        numbers = range(step * size, (step + 1) * size)
+        clips = [one_thing_clip(self.table, CLIP_SEED, number, False) for number in numbers]
+        painted = paint(self.renderer, clips, self.options.clip_side)
+        random = PictureRandom(self.seed, step, range(size))
+        return soften_clips(painted, random), [answers_of(one, self.judge.topics) for one in clips]
+
+    def run(self, stop_after: int | None = None) -> ClipJudge:
+        """Train to the end, or to a step; returns the judge in eval mode."""
+        last = min(self.options.steps, stop_after or self.options.steps)
+        total = 0.0
+        while self.step < last:
+            total += self._train_step()
+            if self.step % 20 == 0:
+                logger.info("step %d of %d: loss %.3f", self.step, self.options.steps, total / 20)
+                total = 0.0
+            if self.step % self.options.save_every == 0 or self.step == last:
+                self._save()
+        return self.judge.eval()
+
+    def _train_step(self) -> float:
+        judge = self.judge.train()
+        clips, answers = self.batch(self.step)
+        factor = rate_factor((self.step + 1) / self.options.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = factor * group["highest"]
+        with fast_autocast():
+            with torch.no_grad():
+                early = judge.early_maps(clips)
+            scores = judge.score(clips, early)
+        loss = judge_loss(scores, answers)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.trained, MAX_NORM)
+        self.optimizer.step()
+        self.step += 1
+        return loss.item()
+
+    def _save(self) -> None:
+        parts = {
+            JUDGE_PART: self.judge.state_dict(),
+            OPTIMIZER_PART: optimizer_tensors(self.optimizer),
+        }
+        save_run(self.folder, self.step, parts, self.meta)
+
+
+def _trained(judge: ClipJudge) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Late blocks, but for depthwise kernels with slow gradients; and what is new."""
+    late = [*judge.net.blocks[NUM_EARLY_BLOCKS:], judge.net.head]
+    tuned = [p for module in late for p in module.parameters() if p.ndim == 1 or p.shape[1] > 1]
+    judge.net.requires_grad_(False)
+    for parameter in tuned:
+        parameter.requires_grad_(True)
+    return tuned, [*judge.thing_head.parameters(), *judge.motion_net.parameters()]
+
+
+def judge_loss(scores: ClipScores, answers: list[tuple[int, int]]) -> Tensor:
+    """Cross-entropy of both questions."""
+    things, ways = torch.tensor(answers).T
+    return F.cross_entropy(scores.things, things) + F.cross_entropy(scores.ways, ways)
+
+
+def soften_clips(clips: Tensor, random: PictureRandom) -> Tensor:
+    """Recolour clips (B, 3, F, H, W) a little, add noise, and blur some: what a tokenizer does."""
+
+    def draw(low: float, high: float, channels: int = 1) -> Tensor:
+        return random.uniform(channels, 1, 1, 1, low=low, high=high)
+
+    clips = clips * draw(0.94, 1.06) * draw(0.97, 1.03, channels=3) + draw(-0.04, 0.04)
+    clips = clips + random.normal(*clips.shape[1:]) * draw(0.0, 0.06)
+    small = F.avg_pool3d(clips, (1, 2, 2))
+    halved = F.interpolate(small, size=clips.shape[2:], mode="trilinear")
+    return torch.where(draw(0.0, 1.0) < HALVED, halved, clips).clamp(-1.0, 1.0)
