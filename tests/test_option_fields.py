@@ -90,9 +90,8 @@ def test_every_edit_option_reaches_the_command_line_and_the_parser_of_calls() ->
             default = inspect.signature(function).parameters[name].default
             assert default == option_named(EditOptions, name).default
     parser = argparse.ArgumentParser()
-    add_picture_commands(
-        parser.add_subparsers(), argparse.ArgumentParser(add_help=False), make_labels()
-    )
+    shared = argparse.ArgumentParser(add_help=False)
+    add_picture_commands(parser.add_subparsers(), shared, make_labels(), SamplingOptions())
     words = ["edit", "--image", "a.png", "--mask", "b.png"]
     assert parser.parse_args(words).best_of == 1
     assert parser.parse_args([*words, "--best-of", "3", "--rule", "replay"]).best_of == 3
@@ -102,7 +101,8 @@ def test_every_sampling_option_reaches_the_command_line_the_endpoints_and_the_pa
     info = describe_networks(make_tokenizer(), make_transformer(), make_labels())
     names = [option.name for option in option_fields(SamplingOptions)]
     assert list(SAMPLING_OPTIONS) == names == [option.name for option in info.option_fields]
-    parser = drawing_flags(argparse.ArgumentParser(add_help=False), make_labels())
+    shared = argparse.ArgumentParser(add_help=False)
+    parser = drawing_flags(shared, make_labels(), SamplingOptions())
     flags = {action.dest for action in parser._actions}
     assert set(names) <= flags
     top_k = next(option for option in info.option_fields if option.name == "top_k")

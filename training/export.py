@@ -5,7 +5,7 @@ runs/transformer/transformer --data data/mine --out models/mine`
 """
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,9 +24,15 @@ from var_core.labels import LabelSpace
 from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
 from var_core.pipeline_parts import PipelineParts
+from var_core.sampling import SamplingOptions
 
 SKETCH_PICTURES = 3000
 SKETCH_PIXELS = 2**26  # 0.8 GB of memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnDefaults(SamplingOptions, Settings):
+    """Sampling options that the model draws with where none are given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +49,7 @@ class ExportSettings(Settings):
     sketch_steps: int = option(
         8000, "training steps of the decoder for cheap previews; 0: none", low=0
     )
+    defaults: OwnDefaults = field(default_factory=OwnDefaults)
 
 
 def export(settings: ExportSettings) -> None:
@@ -60,6 +67,7 @@ def export(settings: ExportSettings) -> None:
             load_tokenizer(settings.tokenizer, torch.bfloat16),
             load_transformer(settings.transformer, torch.bfloat16),
             LabelSpace.from_json(pictures.label_names),
+            defaults=SamplingOptions(**asdict(settings.defaults)),
         )
         if settings.borrow_trust:
             trust_borrowed_codes(pipeline.transformer, settings.borrow_trust)

@@ -17,7 +17,7 @@ from var_core.network_methods import NetworkMethods
 from var_core.outputs import ClipOutput, ClipPreview
 from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_kind
-from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions
+from var_core.sampling import KeepScales, SamplingOptions
 from var_core.sampling.rng import Generators
 from var_core.wishes import Prompt, Wish
 
@@ -40,7 +40,7 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
     def animate(
         self,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         clip_options: ClipOptions = CLIP_DEFAULTS,
         start: Sequence[Image.Image] = (),
         generator: Generators | None = None,
@@ -53,7 +53,7 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
 
         Args:
             class_labels: labels as for drawing pictures.
-            options: how tokens are drawn.
+            options: how tokens are drawn; None takes the model's own defaults.
             clip_options: how long the clips are, and whether they are loops.
             start: what the clips go on from: a picture, which becomes their first frame, or the
                 last frames of an earlier clip; central parts are used, alpha becomes white.
@@ -75,7 +75,7 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
     def animate_stream(
         self,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         clip_options: ClipOptions = CLIP_DEFAULTS,
         start: Sequence[Image.Image] = (),
         generator: Generators | None = None,
@@ -123,13 +123,13 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
     def _start(
         self,
         wishes: list[Wish],
-        options: SamplingOptions,
+        options: SamplingOptions | None,
         clip_options: ClipOptions,
         start: Sequence[Image.Image],
         generator: Generators | None,
         keep: Sequence[Tensor],
     ) -> Iterator[ClipPreview]:
-        options = check_kind("options", options, SamplingOptions).fitted(self.info.vocab_size)
+        options = self.info.fit_options(options)
         clip_options = check_kind("clip_options", clip_options, ClipOptions)
         clip_options = clip_options.fitted(self.info.clip_lengths)
         generators = self.check_generators(generator, len(wishes))

@@ -19,7 +19,7 @@ from var_core.images import central_part, image_to_tensor
 from var_core.outputs import Preview, VARPipelineOutput, pil_images
 from var_core.own_settings import in_own_settings
 from var_core.ranges import check_int
-from var_core.sampling import DEFAULTS, SamplingOptions
+from var_core.sampling import SamplingOptions
 from var_core.sampling.rng import Generators
 from var_core.wishes import Wish
 
@@ -41,7 +41,7 @@ class EditMethods:
         image: Image.Image,
         mask: object,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
         *,
@@ -59,7 +59,7 @@ class EditMethods:
             mask: mask of the same size: a PIL picture (what is half grey or lighter, and opaque, is
                 redrawn) or a (H, W) array, as for `editing.check_mask`.
             class_labels: labels as for drawing; None lets the model go by what is kept.
-            options: how tokens are drawn.
+            options: how tokens are drawn; None takes the model's own defaults.
             edit_options: how what is kept and what is drawn are joined.
             generator: one `torch.Generator` per result; None takes random seeds.
             prompt: prompts as for drawing.
@@ -81,7 +81,7 @@ class EditMethods:
         image: Image.Image,
         mask: object,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
         *,
@@ -98,7 +98,7 @@ class EditMethods:
         image: Image.Image,
         margins: Margins,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
         *,
@@ -114,7 +114,7 @@ class EditMethods:
             image: any size and mode; alpha becomes white.
             margins: pixels to add at each side.
             class_labels: labels as for drawing; None lets the model go by what is there.
-            options: how tokens are drawn.
+            options: how tokens are drawn; None takes the model's own defaults.
             edit_options: how what is there and what is drawn are joined, in every window.
             generator: one `torch.Generator` per result; None takes random seeds.
             prompt: prompts as for drawing.
@@ -136,7 +136,7 @@ class EditMethods:
         image: Image.Image,
         margins: Margins,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         edit_options: EditOptions = EDIT_DEFAULTS,
         generator: Generators | None = None,
         *,
@@ -153,7 +153,7 @@ class EditMethods:
         image: Image.Image,
         keep_scales: int,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         generator: Generators | None = None,
         *,
         prompt: Prompts = None,
@@ -165,7 +165,7 @@ class EditMethods:
             image: any size and mode; its central part is used.
             keep_scales: 1 to K - 1; few keep only colours and places, many nearly everything.
             class_labels: one label per result, as for drawing.
-            options: how tokens are drawn.
+            options: how tokens are drawn; None takes the model's own defaults.
             generator: one `torch.Generator` per result; None takes random seeds.
             prompt: prompts as for drawing.
             negative_prompt: prompts as for drawing.
@@ -183,7 +183,7 @@ class EditMethods:
         image: Image.Image,
         keep_scales: int,
         class_labels: Labels = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         generator: Generators | None = None,
         *,
         prompt: Prompts = None,

@@ -69,7 +69,7 @@ class EditablePipeline(Protocol):
     def draw(
         self,
         class_labels: Labels,
-        options: SamplingOptions,
+        options: SamplingOptions | None,
         generator: Generators | None,
         *,
         keep: Sequence[Tensor],
@@ -80,7 +80,7 @@ class EditablePipeline(Protocol):
     def stream(
         self,
         class_labels: Labels,
-        options: SamplingOptions,
+        options: SamplingOptions | None,
         generator: Generators | None,
         *,
         keep: Sequence[Tensor],
@@ -98,12 +98,12 @@ def edit_previews(
     image: Image.Image,
     mask: object,
     wishes: Sequence[Wish],
-    options: SamplingOptions,
+    options: SamplingOptions | None,
     edit_options: EditOptions,
     generator: Generators | None,
 ) -> Iterator[Preview]:
     """Check the arguments of `edit`, and start."""
-    options = check_kind("options", options, SamplingOptions).fitted(pipeline.info.vocab_size)
+    options = pipeline.info.fit_options(options)
     check_kind("edit_options", edit_options, EditOptions)
     picture = upright(image)
     holes = check_mask(mask, picture.size)
@@ -117,12 +117,12 @@ def outpaint_previews(
     image: Image.Image,
     margins: Margins,
     wishes: Sequence[Wish],
-    options: SamplingOptions,
+    options: SamplingOptions | None,
     edit_options: EditOptions,
     generator: Generators | None,
 ) -> Iterator[Preview]:
     """Check the arguments of `outpaint`, and start."""
-    options = check_kind("options", options, SamplingOptions).fitted(pipeline.info.vocab_size)
+    options = pipeline.info.fit_options(options)
     check_kind("edit_options", edit_options, EditOptions)
     check_kind("margins", margins, Margins)
     picture = upright(image)

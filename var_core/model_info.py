@@ -9,7 +9,8 @@ import torch
 
 from var_core.checkpoints import CheckpointError, outline_network, read_json, refuse_pickles
 from var_core.labels import LABELS_FILE, LabelSpace
-from var_core.option_fields import OptionField, option_fields
+from var_core.option_fields import OptionField, Value, option_fields, with_defaults
+from var_core.ranges import check_kind
 from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.scales import ScaleSchedule
 from var_core.text import PhraseTable
@@ -22,7 +23,11 @@ PICTURES, CLIPS = "VARPipeline", "VARClipPipeline"  # classes of pipelines, as f
 MAKES = {PICTURES: "pictures", CLIPS: "clips"}
 FRAMES_PER_SECOND = 8
 MAX_PARTS = 16  # of a clip, one drawn after another
-INDEX_KEYS = {"_class_name", "_diffusers_version", "_name_or_path", "tokenizer", "transformer"}
+OPTIONS_KEY = "sampling_options"  # of the index: the model's own defaults, where it has some
+INDEX_KEYS = {
+    *("_class_name", "_diffusers_version", "_name_or_path", "tokenizer", "transformer"),
+    OPTIONS_KEY,
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class ModelInfo:
         transformer_parameters: number of parameters of the transformer.
         num_frames: number of frames that the model draws together; 1 for a model of pictures.
         frame_stride: frames of a clip for each frame of the latent after the first.
+        defaults: sampling options where none are given; those that the model does not state are
+            the usual ones.
     """
 
     name: str
@@ -52,6 +59,7 @@ class ModelInfo:
     transformer_parameters: int
     num_frames: int = 1
     frame_stride: int = 1
+    defaults: SamplingOptions = DEFAULTS
 
     @property
     def frames_kept(self) -> int:
@@ -71,17 +79,25 @@ class ModelInfo:
 
     @property
     def options(self) -> SamplingOptions:
-        """Default options, with top_k clamped to the codebook."""
-        return DEFAULTS.fitted(self.vocab_size)
+        """The model's own default options, with top_k clamped to the codebook."""
+        return self.defaults.fitted(self.vocab_size)
+
+    def fit_options(self, options: SamplingOptions | None) -> SamplingOptions:
+        """The options of a drawing, for this codebook; None stands for the model's own.
+
+        Raises:
+            ValueError: if they are no options, or top_k exceeds the number of codes.
+        """
+        if options is None:
+            return self.options
+        return check_kind("options", options, SamplingOptions).fitted(self.vocab_size)
 
     @property
     def option_fields(self) -> tuple[OptionField, ...]:
         """The sampling options with the limits and defaults of this model."""
         return tuple(
-            replace(one, high=self.vocab_size, default=self.options.top_k)
-            if one.name == "top_k"
-            else one
-            for one in option_fields(SamplingOptions)
+            replace(one, high=self.vocab_size) if one.name == "top_k" else one
+            for one in with_defaults(self.options)
         )
 
     @property
@@ -95,7 +111,10 @@ class ModelInfo:
 
 
 def describe_networks(
-    tokenizer: MultiScaleVQVAE, transformer: VARTransformer, labels: LabelSpace | None
+    tokenizer: MultiScaleVQVAE,
+    transformer: VARTransformer,
+    labels: LabelSpace | None,
+    defaults: SamplingOptions = DEFAULTS,
 ) -> ModelInfo:
     """Describe two networks that belong together; the name of the model stays empty.
 
@@ -104,6 +123,7 @@ def describe_networks(
         transformer: transformer, perhaps on the meta device.
         labels: names of the transformer's labels; None numbers the values of one attribute
             `class`.
+        defaults: sampling options where none are given.
 
     Raises:
         ValueError: if the parts do not fit together.
@@ -123,6 +143,7 @@ def describe_networks(
             f"the scales are {tokenizer.schedule.sides} in the tokenizer, "
             f"{transformer.schedule.sides} in the transformer"
         )
+    check_kind("defaults", defaults, SamplingOptions).fitted(tokenizer.quantizer.vocab_size)
     return ModelInfo(
         "",
         labels,
@@ -134,6 +155,7 @@ def describe_networks(
         sum(parameter.numel() for parameter in transformer.parameters()),
         tokenizer.num_frames,
         2**tokenizer.num_halvings,
+        defaults,
     )
 
 
@@ -190,6 +212,32 @@ def read_labels(folder: Path) -> LabelSpace | None:
         raise CheckpointError(f"{folder}: {error}") from error
 
 
+def read_defaults(folder: Path) -> SamplingOptions:
+    """The sampling options that a model folder states as its own defaults, over the usual ones.
+
+    Raises:
+        CheckpointError: if the index is damaged, or a value is unknown or out of range.
+    """
+    path = folder / INDEX_FILE
+    stated = read_json(path).get(OPTIONS_KEY, {}) if os.path.exists(path) else {}
+    known = {one.name: one for one in option_fields(SamplingOptions)}
+    try:
+        if not isinstance(stated, dict):
+            raise ValueError(f"it must be an object of names to values, got {stated!r:.40}")
+        if surplus := sorted(set(stated) - set(known)):
+            raise ValueError(f"there are {', '.join(known)}, not {surplus[0]!r:.40}")
+        return replace(DEFAULTS, **{name: known[name].check(stated[name]) for name in stated})
+    except ValueError as error:
+        raise CheckpointError(f"{OPTIONS_KEY} of {path}: {error}") from error
+
+
+def stated_defaults(defaults: SamplingOptions) -> dict[str, Value]:
+    """What a model folder states of its default options: those that are not the usual ones."""
+    own = {one.name: one.default for one in with_defaults(defaults)}
+    usual = {one.name: one.default for one in option_fields(DEFAULTS)}
+    return {name: value for name, value in own.items() if value != usual[name]}
+
+
 def read_phrases(folder: Path) -> PhraseTable:
     """The phrase vectors of a model folder.
 
@@ -216,9 +264,9 @@ def read_model_info(path: str | Path, wanted: str = PICTURES) -> ModelInfo:
     check_index(folder, wanted)
     tokenizer = outline_network(folder / "tokenizer", MultiScaleVQVAE)
     transformer = outline_network(folder / "transformer", VARTransformer)
-    labels = read_labels(folder)
+    labels, defaults = read_labels(folder), read_defaults(folder)
     try:
-        info = describe_networks(tokenizer, transformer, labels)
+        info = describe_networks(tokenizer, transformer, labels, defaults)
     except ValueError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     return replace(info, name=folder.absolute().name)

@@ -150,6 +150,11 @@ def option_fields(options: Described | type[Described]) -> tuple[OptionField, ..
     return tuple(_named(one) for one in fields(options) if KEY in one.metadata)
 
 
+def with_defaults(options: Described) -> tuple[OptionField, ...]:
+    """The described fields of an instance, whose values stand in the place of the defaults."""
+    return tuple(replace(one, default=getattr(options, one.name)) for one in option_fields(options))
+
+
 def option_named(options: Described | type[Described], name: str) -> OptionField:
     """The described field of a name."""
     return next(one for one in option_fields(options) if one.name == name)

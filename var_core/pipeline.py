@@ -5,6 +5,7 @@ Editing is in `edit_methods`, looking inside in `inspect_methods`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,8 +20,8 @@ from var_core.open_labels import fill_open_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.own_settings import in_own_settings
 from var_core.pipeline_parts import PipelineParts
-from var_core.ranges import check_choice, check_kind
-from var_core.sampling import DEFAULTS, KeepScales, SamplingOptions, ScaleRule, ScaleStep
+from var_core.ranges import check_choice
+from var_core.sampling import KeepScales, SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.rng import Generators
 from var_core.wishes import Prompt, Wish
 
@@ -40,6 +41,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
             transformer that takes no text.
         text_encoder: folder of a `transformers` text model; None takes the embedded encoder. It is
             loaded when words are met whose vectors are not stored.
+        defaults: sampling options where a call gives none, the model's own; they are saved with it.
 
     Attributes:
         info: labels, scales and limits.
@@ -54,11 +56,11 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
     def __call__(
         self,
         class_labels: Sequence[Label | Wish] | None = None,
-        guidance_scale: float = DEFAULTS.guidance_scale,
-        top_k: int = DEFAULTS.top_k,
-        top_p: float = DEFAULTS.top_p,
-        temperature: float = DEFAULTS.temperature,
-        smooth: bool = DEFAULTS.smooth,
+        guidance_scale: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        temperature: float | None = None,
+        smooth: bool | None = None,
         generator: Generators | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
@@ -68,6 +70,8 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         return_dict: bool = True,
     ) -> VARPipelineOutput:
         """Draw one picture per label or prompt; sampling options go under their diffusers names.
+
+        An option that is not given, or None, is the model's own default, see `info.options`.
 
         Args:
             class_labels: labels of each picture: None (everything open), an int (models with one
@@ -97,13 +101,15 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         """
         if not return_dict:
             raise ValueError("return_dict must be true: a result has names, such as .images")
-        options = SamplingOptions(
-            guidance_scale=guidance_scale,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            smooth=smooth,
-        )
+        given = {
+            "guidance_scale": guidance_scale,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "smooth": smooth,
+        }
+        chosen: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
+        options = replace(self.info.options, **chosen)
         wishes = self.info.reader.read_all(class_labels, prompt, negative_prompt)
         return self.draw(wishes, options, generator, output_type, keep)
 
@@ -111,7 +117,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
     def draw(
         self,
         class_labels: Sequence[Label | Wish] | None = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         generator: Generators | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
@@ -119,8 +125,8 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         prompt: str | Sequence[Prompt] | None = None,
         negative_prompt: str | Sequence[Prompt] | None = None,
     ) -> VARPipelineOutput:
-        """As `__call__`, with the sampling options in one object."""
-        options = check_kind("options", options, SamplingOptions).fitted(self.info.vocab_size)
+        """As `__call__`, with the sampling options in one object; None takes the model's own."""
+        options = self.info.fit_options(options)
         rule = self._keep_rule(keep)
         asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
         wishes, generators = self._prepare(asked, generator, output_type, keep)
@@ -135,7 +141,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
     def stream(
         self,
         class_labels: Sequence[Label | Wish] | None = None,
-        options: SamplingOptions = DEFAULTS,
+        options: SamplingOptions | None = None,
         generator: Generators | None = None,
         output_type: str = "pil",
         keep: Sequence[Tensor] = (),
@@ -150,7 +156,7 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
 
         The arguments are those of `draw`. They are checked here, not at the first preview.
         """
-        options = check_kind("options", options, SamplingOptions).fitted(self.info.vocab_size)
+        options = self.info.fit_options(options)
         rule = self._keep_rule(keep)
         asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
         wishes, generators = self._prepare(asked, generator, output_type, keep)

@@ -17,13 +17,17 @@ from var_core.labels import LabelSpace
 from var_core.model_info import (
     CLIPS,
     MAKES,
+    OPTIONS_KEY,
     PICTURES,
     check_index,
     describe_networks,
+    read_defaults,
     read_labels,
     read_phrases,
+    stated_defaults,
 )
 from var_core.ranges import check_kind
+from var_core.sampling import DEFAULTS, SamplingOptions
 from var_core.sampling.graphs import GraphRecorder
 from var_core.text import PhraseTable, PhraseVectors, TextEncoder, open_text_encoder
 from var_core.tokenizer import MultiScaleVQVAE
@@ -51,6 +55,7 @@ class PipelineParts(DiffusionPipeline):
         labels: LabelSpace | None = None,
         phrases: PhraseTable | None = None,
         text_encoder: str | Path | None = None,
+        defaults: SamplingOptions = DEFAULTS,
     ) -> None:
         super().__init__()
         self._text_encoder_folder = text_encoder
@@ -59,11 +64,13 @@ class PipelineParts(DiffusionPipeline):
             ("transformer", transformer, VARTransformer),
         ):
             check_kind(name, getattr(part, "_orig_mod", part), kind)  # what was compiled, inside
-        info = describe_networks(tokenizer, transformer, labels)
+        info = describe_networks(tokenizer, transformer, labels, defaults)
         found = CLIPS if info.schedule.is_clip else PICTURES
         if found != self.kind:
             raise ValueError(f"these networks make {MAKES[found]}: use {found}")
         self.register_modules(tokenizer=tokenizer, transformer=transformer)
+        if stated := stated_defaults(info.defaults):
+            self.register_to_config(**{OPTIONS_KEY: stated})  # written with the index
         self.info = info
         self.labels = info.labels
         self.packs = True
@@ -125,14 +132,14 @@ class PipelineParts(DiffusionPipeline):
         chosen = _chosen_dtype(torch_dtype, dtype)
         folder = Path(path)
         check_index(folder, cls.kind)
+        labels, defaults = read_labels(folder), read_defaults(folder)
         tokenizer = load_tokenizer(folder / "tokenizer", chosen)
         transformer = load_transformer(folder / "transformer", chosen)
-        labels = read_labels(folder)
         phrases = read_phrases(folder) if transformer.num_prefix else None
         if text_encoder is None and (folder / ENCODER_FOLDER).is_dir():
             text_encoder = folder / ENCODER_FOLDER
         try:
-            pipeline = cls(tokenizer, transformer, labels, phrases, text_encoder)
+            pipeline = cls(tokenizer, transformer, labels, phrases, text_encoder, defaults)
         except ValueError as error:
             raise CheckpointError(f"{folder}: {error}") from error
         pipeline.info = replace(pipeline.info, name=folder.absolute().name)
@@ -207,6 +214,7 @@ class PipelineParts(DiffusionPipeline):
             "labels": self.labels,
             "phrases": None if vectors is None else vectors.table,
             "text_encoder": self._text_encoder_folder,
+            "defaults": self.info.defaults,
         }
 
     @classmethod

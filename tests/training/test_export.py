@@ -1,5 +1,6 @@
 """Joining trained parts into a model folder shows at a terminal how far it is."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ def test_a_terminal_shows_what_is_done_and_how_long_the_sketches_take(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     parts = f"--tokenizer {tmp_path}/tok/tokenizer --transformer {tmp_path}/var/transformer"
     words = f"{parts} --data {data} --out {tmp_path}/model --sketch-steps 4"
-    assert export.main(words.split()) == 0
+    assert export.main([*words.split(), "--guidance", "3"]) == 0
+    index = json.loads((tmp_path / "model" / "model_index.json").read_text())
+    assert index["sampling_options"] == {"guidance_scale": 3.0}
     said, shown = capsys.readouterr()
     assert "learning to sketch previews: 4 steps" in said
     assert "joining the networks: 00:0" in shown

@@ -3,67 +3,46 @@
 import statistics
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from training.study.diffusion_drawing import draw_latents
-from training.study.diffusion_run import DiffusionRun
-from training.study.line_drawing import draw_lines
-from training.study.raster_run import RasterRun
-from training.study.sized_run import SizedRun
-from var_core.sampling import SamplingOptions, generators_from_seeds, sample_scales
+from training.study.artists import Artist, Choice, DiffusionArtist
+from var_core.condition import Condition
 
 GUIDANCE = 1.5
 DIFFUSION_STEPS = (10, 25, 50, 250)
 REPEATS = 3
 
 
-def drawing_costs(run: SizedRun | RasterRun | DiffusionRun) -> dict[str, Any]:
+def drawing_costs(artist: Artist) -> dict[str, Any]:
     """Operations and seconds of one guided picture, decoded, by number of network evaluations."""
-    return {str(steps): measured(draw) for steps, draw in ways_to_draw(run).items()}
-
-
-def ways_to_draw(
-    run: SizedRun | RasterRun | DiffusionRun,
-) -> dict[int, Callable[[], Tensor]]:
-    """Functions that draw one picture, by their evaluations of the network."""
-    network = run.averaged()
-    condition = network.null_condition()
-    generators = partial(generators_from_seeds, [0], network.device)
-    if isinstance(run, DiffusionRun):
-        return {
-            steps: partial(_diffuse, run, network, steps, generators) for steps in DIFFUSION_STEPS
-        }
-    options = SamplingOptions(guidance_scale=GUIDANCE).fitted(run.tokenizer.config["vocab_size"])
-    if isinstance(run, RasterRun):
-
-        def draw_raster() -> Tensor:
-            return run.decode(draw_lines(network, run.codes, condition, options, generators()))
-
-        return {network.schedule.num_scales: draw_raster}
-
-    def draw_scales() -> Tensor:
-        quantizer = run.tokenizer.quantizer
-        *_, last = sample_scales(network, quantizer, condition, options, generators())
-        return run.tokenizer.decode_latent(last.latent)
-
-    return {network.schedule.num_scales: draw_scales}
-
-
-def _diffuse(run: DiffusionRun, network: Any, steps: int, generators: Callable[[], Any]) -> Tensor:
-    drawn = draw_latents(network, network.null_condition(), steps, GUIDANCE, generators())
-    return run.latents.decode(drawn)
+    network = artist.network
+    labels = torch.zeros(1, len(network.label_counts), dtype=torch.int64)
+    # a label is asked for: guidance towards nothing would cost VAR half
+    condition = Condition.of_labels(labels, network.num_prefix, network.text_dim)
+    steps = [network.schedule.num_scales]
+    if isinstance(artist, DiffusionArtist):
+        steps = list(DIFFUSION_STEPS)
+    return {
+        str(one): measured(lambda one=one: artist.draw(condition, Choice(GUIDANCE, steps=one), [0]))
+        for one in steps
+    }
 
 
 @torch.inference_mode()
 def measured(draw: Callable[[], Tensor]) -> dict[str, float]:
-    """Operations and median seconds of a call; the first call warms up, and is counted."""
+    """Operations and median seconds of a call, after one that prepares what is kept.
+
+    It is counted with the plain formula of attention, as not every fast kernel is known to the
+    counter: on a CPU it would leave attention out.
+    """
+    draw()
     counter = FlopCounterMode(display=False)
-    with counter:
+    with sdpa_kernel(SDPBackend.MATH), counter:
         draw()
     seconds = []
     for _ in range(REPEATS):

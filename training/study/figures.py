@@ -20,11 +20,12 @@ from training.study.power_laws import (
     fit_power_law,
     fit_runs,
 )
+from training.study.settings import KINDS
 from var_core.files import write_atomically
 
 MERGES = {"parameters": all_points, "compute": envelope}  # points of a fit, of those of all runs
 FITS_FILE = "scaling.json"
-# exponents of arXiv 2404.02905, section 5.1; its losses are reducible ones
+# exponents of arXiv 2404.02905, "Power-law scaling laws"; its losses are reducible ones
 PUBLISHED = {
     "parameters": {
         "loss_all": 0.20,
@@ -45,8 +46,10 @@ def write_figures(folder: Path, points: PointsFile) -> None:
     Raises:
         OSError: if they cannot be written.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, Any] = {}
-    for kind in dict.fromkeys(point["kind"] for point in points.points.values()):
+    found_kinds = {point["kind"] for point in points.points.values()}
+    for kind in (kind for kind in KINDS if kind in found_kinds):
         records = [point for point in points.points.values() if point["kind"] == kind]
         kept_out = largest(records)
         known = [record for record in records if record is not kept_out]
@@ -94,8 +97,11 @@ def laws_of(records: Sequence[Record]) -> Laws:
     for axis, merge in MERGES.items():
         laws[axis] = {}
         for name in names:
+            runs = runs_of(records, axis, name)
+            if len(np.unique(merge(runs)[0])) < FEWEST_FREE:  # as where more compute never helps
+                continue
             irreducible = None if name.startswith("loss") else 0.0
-            laws[axis][name] = fit_runs(runs_of(records, axis, name), merge, irreducible)
+            laws[axis][name] = fit_runs(runs, merge, irreducible)
     return laws
 
 

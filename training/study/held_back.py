@@ -1,5 +1,6 @@
 """Scenes for training, none twice, and scenes of the same kind that training never shows."""
 
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -53,9 +54,13 @@ class HeldBack:
         """Tokens of training pictures."""
         return self.source.train_batch(rows, random)
 
-    def validation(self) -> TokenBatch:
-        """Tokens of all validation pictures."""
+    @cached_property
+    def _validation(self) -> TokenBatch:
         return self.fixed("validation", self.num_validation)
+
+    def validation(self) -> TokenBatch:
+        """Tokens of all validation pictures, made once: of diffusion, they are painted for it."""
+        return self._validation
 
     def fixed(self, split: str, limit: int) -> TokenBatch:
         """Tokens of the first training or validation pictures; no others are held out."""

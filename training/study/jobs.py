@@ -1,5 +1,6 @@
 """The runs of a study, one after another; each goes on where it stopped."""
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from torch import nn
+from torch import Tensor, nn
 
 from training.data import token_pool
-from training.data.scenes.pictures import ScenePictures
+from training.data.scenes.pictures import TABLE_FILE, ScenePictures
+from training.data.token_encoder import weights_digest
 from training.data.token_pool import fill_pool
 from training.loop.run import Run
 from training.loop.stop_signals import StopFlag, stop_signals
 from training.loop.train_loop import train
 from training.study.budget import BudgetFlag
 from training.study.held_back import open_scenes
-from training.study.points_file import PointsFile, curve_of, forget_checkpoints, hardware_of
+from training.study.points_file import PointsFile, curve_of, hardware_of
 from training.study.settings import StudySettings
 from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
@@ -43,23 +45,45 @@ def studying(settings: StudySettings) -> Iterator[StopFlag]:
         raise ValueError(f"another command works in {folder}") from error
 
 
-def paint_scenes(settings: StudySettings, stop: StopFlag) -> ScenePictures | None:
+def claim_scenes(settings: StudySettings, points: PointsFile) -> None:
+    """Note which things and phrases the scenes are composed of.
+
+    Raises:
+        ValueError: if the points that there are come from others, or the folder has none.
+    """
+    path = Path(settings.data) / TABLE_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"{settings.data} holds no sprites; run: python -m training.prepare.scenes "
+            f"--out {settings.data}"
+        )
+    points.claim("scenes", hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+
+
+def paint_scenes(
+    settings: StudySettings, points: PointsFile, stop: StopFlag
+) -> ScenePictures | None:
     """Paint and encode what the pool lacks, some thousand scenes at a time; None if stopped.
 
     Raises:
-        ValueError: if data or tokenizer cannot be used.
+        ValueError: if data or tokenizer cannot be used, or are not those of the points.
         SaveError: if the pool cannot be written.
     """
+    claim_scenes(settings, points)
     tokenizer = load_tokenizer(settings.tokenizer_folder)
+    points.claim("tokenizer", weights_digest(tokenizer))
     scenes = open_scenes(settings.data, tokenizer.image_shape[0])
-    folder = Path(settings.out) / "pool"
-    return scenes if fill(folder, scenes, tokenizer, settings.pool, stop) else None
+    tokens = fill(Path(settings.out) / "pool", scenes, tokenizer, settings.pool, stop)
+    if tokens is None:
+        return None
+    points.claim_tokens("tokens", tokens)
+    return scenes
 
 
 def fill(
     folder: Path, scenes: ScenePictures, tokenizer: MultiScaleVQVAE, pool: int, stop: StopFlag
-) -> bool:
-    """Fill a pool, some thousand scenes at a time; returns whether it is full.
+) -> Tensor | None:
+    """Fill a pool, some thousand scenes at a time; returns its tokens, None if stopped.
 
     Raises:
         ValueError: if it belongs to other scenes or to another tokenizer.
@@ -67,11 +91,12 @@ def fill(
     """
     nn.Module.to(tokenizer.requires_grad_(False), pick_device())
     part = token_pool.SHARD_PICTURES
+    tokens = None
     for size in (*range(part, pool, part), pool):
         if stop.is_set:
-            return False
-        fill_pool(folder, scenes, tokenizer, size)
-    return True
+            return None
+        tokens = fill_pool(folder, scenes, tokenizer, size)
+    return tokens
 
 
 def train_to_end(run: Run[Any, Any], stop: StopFlag) -> bool:
@@ -88,41 +113,22 @@ def train_to_end(run: Run[Any, Any], stop: StopFlag) -> bool:
     return run.step >= run.total_steps
 
 
-def run_to_point(
-    run: Run[Any, Any],
-    operations: int,
-    stop: StopFlag,
-    points: PointsFile,
-    name: str,
-    about: Mapping[str, Any],
-) -> bool:
-    """Train a run to its end, from its newest checkpoint if there is one, and write its point.
+def point_of(run: Run[Any, Any], operations: int, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The point of a run that is done.
 
     Args:
-        run: run to train.
+        run: the run.
         operations: floating-point operations that a picture costs it, forward and backward.
-        stop: request to stop.
-        points: file that gets the point.
-        name: name of the point.
         about: what the run is.
-
-    Returns:
-        Whether the run is done; else it was stopped and saved.
     """
-    if not train_to_end(run, stop):
-        return False
     curve = curve_of(run, operations)
-    points.add(
-        name,
-        {
-            **about,
-            "rate": run.highest_rate,
-            "operations_per_picture": operations,
-            "hardware": hardware_of(run),
-            **curve[-1],
-            "curve": curve,
-        },
-    )
-    forget_checkpoints(run.folder)
-    logger.info("%s: %s", name, ", ".join(f"{key} {value:.4g}" for key, value in curve[-1].items()))
-    return True
+    last = ", ".join(f"{key} {value:.4g}" for key, value in curve[-1].items())
+    logger.info("%s: %s", run.folder.name, last)
+    return {
+        **about,
+        "rate": run.highest_rate,
+        "operations_per_picture": operations,
+        "hardware": hardware_of(run),
+        **curve[-1],
+        "curve": curve,
+    }

@@ -1,4 +1,8 @@
-"""The measured points of a study: a JSON file that grows as soon as a run is done."""
+"""The measured points of a study: a JSON file that grows as soon as a run is done.
+
+It is all that another machine needs to go on: scenes and their order follow from seeds, so runs
+that are done there are not done again. Only checkpoints of a run in progress stay behind.
+"""
 
 import json
 import shutil
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from training.loop.checkpoint import PREFIX
 from training.loop.processes import device_name
@@ -17,6 +22,8 @@ from var_core.checkpoints import read_json
 from var_core.files import write_atomically
 
 FIGURES = ("loss_all", "loss_last", "error_all", "error_last")
+NUM_NOTED = 4  # scenes whose tokens are noted
+LEAST_EQUAL = 0.95  # of these tokens: processors round differently
 
 
 class PointsFile:
@@ -26,6 +33,10 @@ class PointsFile:
         path: the JSON file, which need not exist.
         about: what all points have in common.
 
+    Attributes:
+        points: points by name.
+        made_from: what all points were made from, as far as it was claimed.
+
     Raises:
         ValueError: if the file is damaged, or holds points of another study.
     """
@@ -33,25 +44,63 @@ class PointsFile:
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path = path
         self.about = dict(about)
+        self.made_from: dict[str, str] = {}
         self.points: dict[str, dict[str, Any]] = {}
-        if path.exists():
-            found = read_json(path)
-            if found.get("about") != self.about:
-                raise ValueError(
-                    f"{path} holds points of another study ({found.get('about')}): choose another "
-                    f"--out, or its settings"
-                )
-            self.points = found["points"]
+        self._read()
 
-    def add(self, name: str, point: Mapping[str, Any]) -> None:
-        """Write a further point.
+    def _read(self) -> None:
+        """Take over what is in the file beside what is known."""
+        if not self.path.exists():
+            return
+        found = read_json(self.path)
+        if found.get("about") != self.about or not isinstance(found.get("points"), dict):
+            raise ValueError(
+                f"{self.path} holds points of another study ({found.get('about')}): choose another "
+                f"folder, or its settings"
+            )
+        self.made_from = self.made_from | found.get("made_from", {})
+        self.points = self.points | found["points"]
+
+    def claim(self, name: str, value: str) -> None:
+        """Note what the points are made from.
 
         Raises:
+            ValueError: if those that there are were made from something else.
+        """
+        found = self.made_from.setdefault(name, value)
+        if found != value:
+            raise ValueError(
+                f"{self.path} holds points of other {name} ({found}, here {value}): choose another "
+                "folder, or the same"
+            )
+
+    def claim_tokens(self, name: str, tokens: Tensor) -> None:
+        """Note the tokens of the first scenes, (N, L), so that a machine proves to paint the same.
+
+        Raises:
+            ValueError: if more of them differ than rounding explains.
+        """
+        ours = [str(token) for token in tokens[:NUM_NOTED].flatten().tolist()]
+        theirs = self.made_from.setdefault(name, " ".join(ours)).split()
+        equal = sum(one == other for one, other in zip(ours, theirs, strict=False))
+        if len(ours) != len(theirs) or equal < LEAST_EQUAL * len(ours):
+            raise ValueError(
+                f"{self.path} holds points of other {name}: of the first scenes, {equal} of "
+                f"{len(theirs)} tokens are the same here, at least {LEAST_EQUAL:.0%} must be"
+            )
+
+    def add(self, name: str, point: Mapping[str, Any]) -> None:
+        """Write a further point beside those that are in the file by now.
+
+        Raises:
+            ValueError: if the file has become that of another study.
             OSError: if the file cannot be written.
         """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._read()
         self.points[name] = dict(point)
-        text = json.dumps({"about": self.about, "points": self.points}, indent=1)
-        write_atomically(self.path, (text + "\n").encode())
+        content = {"about": self.about, "made_from": self.made_from, "points": self.points}
+        write_atomically(self.path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def curve_of(run: Run[Any, Any], operations: int) -> list[dict[str, float]]:

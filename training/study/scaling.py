@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from training.data.scenes.pictures import ScenePictures
@@ -11,38 +10,48 @@ from training.loop.command_line import run_command
 from training.loop.footprint import count_parameters
 from training.loop.stop_signals import StopFlag
 from training.study.figures import write_figures
-from training.study.jobs import paint_scenes, run_to_point, studying
+from training.study.jobs import claim_scenes, paint_scenes, point_of, studying, train_to_end
 from training.study.next_token_run import CaptionRun
-from training.study.points_file import PointsFile
+from training.study.points_file import PointsFile, forget_checkpoints
 from training.study.settings import SEEDED, ScalingSettings
 from training.study.sized_run import SizedRun
 from training.study.sizes import Size, count_outside_tables
+from training.study.zero_shot import claim_judge, zero_shot_figures
 
 POINTS_FILE = "points.json"
+PICTURES, ZERO_SHOT = "pictures", "zero-shot"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run: a kind of network of one size, from one seed."""
+    """One run: a kind of network of one size from one seed; or what a trained one does untaught."""
 
-    kind: str  # "pictures" or "captions"
+    kind: str  # "pictures", "captions" or "zero-shot"
     size: Size
     seed: int
 
     @property
     def name(self) -> str:
-        """Name of its point and of its folder."""
+        """Name of its point."""
         return f"{self.kind}-d{self.size.depth:02d}-s{self.seed}"
+
+    @property
+    def trained(self) -> "Job":
+        """The job whose network it measures: as a rule, itself."""
+        return Job(PICTURES, self.size, self.seed) if self.kind == ZERO_SHOT else self
 
 
 def jobs_of(settings: ScalingSettings) -> list[Job]:
-    """All runs of a study, small ones first."""
-    return [
-        Job(kind, size, seed)
-        for index, size in enumerate(settings.sizes)
-        for kind in settings.kinds
-        for seed in range(settings.seeds if index < SEEDED else 1)
-    ]
+    """All runs of a study, small ones first; each first network draws untaught, if judged."""
+    jobs = []
+    for index, size in enumerate(settings.sizes):
+        seeds = range(settings.seeds if index < SEEDED else 1)
+        for kind in settings.kinds:
+            if kind == PICTURES and settings.judge:
+                jobs.append(Job(kind, size, 0))
+                jobs.append(Job(ZERO_SHOT, size, 0))
+            jobs += [Job(kind, size, seed) for seed in seeds]
+    return list(dict.fromkeys(jobs))
 
 
 def study_sizes(settings: ScalingSettings) -> None:
@@ -53,28 +62,41 @@ def study_sizes(settings: ScalingSettings) -> None:
         OSError: if something cannot be written.
     """
     settings = settings.resolved()
-    folder = Path(settings.out)
+    folder = settings.results_folder
     with studying(settings) as stop:
         points = PointsFile(folder / POINTS_FILE, settings.about)
         left = [job for job in jobs_of(settings) if job.name not in points.points]
-        scenes = paint_scenes(settings, stop) if left else None
+        if left and settings.judge:
+            claim_judge(settings, points)
+        scenes = open_left(left, settings, points, stop)
         for job in left:
-            if scenes is None or stop.is_set or not run_job(job, settings, scenes, points, stop):
+            if scenes is None or stop.is_set or not do_job(job, settings, scenes, points, stop):
                 print("stopped; the same command goes on from here")
                 break
         write_figures(folder, points)
 
 
-def run_job(
+def open_left(
+    left: Sequence[Job], settings: ScalingSettings, points: PointsFile, stop: StopFlag
+) -> ScenePictures | None:
+    """The scenes of jobs, painted unless only their captions are read; None without jobs."""
+    if any(job.trained.kind == PICTURES for job in left):
+        return paint_scenes(settings, points, stop)
+    if not left:
+        return None
+    claim_scenes(settings, points)
+    return ScenePictures.open(settings.data)
+
+
+def do_job(
     job: Job, settings: ScalingSettings, scenes: ScenePictures, points: PointsFile, stop: StopFlag
 ) -> bool:
-    """Do one run; returns whether it came to its end."""
-    own = settings.run_settings(job.name, job.size, job.seed)
-    run: SizedRun | CaptionRun
-    if job.kind == "pictures":
-        run = SizedRun(own, scenes, settings.validation)
-    else:
-        run = CaptionRun(own, scenes, settings.pool, settings.validation)
+    """Do one job and write its point; returns whether it came to its end.
+
+    The network to be measured untaught is trained again where its weights were left on another
+    machine; its point stays that of the first run.
+    """
+    run = open_run(job.trained, settings, scenes)
     about: dict[str, Any] = {
         "kind": job.kind,
         "depth": job.size.depth,
@@ -83,7 +105,26 @@ def run_job(
         "parameters": count_outside_tables(run.transformer),
         "all_parameters": count_parameters(run.transformer),
     }
-    return run_to_point(run, run.operations(), stop, points, job.name, about)
+    is_there = job.kind == ZERO_SHOT and (run.folder / "done").exists()
+    if is_there:
+        run.close()
+    elif not train_to_end(run, stop):
+        return False
+    if job.kind == ZERO_SHOT:
+        points.add(job.name, about | zero_shot_figures(settings, scenes, run.folder))
+    else:
+        points.add(job.name, point_of(run, run.operations(), about))
+    (run.folder / "done").touch()
+    forget_checkpoints(run.folder)
+    return True
+
+
+def open_run(job: Job, settings: ScalingSettings, scenes: ScenePictures) -> SizedRun | CaptionRun:
+    """The run of a job."""
+    own = settings.run_settings(job.name, job.size, job.seed)
+    if job.kind == PICTURES:
+        return SizedRun(own, scenes, settings.validation)
+    return CaptionRun(own, scenes, settings.pool, settings.validation)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,8 @@
-"""The settings of the study of sizes."""
+"""The settings of the study: of sizes, and of methods."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
 from training.loop.command_line import Settings
@@ -16,9 +18,16 @@ KINDS = ("pictures", "captions")
 SEEDED = 2  # smallest sizes that are trained with several seeds
 LOGGED = 20  # steps between lines of a log
 NUM_MEASURED = 16  # points of a curve, about
+AVERAGE_DECAY = 0.99  # of rivals: about the last hundred steps
 QUICK = {"width_per_depth": 16, "pool": 4096, "batch_size": 64}
 QUICK_SIZES = QUICK | {"depths": (1, 2, 3, 4), "seeds": 1}
-QUICK_RIVALS = QUICK | {"depths": (5,), "level_channels": (64, 64), "tokenizer_steps": 40}
+QUICK_RIVALS = QUICK | {
+    "depths": (5,),
+    "level_channels": (32, 64),
+    "tokenizer_steps": 40,
+    "drawings": 24,
+    "only": "methods",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +35,22 @@ class StudySettings(Settings):
     """What every command of the study is told."""
 
     data: str = field(metadata=about("folder of training.prepare.scenes", FILES))
-    out: str = field(metadata=about("folder of the study", FILES))
+    out: str = field(metadata=about("folder of the runs and their scenes", FILES))
+    results: str = option(
+        "",
+        "folder that points, fits and plots are kept in; from one under version control, another "
+        "machine goes on. As a rule, that of the runs",
+        FILES,
+    )
     tokenizer: str = option(
         "", "folder of the tokenizer; as a rule, that of the embedded model", FILES
     )
+    judge: str = option(
+        "",
+        "file of training.evaluation.scenes.judge; without it, nobody says what drawings show",
+        FILES,
+    )
+    nets: str = option("data/nets", "folder of training.prepare.nets; none: no distances", FILES)
     pool: int = option(
         40960, "scenes, none shown twice, those for validation included", STEPS, low=1
     )
@@ -48,6 +69,11 @@ class StudySettings(Settings):
     compile: bool = option(False, "compile the networks", MACHINE)
 
     @property
+    def results_folder(self) -> Path:
+        """Folder of points, fits and plots."""
+        return Path(self.results or self.out)
+
+    @property
     def tokenizer_folder(self) -> str:
         """Folder of the tokenizer."""
         return self.tokenizer or str(assets_folder() / "models" / "emoji64" / "tokenizer")
@@ -57,10 +83,19 @@ class StudySettings(Settings):
         """Steps of a run: every training scene once."""
         return max(1, (self.pool - self.validation) // self.batch_size)
 
+    @property
+    def evaluate_every(self) -> int:
+        """Steps between the points of a curve."""
+        return LOGGED * max(1, round(self.steps / NUM_MEASURED / LOGGED))
+
+    def values(self, names: Sequence[str]) -> dict[str, Any]:
+        """Some settings as they stand in JSON."""
+        found = {name: getattr(self, name) for name in names}
+        return {name: list(one) if isinstance(one, tuple) else one for name, one in found.items()}
+
     def run_settings(self, folder: str, size: Size, seed: int) -> TransformerSettings:
         """Settings of the run of one size: the same for all but for size, rate and seed."""
         steps = self.steps
-        every = LOGGED * max(1, round(steps / NUM_MEASURED / LOGGED))
         return TransformerSettings(
             data=self.data,
             out=f"{self.out}/{folder}",
@@ -82,7 +117,7 @@ class StudySettings(Settings):
             ema_decay=0.0,  # an average lags, the more so the shorter the run
             drop_path=0.0,  # no scene comes twice
             drop_each=0.0,
-            evaluate_every=every,
+            evaluate_every=self.evaluate_every,
             save_every=self.save_every,
             tracker="none",
             mixed_precision=self.mixed_precision,
@@ -117,8 +152,8 @@ class ScalingSettings(StudySettings):
     @property
     def about(self) -> dict[str, Any]:
         """What the points of a study have in common."""
-        names = ("tokenizer", "pool", "validation", "batch_size", "rate_factor", "width_per_depth")
-        return {name: getattr(self, name) for name in names}
+        names = ("pool", "validation", "batch_size", "rate_factor", "width_per_depth")
+        return self.values((*names, "mixed_precision"))
 
     @property
     def sizes(self) -> tuple[Size, ...]:
@@ -137,25 +172,32 @@ class RivalSettings(StudySettings):
     sides: tuple[int, ...] = option(
         (1, 2, 3, 4, 5, 6, 8), "sides of the token maps of VAR, coarse to fine", SIZES, low=1
     )
-    depths: tuple[int, ...] = option((4, 8), "sizes, by number of blocks", SIZES, low=1, high=64)
+    depths: tuple[int, ...] = option((4, 6), "sizes, by number of blocks", SIZES, low=1, high=64)
     width_per_depth: int = option(
         32, "channels for each block; published: 64", SIZES, low=1, high=128
     )
     level_channels: tuple[int, ...] = option(
-        (160, 192), "channels of each level of the tokenizers", SIZES, low=1
+        (64, 96), "channels of each level of the tokenizers", SIZES, low=1
     )
     vocab_size: int = option(2048, "codes of the tokenizers", SIZES, low=2)
     code_dim: int = option(32, "width of a code", SIZES, low=1)
     tokenizer_steps: int = option(3000, "steps of each of the two tokenizers", STEPS, low=1)
-    nets: str = option("data/nets", "folder of training.prepare.nets, for the tokenizers", FILES)
+    drawings: int = option(
+        400, "drawings that a Frechet distance is measured with", PROGRESS, low=20
+    )
+    only: str = option(
+        "",
+        "what to train: the methods, or VAR without one of its parts; as a rule, both",
+        SIZES,
+        choices=("", "methods", "ablations"),
+    )
 
     @property
     def about(self) -> dict[str, Any]:
         """What the points of a comparison have in common."""
         names = ("pool", "validation", "batch_size", "rate_factor", "width_per_depth")
-        more = ("sides", "level_channels", "vocab_size", "code_dim", "tokenizer_steps")
-        found = {name: getattr(self, name) for name in (*names, *more)}
-        return {name: list(one) if isinstance(one, tuple) else one for name, one in found.items()}
+        more = ("sides", "level_channels", "vocab_size", "code_dim", "tokenizer_steps", "drawings")
+        return self.values((*names, *more, "mixed_precision"))
 
     @property
     def sizes(self) -> tuple[Size, ...]:

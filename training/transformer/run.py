@@ -101,10 +101,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             codes = self.tokenizer.quantizer.code_vectors()
             self.neighbours = nearest_codes(codes, settings.correction_reach)
         self.conditioning = choose_conditioning(self.pictures, settings)
-        transformer = new_transformer(
-            settings, self.pictures, self.tokenizer, self.tokens, self.conditioning
-        )
-        self.transformer = transformer.to(device).train()
+        self.transformer = self.new_network().to(device).train()
         self.conditioning.attach(self.transformer)
         if settings.checkpoint_activations:
             self.transformer.enable_gradient_checkpointing()
@@ -112,6 +109,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if count := settings.frechet_drawings:
             self.distance = DrawnDistance(self.pictures, settings.nets, count, self.accelerator)
         self._wrap()
+
+    def new_network(self) -> VARTransformer:
+        """The network with the weights it starts from, float32 on the CPU."""
+        return new_transformer(
+            self.settings, self.pictures, self.tokenizer, self.tokens, self.conditioning
+        )
 
     def scales_to_learn(self) -> int:
         """How many scales the next step learns: the coarse ones first, where that is asked for."""

@@ -25,6 +25,7 @@ from var_core.jobs.clip_files import ENDINGS, clip_format, write_clip
 from var_core.labels import LabelSpace
 from var_core.model_info import CLIPS, FRAMES_PER_SECOND
 from var_core.option_fields import option_fields
+from var_core.sampling import SamplingOptions
 
 OWN = None  # no limits: the files are the user's own
 CLIP_FILE = Path("clip.webp")
@@ -35,6 +36,7 @@ def add_clip_command(
     commands: "Commands[argparse.ArgumentParser]",
     shared: argparse.ArgumentParser,
     labels: LabelSpace,
+    defaults: SamplingOptions,
 ) -> None:
     """Add the command of this file.
 
@@ -42,9 +44,10 @@ def add_clip_command(
         commands: list of all commands.
         shared: parent parser with model and precision.
         labels: labels and menus of the model.
+        defaults: its default options.
     """
     files = "WebP, GIF or MP4 file; several are numbered, as clip-0.webp; WebP holds the recipe"
-    drawing = drawing_flags(shared, labels, CLIP_FILE, files)
+    drawing = drawing_flags(shared, labels, defaults, CLIP_FILE, files)
     animate = commands.add_parser("animate", parents=[drawing], help="draw clips from words")
     group = animate.add_argument_group("motion")
     group.add_argument(

@@ -15,7 +15,7 @@ from var_core.jobs.requests import Settings
 from var_core.labels import Attribute, LabelSpace, is_option_name
 from var_core.menus import Menu
 from var_core.model_info import PICTURES, ModelInfo, read_model_info
-from var_core.option_fields import OptionField, option_fields
+from var_core.option_fields import OptionField, with_defaults
 from var_core.pipeline import VARPipeline
 from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_int
@@ -51,6 +51,7 @@ class DrawingFlags:
 def drawing_flags(
     shared: argparse.ArgumentParser,
     labels: LabelSpace,
+    defaults: SamplingOptions,
     out: Path = PICTURE_FILE,
     about_files: str = ABOUT_FILES,
 ) -> argparse.ArgumentParser:
@@ -59,6 +60,7 @@ def drawing_flags(
     Args:
         shared: parent parser with model and precision.
         labels: labels and menus of the model; each whose name allows it is a flag.
+        defaults: sampling options of the model where none are given.
         out: file that is written where none is named.
         about_files: files that are written, in words.
     """
@@ -101,15 +103,17 @@ def drawing_flags(
         help=f"{about_files} (default: %(default)s)",
     )
     sampling = flags.add_argument_group("sampling options")
-    for option in option_fields(SamplingOptions):
+    for option in with_defaults(defaults):
         add_option(sampling, option)
     return flags
 
 
 def add_option(group: "argparse._ArgumentGroup", option: OptionField) -> None:
-    """Add the flag of one option; where it is not given, its value is None, or False."""
-    if option.is_switch:
-        group.add_argument(option.flag, dest=option.name, action="store_true", help=option.help)
+    """Add the flag of one option; where it is not given, a number is None, a switch its default."""
+    if option.is_switch:  # the flag turns it
+        flag = option.flag.replace("--", "--no-", 1) if option.default else option.flag
+        action = "store_false" if option.default else "store_true"
+        group.add_argument(flag, dest=option.name, action=action, help=option.help)
         return
     metavar = None if option.choices else {int: "N", float: "X"}.get(option.kind, "TEXT")
     default = f"{option.default:g}" if isinstance(option.default, float) else option.default

@@ -12,7 +12,7 @@ from var_core.command_line.space_command import add_space_command
 from var_core.devices import PRECISIONS
 from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
 from var_core.labels import LabelSpace
-from var_core.model_info import read_labels
+from var_core.model_info import read_defaults, read_labels
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.terminal import run_quietly
 
@@ -50,7 +50,8 @@ def _parser(model: Path) -> argparse.ArgumentParser:
     """The parser of all commands.
 
     Args:
-        model: model folder; each attribute and menu of its labels becomes a flag.
+        model: model folder; each attribute and menu of its labels becomes a flag, and its default
+            options are those that the help names.
     """
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -70,16 +71,16 @@ def _parser(model: Path) -> argparse.ArgumentParser:
         prog="python -m var_core", description="Draw and edit pictures, draw clips, manage models."
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    labels = _labels(model)
-    add_picture_commands(commands, shared, labels)
-    add_clip_command(commands, shared, labels)
+    of_model = _labels(model), read_defaults(model)
+    add_picture_commands(commands, shared, *of_model)
+    add_clip_command(commands, shared, *of_model)
     add_model_commands(commands, shared)
     add_space_command(commands)
     return parser
 
 
 def _model_folder(arguments: Sequence[str]) -> Path:
-    """The model folder, which is needed before parsing: its labels become flags."""
+    """The model folder, which is needed before parsing: its labels and defaults are in the help."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--model", type=Path, default=EMBEDDED_FOLDER)
     return early.parse_known_args(arguments)[0].model

@@ -1,6 +1,7 @@
 """The commands about models: info, models, download, push, convert, sketch."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -102,6 +103,8 @@ def _info(arguments: argparse.Namespace) -> None:
     print(f"codebook    {info.vocab_size} codes")
     print(f"tokenizer   {info.tokenizer_parameters / 1e6:.1f} million parameters")
     print(f"transformer {info.transformer_parameters / 1e6:.1f} million parameters")
+    options = (f"{name} {value}" for name, value in asdict(info.options).items())
+    print(f"defaults    {', '.join(options)}")
     print(f"runs on     {pipeline.device} in {str(pipeline.dtype).removeprefix('torch.')}")
     for attribute in info.labels.attributes:
         shown = [*attribute.values[:5], *(["..."] if len(attribute.values) > 5 else [])]

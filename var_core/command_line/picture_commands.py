@@ -25,6 +25,7 @@ from var_core.jobs.progress import JobProgress, Request, sharpen
 from var_core.jobs.requests import Settings
 from var_core.labels import LabelSpace
 from var_core.option_fields import option_fields
+from var_core.sampling import SamplingOptions
 
 OWN = None  # no limits: the files are the user's own
 SIDES = ("left", "top", "right", "bottom")
@@ -36,6 +37,7 @@ def add_picture_commands(
     commands: "Commands[argparse.ArgumentParser]",
     shared: argparse.ArgumentParser,
     labels: LabelSpace,
+    defaults: SamplingOptions,
 ) -> None:
     """Add the commands of this file.
 
@@ -43,8 +45,9 @@ def add_picture_commands(
         commands: list of all commands.
         shared: parent parser with model and precision.
         labels: labels and menus of the model.
+        defaults: its default options.
     """
-    drawing = drawing_flags(shared, labels)
+    drawing = drawing_flags(shared, labels, defaults)
     generate = commands.add_parser("generate", parents=[drawing], help="draw pictures")
     _add_scales_dir(generate)
     generate.set_defaults(run=_generate)

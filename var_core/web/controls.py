@@ -19,8 +19,9 @@ from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.requests import Settings
 from var_core.labels import LabelSpace
 from var_core.model_info import ModelInfo
+from var_core.option_fields import option_named
 from var_core.ranges import check_bool, check_int
-from var_core.sampling import MAX_SEED, random_seed
+from var_core.sampling import MAX_SEED, SamplingOptions, random_seed
 from var_core.web.label_choices import ANY
 from var_core.wishes import Wish
 
@@ -28,11 +29,12 @@ BALANCED = "Balanced"
 OWN = "Own"  # options that are no preset's
 PRESETS: Mapping[str, Mapping[str, object]] = {
     BALANCED: {},
-    "Faithful": {"guidance_scale": 2.5, "top_p": 0.3},
-    "Varied": {"guidance_scale": 1.0, "top_p": 0.9},
+    "Faithful": {"top_p": 0.3},
+    "Varied": {"top_p": 0.9},
     "Wild": {"guidance_scale": 0.0, "top_p": 1.0, "temperature": 1.3, "top_k": 0},
     "Soft": {"smooth": True},
 }
+GUIDANCE = {"Faithful": 5 / 3, "Varied": 2 / 3}  # times that of the model, 1.5 where it has no own
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,10 @@ class Controls:
         if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r:.40}")
         options = {option: getattr(self.info.options, option) for option in SAMPLING_OPTIONS}
+        if name in GUIDANCE:
+            most = option_named(SamplingOptions, "guidance_scale").high
+            guidance = self.info.options.guidance_scale * GUIDANCE[name]
+            options["guidance_scale"] = min(round(guidance, 1), most)
         return {**options, **PRESETS[name]}
 
     def preset_of(self, values: Mapping[str, object]) -> str:

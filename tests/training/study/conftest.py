@@ -4,13 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.conftest import make_tokenizer
 from tests.training.data.tiny_sprites import write_sprites
+from tests.training.tiny import random_nets
 from training.data import token_pool
 from training.data.scenes import Phrases, read_table
 from training.data.scenes.phrase_vectors import write_phrase_vectors
-from training.study import power_laws
+from training.evaluation.scenes.judge_network import SceneJudge, save_scene_judge
+from training.evaluation.scenes.questions import topics_of
+from training.study import artists, gauge, power_laws, zero_shot
 
 
 def encode(texts: list[str]) -> np.ndarray:
@@ -41,3 +45,35 @@ def arguments(
     monkeypatch.setattr(power_laws, "RESAMPLES", 20)
     files = f"--data {scenes_folder} --tokenizer {tokenizer_folder} --out {tmp_path / 'study'}"
     return f"{files} --pool 80 --validation 16 --batch-size 8 --save-every 3".split()
+
+
+@pytest.fixture(scope="session")
+def judge_file(scenes_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained judge of the tiny scenes."""
+    torch.manual_seed(1)
+    judge = SceneJudge(topics_of(read_table(scenes_folder)), hidden=8, side=32)
+    path = tmp_path_factory.mktemp("judge") / "judge.safetensors"
+    save_scene_judge(judge.eval(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with untrained nets."""
+    return random_nets(tmp_path_factory.mktemp("nets"))
+
+
+class FourFeatures(torch.nn.Module):
+    """Mean colours and their spread in place of 1,280 features."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.cat([images.mean(dim=(2, 3)), images.std(dim=(1, 2, 3))[:, None]], dim=1)
+
+
+@pytest.fixture
+def few_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few drawings, and so cheap features, that figures mean nothing."""
+    monkeypatch.setattr(gauge, "load_features", lambda *_: FourFeatures())
+    monkeypatch.setattr(gauge, "NUM_SEEDS", 2)
+    monkeypatch.setattr(artists, "GUIDANCES", (0.0, 1.0))
+    monkeypatch.setattr(zero_shot, "NUM_CASES", 2)

@@ -1,35 +1,63 @@
 """The comparison: three methods on the same scenes, in the same order."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from training.study import rivals
+from training.study import artists, rival_runs, rivals
+from training.study.artists import ScaleArtist, choices_to_try
 from training.study.diffusion_run import DiffusionRun
 from training.study.held_back import open_scenes
-from training.study.rivals import METHODS, Rival, open_rival, rival_settings
+from training.study.report import report_text
+from training.study.rival_runs import METHODS, Rival, open_rival, rival_settings, rivals_of
 from training.study.settings import RivalSettings
 from training.study.sizes import Size
+from training.study.variants import VARIANTS
 
 TINY = (
     "--sides 1 2 4 --level-channels 32 32 --vocab-size 16 --code-dim 8 --tokenizer-steps 8 "
-    "--nets none --depths 2 --width-per-depth 32"
+    "--depths 2 --width-per-depth 32 --drawings 20"
 )
 
 
 @pytest.fixture
-def compared(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Path, RivalSettings]:
-    """A whole comparison, with the settings that made it."""
-    monkeypatch.setattr(rivals, "LARGEST_DIFFERENCE", 0.2)  # of networks as small as these
-    monkeypatch.setattr("training.study.drawing_costs.DIFFUSION_STEPS", (2, 3))
-    words = [*arguments, *TINY.split()]
-    del words[2:4]  # the tokenizer is made here
-    assert rivals.main(words) == 0
+def words(
+    arguments: list[str],
+    nets: Path,
+    judge_file: Path,
+    few_drawings: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str]:
+    """Arguments of a comparison of networks that are as small as they can be."""
+    monkeypatch.setattr(rival_runs, "LARGEST_DIFFERENCE", 0.2)  # of networks as small as these
+    for name in ("drawing_costs", "rival_figures"):
+        monkeypatch.setattr(f"training.study.{name}.DIFFUSION_STEPS", (2, 3))
+    monkeypatch.setattr(artists, "TRIED_STEPS", (2, 3))
+    del arguments[2:4]  # the tokenizers are made here
+    return [*arguments, *TINY.split(), "--nets", str(nets), "--judge", str(judge_file)]
+
+
+def points_of(folder: Path) -> dict:
+    return json.loads((folder / "rivals.json").read_text())["points"]
+
+
+def test_three_methods_learn_from_the_same_scenes_in_the_same_order(
+    words: list[str], tmp_path: Path
+) -> None:
+    assert rivals.main([*words, "--only", "methods"]) == 0
     folder = tmp_path / "study"
+    points = points_of(folder)
+    found = [points[f"{method}-d02"] for method in METHODS]
+    assert len({one["pictures"] for one in found}) == 1
+    assert found[0]["parameters"] == found[1]["parameters"]
+    assert set(found[2]["drawing"]) == {"2", "3"} and set(found[1]["drawing"]) == {"16"}
+    few, more = (found[2]["drawing"][steps]["operations"] for steps in ("2", "3"))
+    assert few < more and found[0]["drawing"]["3"]["operations"] > 0
+    check_figures(points, folder)
+
     about = json.loads((folder / "rivals.json").read_text())["about"]
     settings = RivalSettings(
         data=words[1],
@@ -38,21 +66,6 @@ def compared(
         nets="none",
         **{name: tuple(one) if isinstance(one, list) else one for name, one in about.items()},
     )
-    return folder, settings
-
-
-def test_three_methods_learn_from_the_same_scenes_in_the_same_order(
-    compared: tuple[Path, RivalSettings],
-) -> None:
-    folder, settings = compared
-    points = json.loads((folder / "rivals.json").read_text())["points"]
-    found = [points[f"{method}-d02"] for method in METHODS]
-    assert len({one["pictures"] for one in found}) == 1
-    assert found[0]["parameters"] == found[1]["parameters"]
-    assert set(found[2]["drawing"]) == {"2", "3"} and set(found[1]["drawing"]) == {"16"}
-    few, more = (found[2]["drawing"][steps]["operations"] for steps in ("2", "3"))
-    assert few < more and found[0]["drawing"]["3"]["operations"] > 0
-
     scenes, asked = open_scenes(settings.data, 32), []
     for method in METHODS:
         run = open_rival(Rival(method, Size(2)), settings, scenes)
@@ -63,6 +76,44 @@ def test_three_methods_learn_from_the_same_scenes_in_the_same_order(
         assert torch.equal(asked[0].labels, other.labels)
         assert torch.equal(asked[0].phrases, other.phrases)
         assert torch.equal(asked[0].is_given, other.is_given)
+
+
+def check_figures(points: dict, folder: Path) -> None:
+    """Every method was measured alike, at three places of its training."""
+    for method in METHODS:
+        point = points[f"{method}-d02"]
+        assert len(point["search"]) == 4
+        best = min(point["search"], key=lambda tried: tried["frechet"])
+        assert point["choice"] == {name: one for name, one in best.items() if name != "frechet"}
+        assert [stage["pictures"] for stage in point["stages"]] == [16, 32, 64]
+        for stage in point["stages"]:
+            assert stage["frechet"]["n"] == 20 and stage["right"]["things"]["n"] == 20
+            assert stage["diversity"]["value"] > 0
+    assert set(points["diffusion-d02"]["by_steps"]) == {"2", "3"}
+    assert points["real"]["right"]["place"]["n"] == 20
+    through = ("pyramid-tokenizer", "raster-tokenizer", "latents")
+    assert {f"through-{name}" for name in through} < set(points)
+    assert (folder / "plots" / "rivals.svg").exists()
+    text = report_text(folder.parent)
+    assert "### VAR, raster tokens and diffusion" in text and "real, through the latents" in text
+
+
+def test_another_machine_goes_on_with_the_same_tokenizers_to_the_ablations(
+    words: list[str], tmp_path: Path
+) -> None:
+    kept = ["--results", str(tmp_path / "kept"), "--only"]
+    assert rivals.main([*words, *kept, "methods"]) == 0
+    before = points_of(tmp_path / "kept")
+    shutil.rmtree(tmp_path / "study")
+    assert rivals.main([*words, *kept, "ablations"]) == 0
+    after = points_of(tmp_path / "kept")
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {f"var-d02-{name}" for name in VARIANTS}
+    for name in set(after) - set(before):
+        assert set(after[name]["probes"]) == {"plain", "top-k", "guided"}
+        assert after[name]["pictures"] == 64
+    assert not (tmp_path / "study" / "pyramid-tokenizer" / "tokenizer").exists()
+    assert "| VAR without adaptive norm | " in report_text(tmp_path)
 
 
 def test_methods_differ_in_tokenizer_alone() -> None:
@@ -78,7 +129,21 @@ def test_methods_differ_in_tokenizer_alone() -> None:
     assert diffusion.tokenizer == var.tokenizer != raster.tokenizer
 
 
+def test_as_many_options_are_tried_for_each_method() -> None:
+    tokens = choices_to_try(ScaleArtist(None, None))  # pyright: ignore[reportArgumentType]
+    diffusion = choices_to_try(object.__new__(artists.DiffusionArtist))
+    assert len(tokens) == len(diffusion) == len(set(tokens)) == len(set(diffusion))
+    assert {one.guidance for one in tokens} == {one.guidance for one in diffusion}
+    assert all(one.steps for one in diffusion) and not any(one.steps for one in tokens)
+
+
+def test_variants_come_after_the_methods_and_are_of_the_smallest_size() -> None:
+    names = [one.name for one in rivals_of(RivalSettings(data="data", out="out"))]
+    assert names[:3] == ["var-d04", "raster-d04", "diffusion-d04"]
+    assert names[6:] == [f"var-d04-{name}" for name in VARIANTS]
+
+
 def test_a_method_with_more_parameters_is_refused() -> None:
-    rivals.check_parameters(round(1.029 * Size(4).num_parameters), Size(4))
+    rival_runs.check_parameters(round(1.029 * Size(4).num_parameters), Size(4))
     with pytest.raises(ValueError, match="differ by at most 3 %"):
-        rivals.check_parameters(round(1.04 * Size(4).num_parameters), Size(4))
+        rival_runs.check_parameters(round(1.04 * Size(4).num_parameters), Size(4))

@@ -13,6 +13,8 @@ from training.loop.stop_signals import StopFlag
 from training.study import budget, scaling
 from training.study.budget import BudgetFlag
 from training.study.held_back import HeldBack
+from training.study.points_file import PointsFile
+from training.study.report import report_text
 
 SIZES = ["--depths", "1", "2", "3", "4", "--width-per-depth", "8", "--seeds", "2"]
 TINY = [*SIZES, "--only", "pictures"]
@@ -114,3 +116,73 @@ def test_points_of_another_study_are_refused(
     (tmp_path / "study" / "points.json").write_text(json.dumps(other))
     assert scaling.main([*arguments, *TINY]) == 2
     assert "points of another study" in capsys.readouterr().err
+
+
+def test_another_machine_goes_on_from_the_points_alone(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    whole = [*arguments, *TINY, "--depths", "1", "2", "3"]
+    assert scaling.main(whole) == 0
+    kept = ["--results", str(tmp_path / "kept"), "--out"]
+    for machine, depths in (("first", ["1", "2"]), ("second", ["1", "2", "3"])):
+        folder = str(tmp_path / machine)
+        assert scaling.main([*arguments, *TINY, *kept, folder, "--depths", *depths]) == 0
+        assert not (tmp_path / machine / "points.json").exists()
+    found = json.loads((tmp_path / "kept" / "points.json").read_text())
+    assert found == json.loads((tmp_path / "study" / "points.json").read_text())
+    done = {path.parent.name for path in (tmp_path / "second").glob("*/log.jsonl")}
+    assert done == {"pictures-d03-s0"}  # what the first machine did is not done again
+    assert (tmp_path / "kept" / "scaling.json").exists()
+
+
+def test_a_machine_with_other_scenes_is_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    one = [*arguments, *TINY, "--depths", "1", "--seeds", "1"]
+    assert scaling.main(one) == 0
+    path = tmp_path / "study" / "points.json"
+    content = json.loads(path.read_text())
+    more = [*one, "--depths", "1", "2"]
+    for name, value, words in (
+        ("scenes", "others", "points of other scenes (others, here"),
+        ("tokens", "7 " * 4 * 69, "of the first scenes, "),
+    ):
+        changed = content | {"made_from": content["made_from"] | {name: value.strip()}}
+        path.write_text(json.dumps(changed))
+        assert scaling.main(more) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_the_same_tokens_but_for_rounding_are_taken(tmp_path: Path) -> None:
+    points = PointsFile(tmp_path / "points.json", {})
+    tokens = torch.arange(4 * 100).view(4, 100)
+    points.claim_tokens("tokens", tokens)
+    rounded = tokens.clone()
+    rounded[0, :20] = 0
+    points.claim_tokens("tokens", rounded)
+    rounded[1] = 0
+    with pytest.raises(ValueError, match="281 of 400 tokens are the same here, at least 95%"):
+        points.claim_tokens("tokens", rounded)
+
+
+def test_points_that_were_added_meanwhile_are_kept(tmp_path: Path) -> None:
+    ours, theirs = (PointsFile(tmp_path / "points.json", {"pool": 1}) for _ in range(2))
+    theirs.add("a", {"loss": 1.0})
+    ours.add("b", {"loss": 2.0})
+    assert set(PointsFile(tmp_path / "points.json", {"pool": 1}).points) == {"a", "b"}
+
+
+def test_what_a_network_does_untaught_is_measured_even_if_its_weights_were_left_behind(
+    arguments: list[str], judge_file: Path, few_drawings: None, tmp_path: Path
+) -> None:
+    kept = ["--results", str(tmp_path / "kept"), "--out"]
+    one = [*arguments, *TINY, "--depths", "1", "--seeds", "1", *kept]
+    assert scaling.main([*one, str(tmp_path / "first")]) == 0
+    judged = ["--judge", str(judge_file)]
+    assert scaling.main([*one, str(tmp_path / "second"), *judged]) == 0
+    found = json.loads((tmp_path / "kept" / "points.json").read_text())["points"]
+    assert set(found) == {"pictures-d01-s0", "zero-shot-d01-s0"}
+    edits = found["zero-shot-d01-s0"]["edits"]
+    assert edits["kept_area_exact"]["value"] == 1 and edits["new_thing_found"]["n"] == 2
+    assert found["zero-shot-d01-s0"]["outpainting"]["seam_surplus_of_255"]["n"] == 2
+    assert "### Untaught: edits and continued scenes" in report_text(tmp_path)

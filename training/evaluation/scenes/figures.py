@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ def write_figures(settings: FiguresSettings) -> None:
         "judge": sha256_of(Path(settings.judge))[:16],
         "numbers": str(dtype).removeprefix("torch."),
         "limit": settings.limit,
+        "options": asdict(pipeline.info.options),
     }
     make_figures(bench, FiguresFile(Path(settings.out), depends_on), letters)
 

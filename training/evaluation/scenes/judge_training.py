@@ -26,6 +26,7 @@ from training.evaluation.scenes.questions import (
     right_answers,
     things_of,
 )
+from training.evaluation.scenes.worn_pictures import wear
 from training.loop.checkpoint import check_parts, load_newest, save_run
 from training.loop.command_line import Settings
 from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
@@ -49,6 +50,9 @@ class SceneJudgeOptions(Settings):
     hidden: int = option(512, "width of the layer before the heads", low=1)
     dropout: float = option(0.1, "dropout before the heads", low=0, high=0.99)
     side: int = option(192, "side of the scenes in pixels", low=32)
+    wear: float = option(
+        0.0, "part of the scenes that are worn as by a coder: small, blurred, lossy", low=0, high=1
+    )
     head_learning_rate: float = option(2e-3, "highest learning rate of the heads", low=0)
     late_learning_rate: float = option(4e-4, "highest learning rate of the late blocks", low=0)
     weight_decay: float = option(0.02, "weight decay", low=0)
@@ -122,11 +126,13 @@ class JudgeTraining:
         judge.scale.copy_(1 / (features.std(dim=0) + 0.1))
 
     def batch(self, step: int, size: int) -> tuple[Tensor, list[Scene]]:
-        """The scenes of a step, softened at random, (B, 3, side, side) in [-1, 1]."""
+        """The scenes of a step, softened and worn at random, (B, 3, side, side) in [-1, 1]."""
         numbers = range(step * size, (step + 1) * size)
         scenes = [make_scene(self.table, SCENE_SEED, number) for number in numbers]
         images = self.renderer.render(scenes, self.options.side)
-        return soften(images, PictureRandom(self.seed, step, range(len(images)))), scenes
+        random = PictureRandom(self.seed, step, range(len(images)))
+        images = soften(images, random)
+        return wear(images, random, self.options.wear) if self.options.wear else images, scenes
 
     def run(self, stop_after: int | None = None) -> SceneJudge:
         """Train to the end, or to a step; returns the judge in eval mode."""

@@ -8,24 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.prompted_models import FakeEncoder
-from tests.training.evaluation.scenes.conftest import WIDTH
+from tests.training.evaluation.scenes.conftest import make_scene_tokenizer, make_scene_transformer
 from training.data.scenes.pictures import ScenePictures
 from training.evaluation.scenes import figures, picture_figures
 from training.evaluation.scenes.edit_figures import border_step
 from training.evaluation.scenes.figures import FIGURES, chosen_letters, make_figures
 from training.evaluation.scenes.figures_file import FiguresFile
-from training.evaluation.scenes.free_prompts import read_free_prompts
 from training.evaluation.scenes.judge_network import SceneJudge, save_scene_judge
 from training.evaluation.scenes.measured_model import Bench, open_pipeline
 from training.evaluation.scenes.picture_figures import jackknife_frechet
 from training.evaluation.scenes.prompts import prompt_cases
-from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
-from var_core.text import PhraseTable
-from var_core.tokenizer.initial_weights import init_tokenizer
-from var_core.transformer import init_weights
 
-SIDES = (1, 2, 4)
 SETTINGS = {"weights": "abc", "limit": 3}
 
 
@@ -34,48 +27,6 @@ class FourFeatures(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return torch.cat([images.mean(dim=(2, 3)), images.std(dim=(1, 2, 3))[:, None]], dim=1)
-
-
-def make_tokenizer() -> MultiScaleVQVAE:
-    tokenizer = MultiScaleVQVAE(
-        sides=SIDES,
-        vocab_size=16,
-        code_dim=8,
-        level_channels=(16,),
-        norm_groups=8,
-        num_blocks=1,
-        stem_patch=8,
-    )
-    init_tokenizer(tokenizer, torch.Generator().manual_seed(0))
-    return tokenizer.eval().requires_grad_(False)
-
-
-def make_transformer(num_styles: int) -> VARTransformer:
-    transformer = VARTransformer(
-        sides=SIDES,
-        vocab_size=16,
-        code_dim=8,
-        label_counts=(num_styles,),
-        depth=1,
-        width=16,
-        num_heads=2,
-        text_dim=WIDTH,
-        max_phrases=8,
-    )
-    init_weights(transformer, torch.Generator().manual_seed(1), 8.0, 2.0, 2.0)
-    return transformer.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def bench(pictures: ScenePictures, judge: SceneJudge, nets: Path) -> Bench:
-    """All that a figure needs, with three cases at most."""
-    texts = [*pictures.phrases.texts, *(prompt.text for prompt in read_free_prompts())]
-    different = list({text.casefold(): text for text in texts}.values())
-    phrases = PhraseTable.encode(FakeEncoder(WIDTH), different)
-    labels = LabelSpace.from_json(pictures.label_names)
-    transformer = make_transformer(len(pictures.table.styles))
-    pipeline = VARPipeline(make_tokenizer(), transformer, labels, phrases)
-    return Bench(pipeline, judge, pictures, nets, limit=3)
 
 
 @pytest.fixture(scope="module")
@@ -207,8 +158,8 @@ def test_either_a_model_or_its_two_parts_are_named(pictures: ScenePictures, tmp_
     for parts in (("", "", ""), ("m", "t", "t"), ("", "t", ""), ("", "", "t")):
         with pytest.raises(ValueError, match="a model folder, or both"):
             open_pipeline(*parts, pictures, torch.float32)
-    make_tokenizer().save_pretrained(tmp_path / "tokenizer")
-    make_transformer(2).save_pretrained(tmp_path / "transformer")
+    make_scene_tokenizer().save_pretrained(tmp_path / "tokenizer")
+    make_scene_transformer(2).save_pretrained(tmp_path / "transformer")
     parts = "", str(tmp_path / "tokenizer"), str(tmp_path / "transformer")
     joined = open_pipeline(*parts, pictures, torch.float32)
     assert [menu.name for menu in joined.labels.menus] == ["thing", "place", "time", "weather"]
@@ -222,8 +173,8 @@ def test_the_command_measures_a_pair_of_networks(
 ) -> None:
     monkeypatch.setattr(ScenePictures, "open", lambda *_: pictures)
     save_scene_judge(bench.judge, tmp_path / "judge.safetensors")
-    make_tokenizer().save_pretrained(tmp_path / "tokenizer")
-    make_transformer(2).save_pretrained(tmp_path / "transformer")
+    make_scene_tokenizer().save_pretrained(tmp_path / "tokenizer")
+    make_scene_transformer(2).save_pretrained(tmp_path / "transformer")
     words = (
         f"--data here --judge {tmp_path}/judge.safetensors --out {tmp_path}/figures.json "
         f"--tokenizer {tmp_path}/tokenizer --transformer {tmp_path}/transformer --nets {bench.nets}"

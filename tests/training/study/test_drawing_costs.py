@@ -1,0 +1,66 @@
+"""Costs are counted alike: guidance is paid by every method, and attention is counted."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.conftest import make_tokenizer
+from training.study import drawing_costs as costs
+from training.study.artists import Choice, DiffusionArtist, RasterArtist, ScaleArtist
+from training.study.diffusion_network import DiffusionTransformer
+from var_core.condition import Condition
+from var_core.transformer import VARTransformer, init_weights
+
+SIDES = (1, 2, 4)
+SMALL: dict[str, Any] = {"label_counts": [2], "depth": 2, "width": 32, "num_heads": 2}
+
+
+def started(network: VARTransformer) -> Any:
+    init_weights(network, torch.Generator().manual_seed(1), 8.0, 2.0, 2.0)
+    return network.eval().requires_grad_(False)
+
+
+def network_of(sides: list[int]) -> VARTransformer:
+    return started(
+        VARTransformer(sides=sides, vocab_size=32, code_dim=8, shared_modulation=True, **SMALL)
+    )
+
+
+def undecoded() -> Any:
+    """A tokenizer that decodes nothing, so that the network alone is counted."""
+    quantizer = make_tokenizer(SIDES).quantizer
+    schedule = SimpleNamespace(final_shape=(4, 4))
+    return SimpleNamespace(
+        quantizer=quantizer,
+        schedule=schedule,
+        decode=lambda maps: maps[0],
+        decode_latent=lambda latent: latent,
+    )
+
+
+def artists() -> list[Any]:
+    latents = SimpleNamespace(decode=lambda drawn: drawn)
+    diffusion = started(DiffusionTransformer(side=4, channels=8, **SMALL))
+    return [
+        ScaleArtist(network_of(list(SIDES)), undecoded()),
+        RasterArtist(network_of([1] * 16), undecoded()),
+        DiffusionArtist(diffusion, cast(Any, latents)),
+    ]
+
+
+@pytest.mark.parametrize("artist", artists(), ids=("var", "raster", "diffusion"))
+def test_guidance_is_paid_in_full(artist: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "DIFFUSION_STEPS", (3,))
+    condition = Condition.of_labels(torch.zeros(1, 1, dtype=torch.int64))
+    plain = costs.measured(lambda: artist.draw(condition, Choice(steps=3), [0]))["operations"]
+    (guided,) = costs.drawing_costs(artist).values()
+    assert guided["operations"] == pytest.approx(2 * plain, rel=0.1)  # VAR adds codes once
+
+
+def test_attention_is_counted_on_every_device() -> None:
+    q = torch.ones(1, 2, 8, 4)
+    found = costs.measured(lambda: F.scaled_dot_product_attention(q, q, q))
+    assert found["operations"] == 2 * (2 * 8 * 8 * 4) * 2  # two products for each of two heads

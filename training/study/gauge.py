@@ -1,0 +1,185 @@
+"""What drawings are measured with: distance to real scenes, what they show, how they differ."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.data.scenes import Scene
+from training.data.scenes.pictures import ScenePictures
+from training.data.scenes.stream import phrase_rows
+from training.evaluation.features import FeatureNet, load_features
+from training.evaluation.frechet import collect_features
+from training.evaluation.scenes.decisions import Marks, join_marks, mark
+from training.evaluation.scenes.intervals import mean_estimate, to_json
+from training.evaluation.scenes.judge import accuracies
+from training.evaluation.scenes.judge_network import (
+    SIDE,
+    SceneJudge,
+    judge_images,
+    load_scene_judge,
+)
+from training.evaluation.scenes.measured_model import to_8_bits
+from training.evaluation.scenes.picture_figures import mean_distance
+from training.evaluation.scenes.prompts import scene_with_facts, validation_scenes
+from training.study.few_pictures import few_frechet, few_frechet_estimate
+from training.tokenizer.perceptual import PerceptualDistance, load_perceptual
+from training.transformer.conditioning import Conditioning
+from var_core.condition import Condition
+from var_core.devices import pick_device
+
+AT_ONCE = 16  # drawings
+TRIED_PART = 4  # for each choice of options, a quarter of the drawings
+PROMPTS_PART = 12  # and a twelfth of the prompts have drawings that are compared with each other
+NUM_SEEDS = 4  # drawings of each of these
+
+Draw = Callable[[Sequence[Scene], Sequence[int]], Tensor]  # pictures of scenes, from seeds
+
+
+@dataclass(frozen=True, eq=False)
+class Gauge:
+    """Nets, judge, and real scenes that neither tokenizer nor network ever saw.
+
+    The scenes for choosing options, those that are drawn, and those that drawings are compared
+    with are different ones.
+
+    Attributes:
+        pictures: scenes in the size of the drawings.
+        net: features of pictures.
+        perceptual: distance of two pictures.
+        judge: judge of scenes; None leaves open what drawings show.
+        count: drawings that a distance is measured with, at least 20.
+    """
+
+    pictures: ScenePictures
+    net: FeatureNet
+    perceptual: PerceptualDistance
+    judge: SceneJudge | None
+    count: int
+
+    @classmethod
+    def open(cls, nets: str, judge: str, pictures: ScenePictures, count: int) -> "Gauge":
+        """Open nets and judge.
+
+        Args:
+            nets: folder of training.prepare.nets.
+            judge: file of training.evaluation.scenes.judge; "" for none.
+            pictures: scenes in the size of the drawings.
+            count: drawings that a distance is measured with.
+
+        Raises:
+            ValueError: if a file is missing or damaged.
+        """
+        device = pick_device()
+        found = load_scene_judge(judge).to(device) if judge else None
+        net = load_features(nets, SIDE).to(device)
+        return cls(pictures, net, load_perceptual(nets), found, count)
+
+    @property
+    def num_tried(self) -> int:
+        """Drawings for each choice of options."""
+        return self.count // TRIED_PART
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        """Scenes for choosing options, to be drawn, and to compare with, one after another."""
+        number = self.num_tried + 2 * self.count
+        return list(islice(validation_scenes(self.pictures.table), number))
+
+    @property
+    def tried(self) -> list[Scene]:
+        """Scenes for choosing options."""
+        return self.scenes[: self.num_tried]
+
+    @property
+    def drawn(self) -> list[Scene]:
+        """Scenes that are drawn."""
+        return self.scenes[self.num_tried : self.num_tried + self.count]
+
+    @cached_property
+    def references(self) -> Tensor:
+        """Features (n, F) of the scenes to compare with."""
+        scenes = self.scenes[self.num_tried + self.count :]
+        return self.features(self.parts(self.paint, scenes))
+
+    def paint(self, scenes: Sequence[Scene], seeds: Sequence[int]) -> Tensor:
+        """Real scenes, (N, 3, H, W) in [-1, 1]; nothing depends on the seeds."""
+        renderer = self.pictures.renderer(torch.device("cpu"))
+        return renderer.render(scenes, self.pictures.side)
+
+    def parts(self, draw: Draw, scenes: Sequence[Scene]) -> list[Tensor]:
+        """Drawings of some scenes, rounded to 8 bits, on the CPU; seeds count up."""
+        found = []
+        for start in range(0, len(scenes), AT_ONCE):
+            some = scenes[start : start + AT_ONCE]
+            seeds = range(start, start + len(some))
+            found.append(to_8_bits(draw(some, seeds).float().cpu()))
+        return found
+
+    def features(self, parts: Sequence[Tensor]) -> Tensor:
+        """Features of drawings, (n, F), on the CPU."""
+        return collect_features(self.net, [part.to(pick_device()) for part in parts])
+
+    def distance(self, draw: Draw, scenes: Sequence[Scene]) -> float:
+        """Frechet distance of drawings of some scenes to real ones."""
+        features = self.features(self.parts(draw, scenes))
+        return few_frechet(features, self.references)
+
+    def figures(self, draw: Draw) -> dict[str, Any]:
+        """Frechet distance, rates of what is right, and how far drawings of a prompt lie apart."""
+        return self.quality(draw) | {"diversity": self.diversity(draw)}
+
+    def real_figures(self) -> dict[str, Any]:
+        """The figures of real scenes: what drawings could reach."""
+        return self.quality(self.paint) | {"diversity": self.diversity(self.paint_others)}
+
+    def quality(self, draw: Draw) -> dict[str, Any]:
+        """Frechet distance to real scenes and, with a judge, rates of what is right."""
+        parts = self.parts(draw, self.drawn)
+        distance = few_frechet_estimate(self.features(parts), self.references)
+        found: dict[str, Any] = {"frechet": distance.to_json()}
+        if self.judge is not None:
+            found["right"] = accuracies(self.marks(self.judge, parts))
+        return found
+
+    def marks(self, judge: SceneJudge, parts: Sequence[Tensor]) -> Marks:
+        """What the judge says of the drawings."""
+        found, start = [], 0
+        for part in parts:
+            found.append(mark(judge_images(judge, part), self.drawn[start : start + len(part)]))
+            start += len(part)
+        return join_marks(found)
+
+    def diversity(self, draw: Draw) -> dict[str, Any] | None:
+        """Mean perceptual distance between drawings of one prompt."""
+        found = []
+        for scene in self.drawn[: self.count // PROMPTS_PART]:
+            drawn = to_8_bits(draw([scene] * NUM_SEEDS, range(NUM_SEEDS)).float().cpu())
+            found.append(mean_distance(self.perceptual, drawn))
+        return to_json(mean_estimate(np.array(found)))
+
+    def paint_others(self, scenes: Sequence[Scene], seeds: Sequence[int]) -> Tensor:
+        """Real scenes with the same facts, a different one for each seed."""
+        pairs = zip(scenes, seeds, strict=True)
+        others = [scene_with_facts(self.pictures.table, *pair) for pair in pairs]
+        return self.paint(others, seeds)
+
+
+def condition_of(
+    pictures: ScenePictures, conditioning: Conditioning, scenes: Sequence[Scene]
+) -> Condition:
+    """What a network is told of some scenes: the usual English words for everything."""
+    captions = phrase_rows([pictures.captioner.full_caption(scene) for scene in scenes])
+    labels = torch.tensor([[scene.style] for scene in scenes], dtype=torch.int64)
+    return conditioning.asked(labels, captions)
+
+
+def nets_are_there(nets: str) -> bool:
+    """Whether distances can be measured."""
+    return Path(nets).is_dir()

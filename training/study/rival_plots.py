@@ -1,0 +1,75 @@
+"""Plots of the comparison: quality against time a picture, and against pictures seen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from training.study.plots import save
+
+COLOURS = {"var": "#2563eb", "raster": "#d97706", "diffusion": "#059669"}
+MARKERS = "os^Dv"  # of sizes, the smallest first
+GRID = "#e5e7eb"
+
+Record = Mapping[str, Any]
+Place = tuple[float, Record]  # x, and a Frechet distance as an estimate
+
+
+def plot_rivals(folder: Path, points: Mapping[str, Record]) -> None:
+    """Write both plots, as far as anything was measured.
+
+    Raises:
+        OSError: if a plot cannot be written.
+    """
+    records = [one for one in points.values() if one.get("stages")]
+    if not records:
+        return
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    time, data = figure.subplots(1, 2)
+    depths = sorted({one["depth"] for one in records})
+    for record in records:
+        marker = MARKERS[depths.index(record["depth"]) % len(MARKERS)]
+        draw_line(time, record, times_of(record), marker)
+        draw_line(data, record, parts_of(record), marker)
+    time.set(xscale="log", yscale="log", xlabel="seconds a picture", ylabel="Frechet distance")
+    data.set(yscale="log", xlabel="training pictures seen", ylabel="Frechet distance")
+    if real := points.get("real"):
+        for place in (time, data):
+            place.axhline(real["frechet"]["value"], color="#9ca3af", linestyle=":", label="real")
+    for place in (time, data):
+        place.grid(True, which="both", color=GRID, linewidth=0.5)
+    time.legend(fontsize=8, frameon=False)
+    save(figure, folder / "rivals")
+
+
+def times_of(record: Record) -> list[Place]:
+    """Seconds and distance of a method, of diffusion for each number of steps."""
+    costs = record["drawing"]
+    if by_steps := record.get("by_steps"):
+        return [(costs[steps]["seconds"], one["frechet"]) for steps, one in by_steps.items()]
+    return [(next(iter(costs.values()))["seconds"], record["stages"][-1]["frechet"])]
+
+
+def parts_of(record: Record) -> list[Place]:
+    """Pictures seen and distance after each part of the training."""
+    return [(one["pictures"], one["frechet"]) for one in record["stages"]]
+
+
+def draw_line(place: Axes, record: Record, places: list[Place], marker: str) -> None:
+    """Distances with their intervals."""
+    x = [one for one, _ in places]
+    y = [distance["value"] for _, distance in places]
+    low = [distance["value"] - distance["low"] for _, distance in places]
+    high = [distance["high"] - distance["value"] for _, distance in places]
+    place.errorbar(
+        x,
+        y,
+        [low, high],
+        color=COLOURS[record["kind"]],
+        marker=marker,
+        markersize=5,
+        linewidth=1,
+        label=f"{record['kind']}, {record['parameters'] / 1e6:.2g} M",
+    )
