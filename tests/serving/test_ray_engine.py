@@ -1,7 +1,12 @@
 """The engine on replicas: what it does when they end. Most tests stand in for Ray's network."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +21,7 @@ from ray.serve.exceptions import BackPressureError, RequestCancelledError
 from ray.serve.schema import ServeDeploySchema
 
 import app
-from tests.patience import until
+from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT, free_port
 from var_core import VARPipeline
 from var_core.jobs.parsing import count_up, read_settings
@@ -264,3 +269,25 @@ def test_a_cluster_that_cannot_be_joined_is_one_sentence(
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(ValueError, match=f"the cluster at 'auto' .*{told[:20]}"):
         ray_cluster._join("auto")
+
+
+@pytest.mark.parametrize("num_late", [1, ray_cluster.START_TRIES])
+def test_a_ray_that_starts_too_slowly_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, num_late: int
+) -> None:
+    left: list[subprocess.Popen] = []
+
+    def start(*_: object, **__: object) -> None:
+        if len(left) < num_late:
+            left.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"]))
+            raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", start)
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # where it leaves words for Ray
+    if num_late == ray_cluster.START_TRIES:
+        with pytest.raises(ValueError, match="tried 4 times: this machine is too busy"):
+            ray_cluster._start(1, tmp_path)
+    else:
+        ray_cluster._start(1, tmp_path)
+    assert len(left) == num_late
+    assert all(one.wait(LIMIT_SECONDS) == -signal.SIGKILL for one in left)

@@ -40,6 +40,8 @@ CHECK_SECONDS = 2.0  # between two checks of a replica; three that fail end it
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 60.0  # before a replica that nobody needs ends
 CLIENT = "ray://"
+START_TRIES = 4
+LATE_START = "timed out during startup"  # what Ray says
 SHORT = Path("/tmp")  # names of sockets have at most 107 bytes
 
 
@@ -121,7 +123,7 @@ def running_replicas(
         if found is None or found.status == ApplicationStatus.DELETING:
             threads = 0
             if settings.address is None:
-                threads = max(1, (os.cpu_count() or 1) // settings.most)
+                threads = max(1, torch.get_num_threads() // settings.most)
             else:
                 _check_cluster(info, settings.most)
             with _plain_start():
@@ -143,7 +145,11 @@ def is_running() -> bool:
 
 
 def _start(num_replicas: int, folder: Path) -> None:
-    """Start a Ray of this process's own."""
+    """Start a Ray of this process's own.
+
+    Raises:
+        ValueError: if this machine is too busy for it.
+    """
     for name, value in (
         ("RAY_AUTH_TOKEN", secrets.token_hex(32)),  # a Ray of its own asks for it
         ("RAY_USAGE_STATS_ENABLED", "0"),
@@ -152,15 +158,29 @@ def _start(num_replicas: int, folder: Path) -> None:
         ("RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS", "1"),  # one that hangs finishes nothing
     ):
         os.environ.setdefault(name, value)
-    ray.init(
-        "local",
-        num_cpus=max(os.cpu_count() or 1, num_replicas),
-        include_dashboard=False,
-        configure_logging=False,
-        log_to_driver=False,
-        object_store_memory=STORE_BYTES,
-        _node_ip_address=LOOPBACK,
-        _temp_dir=str(folder),
+    this = psutil.Process()
+    for _ in range(START_TRIES):
+        before = this.children()
+        try:
+            ray.init(
+                "local",
+                num_cpus=max(os.cpu_count() or 1, num_replicas),
+                include_dashboard=False,
+                configure_logging=False,
+                log_to_driver=False,
+                object_store_memory=STORE_BYTES,
+                _node_ip_address=LOOPBACK,
+                _temp_dir=str(folder),
+            )
+            return
+        except Exception as error:  # Ray gives its processes 30 seconds, and has no narrower word
+            if LATE_START not in str(error):
+                raise
+            for one in set(this.children()) - set(before):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+    raise ValueError(
+        f"Ray did not start within 30 seconds, tried {START_TRIES} times: this machine is too busy"
     )
 
 
