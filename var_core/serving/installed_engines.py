@@ -182,6 +182,20 @@ def installed_models(
     return list(found.values())
 
 
+def check_models(folders: ModelFolders) -> None:
+    """Check what processes elsewhere are to load, before any is started.
+
+    Raises:
+        ValueError: if a folder is missing, damaged or of the wrong kind, or the adapter belongs to
+            another model.
+    """
+    device = torch.device("cpu")
+    (_, load), *_ = installed_models(folders, device)
+    clip_model(folders, device)
+    if folders.adapter is not None:  # only the weights tell whether it belongs to them
+        load(torch.float32)
+
+
 def clip_model(folders: ModelFolders, device: torch.device) -> tuple[ModelInfo, Load] | None:
     """The model of clips, with what loads it; None where there is none."""
     if folders.clips is None:

@@ -26,7 +26,7 @@ from var_core.model_info import ModelInfo
 from var_core.pipeline import VARPipeline
 from var_core.serving.engine import Engine
 from var_core.serving.fair_queue import BusyError, FairQueue, QueueLimits
-from var_core.serving.installed_engines import ModelFolders, assemble
+from var_core.serving.installed_engines import ModelFolders, assemble, check_models
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.serving.progress_parts import lengthen
@@ -53,9 +53,11 @@ def make_ray_engines(
     """As `started_engines`, for engines that draw on replicas.
 
     Raises:
-        ValueError: if a model is missing, or there can be no such replicas.
+        ValueError: if a model or the adapter is missing or damaged, or there can be no such
+            replicas.
     """
     folders = folders.absolute()  # replicas start elsewhere
+    check_models(folders)
     with running_replicas(folders, precision, settings) as handle, Watch(is_running) as watch:
         device = torch.device(_value(handle.options(method_name="about").remote().result()))
 
