@@ -69,6 +69,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("TMPDIR", folders), ("PYTHONIOENCODING", "ascii"), ("LC_ALL", "C")):
             patch.setenv(name, str(value))
+        patch.delenv("VAR_STUDIO_ENGINE", raising=False)  # Ray alone needs more files than that
         with app_process(log, *options, program=program) as (url, process):
             yield Running(url, process, log, folders, port)
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import draw, set_count
+from tests.browser.conftest import draw, set_count, wait_done
 from tests.clients import served
 from tests.hostile_labels import FORMS, NAME, hostile_engine
 
@@ -45,7 +45,11 @@ def test_labels_with_html_are_shown_as_they_are_and_run_nothing(page: Page, tmp_
     draw(page)
     expect(page.locator("#stage .words")).to_contain_text(FORMS[-1])
     page.locator("#tiles [data-look]").nth(1).click()
+    stage = page.locator("#stage .stage")
+    before = stage.get_attribute("data-run") or ""
     page.locator("#history [data-restore]").first.click()
+    expect(stage).not_to_have_attribute("data-run", before)  # which opens the tab of drawing
+    wait_done(page)
     picture = tmp_path / "grey.png"
     Image.new("RGB", (32, 32), "grey").save(picture)
     page.get_by_role("tab", name="Compare").click()

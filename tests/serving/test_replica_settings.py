@@ -15,6 +15,12 @@ from var_core.web.arguments import parse_arguments
 RAY_MODULES = {f"var_core.serving.{name}" for name in ("ray_cluster", "ray_door", "ray_engine")}
 
 
+@pytest.fixture(autouse=True)
+def no_engine_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but the command line says which engine draws."""
+    monkeypatch.delenv("VAR_STUDIO_ENGINE", raising=False)
+
+
 def test_replicas_are_a_number_or_a_range() -> None:
     assert parse_arguments([]).replicas is None
     one = parse_arguments(["--engine", "ray"])

@@ -1,4 +1,4 @@
-"""The scripts for a lent GPU: every flag that they give is one that the trainers know."""
+"""The scripts for a large GPU: every flag that they give is one that the trainers know."""
 
 import os
 import subprocess
