@@ -131,6 +131,19 @@ class FeatureNet(nn.Module):
             maps = block(maps)
         return F.relu6(self.head(maps))
 
+    def tune_late_blocks(self) -> list[nn.Parameter]:
+        """Let only the late blocks learn, but for depthwise kernels, whose gradients are slow.
+
+        Returns:
+            The parameters that learn.
+        """
+        late = [*self.blocks[NUM_EARLY_BLOCKS:], self.head]
+        tuned = [p for part in late for p in part.parameters() if p.ndim == 1 or p.shape[1] > 1]
+        self.requires_grad_(False)
+        for parameter in tuned:
+            parameter.requires_grad_(True)
+        return tuned
+
     def forward(self, images: Tensor) -> Tensor:
         """Features of each picture: [-1, 1] (B, 3, H, W) -> (B, 1280), float32."""
         return self.late_maps(self.early_maps(images)).float().mean(dim=(2, 3))

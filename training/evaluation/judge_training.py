@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.data.augment import random_flip, random_zoom_shift
-from training.evaluation.features import NUM_EARLY_BLOCKS, FeatureNet
+from training.evaluation.features import FeatureNet
 from training.evaluation.judge_network import Judge, fast_autocast
 from training.loop.command_line import Settings
 from training.loop.picture_random import PictureRandom
@@ -166,12 +166,8 @@ def tune_late_blocks(
     options: JudgeOptions,
     generator: torch.Generator,
 ) -> None:
-    """Train late blocks and head together, except depthwise kernels, whose gradients are slow."""
-    late = [*judge.net.blocks[NUM_EARLY_BLOCKS:], judge.net.head]
-    tuned = [p for module in late for p in module.parameters() if p.ndim == 1 or p.shape[1] > 1]
-    judge.net.requires_grad_(False)
-    for parameter in tuned:
-        parameter.requires_grad_(True)
+    """Train late blocks and head together."""
+    tuned = judge.net.tune_late_blocks()
     groups = [
         {"params": tuned, "lr": options.tune_learning_rate},
         {"params": list(judge.head.parameters()), "lr": options.tune_learning_rate},

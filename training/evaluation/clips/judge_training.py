@@ -4,32 +4,25 @@ No clip is shown twice, and none of them is one that a model is trained or measu
 sees the motions too that models never see, so that it knows all of them equally well.
 """
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.data.scenes import SceneRenderer, SpriteTable
 from training.evaluation.clips.cases import one_thing_clip, paint
 from training.evaluation.clips.judge_network import ClipJudge, ClipScores, answers_of, topics_of
-from training.evaluation.features import NUM_EARLY_BLOCKS, FeatureNet
+from training.evaluation.features import FeatureNet
 from training.evaluation.judge_network import fast_autocast
-from training.evaluation.judge_training import rate_factor
-from training.loop.checkpoint import check_parts, load_newest, save_run
+from training.evaluation.judge_run import Group, JudgeRun
 from training.loop.command_line import Settings
-from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
 from var_core.option_fields import option
 
-logger = logging.getLogger(__name__)
-
 CLIP_SEED = 2**30 + 1  # of the judge's own clips
-MAX_NORM = 5.0
 HALVED = 0.4  # part of the clips with half the sharpness, as a tokenizer may leave it
-JUDGE_PART, OPTIMIZER_PART = "judge", "optimizer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +39,7 @@ class ClipJudgeOptions(Settings):
     save_every: int = option(100, "steps between two checkpoints", low=1)
 
 
-class ClipJudgeTraining:
+class ClipJudgeTraining(JudgeRun[ClipJudge]):
     """A judge in training, which resumes from the newest checkpoint of its folder.
 
     Args:
@@ -68,40 +61,20 @@ class ClipJudgeTraining:
         seed: int,
         options: ClipJudgeOptions,
     ) -> None:
-        self.table, self.folder, self.seed, self.options = table, folder, seed, options
+        self.table, self.seed, self.options = table, seed, options
         self.renderer = SceneRenderer(table)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # first weights have no generator argument
-            self.judge = ClipJudge(topics_of(table), options.side)
-        self.judge.net.load_state_dict(net.state_dict())
-        late, new = _trained(self.judge)
-        groups = [
-            {"params": late, "highest": options.late_learning_rate},
+            judge = ClipJudge(topics_of(table), options.side)
+        judge.net.load_state_dict(net.state_dict())
+        new = [*judge.thing_head.parameters(), *judge.motion_net.parameters()]
+        groups: list[Group] = [
+            {"params": judge.net.tune_late_blocks(), "highest": options.late_learning_rate},
             {"params": new, "highest": options.learning_rate},
         ]
-        self.trained = [*late, *new]
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
-        self.step = 0
-        self.meta = {"seed": seed, "options": repr(options), "things": list(table.names)}
-        self._resume()
-
-    def _resume(self) -> None:
-        found = load_newest(self.folder)
-        if found is None:
-            return
-        parts, meta = found
-        for name, value in self.meta.items():
-            if meta.get(name) != value:
-                raise ValueError(
-                    f"{self.folder} holds a judge that was trained with other settings ({name}); "
-                    "delete it, or choose another folder"
-                )
-        expected = {JUDGE_PART: self.judge.state_dict(), OPTIMIZER_PART: {}}
-        check_parts(expected, parts, f"{self.folder} holds another judge")
-        self.judge.load_state_dict(parts[JUDGE_PART])
-        restore_optimizer(self.optimizer, parts[OPTIMIZER_PART])
-        self.step = int(meta["step"])
-        logger.info("resuming from step %d", self.step)
+        meta = {"seed": seed, "options": repr(options), "things": list(table.names)}
+        rule = options.weight_decay, options.steps, options.save_every
+        super().__init__(judge, groups, *rule, folder, meta)
 
     def batch(self, step: int) -> tuple[Tensor, list[tuple[int, int]]]:
         """The clips of a step, softened at random, and their answers."""
@@ -112,53 +85,14 @@ class ClipJudgeTraining:
         random = PictureRandom(self.seed, step, range(size))
         return soften_clips(painted, random), [answers_of(one, self.judge.topics) for one in clips]
 
-    def run(self, stop_after: int | None = None) -> ClipJudge:
-        """Train to the end, or to a step; returns the judge in eval mode."""
-        last = min(self.options.steps, stop_after or self.options.steps)
-        total = 0.0
-        while self.step < last:
-            total += self._train_step()
-            if self.step % 20 == 0:
-                logger.info("step %d of %d: loss %.3f", self.step, self.options.steps, total / 20)
-                total = 0.0
-            if self.step % self.options.save_every == 0 or self.step == last:
-                self._save()
-        return self.judge.eval()
-
-    def _train_step(self) -> float:
-        judge = self.judge.train()
+    def loss(self) -> Tensor:
+        """As `JudgeRun.loss`."""
         clips, answers = self.batch(self.step)
-        factor = rate_factor((self.step + 1) / self.options.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = factor * group["highest"]
         with fast_autocast():
             with torch.no_grad():
-                early = judge.early_maps(clips)
-            scores = judge.score(clips, early)
-        loss = judge_loss(scores, answers)
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, MAX_NORM)
-        self.optimizer.step()
-        self.step += 1
-        return loss.item()
-
-    def _save(self) -> None:
-        parts = {
-            JUDGE_PART: self.judge.state_dict(),
-            OPTIMIZER_PART: optimizer_tensors(self.optimizer),
-        }
-        save_run(self.folder, self.step, parts, self.meta)
-
-
-def _trained(judge: ClipJudge) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Late blocks, but for depthwise kernels with slow gradients; and what is new."""
-    late = [*judge.net.blocks[NUM_EARLY_BLOCKS:], judge.net.head]
-    tuned = [p for module in late for p in module.parameters() if p.ndim == 1 or p.shape[1] > 1]
-    judge.net.requires_grad_(False)
-    for parameter in tuned:
-        parameter.requires_grad_(True)
-    return tuned, [*judge.thing_head.parameters(), *judge.motion_net.parameters()]
+                early = self.judge.early_maps(clips)
+            scores = self.judge.score(clips, early)
+        return judge_loss(scores, answers)
 
 
 def judge_loss(scores: ClipScores, answers: list[tuple[int, int]]) -> Tensor:

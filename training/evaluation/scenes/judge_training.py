@@ -4,20 +4,19 @@ The early blocks stay as they are; the late ones learn together with the heads. 
 twice, and none of them is one that a model is trained or measured on.
 """
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from training.data.augment import random_flip
 from training.data.scenes import Scene, SceneRenderer, SpriteTable, make_scene
-from training.evaluation.features import NUM_EARLY_BLOCKS, FeatureNet
+from training.evaluation.features import FeatureNet
 from training.evaluation.judge_network import fast_autocast
-from training.evaluation.judge_training import BLURRED, HALVED, rate_factor
+from training.evaluation.judge_run import Group, JudgeRun
+from training.evaluation.judge_training import BLURRED, HALVED
 from training.evaluation.scenes.judge_network import SceneJudge, Scores
 from training.evaluation.scenes.questions import (
     NO_ANSWER,
@@ -27,18 +26,12 @@ from training.evaluation.scenes.questions import (
     things_of,
 )
 from training.evaluation.scenes.worn_pictures import wear
-from training.loop.checkpoint import check_parts, load_newest, save_run
 from training.loop.command_line import Settings
-from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
 from var_core.option_fields import option
 
-logger = logging.getLogger(__name__)
-
 SCENE_SEED = 2**30  # of the judge's own scenes
 WHOLE_WEIGHT = 0.5  # of the questions about the whole picture, beside that about things
-MAX_NORM = 5.0
-JUDGE_PART, OPTIMIZER_PART = "judge", "optimizer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +52,7 @@ class SceneJudgeOptions(Settings):
     save_every: int = option(100, "steps between two checkpoints", low=1)
 
 
-class JudgeTraining:
+class JudgeTraining(JudgeRun[SceneJudge]):
     """A judge in training, which resumes from the newest checkpoint of its folder.
 
     Args:
@@ -83,37 +76,23 @@ class JudgeTraining:
         seed: int,
         options: SceneJudgeOptions,
     ) -> None:
-        self.table, self.folder, self.seed, self.options = table, folder, seed, options
+        self.table, self.seed, self.options = table, seed, options
         self.renderer = SceneRenderer(table)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)  # first weights have no generator argument
-            self.judge = SceneJudge(topics, options.hidden, options.side, options.dropout)
-        self.judge.net.load_state_dict(net.state_dict())
-        self.groups = _groups(self.judge, options)
-        self.optimizer = torch.optim.AdamW(self.groups, weight_decay=options.weight_decay)
-        self.step = 0
-        self.meta = {"seed": seed, "options": repr(options), "topics": topics.to_json()}
-        if not self._resume():
+            judge = SceneJudge(topics, options.hidden, options.side, options.dropout)
+        judge.net.load_state_dict(net.state_dict())
+        new = [judge.thing_head, judge.trunk, judge.heads]
+        heads = [parameter for part in new for parameter in part.parameters()]
+        groups: list[Group] = [
+            {"params": judge.net.tune_late_blocks(), "highest": options.late_learning_rate},
+            {"params": heads, "highest": options.head_learning_rate},
+        ]
+        meta = {"seed": seed, "options": repr(options), "topics": topics.to_json()}
+        rule = options.weight_decay, options.steps, options.save_every
+        super().__init__(judge, groups, *rule, folder, meta)
+        if not self.is_resumed:
             self._normalise()
-
-    def _resume(self) -> bool:
-        found = load_newest(self.folder)
-        if found is None:
-            return False
-        parts, meta = found
-        for name, value in self.meta.items():
-            if meta.get(name) != value:
-                raise ValueError(
-                    f"{self.folder} holds a judge that was trained with other settings ({name}); "
-                    "delete it, or choose another folder"
-                )
-        expected = {JUDGE_PART: self.judge.state_dict(), OPTIMIZER_PART: {}}
-        check_parts(expected, parts, f"{self.folder} holds another judge")
-        self.judge.load_state_dict(parts[JUDGE_PART])
-        restore_optimizer(self.optimizer, parts[OPTIMIZER_PART])
-        self.step = int(meta["step"])
-        logger.info("resuming from step %d", self.step)
-        return True
 
     @torch.no_grad()
     def _normalise(self) -> None:
@@ -134,61 +113,16 @@ class JudgeTraining:
         images = soften(images, random)
         return wear(images, random, self.options.wear) if self.options.wear else images, scenes
 
-    def run(self, stop_after: int | None = None) -> SceneJudge:
-        """Train to the end, or to a step; returns the judge in eval mode."""
-        last = min(self.options.steps, stop_after or self.options.steps)
-        total = 0.0
-        while self.step < last:
-            total += self._train_step()
-            if self.step % 20 == 0:
-                logger.info("step %d of %d: loss %.3f", self.step, self.options.steps, total / 20)
-                total = 0.0
-            if self.step % self.options.save_every == 0 or self.step == last:
-                self.save()
-        return self.judge.eval()
-
-    def _train_step(self) -> float:
-        options, judge = self.options, self.judge.train()
-        images, scenes = self.batch(self.step, options.batch_size)
-        factor = rate_factor((self.step + 1) / options.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = factor * group["highest"]
+    def loss(self) -> Tensor:
+        """As `JudgeRun.loss`."""
+        images, scenes = self.batch(self.step, self.options.batch_size)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + self.step)  # dropout has no generator argument
             with fast_autocast():
                 with torch.no_grad():
-                    early = judge.net.early_maps(images)
-                scores = judge.score(early)
-        loss = judge_loss(scores, scenes)
-        self.optimizer.zero_grad()
-        loss.backward()
-        trained = [one for group in self.groups for one in cast(list[Tensor], group["params"])]
-        nn.utils.clip_grad_norm_(trained, MAX_NORM)
-        self.optimizer.step()
-        self.step += 1
-        return loss.item()
-
-    def save(self) -> None:
-        """Write a checkpoint."""
-        parts = {
-            JUDGE_PART: self.judge.state_dict(),
-            OPTIMIZER_PART: optimizer_tensors(self.optimizer),
-        }
-        save_run(self.folder, self.step, parts, self.meta)
-
-
-def _groups(judge: SceneJudge, options: SceneJudgeOptions) -> list[dict[str, object]]:
-    """What is trained: heads and late blocks, but for depthwise kernels with slow gradients."""
-    late = [*judge.net.blocks[NUM_EARLY_BLOCKS:], judge.net.head]
-    tuned = [p for module in late for p in module.parameters() if p.ndim == 1 or p.shape[1] > 1]
-    judge.net.requires_grad_(False)
-    for parameter in tuned:
-        parameter.requires_grad_(True)
-    heads = [p for part in (judge.thing_head, judge.trunk, judge.heads) for p in part.parameters()]
-    return [
-        {"params": tuned, "highest": options.late_learning_rate},
-        {"params": heads, "highest": options.head_learning_rate},
-    ]
+                    early = self.judge.net.early_maps(images)
+                scores = self.judge.score(early)
+        return judge_loss(scores, scenes)
 
 
 def judge_loss(scores: Scores, scenes: list[Scene]) -> Tensor:
