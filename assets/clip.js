@@ -88,6 +88,13 @@ const play = () => {
   show();
 };
 
+// the button is Animate again from here on, so Escape leaves, although the server goes on for a moment
+const halt = () => {
+  isForming = false;
+  trigger("halt");
+  show();
+};
+
 const stop = () => {
   if (isForming) stopping.click();
   isForming = false;
@@ -127,7 +134,7 @@ const clip = {
 element.addEventListener("click", ({ target }) => {
   const button = target.closest("button");
   if (button === drawing) animate();
-  else if (button === stopping) trigger("halt");
+  else if (button === stopping) halt();
   else if (button === at("play")) play();
   else if (button === at("close")) clip.leave();
 });
