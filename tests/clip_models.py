@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from tests.conftest import make_tokenizer
-from tests.prompted_models import SLOTS, SPACE, STYLES, TABLE, TEXT_DIM
+from tests.prompted_models import SPACE, TABLE, make_text_transformer
 from var_core import MultiScaleVQVAE, VARClipPipeline, VARTransformer
 from var_core.tokenizer.inflation import inflate_tokenizer
 from var_core.transformer import init_weights
@@ -35,21 +35,7 @@ def make_clip_transformer() -> VARTransformer:
 
 def make_prompted_clips() -> VARClipPipeline:
     """A tiny pipeline of clips that takes the words of `tests.prompted_models`."""
-    transformer = VARTransformer(
-        sides=CLIP,
-        vocab_size=32,
-        code_dim=8,
-        label_counts=(STYLES,),
-        depth=2,
-        width=32,
-        num_heads=2,
-        shared_modulation=True,
-        text_dim=TEXT_DIM,
-        max_phrases=SLOTS,
-    )
-    init_weights(transformer, torch.Generator().manual_seed(1), 8.0, 2.0, 2.0)
-    transformer = transformer.eval().requires_grad_(False)
-    return VARClipPipeline(make_clip_tokenizer(), transformer, SPACE, TABLE)
+    return VARClipPipeline(make_clip_tokenizer(), make_text_transformer(sides=CLIP), SPACE, TABLE)
 
 
 def moving(count: int = 2, frames: int = FRAMES) -> Tensor:

@@ -11,6 +11,7 @@ from var_core import VARPipeline, VARTransformer
 from var_core.condition import Condition
 from var_core.labels import Attribute, LabelSpace
 from var_core.menus import Choice, Menu
+from var_core.scales import Sides
 from var_core.text import PhraseTable
 from var_core.transformer import init_weights
 
@@ -44,9 +45,11 @@ PHRASES = [choice.phrase for menu in MENUS for choice in menu.choices]
 TABLE = PhraseTable.encode(FakeEncoder(), PHRASES)
 
 
-def make_text_transformer(label_counts: tuple[int, ...] = (STYLES,)) -> VARTransformer:
+def make_text_transformer(
+    label_counts: tuple[int, ...] = (STYLES,), sides: Sides = SIDES
+) -> VARTransformer:
     transformer = VARTransformer(
-        sides=SIDES,
+        sides=sides,
         vocab_size=32,
         code_dim=8,
         label_counts=label_counts,

@@ -2,13 +2,10 @@
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from training.evaluation.scenes.intervals import NORMAL_95, Estimate
-
-NUM_BLOCKS = 10  # of the jackknife
+from training.evaluation.scenes.intervals import Estimate, block_jackknife
 
 
 def few_frechet(features: Tensor, references: Tensor) -> float:
@@ -34,19 +31,9 @@ def few_frechet(features: Tensor, references: Tensor) -> float:
 
 
 def few_frechet_estimate(features: Tensor, references: Tensor) -> Estimate:
-    """The distance with the interval of a block jackknife over the first set.
-
-    The bootstrap would repeat pictures, which makes this distance larger.
+    """The distance as `block_jackknife` of the first set.
 
     Raises:
         ValueError: if there are fewer than 20 pictures.
     """
-    if len(features) < 2 * NUM_BLOCKS:
-        raise ValueError(f"at least {2 * NUM_BLOCKS} pictures are needed, got {len(features)}")
-    whole, values = few_frechet(features, references), []
-    for block in torch.arange(len(features)).chunk(NUM_BLOCKS):
-        rest = torch.ones(len(features), dtype=torch.bool)
-        rest[block] = False
-        values.append(few_frechet(features[rest], references))
-    half = NORMAL_95 * float(np.sqrt((len(values) - 1) * np.var(values)))
-    return Estimate(whole, max(whole - half, 0.0), whole + half, len(features))
+    return block_jackknife(lambda some: few_frechet(some, references), features)

@@ -10,7 +10,6 @@ after each value and set of prompts; the same command goes on with those that ar
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -19,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from training.data.scenes.pictures import ScenePictures
-from training.evaluation.scenes.decisions import RIGHT, UNASKED, Marks, join_marks, mark
+from training.evaluation.scenes.decisions import Marks, join_marks, mark
 from training.evaluation.scenes.figures_file import FiguresFile
-from training.evaluation.scenes.intervals import wilson
 from training.evaluation.scenes.judge_network import judge_images, load_scene_judge
 from training.evaluation.scenes.measured_model import AT_ONCE, Bench, weights_hash
 from training.evaluation.scenes.prompt_figures import ONE, TWO
 from training.evaluation.scenes.prompts import SETS, Case
 from training.evaluation.scenes.questions import QUESTIONS, THINGS
+from training.evaluation.scenes.rates import rate
 from training.loop.command_line import Settings, run_command
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.files import sha256_of
@@ -122,12 +121,6 @@ def marked(bench: Bench, file: FiguresFile, name: str, value: float) -> Marks:
             parts.append(mark(judge_images(bench.judge, drawn), [case.scene for case in some]))
         file.add_marks(title, join_marks(parts))
     return dict(file.marks[title])
-
-
-def rate(signs: Sequence[str]) -> dict[str, Any] | None:
-    """Part of the pictures that are right, of those that the question makes sense for."""
-    asked = [sign for sign in signs if sign != UNASKED]
-    return wilson(asked.count(RIGHT), len(asked)).to_json() if asked else None
 
 
 def mean_rate(found: dict[str, Any]) -> float:

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from training.data.scenes import Scene, SceneRenderer, make_validation_scene, read_table
 from training.evaluation.features import load_features
-from training.evaluation.scenes.decisions import RIGHT, UNASKED, Marks, join_marks, mark
-from training.evaluation.scenes.intervals import wilson
+from training.evaluation.scenes.decisions import Marks, join_marks, mark
 from training.evaluation.scenes.judge_network import SceneJudge, judge_images, save_scene_judge
 from training.evaluation.scenes.judge_training import JudgeTraining, SceneJudgeOptions
 from training.evaluation.scenes.questions import things_of, topics_of
+from training.evaluation.scenes.rates import rate
 from training.loop.command_line import Settings, run_command
 from var_core.files import write_atomically
 from var_core.option_fields import about, option
@@ -77,12 +77,8 @@ def judge_scenes(judge: SceneJudge, renderer: SceneRenderer, scenes: list[Scene]
 
 def accuracies(marks: Marks) -> dict[str, Any]:
     """Question -> part of the pictures that are judged right, with n and interval."""
-    found = {}
-    for name, signs in marks.items():
-        asked = len(signs) - signs.count(UNASKED)
-        if asked:
-            found[name] = wilson(signs.count(RIGHT), asked).to_json()
-    return found
+    found = {name: rate(signs) for name, signs in marks.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,8 +12,9 @@ from training.evaluation.features import load_features
 from training.evaluation.frechet import collect_features, feature_statistics, frechet_distance
 from training.evaluation.scenes.figures_file import FiguresFile
 from training.evaluation.scenes.intervals import (
-    NORMAL_95,
+    NUM_BLOCKS,
     Estimate,
+    block_jackknife,
     mean_estimate,
     ratio_estimate,
     to_json,
@@ -26,7 +27,6 @@ from training.tokenizer.perceptual import PerceptualDistance, load_perceptual
 NUM_PROMPTS = 50
 NUM_SEEDS = 8  # drawings of each prompt
 NUM_PICTURES = 1000  # of each kind, for the Frechet distance
-NUM_BLOCKS = 10  # of the jackknife
 
 
 @torch.inference_mode()
@@ -76,22 +76,12 @@ def frechet_figure(bench: Bench, file: FiguresFile) -> dict[str, Any]:
 
 
 def jackknife_frechet(features: Tensor, references: Tensor) -> Estimate:
-    """Frechet distance of two sets of features (n, F), with the interval of a block jackknife.
-
-    The bootstrap would repeat pictures, which makes this distance larger.
+    """Frechet distance of two sets of features (n, F), as `block_jackknife` of the first.
 
     Raises:
         ValueError: if there are fewer than 20 pictures.
     """
-    if len(features) < 2 * NUM_BLOCKS:
-        raise ValueError(f"at least {2 * NUM_BLOCKS} pictures are needed, got {len(features)}")
     reference = feature_statistics(references)
-    whole = frechet_distance(feature_statistics(features), reference)
-    values = []
-    for block in torch.arange(len(features)).chunk(NUM_BLOCKS):
-        rest = torch.ones(len(features), dtype=torch.bool)
-        rest[block] = False
-        values.append(frechet_distance(feature_statistics(features[rest]), reference))
-    spread = np.sqrt((len(values) - 1) * np.var(values))
-    half = NORMAL_95 * float(spread)
-    return Estimate(whole, max(whole - half, 0.0), whole + half, len(features))
+    return block_jackknife(
+        lambda some: frechet_distance(feature_statistics(some), reference), features
+    )

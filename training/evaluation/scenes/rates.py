@@ -14,6 +14,12 @@ MarkedSet = Mapping[str, Marks]  # DRAWN and REAL, the same cases in both
 Pairs = np.ndarray  # (n, 2), 1 for right: drawn, real
 
 
+def rate(signs: str) -> dict[str, Any] | None:
+    """Part of the marks that are right, with n and interval; None where nothing was asked."""
+    asked = len(signs) - signs.count(UNASKED)
+    return wilson(signs.count(RIGHT), asked).to_json() if asked else None
+
+
 def pairs_of(marked: MarkedSet, question: str) -> Pairs:
     """What is right in the drawing and in the real picture of each case that asks a question."""
     drawn, real = marked[DRAWN][question], marked[REAL][question]

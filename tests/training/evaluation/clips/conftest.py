@@ -4,15 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from tests.prompted_models import TEXT_DIM, FakeEncoder
-from tests.training.evaluation.scenes.conftest import SIDE, lively_net
+from tests.training.evaluation.scenes.conftest import SIDE, write_nets
 from tests.training.tiny_clips import write_motion
 from training.data.motion import MovingScenes
 from training.evaluation.clips.judge_network import ClipJudge, topics_of
-from training.evaluation.features import FEATURES_FILE
-from training.tokenizer.perceptual import PERCEPTUAL_FILE, PerceptualDistance
 from var_core import MultiScaleVQVAE, VARClipPipeline, VARTransformer
 from var_core.labels import Attribute, LabelSpace
 from var_core.text import PhraseTable
@@ -39,11 +36,7 @@ def clips(motion_folder: Path) -> MovingScenes:
 @pytest.fixture(scope="session")
 def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with untrained nets."""
-    folder = tmp_path_factory.mktemp("nets")
-    torch.manual_seed(0)
-    for file, net in ((FEATURES_FILE, lively_net()), (PERCEPTUAL_FILE, PerceptualDistance())):
-        save_file({name: one.contiguous() for name, one in net.state_dict().items()}, folder / file)
-    return folder
+    return write_nets(tmp_path_factory.mktemp("nets"))
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,11 @@ def pictures(table: SpriteTable) -> ScenePictures:
 @pytest.fixture(scope="session")
 def nets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with untrained nets."""
-    folder = tmp_path_factory.mktemp("nets")
+    return write_nets(tmp_path_factory.mktemp("nets"))
+
+
+def write_nets(folder: Path) -> Path:
+    """Fill a folder with untrained nets."""
     torch.manual_seed(0)
     for file, net in ((FEATURES_FILE, lively_net()), (PERCEPTUAL_FILE, PerceptualDistance())):
         save_file({name: one.contiguous() for name, one in net.state_dict().items()}, folder / file)
