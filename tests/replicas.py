@@ -15,7 +15,7 @@ from var_core.jobs.requests import DrawRequest
 from var_core.model_info import ModelInfo
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.serving.engine import Engine
-from var_core.serving.executors import DrawingThreads
+from var_core.serving.executors import pick_executor
 from var_core.serving.fair_queue import MAX_WAITING, FairQueue, QueueLimits
 from var_core.serving.installed_engines import ModelFolders, make_engines, started_engines
 from var_core.serving.local_engine import LocalEngine
@@ -32,7 +32,7 @@ leaves_processes = pytest.mark.filterwarnings(  # a Ray that has ended does not 
 def ray_engine(settings: ReplicaSettings) -> Iterator[LocalEngine]:
     """The engine of the embedded model, drawn by replicas."""
     limits = QueueLimits(running=settings.most, waiting=MAX_WAITING, per_client=MAX_WAITING)
-    parts = DrawingThreads(), JobMetrics(), FairQueue(limits)
+    parts = pick_executor(), JobMetrics(), FairQueue(limits)
     with started_engines(ModelFolders(EMBEDDED_FOLDER), "fp32", *parts, settings) as engines:
         assert isinstance(engines[0], LocalEngine)
         yield engines[0]
@@ -40,7 +40,7 @@ def ray_engine(settings: ReplicaSettings) -> Iterator[LocalEngine]:
 
 def local_engine() -> Engine:
     """The same model in this process."""
-    parts = DrawingThreads(), JobMetrics(), FairQueue(QueueLimits())
+    parts = pick_executor(), JobMetrics(), FairQueue(QueueLimits())
     return make_engines(EMBEDDED_FOLDER, "fp32", *parts)[0]
 
 

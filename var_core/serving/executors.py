@@ -86,6 +86,22 @@ class Executor(Protocol):
         ...
 
 
+def tokenizer_threads(num_parameters: int, num_jobs: int, num_cores: int) -> int | None:
+    """How many threads a tokenizer has on a processor where some jobs share the cores.
+
+    Args:
+        num_parameters: those of the tokenizer.
+        num_jobs: how many jobs may run at once.
+        num_cores: how many cores they share.
+
+    Returns:
+        the number; None: as many as its caller has.
+    """
+    if num_jobs == 1:
+        return None
+    return max(1, num_cores // num_jobs) if num_parameters < LARGE_TOKENIZER else num_cores
+
+
 class DrawingThreads:
     """Threads of their own for all workers; jobs in the same one take turns between their steps.
 
@@ -127,9 +143,7 @@ class DrawingThreads:
 
     def tokenizer_threads(self, num_parameters: int) -> int | None:
         """As `Executor.tokenizer_threads`."""
-        if len(self._threads) == 1:
-            return None
-        return self._share if num_parameters < LARGE_TOKENIZER else self._num_cores
+        return tokenizer_threads(num_parameters, self.num_jobs, self._num_cores)
 
     @contextlib.contextmanager
     def _thread(self) -> Iterator[DrawingThread]:

@@ -46,7 +46,11 @@ SHORT = Path("/tmp")  # names of sockets have at most 107 bytes
 
 
 def application(
-    folders: ModelFolders, precision: str, settings: ReplicaSettings, num_threads: int = 0
+    folders: ModelFolders,
+    precision: str,
+    settings: ReplicaSettings,
+    num_threads: int = 0,
+    num_cores: int = 0,
 ) -> serve.Application:
     """The replicas as an application of Ray Serve.
 
@@ -55,6 +59,7 @@ def application(
         precision: what the precision "auto" of a request means, one of PRECISIONS.
         settings: how many replicas there are.
         num_threads: number of threads of a replica; 0 leaves it to Ray.
+        num_cores: cores of this machine, where replicas draw on it; 0 where they are elsewhere.
     """
     scaling = AutoscalingConfig(
         min_replicas=settings.least,
@@ -75,7 +80,7 @@ def application(
         graceful_shutdown_timeout_s=seconds,  # what is being drawn is finished
         logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"),
     )(Replica)
-    return deployment.bind(folders, precision, num_threads, seconds)
+    return deployment.bind(folders, precision, num_threads, num_cores, seconds)
 
 
 def build(arguments: Mapping[str, str]) -> serve.Application:
@@ -121,14 +126,15 @@ def running_replicas(
         serve.start(proxy_location="Disabled")
         found = serve.status().applications.get(APP)
         if found is None or found.status == ApplicationStatus.DELETING:
-            threads = 0
+            threads = cores = 0
             if settings.address is None:
-                threads = max(1, torch.get_num_threads() // settings.most)
+                cores = torch.get_num_threads()
+                threads = max(1, cores // settings.most)
             else:
                 _check_cluster(info, settings.most)
             with _plain_start():
                 serve.run(
-                    application(folders, precision, settings, threads),
+                    application(folders, precision, settings, threads, cores),
                     name=APP,
                     route_prefix=None,  # reached by handles alone
                 )

@@ -16,7 +16,11 @@ import torch
 
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.progress import JobProgress, Request
+from var_core.model_info import ModelInfo
+from var_core.pipeline import VARPipeline
+from var_core.serving.executors import MAX_JOBS, tokenizer_threads
 from var_core.serving.installed_engines import (
+    Load,
     ModelFolders,
     clip_model,
     installed_models,
@@ -50,6 +54,8 @@ class Replica:
         folders: models of the server, in this machine.
         precision: what the precision "auto" of a request means, one of PRECISIONS.
         num_threads: number of threads for a product; 0 leaves it to torch.
+        num_cores: cores of the server in whose place this draws: a tokenizer has as many threads
+            as it would have there, for the same bytes; 0: as many as a product.
         seconds: time that one step may take, before the replica counts as hanging.
         end: function that ends this process.
         clock: function that returns seconds that never go back.
@@ -63,6 +69,7 @@ class Replica:
         folders: ModelFolders,
         precision: str,
         num_threads: int = 0,
+        num_cores: int = 0,
         seconds: float = 60.0,
         end: Callable[[], object] = end_process,
         clock: Callable[[], float] = time.monotonic,
@@ -74,9 +81,19 @@ class Replica:
         models = installed_models(folders, device)
         first, animator = models[0][0].name, clip_model(folders, device)
         models += [] if animator is None else [animator]
-        self._workers = {
-            info.name: ModelWorker(info, load, cache, device, dtype) for info, load in models
-        }
+
+        def make(info: ModelInfo, load: Load) -> ModelWorker:
+            def load_here(dtype: torch.dtype) -> VARPipeline:
+                pipeline = load(dtype)
+                if num_cores and device.type == "cpu":
+                    tokenizer, jobs = pipeline.tokenizer, min(num_cores, MAX_JOBS)
+                    size = tokenizer.num_parameters()
+                    tokenizer.num_threads = tokenizer_threads(size, jobs, num_cores)
+                return pipeline
+
+            return ModelWorker(info, load_here, cache, device, dtype)
+
+        self._workers = {info.name: make(info, load) for info, load in models}
         self._thread = ThreadPoolExecutor(1, "draw")
         self._seconds, self._end, self._clock = seconds, end, clock
         self._since: float | None = None  # when the current step began
