@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline, generators_from_seeds
 from var_core.condition import Condition
-from var_core.packing import Linear, can_pack, pack_weights
+from var_core.packing import Linear, can_pack, is_packed, pack_weights
 from var_core.sampling import KeepScales, SamplingOptions
 from var_core.tokenizer.autoencoder import Upsample
 
@@ -241,6 +241,18 @@ def together(count: int, work: Callable[[int], object]) -> list:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(begin, range(count)))
+
+
+def test_a_tokenizer_that_joins_a_packed_transformer_is_packed_too() -> None:
+    pipeline = open_embedded()
+    pipeline.pack()
+    fresh = open_embedded().tokenizer
+    assert not is_packed(fresh.decoder)
+    changed = VARPipeline.from_pipe(pipeline, tokenizer=fresh)
+    changed.pack()
+    assert is_packed(fresh.decoder) and is_packed(changed.transformer)
+    changed.to("cpu", torch.float32)
+    assert not is_packed(changed.transformer)
 
 
 def test_threads_that_draw_on_a_fresh_pipeline_leave_its_weights_whole(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from var_core.condition import Condition
 from var_core.doors import door
 from var_core.images import central_part, image_to_tensor, tensor_to_images
 from var_core.own_settings import in_own_settings
-from var_core.packing import LAYOUT, can_pack, pack_weights
+from var_core.packing import LAYOUT, can_pack, is_packed, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.sampling.graphs import GraphRecorder
 from var_core.sampling.rng import Generators, one_for_each
@@ -51,14 +51,16 @@ class NetworkMethods:
         transformer, tokenizer = self.transformer, self.tokenizer
         if not self.packs:
             return
+        parts = [transformer, tokenizer.decoder]
+        if tokenizer.sketch is not None:
+            parts.append(tokenizer.sketch)
         with LAYOUT:  # a second drawing waits until all parts are packed
-            if transformer.head.weight.is_mkldnn:
+            if all(map(is_packed, parts)):
                 return
             trained = any(weight.requires_grad for weight in transformer.parameters())
             if transformer.device.type == "cpu" and not trained and can_pack(transformer.dtype):
-                for part in (transformer, tokenizer.decoder, tokenizer.sketch):
-                    if part is not None:
-                        pack_weights(part)
+                for part in parts:
+                    pack_weights(part)
 
     def sample(
         self,

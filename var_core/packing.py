@@ -26,6 +26,11 @@ class Packable(nn.Module):
     Any thread may pack and unpack while others draw: a layer is read as a whole, once in a call.
     """
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether weights are laid out."""
+        raise NotImplementedError
+
     def pack(self) -> None:
         """Lay weights out for calls without gradients; again does nothing."""
         raise NotImplementedError
@@ -63,6 +68,11 @@ class Linear(Packable, nn.Linear):
         after = ("gelu", [], "tanh") if gelu else ("none", [], "")
         outputs = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, *after)
         return outputs[0] if alone else outputs
+
+    @property
+    def is_packed(self) -> bool:
+        """As `Packable.is_packed`."""
+        return self.weight.is_mkldnn
 
     def pack(self) -> None:
         """As `Packable.pack`."""
@@ -122,6 +132,17 @@ def convolve(maps: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if maps.device.type == "cpu" and can_pack(maps.dtype):
         return torch.mkldnn_convolution(maps, weight, bias, padding, (1, 1), (1, 1), 1)
     return F.conv2d(maps, weight, bias, padding=padding)
+
+
+def is_packed(network: nn.Module) -> bool:
+    """Whether `pack_weights` has nothing left to do."""
+    return all(
+        module.is_packed
+        if isinstance(module, Packable)
+        else not isinstance(module, nn.Conv2d)
+        or module.weight.is_contiguous(memory_format=torch.channels_last)
+        for module in network.modules()
+    )
 
 
 def pack_weights(network: nn.Module) -> None:

@@ -91,6 +91,11 @@ class Upsample(Packable):
             return self.conv(F.interpolate(maps, scale_factor=2.0, mode="nearest"))
         return F.conv_transpose2d(maps, folded, self.conv.bias, stride=2, padding=1)
 
+    @property
+    def is_packed(self) -> bool:
+        """As `Packable.is_packed`."""
+        return self.folded is not None
+
     def pack(self) -> None:
         """As `Packable.pack`."""
         if self.folded is None:
