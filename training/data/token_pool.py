@@ -131,10 +131,7 @@ def fill_pool(
             other pictures.
         SaveError: if a file cannot be written.
     """
-    shard = SHARD_PICTURES if pictures.num_frames == 1 else SHARD_CLIPS
-    kind = "pictures" if pictures.num_frames == 1 else "clips"
-    if size <= 0 or size % shard:
-        raise ValueError(f"a pool holds a multiple of {shard} {kind}, not {size}")
+    shard = check_pool_size(size, pictures.num_frames)
     firsts = range(0, size, shard)
     paths = [folder / f"tokens-{first:08d}.safetensors" for first in firsts]
     try:
@@ -159,6 +156,18 @@ def fill_pool(
         return torch.cat([load_file(path)["tokens"].to(torch.int32) for path in paths])
     except OSError as error:
         raise SaveError(f"tokens cannot be kept in {folder}: {error}") from error
+
+
+def check_pool_size(size: int, num_frames: int) -> int:
+    """How many pictures or clips of a number of frames a file of a pool keeps.
+
+    Raises:
+        ValueError: if a pool of a size is not made of such files.
+    """
+    shard, kind = (SHARD_PICTURES, "pictures") if num_frames == 1 else (SHARD_CLIPS, "clips")
+    if size <= 0 or size % shard:
+        raise ValueError(f"a pool holds a multiple of {shard} {kind}, not {size}")
+    return shard
 
 
 @torch.inference_mode()

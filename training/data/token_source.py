@@ -140,8 +140,10 @@ def summed_features(tokenizer: MultiScaleVQVAE, tokens: Tensor) -> Tensor:
 
 
 def token_maps(schedule: ScaleSchedule, tokens: Tensor) -> list[Tensor]:
-    """Flat tokens (B, L) as K maps (B, h, w), or (B, t, h, w)."""
+    """Flat tokens (B, L) of all or of the first scales, as maps (B, h, w) or (B, t, h, w)."""
+    places = map(schedule.token_range, range(schedule.num_scales))
     return [
-        tokens[:, schedule.token_range(index)].unflatten(1, shape)
-        for index, shape in enumerate(schedule.shapes)
+        tokens[:, place].unflatten(1, shape)
+        for place, shape in zip(places, schedule.shapes, strict=True)
+        if place.stop <= tokens.shape[1]
     ]

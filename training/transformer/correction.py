@@ -41,7 +41,8 @@ def corrupt(
         quantizer: quantizer of the tokenizer.
         token_maps: tokens of the pictures, K tensors (B, h, w) or (B, t, h, w) int64, or of
             their first scales.
-        features: features of the pictures before quantization, (B, D, H, W) or (B, D, T, H, W).
+        features: features of the pictures before quantization, (B, D, H, W) or (B, D, T, H, W);
+            of clips whose picture's scales are learned, those of the first frames will do.
         neighbours: (V, N) int64, codes that may replace each code (see `nearest_codes`).
         strength: largest chance of a mistake, in [0, 1].
         random: random numbers of the pictures.
@@ -50,17 +51,17 @@ def corrupt(
         Next-scale inputs of scales 2 to K, (B, L - N_1, D), and targets, (B, L) int64. Where a
         picture has had no mistake so far, the targets are its own tokens.
     """
-    size = len(features)
+    size, features = len(features), features.float()
     device = features.device
     random.make_ahead(1 + 2 * sum(own[0].numel() for own in token_maps[:-1]), device)
     chance = random.uniform(device=device) * strength
-    latent = quantizer.empty_latent(size)
+    latent = torch.zeros_like(features)
     is_clean = torch.ones(size, dtype=torch.bool, device=device)
     inputs, targets = [], []
     last = len(token_maps) - 1
     for scale_index, own in enumerate(token_maps):
         each = (size, *[1] * (own.ndim - 1))  # a number per picture, beside its map
-        residual = quantizer.pool(features.float() - latent, scale_index)
+        residual = quantizer.pool(features - latent, scale_index)
         target = torch.where(is_clean.view(each), own, quantizer.nearest_tokens(residual))
         targets.append(target.flatten(1))
         if scale_index == last:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from training.data.motion.clips import MovingScenes
 from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
@@ -13,7 +14,7 @@ from training.data.scenes.replayed_tokens import CAPACITY, ReplayedTokens
 from training.data.token_cache import CachedTokens
 from training.data.token_encoder import Encoder, reading_threads
 from training.data.token_files import Views
-from training.data.token_pool import TokenPool
+from training.data.token_pool import TokenPool, check_pool_size
 from training.data.token_source import EncodedPictures, TokenSource
 from training.transformer.label_maps.conditioning import has_label_maps
 from training.transformer.settings import TransformerSettings
@@ -37,13 +38,26 @@ def open_tokens(
     tokenizer: MultiScaleVQVAE,
     settings: TransformerSettings,
     accelerator: Accelerator,
+    num_scales: int,
 ) -> TokenSource:
     """The tokens to train on: kept where pictures come again, else encoded in every step.
 
+    Args:
+        pictures: what is learned.
+        tokenizer: frozen; its device is that of the run.
+        settings: settings of the run.
+        accelerator: processes and device of the run.
+        num_scales: scales that are learned; see `learns_first_frames`.
+
     Raises:
+        ValueError: if there is no pool of such a size.
         SaveError: if the cache cannot be written.
     """
     with_features = settings.self_correction > 0
+    if isinstance(pictures, MovingScenes) and learns_first_frames(tokenizer, settings, num_scales):
+        if settings.pool:  # for later
+            check_pool_size(settings.pool, pictures.num_frames)
+        return EncodedPictures(pictures.first_frames(), tokenizer, with_features)
     place = accelerator.process_index, accelerator.num_processes
     if isinstance(pictures, ScenePictures) and settings.painters:
         options = ReplayOptions(settings.painters, CAPACITY, *place)
@@ -54,6 +68,18 @@ def open_tokens(
     if not isinstance(pictures, PreparedPictures):
         return EncodedPictures(pictures, tokenizer, with_features)
     return cached_tokens(pictures, tokenizer, settings, accelerator)
+
+
+def learns_first_frames(
+    tokenizer: MultiScaleVQVAE, settings: TransformerSettings, num_scales: int
+) -> bool:
+    """Whether a run on clips has no scale of a clip to learn, so that first frames will do.
+
+    Where other processes paint, they paint clips from the start, to have many of them later.
+    """
+    schedule = tokenizer.schedule
+    is_still = schedule.is_clip and num_scales <= schedule.num_picture_scales
+    return is_still and not settings.painters
 
 
 def cached_tokens(

@@ -42,6 +42,7 @@ from training.transformer.objective import TransformerObjective, branch_factors
 from training.transformer.open_tokens import (
     check_num_scales,
     check_single_process,
+    learns_first_frames,
     open_tokens,
 )
 from training.transformer.optimizer_groups import optimizer_groups
@@ -95,7 +96,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         check_side(self.pictures, self.tokenizer)
         # those that the step in progress learns
         self.num_scales = check_num_scales(settings.num_scales, self.tokenizer.schedule)
-        self.tokens = open_tokens(self.pictures, self.tokenizer, settings, self.accelerator)
+        self.tokens = self._open_tokens()
         self.neighbours = None
         if settings.self_correction:
             codes = self.tokenizer.quantizer.code_vectors()
@@ -140,6 +141,20 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def encode_dtype(self) -> torch.dtype:
         """The run's dtype where the tokenizer encodes pictures in every step, else float32."""
         return torch.float32 if isinstance(self.pictures, PreparedPictures) else self.dtype
+
+    def _open_tokens(self) -> TokenSource:
+        """What this run learns its scales from."""
+        parts = self.pictures, self.tokenizer, self.settings, self.accelerator
+        return open_tokens(*parts, self.num_scales)
+
+    def _learn_scales(self, num_scales: int) -> None:
+        """Learn other scales from now on; clips are read once there is a scale of a clip."""
+        before = learns_first_frames(self.tokenizer, self.settings, self.num_scales)
+        self.num_scales = num_scales
+        if before != learns_first_frames(self.tokenizer, self.settings, num_scales):
+            self.tokens, self._batches = self._open_tokens(), None
+        objective = TransformerObjective(self.transformer, self.settings, num_scales)
+        self.objective = self._start_objective(objective)
 
     def _wrap(self) -> None:
         """Build master weights, average, optimizer and objective around the network."""
@@ -210,9 +225,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def next_batch(self, random: PictureRandom) -> TeacherBatch:
         """The next batch on the run's device."""
         if self.num_scales != (num_scales := self.scales_to_learn()):
-            self.num_scales = num_scales
-            objective = TransformerObjective(self.transformer, self.settings, num_scales)
-            self.objective = self._start_objective(objective)
+            self._learn_scales(num_scales)
         batch: TokenBatch = self.read()
         condition = self.conditioning.condition(batch, random)
         quantizer = self.tokenizer.quantizer

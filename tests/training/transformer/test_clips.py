@@ -21,7 +21,7 @@ from training.data.motion.making import NUM_FRAMES
 from training.data.scenes import StreamOptions
 from training.data.scenes.replay import ReplayOptions
 from training.data.scenes.replayed_tokens import ReplayedTokens
-from training.data.token_source import encode_pictures
+from training.data.token_source import EncodedPictures, encode_pictures, token_maps
 from training.loop.checkpoint import step_generator
 from training.loop.command_line import parse_settings
 from training.transformer.correction import corrupt, nearest_codes
@@ -102,6 +102,33 @@ def test_a_run_begins_with_what_a_transformer_of_pictures_has_learned(
             assert torch.equal(begun[name], value), name
 
 
+def test_scales_of_a_picture_are_learned_from_first_frames_alone(
+    motion: Path, made: MultiScaleVQVAE
+) -> None:
+    clips = MovingScenes.open(motion)
+    whole, first = (
+        EncodedPictures(source, made, with_features=True).train_batch(rows, random_of(6))
+        for source, rows in ((clips, torch.arange(6)), (clips.first_frames(), torch.arange(6)))
+    )
+    assert first.tokens.shape == (6, 5) and whole.tokens.shape == (6, 15)
+    assert torch.equal(first.tokens, whole.tokens[:, :5])
+    assert torch.equal(first.labels, whole.labels)
+    assert torch.equal(first.captions, whole.captions)
+    neighbours = nearest_codes(made.quantizer.code_vectors(), 4)
+    learned = [
+        corrupt(
+            made.quantizer,
+            token_maps(made.schedule, batch.tokens)[:2],
+            batch.features,
+            neighbours,
+            0.5,
+            random_of(6),
+        )
+        for batch in (whole, first)
+    ]
+    torch.testing.assert_close(learned[0], learned[1])
+
+
 def test_wrong_codes_of_a_clip_are_corrected_in_its_later_scales(
     motion: Path, made: MultiScaleVQVAE
 ) -> None:
@@ -156,5 +183,7 @@ def test_a_trained_model_is_exported_and_animates(
 def test_a_pool_of_other_sizes_is_one_sentence(
     motion: Path, tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    assert run_clip_transformer(motion, tokenizer, tmp_path / "a", 2, "--pool", "9") == 2
-    assert "a pool holds a multiple of 8 clips, not 9" in capsys.readouterr().err
+    for later in ((), ("--num-scales", "2", "--coarse-part", "0.5")):
+        bad = ("--pool", "9", *later)
+        assert run_clip_transformer(motion, tokenizer, tmp_path / "a", 2, *bad) == 2
+        assert "a pool holds a multiple of 8 clips, not 9" in capsys.readouterr().err

@@ -42,7 +42,7 @@ class MovingScene:
 
     def frames(self, table: SpriteTable) -> list[Scene]:
         """Return the scene at each moment, the first one before the weather has moved."""
-        return [self._at(table, index) for index in range(self.num_frames)]
+        return [self.frame(table, index) for index in range(self.num_frames)]
 
     def with_things_of(self, own: SpriteTable, other: SpriteTable) -> "MovingScene":
         """Return the clip for a table that has its things under other numbers, to caption it."""
@@ -52,7 +52,8 @@ class MovingScene:
         )
         return replace(self, scene=replace(self.scene, placements=placements, style=0))
 
-    def _at(self, table: SpriteTable, index: int) -> Scene:
+    def frame(self, table: SpriteTable, index: int) -> Scene:
+        """Return the scene at one of these moments."""
         time = index / (self.num_frames - 1)
         style = index % len(table.styles) if self.plays else self.scene.style
         placements = tuple(

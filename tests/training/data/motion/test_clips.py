@@ -53,6 +53,17 @@ def test_a_numbered_clip_keeps_its_frames_and_changes_its_words(clips: MovingSce
     assert torch.equal(clips.numbered([3, 7], CPU)[1], clips.numbered([7], CPU)[0])
 
 
+def test_first_frames_are_those_of_the_clips_with_their_words(clips: MovingScenes) -> None:
+    still, numbers = clips.first_frames(), [0, 3, 5]
+    found = still.numbered(numbers, CPU)
+    torch.testing.assert_close(found, clips.numbered(numbers, CPU)[:, :, 0])
+    torch.testing.assert_close(
+        still.fixed("held_out", 3).images, clips.fixed("held_out", 3).images[:, :, 0]
+    )
+    said = (one.described(torch.tensor(numbers), random_of(3)) for one in (still, clips))
+    assert all(torch.equal(*pair) for pair in zip(*said, strict=True))
+
+
 def test_every_fifth_clip_plays_animated_things_of_no_style(clips: MovingScenes) -> None:
     labels, _ = clips.described(torch.arange(20), random_of(20))
     null = len(clips.table.styles)
