@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from var_core.devices import pick_dtype
+
 MOMENTUM = 0.95
 ITERATIONS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the odd polynomial that is iterated
@@ -64,7 +66,7 @@ class Muon(torch.optim.AdamW):
         direction = gradients.lerp(moved, MOMENTUM)  # Nesterov's
         direction = direction.view(count * group["parts"], rows // group["parts"], columns)
         size = STEP_LENGTH * max(direction.shape[1:]) ** 0.5
-        step = orthogonalize(direction).view_as(gradients)
+        step = orthogonalize(direction, pick_dtype(direction.device)).view_as(gradients)
         old = torch.stack(list(weights))
         new = old * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * size * step
         if found_inf is not None:
@@ -81,7 +83,7 @@ class Muon(torch.optim.AdamW):
         return state["momentum"]
 
 
-def orthogonalize(matrices: Tensor) -> Tensor:
+def orthogonalize(matrices: Tensor, dtype: torch.dtype) -> Tensor:
     """Bring all singular values near 1, keeping the singular vectors.
 
     Five iterations of Newton and Schulz with coefficients that rise fast: the values end between
@@ -89,15 +91,15 @@ def orthogonalize(matrices: Tensor) -> Tensor:
 
     Args:
         matrices: (K, R, C) float32.
+        dtype: dtype of the products; bfloat16 is as good for training.
 
     Returns:
-        Matrices of the same shape, float32; bf16 products on a GPU.
+        Matrices of the same shape, float32.
     """
     is_tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if is_tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    if x.is_cuda:
-        x = x.bfloat16()
+    x = x.to(dtype)
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = x @ x.mT
