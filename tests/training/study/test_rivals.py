@@ -98,6 +98,7 @@ def check_figures(points: dict, folder: Path) -> None:
     assert "### VAR, raster tokens and diffusion" in text and "real, through the latents" in text
 
 
+@pytest.mark.slow
 def test_another_machine_goes_on_with_the_same_tokenizers_to_the_ablations(
     words: list[str], tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_points_of_another_study_are_refused(
     assert "points of another study" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_another_machine_goes_on_from_the_points_alone(
     arguments: list[str], tmp_path: Path
 ) -> None:
