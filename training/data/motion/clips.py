@@ -22,6 +22,7 @@ from training.data.motion.making import (
 from training.data.motion.phrases import motion_phrases
 from training.data.picture_source import PictureBatch
 from training.data.scenes.atlas import SpriteTable, read_table
+from training.data.scenes.description import Scene
 from training.data.scenes.making import VALIDATION_SEED
 from training.data.scenes.painting import PaintedChunk, Painters
 from training.data.scenes.phrase_vectors import read_phrase_vectors
@@ -167,11 +168,15 @@ class MovingScenes(ScenePictures):
         return torch.tensor(styles, dtype=torch.int64)
 
     def _paint_clips(self, clips: Sequence[NumberedClip], device: torch.device) -> Tensor:
-        painted = []
-        for one in clips:
-            renderer = self._played(device) if one.clip.plays else self.renderer(device)
-            painted.append(renderer.render(one.clip.frames(one.table), self.side))
+        painted = [self._paint_scenes(one, one.clip.frames(one.table), device) for one in clips]
         return torch.stack(painted).transpose(1, 2)
+
+    def _paint_scenes(
+        self, one: NumberedClip, scenes: Sequence[Scene], device: torch.device
+    ) -> Tensor:
+        """Some moments of a clip, (n, 3, side, side)."""
+        renderer = self._played(device) if one.clip.plays else self.renderer(device)
+        return renderer.render(scenes, self.side)
 
     def _played(self, device: torch.device) -> SceneRenderer:
         """The painter of animated things on a device, opened once."""
@@ -193,17 +198,9 @@ class FirstFrames(MovingScenes):
         """Frames of a picture."""
         return 1
 
-    @property
-    def can_read_ahead(self) -> bool:
-        """As `ScenePictures.can_read_ahead`."""
-        return False
-
     def _paint_clips(self, clips: Sequence[NumberedClip], device: torch.device) -> Tensor:
-        painted = []
-        for one in clips:
-            renderer = self._played(device) if one.clip.plays else self.renderer(device)
-            painted.append(renderer.render([one.clip.frame(one.table, 0)], self.side))
-        return torch.cat(painted)
+        frames = [self._paint_scenes(one, [one.clip.frame(one.table, 0)], device) for one in clips]
+        return torch.cat(frames)
 
 
 class ClipChunks:
