@@ -19,7 +19,7 @@ NEW_NAMES = {
     "prepare_fashion": "training.prepare.fashion",
     "prepare_folder": "training.prepare.folder",
     "prepare_nets": "training.prepare.nets",
-    "samples": "training.evaluation.samples",
+    "samples": "training.evaluation.scenes.samples",
 }
 
 

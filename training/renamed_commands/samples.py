@@ -1,4 +1,4 @@
-"""Old name of `training.evaluation.samples`."""
+"""Old name of `training.evaluation.scenes.samples`."""
 
 import sys
 
