@@ -12,16 +12,13 @@ from torch import Tensor, nn
 
 from training.data import token_pool
 from training.data.scenes.pictures import TABLE_FILE, ScenePictures
-from training.data.token_encoder import weights_digest
 from training.data.token_pool import fill_pool
 from training.loop.run import Run
 from training.loop.stop_signals import StopFlag, stop_signals
 from training.loop.train_loop import train
 from training.study.budget import BudgetFlag
-from training.study.held_back import open_scenes
 from training.study.points_file import PointsFile, curve_of, hardware_of
 from training.study.settings import StudySettings
-from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -58,26 +55,6 @@ def claim_scenes(settings: StudySettings, points: PointsFile) -> None:
             f"--out {settings.data}"
         )
     points.claim("scenes", hashlib.sha256(path.read_bytes()).hexdigest()[:16])
-
-
-def paint_scenes(
-    settings: StudySettings, points: PointsFile, stop: StopFlag
-) -> ScenePictures | None:
-    """Paint and encode what the pool lacks, some thousand scenes at a time; None if stopped.
-
-    Raises:
-        ValueError: if data or tokenizer cannot be used, or are not those of the points.
-        SaveError: if the pool cannot be written.
-    """
-    claim_scenes(settings, points)
-    tokenizer = load_tokenizer(settings.tokenizer_folder)
-    points.claim("tokenizer", weights_digest(tokenizer))
-    scenes = open_scenes(settings.data, tokenizer.image_shape[0])
-    tokens = fill(Path(settings.out) / "pool", scenes, tokenizer, settings.pool, stop)
-    if tokens is None:
-        return None
-    points.claim_tokens("tokens", tokens)
-    return scenes
 
 
 def fill(

@@ -13,8 +13,7 @@ from training.study.drawing_costs import DIFFUSION_STEPS
 from training.study.gauge import Draw, Gauge, condition_of
 from training.study.points_file import PointsFile
 from training.study.rival_runs import Rival, RivalRun
-from training.study.rival_tokenizers import PYRAMID, RASTER, kept_tokenizer
-from training.study.settings import RivalSettings
+from training.study.settings import PYRAMID, RASTER, RivalSettings
 from training.study.stages import STAGES, network_after, step_of
 from var_core.checkpoints import load_tokenizer
 
@@ -87,7 +86,7 @@ def measure_limits(settings: RivalSettings, points: PointsFile, gauge: Gauge) ->
     """
     if REAL not in points.points:
         points.add(REAL, {"kind": REAL} | gauge.real_figures())
-    pyramid, raster = (load_tokenizer(kept_tokenizer(settings, name)) for name in (PYRAMID, RASTER))
+    pyramid, raster = (load_tokenizer(settings.kept_tokenizer(name)) for name in (PYRAMID, RASTER))
 
     def without_codes(images: Tensor) -> Tensor:
         return pyramid.decode_latent(pyramid.encode_features(images))

@@ -1,7 +1,6 @@
 """The runs of the comparison: each method at each size, and VAR without one of its parts."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -9,8 +8,7 @@ from torch import nn
 from training.data.scenes.pictures import ScenePictures
 from training.study.diffusion_run import DiffusionRun, SceneLatents
 from training.study.raster_run import RasterRun
-from training.study.rival_tokenizers import PYRAMID, RASTER, kept_tokenizer
-from training.study.settings import AVERAGE_DECAY, RivalSettings
+from training.study.settings import AVERAGE_DECAY, PYRAMID, RASTER, RivalSettings
 from training.study.sized_run import SizedRun
 from training.study.sizes import Size
 from training.study.variants import VARIANTS, VariantRun
@@ -85,10 +83,7 @@ def rival_settings(rival: Rival, settings: RivalSettings) -> TransformerSettings
     of the training, when the learning rate is still high, those of all.
     """
     own = replace(
-        settings.run_settings(rival.name, rival.size, seed=0),
-        tokenizer=str(kept_tokenizer(settings, rival.tokenizer)),
-        pool_folder=str(Path(settings.out) / rival.tokenizer / "pool"),
-        ema_decay=AVERAGE_DECAY,
+        settings.run_settings(rival.name, rival.size, 0, rival.tokenizer), ema_decay=AVERAGE_DECAY
     )
     if not rival.variant:
         return own

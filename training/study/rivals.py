@@ -23,10 +23,10 @@ from training.study.rival_runs import (
     open_rival,
     rivals_of,
 )
-from training.study.rival_tokenizers import make_tokenizers, side_of
-from training.study.settings import RivalSettings
+from training.study.settings import PYRAMID, RASTER, RivalSettings
 from training.study.sizes import count_outside_tables
 from training.study.stages import train_in_stages
+from training.study.tokenizers import make_tokenizer, side_of
 from training.study.zero_shot import claim_judge
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def do_rivals(
     claim_scenes(settings, points)
     scenes = open_scenes(settings.data, side_of(settings))
     gauge = open_gauge(settings, points, scenes)
-    if not make_tokenizers(settings, scenes, points, stop):
+    if not all(make_tokenizer(settings, name, scenes, points, stop) for name in (PYRAMID, RASTER)):
         return False
     if gauge is not None:
         measure_limits(settings, points, gauge)

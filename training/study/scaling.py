@@ -10,12 +10,14 @@ from training.loop.command_line import run_command
 from training.loop.footprint import count_parameters
 from training.loop.stop_signals import StopFlag
 from training.study.figures import write_figures
-from training.study.jobs import claim_scenes, paint_scenes, point_of, studying, train_to_end
+from training.study.held_back import open_scenes
+from training.study.jobs import claim_scenes, point_of, studying, train_to_end
 from training.study.next_token_run import CaptionRun
 from training.study.points_file import PointsFile, forget_checkpoints
-from training.study.settings import SEEDED, ScalingSettings
+from training.study.settings import PYRAMID, SEEDED, ScalingSettings
 from training.study.sized_run import SizedRun
 from training.study.sizes import Size, count_outside_tables
+from training.study.tokenizers import make_tokenizer, side_of
 from training.study.zero_shot import claim_judge, zero_shot_figures
 
 POINTS_FILE = "points.json"
@@ -79,13 +81,14 @@ def study_sizes(settings: ScalingSettings) -> None:
 def open_left(
     left: Sequence[Job], settings: ScalingSettings, points: PointsFile, stop: StopFlag
 ) -> ScenePictures | None:
-    """The scenes of jobs, painted unless only their captions are read; None without jobs."""
-    if any(job.trained.kind == PICTURES for job in left):
-        return paint_scenes(settings, points, stop)
+    """The scenes of jobs, with tokens unless only their captions are read; None if stopped."""
     if not left:
         return None
     claim_scenes(settings, points)
-    return ScenePictures.open(settings.data)
+    if all(job.trained.kind != PICTURES for job in left):
+        return ScenePictures.open(settings.data)
+    scenes = open_scenes(settings.data, side_of(settings))
+    return scenes if make_tokenizer(settings, PYRAMID, scenes, points, stop) else None
 
 
 def do_job(

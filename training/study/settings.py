@@ -10,21 +10,27 @@ from training.loop.run_settings import FILES, MACHINE, PRECISIONS, PROGRESS, STE
 from training.study.sizes import MLP_RATIO, Size
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
-from var_core.locations import assets_folder
 from var_core.option_fields import about, option
 
 SIZES = "sizes"
 KINDS = ("pictures", "captions")
+PYRAMID, RASTER = "pyramid-tokenizer", "raster-tokenizer"
+OF_TOKENIZERS = ("sides", "level_channels", "vocab_size", "code_dim", "tokenizer_steps")
+COMMON = ("pool", "validation", "batch_size", "rate_factor", "mixed_precision", *OF_TOKENIZERS)
 SEEDED = 2  # smallest sizes that are trained with several seeds
 LOGGED = 20  # steps between lines of a log
 NUM_MEASURED = 16  # points of a curve, about
 AVERAGE_DECAY = 0.99  # of rivals: about the last hundred steps
-QUICK = {"width_per_depth": 16, "pool": 4096, "batch_size": 64}
+QUICK = {
+    "width_per_depth": 16,
+    "pool": 4096,
+    "batch_size": 64,
+    "level_channels": (32, 64),
+    "tokenizer_steps": 40,
+}
 QUICK_SIZES = QUICK | {"depths": (1, 2, 3, 4), "seeds": 1}
 QUICK_RIVALS = QUICK | {
     "depths": (5,),
-    "level_channels": (32, 64),
-    "tokenizer_steps": 40,
     "drawings": 24,
     "only": "methods",
 }
@@ -41,9 +47,6 @@ class StudySettings(Settings):
         "folder that points, fits and plots are kept in; from one under version control, another "
         "machine goes on. As a rule, that of the runs",
         FILES,
-    )
-    tokenizer: str = option(
-        "", "folder of the tokenizer; as a rule, that of the embedded model", FILES
     )
     judge: str = option(
         "",
@@ -63,6 +66,15 @@ class StudySettings(Settings):
         PROGRESS,
         low=0,
     )
+    sides: tuple[int, ...] = option(
+        (1, 2, 3, 4, 5, 6, 8), "sides of the token maps of VAR, coarse to fine", SIZES, low=1
+    )
+    level_channels: tuple[int, ...] = option(
+        (64, 96), "channels of each level of the tokenizers", SIZES, low=1
+    )
+    vocab_size: int = option(2048, "codes of the tokenizers", SIZES, low=2)
+    code_dim: int = option(32, "width of a code", SIZES, low=1)
+    tokenizer_steps: int = option(3000, "steps of each tokenizer", STEPS, low=1)
     save_every: int = option(200, "steps between checkpoints", PROGRESS, low=1)
     quick: bool = option(False, "a small study that shows how it works", PROGRESS)
     mixed_precision: str = option("no", "precision of the networks", MACHINE, choices=PRECISIONS)
@@ -73,10 +85,13 @@ class StudySettings(Settings):
         """Folder of points, fits and plots."""
         return Path(self.results or self.out)
 
-    @property
-    def tokenizer_folder(self) -> str:
-        """Folder of the tokenizer."""
-        return self.tokenizer or str(assets_folder() / "models" / "emoji64" / "tokenizer")
+    def kept_tokenizer(self, name: str) -> Path:
+        """Folder of a trained tokenizer, beside the points: other machines go on with the same."""
+        return self.results_folder / "tokenizers" / name
+
+    def pool_folder(self, name: str) -> Path:
+        """Folder of the tokens that a tokenizer makes of the scenes."""
+        return Path(self.out) / name / "pool"
 
     @property
     def steps(self) -> int:
@@ -93,15 +108,17 @@ class StudySettings(Settings):
         found = {name: getattr(self, name) for name in names}
         return {name: list(one) if isinstance(one, tuple) else one for name, one in found.items()}
 
-    def run_settings(self, folder: str, size: Size, seed: int) -> TransformerSettings:
+    def run_settings(
+        self, folder: str, size: Size, seed: int, tokenizer: str = PYRAMID
+    ) -> TransformerSettings:
         """Settings of the run of one size: the same for all but for size, rate and seed."""
         steps = self.steps
         return TransformerSettings(
             data=self.data,
             out=f"{self.out}/{folder}",
-            tokenizer=self.tokenizer_folder,
+            tokenizer=str(self.kept_tokenizer(tokenizer)),
             pool=self.pool,
-            pool_folder=f"{self.out}/pool",
+            pool_folder=str(self.pool_folder(tokenizer)),
             depth=size.depth,
             width=size.width,
             num_heads=size.num_heads,
@@ -123,6 +140,26 @@ class StudySettings(Settings):
             mixed_precision=self.mixed_precision,
             compile=self.compile,
             seed=seed,
+        )
+
+    def tokenizer_settings(self, name: str) -> TokenizerSettings:
+        """Settings of a tokenizer: that of a raster has the finest of the scales alone."""
+        steps = self.tokenizer_steps
+        return TokenizerSettings(
+            data=self.data,
+            out=f"{self.out}/{name}",
+            nets=self.nets,
+            sides=self.sides if name == PYRAMID else self.sides[-1:],
+            level_channels=self.level_channels,
+            vocab_size=self.vocab_size,
+            code_dim=self.code_dim,
+            steps=steps,
+            quantize_after=min(150, steps // 4),
+            warmup_steps=min(100, steps // 4),
+            evaluate_every=steps,
+            save_every=self.save_every,
+            tracker="none",
+            mixed_precision=self.mixed_precision,
         )
 
 
@@ -152,8 +189,7 @@ class ScalingSettings(StudySettings):
     @property
     def about(self) -> dict[str, Any]:
         """What the points of a study have in common."""
-        names = ("pool", "validation", "batch_size", "rate_factor", "width_per_depth")
-        return self.values((*names, "mixed_precision"))
+        return self.values((*COMMON, "width_per_depth"))
 
     @property
     def sizes(self) -> tuple[Size, ...]:
@@ -169,19 +205,10 @@ class ScalingSettings(StudySettings):
 class RivalSettings(StudySettings):
     """What the comparison of methods is told."""
 
-    sides: tuple[int, ...] = option(
-        (1, 2, 3, 4, 5, 6, 8), "sides of the token maps of VAR, coarse to fine", SIZES, low=1
-    )
     depths: tuple[int, ...] = option((4, 6), "sizes, by number of blocks", SIZES, low=1, high=64)
     width_per_depth: int = option(
         32, "channels for each block; published: 64", SIZES, low=1, high=128
     )
-    level_channels: tuple[int, ...] = option(
-        (64, 96), "channels of each level of the tokenizers", SIZES, low=1
-    )
-    vocab_size: int = option(2048, "codes of the tokenizers", SIZES, low=2)
-    code_dim: int = option(32, "width of a code", SIZES, low=1)
-    tokenizer_steps: int = option(3000, "steps of each of the two tokenizers", STEPS, low=1)
     drawings: int = option(
         400, "drawings that a Frechet distance is measured with", PROGRESS, low=20
     )
@@ -195,9 +222,7 @@ class RivalSettings(StudySettings):
     @property
     def about(self) -> dict[str, Any]:
         """What the points of a comparison have in common."""
-        names = ("pool", "validation", "batch_size", "rate_factor", "width_per_depth")
-        more = ("sides", "level_channels", "vocab_size", "code_dim", "tokenizer_steps", "drawings")
-        return self.values((*names, *more, "mixed_precision"))
+        return self.values((*COMMON, "width_per_depth", "drawings"))
 
     @property
     def sizes(self) -> tuple[Size, ...]:
@@ -207,23 +232,3 @@ class RivalSettings(StudySettings):
     def resolved(self) -> Self:
         """The settings of the small comparison where it is asked for."""
         return replace(self, quick=False, **QUICK_RIVALS) if self.quick else self
-
-    def tokenizer_settings(self, name: str, sides: tuple[int, ...]) -> TokenizerSettings:
-        """Settings of a tokenizer: the same for both but for their scales."""
-        steps = self.tokenizer_steps
-        return TokenizerSettings(
-            data=self.data,
-            out=f"{self.out}/{name}",
-            nets=self.nets,
-            sides=sides,
-            level_channels=self.level_channels,
-            vocab_size=self.vocab_size,
-            code_dim=self.code_dim,
-            steps=steps,
-            quantize_after=min(150, steps // 4),
-            warmup_steps=min(100, steps // 4),
-            evaluate_every=steps,
-            save_every=self.save_every,
-            tracker="none",
-            mixed_precision=self.mixed_precision,
-        )

@@ -9,7 +9,7 @@ from training.evaluation.scenes.figures_file import FiguresFile
 from training.evaluation.scenes.judge_network import load_scene_judge
 from training.evaluation.scenes.measured_model import Bench
 from training.study.points_file import PointsFile
-from training.study.settings import StudySettings
+from training.study.settings import PYRAMID, StudySettings
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.devices import pick_device
 from var_core.files import sha256_of
@@ -47,7 +47,7 @@ def zero_shot_figures(
         ValueError: if the network or the judge cannot be used.
     """
     pipeline = VARPipeline(
-        load_tokenizer(settings.tokenizer_folder),
+        load_tokenizer(settings.kept_tokenizer(PYRAMID)),
         load_transformer(folder / "transformer"),
         LabelSpace.from_json(scenes.label_names),
         scenes.menu_phrases(),

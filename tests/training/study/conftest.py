@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import make_tokenizer
 from tests.training.data.tiny_sprites import write_sprites
 from tests.training.tiny import random_nets
 from training.data import token_pool
@@ -15,6 +14,9 @@ from training.data.scenes.phrase_vectors import write_phrase_vectors
 from training.evaluation.scenes.judge_network import SceneJudge, save_scene_judge
 from training.evaluation.scenes.questions import topics_of
 from training.study import artists, gauge, power_laws, zero_shot
+from training.study.settings import StudySettings
+from var_core import MultiScaleVQVAE
+from var_core.tokenizer.initial_weights import init_tokenizer
 
 
 def encode(texts: list[str]) -> np.ndarray:
@@ -32,19 +34,33 @@ def scenes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
-    make_tokenizer((1, 2, 8)).save_pretrained(folder)
+    tokenizer = MultiScaleVQVAE(
+        sides=(1, 2, 8), level_channels=(32, 32), vocab_size=32, code_dim=8, stem_patch=4
+    )
+    init_tokenizer(tokenizer, torch.Generator().manual_seed(0))
+    tokenizer.save_pretrained(folder)
     return folder
 
 
 @pytest.fixture
-def arguments(
-    scenes_folder: Path, tokenizer_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def common_arguments(
+    scenes_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[str]:
     """Of a study of 80 scenes: eight steps of eight, with sixteen for validation."""
     monkeypatch.setattr(token_pool, "SHARD_PICTURES", 80)
     monkeypatch.setattr(power_laws, "RESAMPLES", 20)
-    files = f"--data {scenes_folder} --tokenizer {tokenizer_folder} --out {tmp_path / 'study'}"
+    files = f"--data {scenes_folder} --out {tmp_path / 'study'}"
     return f"{files} --pool 80 --validation 16 --batch-size 8 --save-every 3".split()
+
+
+@pytest.fixture
+def arguments(
+    common_arguments: list[str], tokenizer_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """The same, with a tokenizer that is there already."""
+    monkeypatch.setattr(StudySettings, "kept_tokenizer", lambda *_: tokenizer_folder)
+    sizes = "--sides 1 2 8 --level-channels 32 32 --vocab-size 32 --code-dim 8"
+    return [*common_arguments, *sizes.split()]
 
 
 @pytest.fixture(scope="session")

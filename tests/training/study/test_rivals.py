@@ -25,7 +25,7 @@ TINY = (
 
 @pytest.fixture
 def words(
-    arguments: list[str],
+    common_arguments: list[str],
     nets: Path,
     judge_file: Path,
     few_drawings: None,
@@ -36,8 +36,7 @@ def words(
     for name in ("drawing_costs", "rival_figures"):
         monkeypatch.setattr(f"training.study.{name}.DIFFUSION_STEPS", (2, 3))
     monkeypatch.setattr(artists, "TRIED_STEPS", (2, 3))
-    del arguments[2:4]  # the tokenizers are made here
-    return [*arguments, *TINY.split(), "--nets", str(nets), "--judge", str(judge_file)]
+    return [*common_arguments, *TINY.split(), "--nets", str(nets), "--judge", str(judge_file)]
 
 
 def points_of(folder: Path) -> dict:

@@ -146,7 +146,7 @@ def test_a_machine_with_other_scenes_is_refused(
     more = [*one, "--depths", "1", "2"]
     for name, value, words in (
         ("scenes", "others", "points of other scenes (others, here"),
-        ("tokens", "7 " * 4 * 69, "of the first scenes, "),
+        ("tokens of the pyramid-tokenizer", "7 " * 4 * 69, "of the first scenes, "),
     ):
         changed = content | {"made_from": content["made_from"] | {name: value.strip()}}
         path.write_text(json.dumps(changed))
