@@ -1,6 +1,6 @@
 """Draws the sample sheets of a model of scenes.
 
-Run: python -m training.evaluation.scenes.samples --model assets/models/scenes256 --out assets/samples
+`python -m training.evaluation.scenes.samples --model assets/models/scenes256 --out DIR`
 
 Nothing is chosen by hand: prompts are the lists below, seeds count up from 0, options are the
 defaults.
@@ -54,8 +54,8 @@ STYLE_PROMPTS = (
 LANGUAGES = {  # one prompt, in words of the lists that training draws from
     "English": "a fox, in the snow, at night",
     "Arabic": "وجه ثعلب، في الثلج، في الليل",
-    "Chinese": "狐狸，在雪地里，晚上",
-    "Chinese, traditional": "狐狸，在雪地裡，夜晚",
+    "Chinese": "狐狸, 在雪地里, 晚上",
+    "Chinese, traditional": "狐狸, 在雪地裡, 夜晚",
     "Dutch": "een vos, in de sneeuw, 's nachts",
     "French": "un renard, dans la neige, la nuit",
     "German": "ein Fuchs, im Schnee, nachts",
