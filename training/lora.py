@@ -1,7 +1,7 @@
 """Teaches a trained model a new thing from a few pictures, as an adapter beside the model.
 
-`python -m training.lora --model assets/models/emoji64 --images photos/cat --name "my cat"
---like "cat face" --out adapters/cat`
+`python -m training.lora --model assets/models/scenes256 --images photos/cat --name "my cat"
+--like "a cat" --out adapters/cat`
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Build the multi-style emoji set: `python -m training.prepare.emoji --out data/emoji64`.
+"""Build the multi-style emoji set: `python -m training.prepare.emoji --out data/emoji`.
 
 Downloads pinned packages with npm, draws each emoji at 64 x 64 on white, drops flags, skin tones
 and exact duplicates, and compares the result with known counts and hashes. Run it again to resume
@@ -69,7 +69,7 @@ STYLES_PER_EMOJI = {7: 459, 6: 583, 5: 110, 4: 434, 3: 39, 2: 15}  # styles -> n
 class EmojiSettings(Settings):
     """Where to write."""
 
-    out: str = option("data/emoji64", "folder to write; packages are kept in it")
+    out: str = option("data/emoji", "folder to write; packages are kept in it")
 
 
 def read_metadata(archive: Path) -> dict[str, Emoji]:

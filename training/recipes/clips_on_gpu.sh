@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Trains a model of clips on one large GPU, within some minutes: a tokenizer, from one of pictures, then a
+# Trains a model of clips on one large GPU, within some minutes: a tokenizer, from another one, then a
 # transformer of its tokens. Run again, it trains further what OUT holds.
 #
 #   training/recipes/clips_on_gpu.sh DATA TOKENIZER NETS OUT [-- more flags of both trainers]
 #
 # DATA       sprites and vectors of phrases: python -m training.prepare.motion, beside its scenes
-# TOKENIZER  folder of a tokenizer of pictures of 64 pixels: assets/models/emoji64/tokenizer
+# TOKENIZER  folder of a tokenizer of these clips, or of pictures of 64 pixels: assets/models/clips64/tokenizer
 # NETS       folder with squeezenet.safetensors: python -m training.prepare.nets
 # OUT        gets tokenizer/ and transformer/: config.json and the averaged weights in parts of at most
 #            15 MB, anew after every save. Where there is a transformer, its tokenizer stays as it is
@@ -14,7 +14,7 @@
 # RUN (runs/clips_gpu) holds the runs. PAINTERS (14) processes paint clips on the CPU meanwhile. Afterwards:
 # python -m training.weight_parts join OUT/tokenizer models/tokenizer, and likewise the transformer, then
 # python -m training.export. Rehearsal on a CPU:
-#   PAINTERS=1 BATCH=2 training/recipes/clips_on_gpu.sh data/motion assets/models/emoji64/tokenizer data/nets out \
+#   PAINTERS=1 BATCH=2 training/recipes/clips_on_gpu.sh data/motion assets/models/clips64/tokenizer data/nets out \
 #     -- --steps 3 --no-compile
 set -euo pipefail
 DATA=$1 TOKENIZER=$2 NETS=$3 PLACE=$4
@@ -32,7 +32,7 @@ if has_parts "$PLACE/transformer"; then
 else
   RUN=$RUNS/tokenizer OUT=$PLACE/tokenizer MINUTES=$TOKENIZER_MINUTES
   mkdir -p "$RUN" "$OUT"
-  begin=$TOKENIZER time_steps=50 # of a tokenizer of pictures, whose tokens are to stay
+  begin=$TOKENIZER time_steps=50 # in which the tokens of pictures stay
   has_parts "$OUT" && begin=$(network_of "$OUT") time_steps=0
   timed_run tokenizer python3 -m training.train_tokenizer \
     --data "$DATA" --nets "$NETS" --out "$RUN" --initial "$begin" --minutes "$MINUTES" \
