@@ -47,10 +47,10 @@ from tests.benchmarks.report import (
 from var_core import VARPipeline, VARPipelineOutput, generators_from_seeds
 from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.network_methods import GRAPHS_VARIABLE
+from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.transformer import BACKENDS
 from var_core.transformer.attention_kernels import ENVIRONMENT_VARIABLE
 
-EMBEDDED_MODEL = Path(__file__).resolve().parents[2] / "assets" / "models" / "emoji64"
 BATCHES = {"cpu": (1, 4), "cuda": (1, 2, 4, 8, 16, 32, 64)}
 PART_RUNS = 3
 FIRST, PREVIEWS, WHOLE = "first preview", "whole with previews", "whole"
@@ -227,7 +227,7 @@ def load(arguments: argparse.Namespace, device: torch.device) -> dict[str, VARPi
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=EMBEDDED_MODEL)
+    parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER)
     parser.add_argument("--depth", type=int, help="random weights; 16, 20, 24 and 30 are published")
     parser.add_argument("--sides", type=int, nargs="+", default=Shape.sides, help="with --depth")
     parser.add_argument("--channels", type=int, nargs="+", default=Shape.channels, help="likewise")

@@ -1,32 +1,30 @@
 """What packed weights and bf16 cost in quality: `python -m tests.benchmarks.precision`.
 
-Draws the embedded model in three ways, plain float32 being the slow twin of the others. For each:
+Draws the embedded model in four ways, plain float32 being the slow twin of the others. For each:
 how far unguided, teacher-forced logits are from those of the slow twin, how many drawings of the
-same seeds are alike, and the Frechet distance of 1,024 drawings to training pictures, for each
-of three sets of seeds: a difference within their spread means nothing.
+same prompts and seeds are alike, and the perceptual distance of the others, beside that between
+drawings of the same prompts with other seeds.
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tests.benchmarks.report import SHORT, host
-from training.data.prepared_set import PreparedSet, load_prepared_set
-from training.evaluation.emoji_figures import draw
-from training.evaluation.features import FeatureNet, load_features
-from training.evaluation.frechet import feature_statistics, features_of, frechet_distance
-from var_core import VARPipeline
-from var_core.condition import Condition
-from var_core.images import uint8_to_tensor
+from training.data.scenes.pictures import ScenePictures
+from training.data.token_source import encode_pictures, token_maps
+from training.evaluation.scenes.measured_model import AT_ONCE, to_8_bits
+from training.evaluation.scenes.prompts import Case, caption_case, validation_scenes
+from training.tokenizer.perceptual import load_perceptual
+from var_core import VARPipeline, generators_from_seeds
 from var_core.official.catalogue import EMBEDDED_FOLDER
-
-NUM_FORCED = 64  # pictures whose tokens are forced
-SEED_SETS = 3
+from var_core.wishes import Wish
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,16 @@ class Quality:
     """One way to draw.
 
     Attributes:
-        name: of the way.
+        name: name of the way.
         logits: relative error of the logits (Euclidean).
         alike: share of drawings that differ from those of the slow twin by at most 1 of 255.
-        frechet: distance of the drawings to training pictures, for each set of seeds.
+        distance: mean perceptual distance of all drawings to those of the slow twin.
     """
 
     name: str
     logits: float
     alike: float
-    frechet: tuple[float, ...]
+    distance: float
 
 
 def ways(folder: Path) -> dict[str, VARPipeline]:
@@ -59,51 +57,72 @@ def ways(folder: Path) -> dict[str, VARPipeline]:
 
 
 @torch.inference_mode()
-def forced_logits(pipeline: VARPipeline, labels: Tensor, token_maps: list[Tensor]) -> Tensor:
+def forced_logits(pipeline: VARPipeline, wishes: list[Wish], maps: list[Tensor]) -> Tensor:
     """Unguided logits of all scales, each predicted from given tokens: (B, L, V)."""
     transformer, quantizer = pipeline.transformer, pipeline.tokenizer.quantizer
-    condition = transformer.embed(Condition.of_labels(labels))
-    cache = transformer.new_cache(len(labels))
-    latents = [quantizer.empty_latent(len(labels)), *quantizer.sum_scales(token_maps)]
+    condition = transformer.embed(pipeline.wish_encoder.condition(wishes, pipeline.device))
+    cache = transformer.new_cache(len(wishes))
+    latents = [quantizer.empty_latent(len(wishes)), *quantizer.sum_scales(maps)]
     logits = []
     for index in range(quantizer.schedule.num_scales):
         inputs = quantizer.next_input(latents[index], index)
         hidden = transformer.predict_scale(inputs, condition, index, cache)
         logits.append(transformer.logits(hidden))
-    return torch.cat(logits, dim=1)
+    return torch.cat(logits, dim=1).float()
+
+
+def draw(pipeline: VARPipeline, wishes: list[Wish], seeds: Sequence[int]) -> Tensor:
+    """One drawing for each wish: (N, 3, H, W) in [-1, 1], rounded to 8 bits."""
+    parts = []
+    for start in range(0, len(wishes), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        generators = generators_from_seeds(list(seeds[rows]), pipeline.device)
+        drawn = pipeline.draw(wishes[rows], generator=generators, output_type="pt")
+        parts.append(torch.as_tensor(drawn.images).float())
+    return to_8_bits(torch.cat(parts) * 2 - 1)
 
 
 def measure(
-    pipelines: dict[str, VARPipeline], data: PreparedSet, net: FeatureNet, count: int
+    pipelines: dict[str, VARPipeline],
+    pictures: ScenePictures,
+    perceptual: torch.nn.Module,
+    cases: list[Case],
 ) -> list[Quality]:
-    """Compare all ways with the first one."""
-    rows = np.random.default_rng(0).permutation(data.splits["train"])
-    real = feature_statistics(features_of(net, data.images[np.sort(rows[count : 2 * count])]))
-    labels = data.labels[rows[:count]]
+    """Compare all ways with the first one, by prompts and scenes.
+
+    Args:
+        pipelines: the same model in each way; the slow twin first.
+        pictures: scenes and their words.
+        perceptual: perceptual distance of two batches of pictures.
+        cases: prompts, with real scenes.
+    """
     slow = next(iter(pipelines.values()))
-    chosen = np.sort(rows[:NUM_FORCED])
-    forced = torch.as_tensor(data.labels[chosen])
+    wishes = [slow.info.reader.read({"style": one.style}, list(one.phrases)) for one in cases]
+    scenes = [one.scene for one in cases]
+    painted = to_8_bits(pictures.renderer(torch.device("cpu")).render(scenes, pictures.side))
     with torch.inference_mode():
-        maps = slow.tokenizer.encode(uint8_to_tensor(data.images[chosen])).token_maps
-    exact, twins, found = None, [], []
+        tokens, _ = encode_pictures(slow.tokenizer, painted)
+    maps = token_maps(slow.info.schedule, tokens)
+    exact, twins, found = (
+        forced_logits(slow, wishes, maps),
+        draw(slow, wishes, range(len(cases))),
+        [],
+    )
     for name, pipeline in pipelines.items():
-        logits = forced_logits(pipeline, forced, maps)
-        exact = logits if exact is None else exact
-        distances, alike = [], []
-        for number in range(SEED_SETS):
-            drawings = draw(pipeline, labels, range(number * count, (number + 1) * count))
-            if pipeline is slow:
-                twins.append(drawings)
-            apart = np.abs(drawings.astype(np.int16) - twins[number])
-            alike.append((apart.max(axis=(1, 2, 3)) <= 1).mean())
-            drawn = feature_statistics(features_of(net, drawings))
-            distances.append(frechet_distance(drawn, real))
-        error = float((logits - exact).norm() / exact.norm())
-        found.append(Quality(name, error, float(np.mean(alike)), tuple(distances)))
+        error = float((forced_logits(pipeline, wishes, maps) - exact).norm() / exact.norm())
+        drawn = draw(pipeline, wishes, range(len(cases)))
+        apart = (drawn - twins).abs().amax(dim=(1, 2, 3)) * 127.5
+        with torch.inference_mode():
+            distance = float(perceptual(drawn, twins).mean())
+        found.append(Quality(name, error, float((apart < 1.5).float().mean()), distance))
         print(
-            f"{name:13} logits {100 * error:.3f} %, alike {100 * np.mean(alike):.1f} %, "
-            f"Frechet {', '.join(f'{one:.2f}' for one in distances)}"
+            f"{name:13} logits {100 * error:.3f} %, alike {100 * found[-1].alike:.1f} %, "
+            f"distance {distance:.4f}",
+            flush=True,
         )
+    others = draw(slow, wishes, range(len(cases), 2 * len(cases)))
+    with torch.inference_mode():
+        print(f"other seeds: distance {float(perceptual(others, twins).mean()):.4f}")
     return found
 
 
@@ -111,13 +130,15 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER)
-    parser.add_argument("--data", required=True, help="folder written by training.prepare.emoji")
+    parser.add_argument("--data", required=True, help="folder written by training.prepare.scenes")
     parser.add_argument("--nets", required=True, help="folder of training.prepare.nets")
-    parser.add_argument("--count", type=int, default=1024, help="drawings of each set of seeds")
+    parser.add_argument("--count", type=int, default=64, help="prompts, and their real scenes")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args(argv)
-    data, net = load_prepared_set(arguments.data), load_features(arguments.nets)
-    found = measure(ways(arguments.model), data, net, arguments.count)
+    pictures, perceptual = ScenePictures.open(arguments.data), load_perceptual(arguments.nets)
+    scenes = islice(validation_scenes(pictures.table), arguments.count)
+    cases = [caption_case(pictures, scene) for scene in scenes]
+    found = measure(ways(arguments.model), pictures, perceptual, cases)
     if arguments.json:
         content = {"host": host(torch.device("cpu")), "ways": [asdict(one) for one in found]}
         arguments.json.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
