@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.patience import until
+from tests.processes import is_alive
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
@@ -73,7 +74,7 @@ def replica_processes() -> list[psutil.Process]:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             title = "".join(process.cmdline()[:1])  # none of one that has just begun, or ended
-            if title.startswith(TITLE) and process.status() != "zombie":
+            if title.startswith(TITLE) and is_alive(process.pid):
                 found.append(process)
     return found
 

@@ -19,6 +19,7 @@ import torch
 
 from tests.clients import Client
 from tests.patience import until
+from tests.processes import is_alive
 from tests.replicas import (
     digest,
     draw,
@@ -134,19 +135,11 @@ def kill_page(expected: str, log: Path) -> tuple[float, float]:
         replicas = until_there_are(REPLICAS)
         process.kill()
         started = time.perf_counter()
-        until(lambda: not any(map(_is_at_work, replicas)))
+        until(lambda: not any(is_alive(one.pid) for one in replicas))
         ended = time.perf_counter() - started
     with app_process(log, *options) as (url, _):
         assert Client(url).draw(1) == expected
         return ended, time.perf_counter() - started
-
-
-def _is_at_work(process: psutil.Process) -> bool:
-    """Whether a process has not ended; one that nobody has asked how it ended has."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def report(name: str, rounds: list[Round]) -> None:

@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-import psutil
-
 from tests.benchmarks.large_data import SIDE, make_pictures, run
 from tests.patience import until
+from tests.processes import is_alive
 from training.data.readers.record import Columns
 from training.data.readers.tar_reader import TarReader
 from var_core.images import read_image
@@ -34,7 +33,7 @@ def test_commands_are_killed_with_what_they_started(tmp_path: Path) -> None:
     measured = run([["bash", "-c", sleeper]], lambda: bool(begun.exists() and begun.read_text()))
     assert measured.seconds < 600 and len(measured.peaks) == 1
     child = int(begun.read_text())
-    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+    until(lambda: not is_alive(child))
 
 
 def test_one_of_two_commands_may_end_first(tmp_path: Path) -> None:
