@@ -16,7 +16,7 @@ from var_core.jobs.inside import inside_drawing
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.jobs.progress import JobProgress
 from var_core.jobs.requests import DrawRequest
-from var_core.serving.executors import MAX_JOBS, DrawingThreads
+from var_core.serving.executors import DrawingThreads, jobs_at_once
 from var_core.serving.fair_queue import FairQueue, QueueLimits
 from var_core.serving.installed_engines import ModelFolders, make_engines
 from var_core.serving.metrics import JobMetrics
@@ -79,7 +79,7 @@ def test_a_replica_draws_what_the_local_engine_draws(folder: Path, request_: Dra
 def test_its_tokenizers_have_as_many_threads_as_those_of_its_server(
     folder: Path, cores: int
 ) -> None:
-    executor = DrawingThreads(min(cores, MAX_JOBS), num_cores=cores)
+    executor = DrawingThreads(jobs_at_once(cores), num_cores=cores)
     engines = make_engines(folder, "fp32", executor, JobMetrics(), FairQueue(QueueLimits()))
     replica = Replica(ModelFolders(folder), "fp32", num_cores=cores)
     pipelines = engines[0].pipeline("auto"), replica._workers["tiny"].pipeline("auto")

@@ -86,6 +86,11 @@ class Executor(Protocol):
         ...
 
 
+def jobs_at_once(num_cores: int) -> int:
+    """How many jobs a processor with so many cores does at once."""
+    return min(num_cores, MAX_JOBS)
+
+
 def tokenizer_threads(num_parameters: int, num_jobs: int, num_cores: int) -> int | None:
     """How many threads a tokenizer has on a processor where some jobs share the cores.
 
@@ -287,7 +292,7 @@ def pick_executor() -> Executor:
         return LentGpu(spaces.GPU(duration=LENT_SECONDS))
     if pick_device().type != "cpu":
         return DrawingThreads()
-    return DrawingThreads(min(torch.get_num_threads(), MAX_JOBS))
+    return DrawingThreads(jobs_at_once(torch.get_num_threads()))
 
 
 def _is_lent() -> bool:

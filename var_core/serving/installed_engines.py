@@ -91,6 +91,24 @@ def started_engines(
         yield engines
 
 
+def with_threads(load: Load, threads_of: Callable[[int], int | None]) -> Load:
+    """A loader whose tokenizers have their number of threads.
+
+    Args:
+        load: loads a model in a dtype.
+        threads_of: number of threads of a tokenizer with so many parameters, as
+            `Executor.tokenizer_threads`.
+    """
+
+    def load_here(dtype: torch.dtype) -> VARPipeline:
+        pipeline = load(dtype)
+        tokenizer = pipeline.tokenizer
+        tokenizer.num_threads = threads_of(tokenizer.num_parameters())
+        return pipeline
+
+    return load_here
+
+
 def make_engines(
     first: Path,
     precision: str,
@@ -119,15 +137,9 @@ def make_engines(
     dtype, cache = pick_dtype(device, precision), new_cache()
 
     def make(info: ModelInfo, load: Load) -> LocalEngine:
-        def load_here(dtype: torch.dtype) -> VARPipeline:
-            pipeline = load(dtype)
-            tokenizer = pipeline.tokenizer
-            tokenizer.num_threads = executor.tokenizer_threads(tokenizer.num_parameters())
-            return pipeline
-
         return LocalEngine(
             info,
-            load_here,
+            with_threads(load, executor.tokenizer_threads),
             queue=queue,
             metrics=metrics,
             cache=cache,

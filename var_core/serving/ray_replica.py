@@ -17,14 +17,14 @@ import torch
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.progress import JobProgress, Request
 from var_core.model_info import ModelInfo
-from var_core.pipeline import VARPipeline
-from var_core.serving.executors import MAX_JOBS, tokenizer_threads
+from var_core.serving.executors import jobs_at_once, tokenizer_threads
 from var_core.serving.installed_engines import (
     Load,
     ModelFolders,
     clip_model,
     installed_models,
     new_cache,
+    with_threads,
 )
 from var_core.serving.machine_troubles import is_memory
 from var_core.serving.progress_parts import Part, shorten
@@ -83,15 +83,10 @@ class Replica:
         models += [] if animator is None else [animator]
 
         def make(info: ModelInfo, load: Load) -> ModelWorker:
-            def load_here(dtype: torch.dtype) -> VARPipeline:
-                pipeline = load(dtype)
-                if num_cores and device.type == "cpu":
-                    tokenizer, jobs = pipeline.tokenizer, min(num_cores, MAX_JOBS)
-                    size = tokenizer.num_parameters()
-                    tokenizer.num_threads = tokenizer_threads(size, jobs, num_cores)
-                return pipeline
-
-            return ModelWorker(info, load_here, cache, device, dtype)
+            if num_cores and device.type == "cpu":
+                jobs = jobs_at_once(num_cores)
+                load = with_threads(load, lambda size: tokenizer_threads(size, jobs, num_cores))
+            return ModelWorker(info, load, cache, device, dtype)
 
         self._workers = {info.name: make(info, load) for info, load in models}
         self._thread = ThreadPoolExecutor(1, "draw")
