@@ -18,7 +18,7 @@ from var_core.sampling import SamplingOptions, generators_from_seeds, sample_sca
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
-GUIDANCES = (0.0, 1.0, 2.0, 4.0)  # that are tried
+GUIDANCES = (0.0, 0.5, 1.0, 2.0, 4.0)  # that are tried
 TRIED_TOP_P = (0.0, 0.9)  # of tokens; 0 keeps all codes
 TRIED_STEPS = (25, 50)  # of diffusion
 

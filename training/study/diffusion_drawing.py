@@ -47,7 +47,8 @@ def draw_latents(
     Args:
         network: trained network.
         condition: B rows.
-        num_steps: evaluations of the network.
+        num_steps: evaluations of the network, at times that lie equally far apart: each removes
+            an equal part of the noise.
         guidance: weight of guidance, as for VAR: (1 + g) * conditional - g * unconditional.
         generators: one for each row, on the device of the network.
     """
@@ -60,7 +61,9 @@ def draw_latents(
         [torch.randn(shape, generator=one, device=network.device) for one in generators]
     )
     scheduler = new_scheduler()
-    scheduler.set_timesteps(num_steps, device=network.device)
+    # by itself it would end on 0.001, and spend the last evaluation on next to nothing
+    levels = torch.linspace(1.0, 1 / num_steps, num_steps).tolist()
+    scheduler.set_timesteps(sigmas=levels, device=network.device)
     for time in scheduler.timesteps:
         rows = torch.cat((latents, latents)) if guidance else latents
         velocity = network.velocity(rows, time.expand(len(rows)), asked)

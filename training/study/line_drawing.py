@@ -38,10 +38,11 @@ def draw_lines(
     inputs = codes.new_zeros(len(asked), 1, codes.shape[1])  # not used for the first place
     tokens = []
     for place in range(network.schedule.num_tokens):
-        logits = network.logits(network.predict_scale(inputs, embedded, place, cache))
-        if weight:
-            logits = apply_guidance(*logits.chunk(2), weight)
-        tokens.append(draw_tokens(filter_logits(logits, options), generators))
+        hidden = network.predict_scale(inputs, embedded, place, cache)
+        if weight:  # the head is linear: its outputs mix as its inputs do
+            hidden = apply_guidance(*hidden.chunk(2), weight)
+        logits = filter_logits(network.logits(hidden), options)
+        tokens.append(draw_tokens(logits, generators))
         inputs = codes[tokens[-1]]
         inputs = torch.cat((inputs, inputs)) if weight else inputs
     return torch.cat(tokens, dim=1)

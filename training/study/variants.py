@@ -20,8 +20,8 @@ from var_core.transformer.embedded_condition import EmbeddedCondition
 class PlainNormTransformer(VARTransformer):
     """VAR whose norms treat all pictures alike: it is told what to draw by tokens alone.
 
-    Scales and shifts are learned, as those of a usual layer norm. What they were derived from stays
-    in the network unused, so that its parameters are counted as before.
+    Scales, shifts and gates are learned, as those of a usual block. What they were derived from
+    stays in the network unused, so that its parameters are counted as before.
     """
 
     def embed(self, condition: Condition, rows: Tensor | None = None) -> EmbeddedCondition:
@@ -34,6 +34,16 @@ class PlainNormTransformer(VARTransformer):
         head_scale, head_shift = head.unsqueeze(1).unbind(2)  # (B, 1, C) each
         blocks = tuple(block.modulation_of(nothing, shared) for block in self.each_block())
         return found._replace(blocks=blocks, head_scale=head_scale, head_shift=head_shift)
+
+    @torch.no_grad()
+    def open_gates(self) -> None:
+        """Let every branch count from the first step on, as those of a usual pre-norm block do.
+
+        Gates that start closed belong to adaptive norms (arXiv 2212.09748).
+        """
+        for block in self.each_block():
+            assert block.modulation_offset is not None  # as of all networks of the study
+            block.modulation_offset[:, :2] = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,8 @@ class VariantRun(SizedRun):
         )
         network = self.kind(**usual | self.variant.network)
         init_weights(network, step_generator(self.settings.seed, -1))
+        if isinstance(network, PlainNormTransformer):
+            network.open_gates()
         self.conditioning.start(network, self.tokenizer, self.tokens)
         return network
 

@@ -68,7 +68,7 @@ def test_drawing_is_that_of_euler_steps_by_hand(guidance: float) -> None:
     drawn = draw_latents(NETWORK, ASKED, steps, guidance, generators_from_seeds([4, 5]))
     shape = CHANNELS, SIDE, SIDE
     latents = torch.stack([torch.randn(shape, generator=g) for g in generators_from_seeds([4, 5])])
-    levels = [*torch.linspace(1.0, 0.001, steps).tolist(), 0.0]
+    levels = torch.linspace(1.0, 0.0, steps + 1).tolist()
     nothing = NETWORK.null_condition(2)
     for level, following in pairwise(levels):
         times = torch.full((2,), 1000 * level)

@@ -64,3 +64,12 @@ def test_attention_is_counted_on_every_device() -> None:
     q = torch.ones(1, 2, 8, 4)
     found = costs.measured(lambda: F.scaled_dot_product_attention(q, q, q))
     assert found["operations"] == 2 * (2 * 8 * 8 * 4) * 2  # two products for each of two heads
+
+
+@pytest.mark.parametrize("artist", artists()[:2], ids=("var", "raster"))
+def test_the_head_is_paid_once_under_guidance(artist: Any) -> None:
+    rows: list[int] = []
+    artist.network.head.register_forward_hook(lambda _, inputs, __: rows.append(len(inputs[0])))
+    condition = Condition.of_labels(torch.zeros(1, 1, dtype=torch.int64))
+    artist.draw(condition, Choice(1.5), [0])
+    assert rows == [1] * artist.network.schedule.num_scales
