@@ -18,12 +18,13 @@ from training.study.power_laws import (
     all_points,
     envelope,
     fit_power_law,
-    fit_runs,
+    fit_sizes,
+    seed_mean,
 )
 from training.study.settings import KINDS
 from var_core.files import write_atomically
 
-MERGES = {"parameters": all_points, "compute": envelope}  # points of a fit, of those of all runs
+MERGES = {"parameters": all_points, "compute": envelope}  # points of a fit, of those of all sizes
 FITS_FILE = "scaling.json"
 # exponents of arXiv 2404.02905, "Power-law scaling laws"; its losses are reducible ones
 PUBLISHED = {
@@ -58,7 +59,7 @@ def write_figures(folder: Path, points: PointsFile) -> None:
             "runs": len(known),
             "fits": {
                 axis: {
-                    name: law_json(law, axis, runs_of(known, axis, name))
+                    name: law_json(law, axis, sizes_of(known, axis, name))
                     for name, law in some.items()
                 }
                 for axis, some in laws.items()
@@ -78,18 +79,18 @@ def largest(records: Sequence[Record]) -> Record | None:
     return max(records, key=lambda record: record["parameters"])
 
 
-def runs_of(records: Sequence[Record], axis: str, figure: str) -> list[Points]:
-    """The points of each run: its end against parameters, its whole curve against compute."""
-    found = []
+def sizes_of(records: Sequence[Record], axis: str, figure: str) -> list[list[Points]]:
+    """The runs of each size: their ends against parameters, their whole curves against compute."""
+    found: dict[int, list[Points]] = {}
     for record in records:
         points = [record] if axis == "parameters" else record["curve"]
         x, y = (np.array([point[name] for point in points], float) for name in (axis, figure))
-        found.append((x, y))
-    return found
+        found.setdefault(record["parameters"], []).append((x, y))
+    return list(found.values())
 
 
 def laws_of(records: Sequence[Record]) -> Laws:
-    """All laws that the runs are enough for: of losses with a fitted irreducible part."""
+    """All laws that the sizes are enough for: of losses with a fitted irreducible part."""
     laws: Laws = {}
     names = [name for name in FIGURES if name in records[0]]
     if len({record["parameters"] for record in records}) < FEWEST_FREE:
@@ -97,17 +98,18 @@ def laws_of(records: Sequence[Record]) -> Laws:
     for axis, merge in MERGES.items():
         laws[axis] = {}
         for name in names:
-            runs = runs_of(records, axis, name)
-            if len(np.unique(merge(runs)[0])) < FEWEST_FREE:  # as where more compute never helps
+            sizes = sizes_of(records, axis, name)
+            points = merge([seed_mean(runs) for runs in sizes])
+            if len(np.unique(points[0])) < FEWEST_FREE:  # as where more compute never helps
                 continue
             irreducible = None if name.startswith("loss") else 0.0
-            laws[axis][name] = fit_runs(runs, merge, irreducible)
+            laws[axis][name] = fit_sizes(sizes, merge, irreducible)
     return laws
 
 
-def law_json(fitted: FittedLaw, axis: str, runs: Sequence[Points]) -> dict[str, Any]:
+def law_json(fitted: FittedLaw, axis: str, sizes: Sequence[Sequence[Points]]) -> dict[str, Any]:
     """A law as it stands in the file, beside the line without an irreducible part."""
-    points = MERGES[axis](runs)
+    points = MERGES[axis]([seed_mean(runs) for runs in sizes])
     plain = fit_power_law(points, 0.0)
     return {
         "exponent": estimate_json(fitted.exponent),

@@ -40,10 +40,10 @@ class PowerLaw:
 
 @dataclass(frozen=True)
 class FittedLaw:
-    """A law with 95 % intervals over draws of the runs.
+    """A law with 95 % intervals, from what other seeds would have changed.
 
     Attributes:
-        law: the law of all runs.
+        law: the law of the means of all sizes.
         exponent: its exponent.
         irreducible: its irreducible part.
         draws: laws of the draws, for intervals of predictions.
@@ -113,35 +113,69 @@ def _best_irreducible(x: np.ndarray, y: np.ndarray) -> float:
     return best
 
 
-def fit_runs(
-    runs: Sequence[Points],
+def fit_sizes(
+    sizes: Sequence[Sequence[Points]],
     merge: Callable[[Sequence[Points]], Points],
     irreducible: float | None = None,
     seed: int = 0,
 ) -> FittedLaw:
-    """A law of several runs with intervals: whole runs are drawn, as points of one hang together.
+    """A law of the means over the seeds of each size, with intervals from what seeds change.
+
+    Every size stays in every draw, as a fit without one says little of the fit with it. In a draw,
+    the mean of a size is off as means of its number of seeds are: by normal noise of log y with the
+    covariance that the seeds of all sizes with several have together, divided by that number. How
+    large it is, is uncertain itself, so that it is drawn as for Student's t. No size with several
+    seeds, no interval.
 
     Args:
-        runs: points of each run.
-        merge: function that picks from all runs the points to fit.
+        sizes: points of the runs of each size; those of a run hang together, and a run has as many
+            as every other.
+        merge: function that picks from the means of all sizes the points to fit.
         irreducible: E; None fits it, in every draw anew.
         seed: seed of the draws.
 
     Raises:
         ValueError: as `fit_power_law`.
     """
-    law = fit_power_law(merge(runs), irreducible)
+    means = [seed_mean(runs) for runs in sizes]
+    law = fit_power_law(merge(means), irreducible)
+    rest, freedom = seed_residuals(sizes)  # (runs, points)
     dice = np.random.default_rng(seed)
     draws: list[PowerLaw] = []
-    for _ in range(RESAMPLES):
-        drawn = [runs[index] for index in dice.integers(len(runs), size=len(runs))]
+    for _ in range(RESAMPLES if freedom else 0):
+        spread = 1 / math.sqrt(dice.chisquare(freedom))
+        drawn = []
+        for (x, y), runs in zip(means, sizes, strict=True):
+            noise = spread * dice.normal(size=len(rest)) @ rest / math.sqrt(len(runs))
+            drawn.append((x, y * np.exp(noise)))
         try:
             draws.append(fit_power_law(merge(drawn), irreducible))
-        except ValueError:  # too few different sizes: such a draw says nothing
+        except ValueError:  # where noise leaves too few points of an envelope
             continue
-    exponent = _estimate(law.exponent, [one.exponent for one in draws], len(runs))
-    part = _estimate(law.irreducible, [one.irreducible for one in draws], len(runs))
+    number = sum(len(runs) for runs in sizes)
+    exponent = _estimate(law.exponent, [one.exponent for one in draws], number)
+    part = _estimate(law.irreducible, [one.irreducible for one in draws], number)
     return FittedLaw(law, exponent, part, tuple(draws))
+
+
+def seed_mean(runs: Sequence[Points]) -> Points:
+    """The points of a size: means of y over its seeds, which all have the same x."""
+    return runs[0][0], np.mean([y for _, y in runs], axis=0)
+
+
+def seed_residuals(sizes: Sequence[Sequence[Points]]) -> tuple[np.ndarray, int]:
+    """What log y of each run is off the mean of its size, (runs, points), and degrees of freedom.
+
+    Sizes with one seed have none.
+    """
+    found = []
+    freedom = 0
+    for runs in sizes:
+        logs = np.log([y for _, y in runs])
+        if len(logs) > 1:
+            found.append(logs - logs.mean(axis=0))
+            freedom += len(logs) - 1
+    return np.concatenate(found) if found else np.zeros((0, 0)), freedom
 
 
 def _estimate(value: float, draws: Sequence[float], n: int) -> Estimate:
@@ -152,12 +186,12 @@ def _estimate(value: float, draws: Sequence[float], n: int) -> Estimate:
 
 
 def all_points(runs: Sequence[Points]) -> Points:
-    """The points of all runs."""
+    """The points of all sizes."""
     return np.concatenate([x for x, _ in runs]), np.concatenate([y for _, y in runs])
 
 
 def envelope(runs: Sequence[Points]) -> Points:
-    """The points of all runs that are better than every point of smaller or equal x."""
+    """The points of all sizes that are better than every point of smaller or equal x."""
     x, y = all_points(runs)
     order = np.lexsort((y, x))
     x, y = x[order], y[order]

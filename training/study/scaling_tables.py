@@ -53,7 +53,8 @@ def law_lines(folder: str, kind: str, fits: Mapping[str, Any]) -> list[str]:
             start += [interval(law["irreducible"]), exact(law["pearson_r"]), exact(plain)]
             rows.append([*start, number(published)])
     pictures = [f"![{kind} by {axis}]({folder}/plots/{kind}-{axis}.png)" for axis in found["fits"]]
-    lines = [*table(head, rows), f"Intervals: 95 %, over draws of {found['runs']} runs.", ""]
+    words = "Fitted to means over seeds. Intervals: 95 %, what other seeds of the same sizes change"
+    lines = [*table(head, rows), f"{words}; {found['runs']} runs.", ""]
     lines += kept_out_lines(found["kept_out"])
     if kind == "pictures":
         lines += reading(found["fits"])
