@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.study.report_tables import interval, millions, percent, table
-from training.study.rival_tables import things
+from training.study.rival_tables import distance_words, things
 from training.study.variants import VARIANTS
 
 Record = Mapping[str, Any]
@@ -13,17 +13,17 @@ Record = Mapping[str, Any]
 def ablation_lines(rivals: Record) -> list[str]:
     """The rows of the paper's table, and our own options; those that were measured."""
     points = rivals.get("points", {})
-    rows = []
+    rows, frechet = [], {}
     for title, name, probe in ablations(points):
         figures = points.get(name, {}).get("probes", {}).get(probe)
         if figures is not None:
-            count = millions(points[name]["parameters"])
-            rows.append([title, count, probe, interval(figures["frechet"]), things(figures)])
+            count, frechet = millions(points[name]["parameters"]), figures["frechet"]
+            rows.append([title, count, probe, interval(frechet), things(figures)])
     if not rows:
         return []
     head = ["network", "parameters", "drawn", "Frechet distance", "things right"]
     words = "Plain: no guidance, all codes. Top-k: a fifth of the codes. Guided: weight 2 as well."
-    return ["### Ablations", "", *table(head, rows), words, ""]
+    return ["### Ablations", "", *table(head, rows), words, distance_words(frechet), ""]
 
 
 def ablations(points: Record) -> list[tuple[str, str, str]]:

@@ -1,6 +1,6 @@
 """What drawings are measured with: distance to real scenes, what they show, how they differ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -14,7 +14,7 @@ from torch import Tensor
 from training.data.scenes import Scene
 from training.data.scenes.pictures import ScenePictures
 from training.data.scenes.stream import phrase_rows
-from training.evaluation.features import FeatureNet, load_features
+from training.evaluation.features import FEATURES_FILE, FeatureNet, load_features
 from training.evaluation.frechet import collect_features
 from training.evaluation.scenes.decisions import Marks, join_marks, mark
 from training.evaluation.scenes.intervals import mean_estimate, to_json
@@ -28,15 +28,24 @@ from training.evaluation.scenes.judge_network import (
 from training.evaluation.scenes.measured_model import to_8_bits
 from training.evaluation.scenes.picture_figures import mean_distance
 from training.evaluation.scenes.prompts import scene_with_facts, validation_scenes
-from training.study.few_pictures import few_frechet, few_frechet_estimate
+from training.study.few_pictures import (
+    References,
+    endless_frechet,
+    endless_frechet_estimate,
+    few_frechet,
+)
+from training.study.kept_features import kept_features
+from training.study.settings import RivalSettings
 from training.tokenizer.perceptual import PerceptualDistance, load_perceptual
 from training.transformer.conditioning import Conditioning
 from var_core.condition import Condition
 from var_core.devices import pick_device
+from var_core.files import sha256_of
 
 AT_ONCE = 16  # drawings
-TRIED_PART = 4  # for each choice of options, a quarter of the drawings
-PROMPTS_PART = 12  # and a twelfth of the prompts have drawings that are compared with each other
+TRIED_PART = 2  # for each choice of options, half of the drawings
+REFERENCES_EACH = 5  # real scenes to compare with, for each drawing
+PROMPTS_PART = 12  # a twelfth of the prompts have drawings that are compared with each other
 NUM_SEEDS = 4  # drawings of each of these
 
 Draw = Callable[[Sequence[Scene], Sequence[int]], Tensor]  # pictures of scenes, from seeds
@@ -46,8 +55,9 @@ Draw = Callable[[Sequence[Scene], Sequence[int]], Tensor]  # pictures of scenes,
 class Gauge:
     """Nets, judge, and real scenes that neither tokenizer nor network ever saw.
 
-    The scenes for choosing options, those that are drawn, and those that drawings are compared
-    with are different ones.
+    The scenes that are drawn for choosing options, those that are drawn for figures, and those that
+    either are compared with are four different sets: what is chosen to come close to one of them is
+    measured by another.
 
     Attributes:
         pictures: scenes in the size of the drawings.
@@ -55,6 +65,8 @@ class Gauge:
         perceptual: distance of two pictures.
         judge: judge of scenes; None leaves open what drawings show.
         count: drawings that a distance is measured with, at least 20.
+        made_from: what features of real scenes depend on besides, as JSON.
+        folder: folder that these features are kept in.
     """
 
     pictures: ScenePictures
@@ -62,24 +74,30 @@ class Gauge:
     perceptual: PerceptualDistance
     judge: SceneJudge | None
     count: int
+    made_from: Mapping[str, Any]
+    folder: Path
 
     @classmethod
-    def open(cls, nets: str, judge: str, pictures: ScenePictures, count: int) -> "Gauge":
+    def open(cls, settings: RivalSettings, pictures: ScenePictures, scenes: str) -> "Gauge":
         """Open nets and judge.
 
         Args:
-            nets: folder of training.prepare.nets.
-            judge: file of training.evaluation.scenes.judge; "" for none.
+            settings: those of the comparison.
             pictures: scenes in the size of the drawings.
-            count: drawings that a distance is measured with.
+            scenes: hash of what they are composed of.
 
         Raises:
             ValueError: if a file is missing or damaged.
         """
         device = pick_device()
-        found = load_scene_judge(judge).to(device) if judge else None
-        net = load_features(nets, SIDE).to(device)
-        return cls(pictures, net, load_perceptual(nets), found, count)
+        judge = load_scene_judge(settings.judge).to(device) if settings.judge else None
+        net, perceptual = load_features(settings.nets, SIDE), load_perceptual(settings.nets)
+        weights = sha256_of(Path(settings.nets) / FEATURES_FILE)
+        made_from = {"scenes": scenes, "side": pictures.side, "net": weights}
+        folder = Path(settings.out)
+        return cls(
+            pictures, net.to(device), perceptual, judge, settings.drawings, made_from, folder
+        )
 
     @property
     def num_tried(self) -> int:
@@ -88,8 +106,8 @@ class Gauge:
 
     @cached_property
     def scenes(self) -> list[Scene]:
-        """Scenes for choosing options, to be drawn, and to compare with, one after another."""
-        number = self.num_tried + 2 * self.count
+        """Scenes for choosing options, scenes to be drawn, and those to compare either with."""
+        number = (1 + REFERENCES_EACH) * (self.num_tried + self.count)
         return list(islice(validation_scenes(self.pictures.table), number))
 
     @property
@@ -103,10 +121,26 @@ class Gauge:
         return self.scenes[self.num_tried : self.num_tried + self.count]
 
     @cached_property
-    def references(self) -> Tensor:
-        """Features (n, F) of the scenes to compare with."""
-        scenes = self.scenes[self.num_tried + self.count :]
-        return self.features(self.parts(self.paint, scenes))
+    def references(self) -> References:
+        """Real scenes that figures compare with."""
+        return self.reference_set("references", self.scenes[-REFERENCES_EACH * self.count :])
+
+    @cached_property
+    def tried_references(self) -> References:
+        """Other real scenes, for choosing options."""
+        start = -REFERENCES_EACH * (self.num_tried + self.count)
+        scenes = self.scenes[start : -REFERENCES_EACH * self.count]
+        return self.reference_set("tried-references", scenes)
+
+    def reference_set(self, name: str, scenes: Sequence[Scene]) -> References:
+        """Real scenes as a Gaussian; features are kept in a file, as painting takes minutes."""
+        path = self.folder / f"{name}.safetensors"
+        made_from = {**self.made_from, "indices": [scenes[0].index, scenes[-1].index]}
+
+        def paint() -> Tensor:
+            return self.features(self.parts(self.paint, scenes))
+
+        return References.of(kept_features(path, made_from, paint))
 
     def paint(self, scenes: Sequence[Scene], seeds: Sequence[int]) -> Tensor:
         """Real scenes, (N, 3, H, W) in [-1, 1]; nothing depends on the seeds."""
@@ -126,10 +160,10 @@ class Gauge:
         """Features of drawings, (n, F), on the CPU."""
         return collect_features(self.net, [part.to(pick_device()) for part in parts])
 
-    def distance(self, draw: Draw, scenes: Sequence[Scene]) -> float:
-        """Frechet distance of drawings of some scenes to real ones."""
-        features = self.features(self.parts(draw, scenes))
-        return few_frechet(features, self.references)
+    def tried_distance(self, draw: Draw) -> float:
+        """Frechet distance of drawings for choosing options, extrapolated as that of figures."""
+        features = self.features(self.parts(draw, self.tried))
+        return endless_frechet(features, self.tried_references)
 
     def figures(self, draw: Draw) -> dict[str, Any]:
         """Frechet distance, rates of what is right, and how far drawings of a prompt lie apart."""
@@ -142,8 +176,11 @@ class Gauge:
     def quality(self, draw: Draw) -> dict[str, Any]:
         """Frechet distance to real scenes and, with a judge, rates of what is right."""
         parts = self.parts(draw, self.drawn)
-        distance = few_frechet_estimate(self.features(parts), self.references)
-        found: dict[str, Any] = {"frechet": distance.to_json()}
+        features = self.features(parts)
+        distance = endless_frechet_estimate(features, self.references).to_json()
+        distance["references"] = self.references.count
+        distance["not_extrapolated"] = rounded(few_frechet(features, self.references))
+        found: dict[str, Any] = {"frechet": distance}
         if self.judge is not None:
             found["right"] = accuracies(self.marks(self.judge, parts))
         return found
@@ -178,6 +215,11 @@ def condition_of(
     captions = phrase_rows([pictures.captioner.full_caption(scene) for scene in scenes])
     labels = torch.tensor([[scene.style] for scene in scenes], dtype=torch.int64)
     return conditioning.asked(labels, captions)
+
+
+def rounded(value: float) -> float:
+    """A number with four significant digits."""
+    return float(f"{value:.4g}")
 
 
 def nets_are_there(nets: str) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 from training.data.scenes import Scene
 from training.study.artists import Artist, Choice, DiffusionArtist, artist_of, choices_to_try
 from training.study.drawing_costs import DIFFUSION_STEPS
-from training.study.gauge import Draw, Gauge, condition_of
+from training.study.gauge import Draw, Gauge, condition_of, rounded
 from training.study.points_file import PointsFile
 from training.study.rival_runs import Rival, RivalRun
 from training.study.settings import PYRAMID, RASTER, RivalSettings
@@ -51,7 +51,7 @@ def rival_figures(rival: Rival, run: RivalRun, gauge: Gauge) -> dict[str, Any]:
         return found
     choices = choices_to_try(artist)
     # rounded as they are written, so that the points say why; equals: the first, of fewer steps
-    tried = [(one, rounded(gauge.distance(draws(artist, one), gauge.tried))) for one in choices]
+    tried = [(one, rounded(gauge.tried_distance(draws(artist, one)))) for one in choices]
     best = min(tried, key=lambda pair: pair[1])[0]
     found["search"] = [one.to_json() | {"frechet": far} for one, far in tried]
     found["choice"] = best.to_json()
@@ -111,8 +111,3 @@ def rebuilt(
 ) -> Tensor:
     """Real scenes after something was done to them, (N, 3, H, W) in [-1, 1]."""
     return rebuild(gauge.paint(scenes, seeds))
-
-
-def rounded(value: float) -> float:
-    """A number with four significant digits."""
-    return float(f"{value:.4g}")

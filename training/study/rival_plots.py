@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.study.plots import save
+from training.study.rival_seconds import SECONDS
 
 COLOURS = {"var": "#2563eb", "raster": "#d97706", "diffusion": "#059669"}
 MARKERS = "os^Dv"  # of sizes, the smallest first
@@ -23,33 +24,36 @@ def plot_rivals(folder: Path, points: Mapping[str, Record]) -> None:
     Raises:
         OSError: if a plot cannot be written.
     """
-    records = [one for one in points.values() if one.get("stages")]
+    records = {name: one for name, one in points.items() if one.get("stages")}
     if not records:
         return
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     time, data = figure.subplots(1, 2)
-    depths = sorted({one["depth"] for one in records})
-    for record in records:
+    depths = sorted({one["depth"] for one in records.values()})
+    seconds = points.get(SECONDS, {}).get("seconds_to_draw", {})
+    for name, record in records.items():
         marker = MARKERS[depths.index(record["depth"]) % len(MARKERS)]
-        draw_line(time, record, times_of(record), marker)
+        if name in seconds:
+            draw_line(time, record, times_of(record, seconds[name]), marker)
         draw_line(data, record, parts_of(record), marker)
-    time.set(xscale="log", yscale="log", xlabel="seconds a picture", ylabel="Frechet distance")
-    data.set(yscale="log", xlabel="training pictures seen", ylabel="Frechet distance")
+    label = "seconds a picture" if seconds else "seconds a picture: not measured yet"
+    # extrapolated distances can be negative
+    time.set(xscale="log", yscale="symlog", xlabel=label, ylabel="Frechet distance")
+    data.set(yscale="symlog", xlabel="training pictures seen", ylabel="Frechet distance")
     if real := points.get("real"):
         for place in (time, data):
             place.axhline(real["frechet"]["value"], color="#9ca3af", linestyle=":", label="real")
     for place in (time, data):
         place.grid(True, which="both", color=GRID, linewidth=0.5)
-    time.legend(fontsize=8, frameon=False)
+    data.legend(fontsize=8, frameon=False)
     save(figure, folder / "rivals")
 
 
-def times_of(record: Record) -> list[Place]:
+def times_of(record: Record, seconds: Mapping[str, float]) -> list[Place]:
     """Seconds and distance of a method, of diffusion for each number of steps."""
-    costs = record["drawing"]
     if by_steps := record.get("by_steps"):
-        return [(costs[steps]["seconds"], one["frechet"]) for steps, one in by_steps.items()]
-    return [(next(iter(costs.values()))["seconds"], record["stages"][-1]["frechet"])]
+        return [(seconds[steps], one["frechet"]) for steps, one in by_steps.items()]
+    return [(next(iter(seconds.values())), record["stages"][-1]["frechet"])]
 
 
 def parts_of(record: Record) -> list[Place]:

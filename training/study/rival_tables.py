@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.study.report_tables import interval, millions, number, percent, table
+from training.study.rival_seconds import SECONDS
 
 THROUGH = "through-"
 HEAD = ("method", "parameters", "seen", "options", "Frechet distance", "things right", "diversity")
@@ -12,11 +13,13 @@ HEAD = ("method", "parameters", "seen", "options", "Frechet distance", "things r
 def rival_lines(folder: str, rivals: Mapping[str, Any]) -> list[str]:
     """One table of quality, one of costs, one plot; nothing without points."""
     points = rivals.get("points", {})
-    records = [one for one in points.values() if "parameters" in one and not one["variant"]]
+    records = {
+        name: one for name, one in points.items() if "parameters" in one and not one["variant"]
+    }
     if not records:
         return []
     lines = ["### VAR, raster tokens and diffusion", ""]
-    rows = [row for record in records for row in stage_rows(record)]
+    rows = [row for record in records.values() for row in stage_rows(record)]
     if rows:
         real = points["real"]
         diversity = interval(real["diversity"])
@@ -28,10 +31,10 @@ def rival_lines(folder: str, rivals: Mapping[str, Any]) -> list[str]:
             if name.startswith(THROUGH)
         ]
         lines += table(HEAD, [*rows, *limits])
-        lines += [f"Drawings for each distance: {real['frechet']['n']}.", ""]
+        lines += [distance_words(real["frechet"]), ""]
     else:
         lines += ["Drawings were not measured yet: losses and costs are all there is.", ""]
-    lines += cost_table(records)
+    lines += cost_table(records, points.get(SECONDS))
     if rows:
         lines += [f"![quality against time and data]({folder}/plots/rivals.png)", ""]
     return lines
@@ -63,22 +66,40 @@ def words_of(choice: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', '-')} {value:g}" for name, value in choice.items())
 
 
-def cost_table(records: list[Mapping[str, Any]]) -> list[str]:
-    """Operations and seconds of one picture, and of the training of one."""
+def distance_words(frechet: Mapping[str, Any]) -> str:
+    """How distances were measured."""
+    n, references = frechet["n"], frechet["references"]
+    return (
+        f"Frechet distance: of {n} drawings to {references:,} real scenes, extrapolated to "
+        f"endless drawings as 2 F({n}) - F({n // 2}), the latter a mean over both halves, so that "
+        "it can be negative."
+    )
+
+
+def cost_table(
+    records: Mapping[str, Mapping[str, Any]], timed: Mapping[str, Any] | None
+) -> list[str]:
+    """Sizes, operations and seconds of one picture, and operations of the training of one."""
+    seconds = {} if timed is None else timed["seconds_to_draw"]
     rows = [
         [
             record["kind"],
             millions(record["parameters"]),
+            millions(record["all_parameters"]),
             steps,
-            number(cost["operations"] / 1e9),
-            number(cost["seconds"]),
+            number(operations / 1e9),
+            number(seconds.get(name, {}).get(steps)),
             number(record["operations_per_picture"] / 1e9),
         ]
-        for record in records
-        for steps, cost in record["drawing"].items()
+        for name, record in records.items()
+        for steps, operations in record["operations_to_draw"].items()
     ]
-    head = ["method", "parameters", "evaluations", "GFLOP to draw", "seconds to draw"]
-    return table([*head, "GFLOP to learn from one picture"], rows)
+    head = ["method", "parameters", "with tables and head", "evaluations", "GFLOP to draw"]
+    head += ["seconds to draw", "GFLOP to learn from one picture"]
+    words = "Seconds are measured when all runs are done."
+    if timed is not None:
+        words = f"Seconds: all methods took turns, the fastest of {timed['rounds']} rounds."
+    return [*table(head, rows), words, ""]
 
 
 def through(name: str) -> str:

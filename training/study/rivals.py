@@ -9,7 +9,7 @@ from training.loop.command_line import run_command
 from training.loop.footprint import count_parameters
 from training.loop.stop_signals import StopFlag
 from training.study.artists import artist_of
-from training.study.drawing_costs import drawing_costs
+from training.study.drawing_costs import drawing_operations
 from training.study.gauge import Gauge, nets_are_there
 from training.study.held_back import open_scenes
 from training.study.jobs import claim_scenes, point_of, studying
@@ -23,6 +23,7 @@ from training.study.rival_runs import (
     open_rival,
     rivals_of,
 )
+from training.study.rival_seconds import is_timed, time_rivals
 from training.study.settings import PYRAMID, RASTER, RivalSettings
 from training.study.sizes import count_outside_tables
 from training.study.stages import train_in_stages
@@ -46,7 +47,8 @@ def compare_rivals(settings: RivalSettings) -> None:
     with studying(settings) as stop:
         points = PointsFile(folder / POINTS_FILE, settings.about)
         left = [one for one in rivals_of(settings) if one.name not in points.points]
-        if left and not do_rivals(left, settings, points, stop):
+        is_done = not left and is_timed(settings, points)
+        if not is_done and not do_rivals(left, settings, points, stop):
             print("stopped; the same command goes on from here")
         plot_rivals(folder / "plots", points.points)
 
@@ -54,7 +56,7 @@ def compare_rivals(settings: RivalSettings) -> None:
 def do_rivals(
     left: Sequence[Rival], settings: RivalSettings, points: PointsFile, stop: StopFlag
 ) -> bool:
-    """Make the tokenizers, train and measure rivals; returns whether all are done."""
+    """Make tokenizers, train and measure rivals, time them; returns whether all is done."""
     claim_scenes(settings, points)
     scenes = open_scenes(settings.data, side_of(settings))
     gauge = open_gauge(settings, points, scenes)
@@ -64,7 +66,7 @@ def do_rivals(
         measure_limits(settings, points, gauge)
     return all(
         not stop.is_set and do_rival(rival, settings, scenes, points, gauge, stop) for rival in left
-    )
+    ) and time_rivals(settings, scenes, points, stop)
 
 
 def open_gauge(settings: RivalSettings, points: PointsFile, scenes: ScenePictures) -> Gauge | None:
@@ -81,7 +83,7 @@ def open_gauge(settings: RivalSettings, points: PointsFile, scenes: ScenePicture
     if not nets_are_there(settings.nets):
         logger.warning("no nets in %s: drawings are not measured", settings.nets)
         return None
-    return Gauge.open(settings.nets, settings.judge, scenes, settings.drawings)
+    return Gauge.open(settings, scenes, points.made_from["scenes"])
 
 
 def do_rival(
@@ -101,7 +103,7 @@ def do_rival(
     about = about_rival(rival) | {
         "parameters": parameters,
         "all_parameters": count_parameters(run.transformer),
-        "drawing": drawing_costs(artist_of(run, run.averaged())),
+        "operations_to_draw": drawing_operations(artist_of(run, run.averaged())),
     }
     figures = {} if gauge is None else rival_figures(rival, run, gauge)
     points.add(rival.name, point_of(run, run.operations(), about) | figures)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.conftest import make_tokenizer
+from training.loop.stop_signals import StopFlag
 from training.study import drawing_costs as costs
 from training.study.artists import Choice, DiffusionArtist, RasterArtist, ScaleArtist
 from training.study.diffusion_network import DiffusionTransformer
@@ -55,15 +56,15 @@ def artists() -> list[Any]:
 def test_guidance_is_paid_in_full(artist: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "DIFFUSION_STEPS", (3,))
     condition = Condition.of_labels(torch.zeros(1, 1, dtype=torch.int64))
-    plain = costs.measured(lambda: artist.draw(condition, Choice(steps=3), [0]))["operations"]
-    (guided,) = costs.drawing_costs(artist).values()
-    assert guided["operations"] == pytest.approx(2 * plain, rel=0.1)  # VAR adds codes once
+    plain = costs.operations(lambda: artist.draw(condition, Choice(steps=3), [0]))
+    (guided,) = costs.drawing_operations(artist).values()
+    assert guided == pytest.approx(2 * plain, rel=0.1)  # VAR adds codes once
 
 
 def test_attention_is_counted_on_every_device() -> None:
     q = torch.ones(1, 2, 8, 4)
-    found = costs.measured(lambda: F.scaled_dot_product_attention(q, q, q))
-    assert found["operations"] == 2 * (2 * 8 * 8 * 4) * 2  # two products for each of two heads
+    found = costs.operations(lambda: F.scaled_dot_product_attention(q, q, q))
+    assert found == 2 * (2 * 8 * 8 * 4) * 2  # two products for each of two heads
 
 
 @pytest.mark.parametrize("artist", artists()[:2], ids=("var", "raster"))
@@ -73,3 +74,21 @@ def test_the_head_is_paid_once_under_guidance(artist: Any) -> None:
     condition = Condition.of_labels(torch.zeros(1, 1, dtype=torch.int64))
     artist.draw(condition, Choice(1.5), [0])
     assert rows == [1] * artist.network.schedule.num_scales
+
+
+def test_methods_take_turns_and_the_fastest_round_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+    times = iter([9.0, 0.1, *range(20, 0, -1)])  # the first round of both prepares what is kept
+
+    def seconds_of(draw: str) -> float:
+        turns.append(draw)
+        return next(times)
+
+    monkeypatch.setattr(costs, "guided_drawings", lambda artist: {"7": artist})
+    monkeypatch.setattr(costs, "seconds_of", seconds_of)
+    found = costs.drawing_seconds(cast(Any, {"var": "v", "raster": "r"}), StopFlag())
+    assert turns == ["v", "r"] * (1 + costs.ROUNDS)
+    assert found == {"var": {"7": 2}, "raster": {"7": 1}}
+    asked = StopFlag()
+    asked.set(15, None)
+    assert costs.drawing_seconds(cast(Any, {"var": "v"}), asked) is None

@@ -52,9 +52,12 @@ def test_three_methods_learn_from_the_same_scenes_in_the_same_order(
     found = [points[f"{method}-d02"] for method in METHODS]
     assert len({one["pictures"] for one in found}) == 1
     assert found[0]["parameters"] == found[1]["parameters"]
-    assert set(found[2]["drawing"]) == {"2", "3"} and set(found[1]["drawing"]) == {"16"}
-    few, more = (found[2]["drawing"][steps]["operations"] for steps in ("2", "3"))
-    assert few < more and found[0]["drawing"]["3"]["operations"] > 0
+    operations = [one["operations_to_draw"] for one in found]
+    assert [set(one) for one in operations] == [{"3"}, {"16"}, {"2", "3"}]
+    assert operations[0]["3"] > 0 and operations[2]["2"] < operations[2]["3"]
+    assert list(points)[-1] == "seconds"  # of all methods together, when all runs were done
+    seconds = points["seconds"]["seconds_to_draw"]
+    assert [set(seconds[f"{method}-d02"]) for method in METHODS] == [set(o) for o in operations]
     check_figures(points, folder)
 
     about = json.loads((folder / "rivals.json").read_text())["about"]
@@ -87,6 +90,7 @@ def check_figures(points: dict, folder: Path) -> None:
         assert [stage["pictures"] for stage in point["stages"]] == [16, 32, 64]
         for stage in point["stages"]:
             assert stage["frechet"]["n"] == 20 and stage["right"]["things"]["n"] == 20
+            assert stage["frechet"]["references"] == 100
             assert stage["diversity"]["value"] > 0
     assert set(points["diffusion-d02"]["by_steps"]) == {"2", "3"}
     assert points["real"]["right"]["place"]["n"] == 20
@@ -95,6 +99,9 @@ def check_figures(points: dict, folder: Path) -> None:
     assert (folder / "plots" / "rivals.svg").exists()
     text = report_text(folder.parent)
     assert "### VAR, raster tokens and diffusion" in text and "real, through the latents" in text
+    assert "of 20 drawings to 100 real scenes, extrapolated to endless drawings as 2 F(20)" in text
+    assert "| parameters | with tables and head |" in text
+    assert "Seconds: all methods took turns, the fastest of 10 rounds." in text
 
 
 @pytest.mark.slow
