@@ -93,3 +93,5 @@ def few_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauge, "NUM_SEEDS", 2)
     monkeypatch.setattr(artists, "GUIDANCES", (0.0, 1.0))
     monkeypatch.setattr(zero_shot, "NUM_CASES", 2)
+    for name in ("drawing_costs", "rival_seconds"):
+        monkeypatch.setattr(f"training.study.{name}.ROUNDS", 2)
