@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # tests run side by side; torch and every server read it early
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -12,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from tests.server import ROOT, running_app
+from tests.small_scenes import save_small_scenes
 from var_core import LabelSpace, MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.labels import Attribute
 from var_core.scales import Sides
@@ -28,7 +30,7 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 SIDES = (1, 2, 3, 4)
-EMBEDDED_MODEL = ROOT / "assets" / "models" / "emoji64"
+EMBEDDED_MODEL = ROOT / "assets" / "models" / "scenes256"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,7 +93,7 @@ def make_labels() -> LabelSpace:
 
 @pytest.fixture
 def pipeline() -> VARPipeline:
-    """A tiny pipeline with the three attributes of the embedded model."""
+    """A tiny pipeline with three attributes, one of which implies another."""
     return VARPipeline(make_tokenizer(), make_transformer(), make_labels())
 
 
@@ -108,9 +110,21 @@ def embedded() -> VARPipeline:
 
 
 @pytest.fixture(scope="session")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def small_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model with all names and words of the embedded one."""
+    return save_small_scenes(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def scenes(small_scenes: Path) -> VARPipeline:
+    """That model in float32."""
+    return VARPipeline.from_pretrained(small_scenes)
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory, small_scenes: Path) -> Iterator[str]:
     """The address of the app, really started; at the end its log must hold no traceback."""
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    with running_app(log) as address:
+    with running_app(log, "--model", str(small_scenes)) as address:
         yield address
     assert "Traceback" not in log.read_text()

@@ -24,7 +24,7 @@ from var_core.jobs.token_map_colours import code_colours
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.transformer.block_causal import block_causal_mask
 
-LABELS = {"emoji": "fox", "style": "noto"}
+LABELS, PROMPT = {"style": "noto"}, "a fox, in the mountains, by day"
 SEED = 7
 TILE, GAP = 96, 8  # pixels of a picture in a row, and between two
 LOUD = 3  # factor on what a scale adds
@@ -74,13 +74,11 @@ def attention_picture(pipeline: VARPipeline, inspection: Inspection) -> Image.Im
 
 
 @torch.inference_mode()
-def pictures_of(pipeline: VARPipeline, label: object, prompt: str | None) -> tuple[dict, dict]:
+def pictures_of(pipeline: VARPipeline) -> tuple[dict, dict]:
     """All pictures by name, and what the page says about them."""
     colours, schedule = code_colours(pipeline), pipeline.transformer.schedule
-    given = {"prompt": [prompt]} if prompt else {}
-    labels = None if label is None else [label]
     generators = generators_from_seeds([SEED], pipeline.device)
-    result = pipeline.draw(labels, generator=generators, **given)
+    result = pipeline.draw([LABELS], prompt=[PROMPT], generator=generators)
     shown = pipeline.decode_prefixes(result.token_maps)
     inspection = pipeline.inspect(result.token_maps, result.wishes)
     maps = [Image.fromarray(colours[tokens[0].numpy()]) for tokens in result.token_maps]
@@ -124,13 +122,9 @@ def smooth_for(name: str) -> Image.Resampling:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=EMBEDDED_FOLDER, help="model folder")
-    parser.add_argument("--prompt", help="words, for a model that takes text")
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     arguments = parser.parse_args(argv)
-    label = None if arguments.prompt else LABELS
-    pipeline = VARPipeline.from_pretrained(arguments.model)
-    pictures, told = pictures_of(pipeline, label, arguments.prompt)
+    pictures, told = pictures_of(VARPipeline.from_pretrained(EMBEDDED_FOLDER))
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         path = arguments.out / f"{name}.webp"

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import psutil
 import pytest
@@ -30,23 +31,23 @@ leaves_processes = pytest.mark.filterwarnings(  # a Ray that has ended does not 
 
 
 @contextlib.contextmanager
-def ray_engine(settings: ReplicaSettings) -> Iterator[LocalEngine]:
-    """The engine of the embedded model, drawn by replicas."""
+def ray_engine(settings: ReplicaSettings, model: Path = EMBEDDED_FOLDER) -> Iterator[LocalEngine]:
+    """The engine of a model folder, drawn by replicas."""
     limits = QueueLimits(running=settings.most, waiting=MAX_WAITING, per_client=MAX_WAITING)
     parts = pick_executor(), JobMetrics(), FairQueue(limits)
-    with started_engines(ModelFolders(EMBEDDED_FOLDER), "fp32", *parts, settings) as engines:
+    with started_engines(ModelFolders(model), "fp32", *parts, settings) as engines:
         assert isinstance(engines[0], LocalEngine)
         yield engines[0]
 
 
-def local_engine() -> Engine:
+def local_engine(model: Path = EMBEDDED_FOLDER) -> Engine:
     """The same model in this process."""
     parts = pick_executor(), JobMetrics(), FairQueue(QueueLimits())
-    return make_engines(EMBEDDED_FOLDER, "fp32", *parts)[0]
+    return make_engines(model, "fp32", *parts)[0]
 
 
 def request_for(info: ModelInfo, seed: int, count: int = 1) -> DrawRequest:
-    """Pictures of a seed, of any emoji."""
+    """Pictures of a seed, of anything."""
     return count_up(read_settings(info, {}, seed, {"precision": "fp32"}), count)
 
 

@@ -18,8 +18,8 @@ from tests.browser.conftest import (
     OTHER_VIEWS,
     PATIENCE,
     VIEWS,
+    ask_for,
     chip,
-    choose,
     draw,
     open_context,
     open_page,
@@ -40,29 +40,35 @@ def keep_seed(page: Page) -> None:
     expect(page.locator("#seed")).to_be_hidden()
 
 
-def red_apple(page: Page) -> None:
-    """An apple."""
-    choose(page, "emoji", "red apple")
-    choose(page, "style", "fluent-3d")
+def ask(page: Page, *names: str) -> None:
+    """Ask for names in the box, one after the other."""
+    for name in names:
+        ask_for(page, name)
+
+
+def fox(page: Page) -> None:
+    """A fox."""
+    ask(page, "fox", "mountains", "day", "noto")
     keep_seed(page)
     draw(page)
 
 
 def several_drawings(page: Page) -> None:
-    """Eight pictures of one category, after two others."""
-    red_apple(page)
-    choose(page, "emoji", "penguin")
+    """Eight pictures of one wish, after two others."""
+    fox(page)
+    chip(page, "fox").click()
+    ask(page, "penguin")
     draw(page)
-    for name in ("penguin", "fluent-3d"):
+    for name in ("penguin", "noto", "day"):
         chip(page, name).click()
-    choose(page, "category", "animal-bird")
+    ask(page, "house")
     set_count(page, 8)
     draw(page)
 
 
 def style_sheet(page: Page) -> None:
-    """One emoji in every style, twice."""
-    choose(page, "emoji", "fox")
+    """One thing in every style, twice."""
+    ask(page, "fox", "white")
     open_tab(page)
     draw_sheet(page)
 
@@ -75,33 +81,26 @@ def how(page: Page) -> None:
 
 def inside(page: Page) -> None:
     """The inside of a picture that was drawn before."""
-    choose(page, "emoji", "fox")
-    choose(page, "style", "noto")
-    keep_seed(page)
-    draw(page)
+    fox(page)
     page.locator("#use").click()
     expect(page.locator("#inside [data-choice] img")).to_have_count(6)
 
 
 def editing(page: Page) -> None:
-    """A grinning face that gets sunglasses."""
-    choose(page, "emoji", "grinning face")
-    choose(page, "style", "noto")
-    keep_seed(page)
-    draw(page)
+    """A fox that becomes a house."""
+    fox(page)
     page.locator("#send-edit").click()
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
     page.locator("#painter [data-part=rectangle]").click()
-    stroke(page, (0.05, 0.25), (0.95, 0.55))
-    choose(page, "emoji", "smiling face with sunglasses")
-    choose(page, "style", "noto")
+    stroke(page, (0.12, 0.22), (0.88, 0.94))
+    ask(page, "house", "mountains", "day", "noto")
     press(page, "redraw-mask")
 
 
 SHOTS = {  # name: view, theme, what to do first
-    "desktop-light": ("desktop", "light", red_apple),
+    "desktop-light": ("desktop", "light", fox),
     "desktop-dark": ("desktop", "dark", several_drawings),
-    "phone": ("phone", "light", red_apple),
+    "phone": ("phone", "light", fox),
     "comparing": ("desktop", "light", style_sheet),
     "comparing-phone": ("phone", "dark", style_sheet),
     "how-it-works": ("desktop", "dark", how),

@@ -57,9 +57,9 @@ def test_the_index_states_what_is_not_usual(
     assert stated(tmp_path / "again") == stated(folder)
 
 
-def test_what_an_older_model_does_not_state_is_as_before() -> None:
-    assert stated(EMBEDDED_MODEL) is None
-    assert read_model_info(EMBEDDED_MODEL).defaults == SamplingOptions()
+def test_the_embedded_model_states_its_guidance() -> None:
+    assert stated(EMBEDDED_MODEL) == {"guidance_scale": 4.0}
+    assert read_model_info(EMBEDDED_MODEL).defaults == SamplingOptions(guidance_scale=4.0)
 
 
 def test_a_changed_pipeline_keeps_its_defaults_and_may_get_others(own: VARPipeline) -> None:

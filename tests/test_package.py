@@ -108,14 +108,18 @@ def test_the_page_command_runs_app_py_in_a_checkout(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.network
-def test_installed_in_a_fresh_environment_both_commands_draw(tmp_path: Path, url: str) -> None:
+def test_installed_in_a_fresh_environment_both_commands_draw(
+    tmp_path: Path, url: str, small_scenes: Path
+) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     scripts = tmp_path / "venv" / "bin"
     subprocess.run([scripts / "pip", "install", "-q", str(ROOT)], check=True, timeout=LIMIT_SECONDS)
     log, options = tmp_path / "log.txt", {"folder": Path("/"), "program": scripts / "var-studio"}
-    with running_app(log, python=scripts / "python", **options) as address:
+    with running_app(
+        log, "--model", str(small_scenes), python=scripts / "python", **options
+    ) as address:
         assert Client(address).draw(3) == Client(url).draw(3)
-    words = ["generate", "--emoji", "red apple", "--style", "noto", "--seed", "7", "--out"]
+    words = ["generate", "--thing", "apple", "--style", "noto", "--seed", "7", "--out"]
     for command, out in (
         ([scripts / "var-core"], tmp_path / "installed.png"),
         ([sys.executable, "-m", "var_core"], tmp_path / "checkout.png"),

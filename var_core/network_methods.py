@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from var_core.condition import Condition
 from var_core.doors import door
 from var_core.images import central_part, image_to_tensor, tensor_to_images
 from var_core.own_settings import in_own_settings
-from var_core.packing import LAYOUT, can_pack, is_packed, pack_weights
+from var_core.packing import LAYOUT, Packable, can_pack, is_packed, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
 from var_core.sampling.graphs import GraphRecorder
 from var_core.sampling.rng import Generators, one_for_each
@@ -36,6 +36,8 @@ class NetworkMethods:
     transformer: VARTransformer
     packs: bool
     recorder: GraphRecorder
+    _packed: tuple[nn.Module, ...] = ()  # the networks that `pack` has laid out
+    _witnesses: tuple[Packable, ...] = ()  # one layer of each of their parts
 
     @property
     def image_shape(self) -> tuple[int, int]:
@@ -48,19 +50,25 @@ class NetworkMethods:
         The first drawing does it, unless `packs` is off. Moved, copied or saved, the weights are
         plain again.
         """
-        transformer, tokenizer = self.transformer, self.tokenizer
+        networks = transformer, tokenizer = self.transformer, self.tokenizer
         if not self.packs:
             return
+        if self._packed == networks and all(layer.is_packed for layer in self._witnesses):
+            return  # nothing was moved since; a look at every layer takes longer
         parts = [transformer, tokenizer.decoder]
         if tokenizer.sketch is not None:
             parts.append(tokenizer.sketch)
         with LAYOUT:  # a second drawing waits until all parts are packed
-            if all(map(is_packed, parts)):
-                return
-            trained = any(weight.requires_grad for weight in transformer.parameters())
-            if transformer.device.type == "cpu" and not trained and can_pack(transformer.dtype):
+            if not all(map(is_packed, parts)):
+                trained = any(weight.requires_grad for weight in transformer.parameters())
+                if transformer.device.type != "cpu" or trained or not can_pack(transformer.dtype):
+                    return
                 for part in parts:
                     pack_weights(part)
+            layers = [
+                [one for one in part.modules() if isinstance(one, Packable)] for part in parts
+            ]
+            self._packed, self._witnesses = networks, tuple(one[0] for one in layers if one)
 
     def sample(
         self,

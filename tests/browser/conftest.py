@@ -194,9 +194,9 @@ class Gated:
 
 
 @pytest.fixture(scope="package")
-def gated(embedded: VARPipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
+def gated(scenes: VARPipeline, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
     """The app around an engine that can be held."""
-    engine = GatedEngine(embedded, QueueLimits(seconds=math.inf, sharpen_seconds=math.inf))
+    engine = GatedEngine(scenes, QueueLimits(seconds=math.inf, sharpen_seconds=math.inf))
     with serving(engine, tmp_path_factory.mktemp("gated")) as (url, blocks):
         yield Gated(url, blocks, engine)
 

@@ -54,7 +54,7 @@ def test_axe_finds_nothing_serious(
     with engine.gate.closed():
         page.locator("#generate").click()
         engine.gate.let(2)
-        expect(page.locator("#status")).to_contain_text("Scale 2 of 7")
+        expect(page.locator("#status")).to_contain_text("Scale 2 of 8")
         assert violations(page) == []
     wait_done(page)
     open_box(page, "more")

@@ -21,7 +21,7 @@ from tests.gated_engine import GatedEngine
 from var_core.jobs.png_recipe import read_png_recipe
 
 pytestmark = pytest.mark.browser
-QUERY = "/?emoji=red+apple&style=noto"
+QUERY = "/?prompt=an+apple&style=noto"
 SOURCES = "all => all.map(one => one.getAttribute('src'))"
 
 
@@ -37,6 +37,12 @@ def values(page: Page, side: str, text: str) -> None:
     page.keyboard.type(text)
 
 
+def setting(page: Page, side: str, name: str) -> None:
+    """Choose what is compared along a side."""
+    page.locator(f"#{side} input").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
 def preset(page: Page, name: str) -> None:
     page.locator("#compare-presets").get_by_role("button", name=name).click()
 
@@ -44,6 +50,8 @@ def preset(page: Page, name: str) -> None:
 def small(page: Page) -> None:
     """Two seeds in two styles."""
     open_tab(page)
+    setting(page, "rows", "Seed")
+    setting(page, "columns", "Style")
     values(page, "rows", "11, 12")
     values(page, "columns", "noto\ntwemoji")
     expect(page.locator("#compare-status")).to_contain_text("4 pictures")
@@ -73,7 +81,7 @@ def cell_pixels(page: Page, place: int) -> np.ndarray:
 @in_both_views_if_slow
 def test_a_sheet_forms_cell_by_cell_and_every_cell_can_be_sent_on(page: Page) -> None:
     open_tab(page)
-    expect(page.locator("#compare-status")).to_contain_text("14 pictures, drawn together (at most")
+    expect(page.locator("#compare-status")).to_contain_text("12 pictures, drawn together (at most")
     small(page)
     posts: list[Request] = []
     page.on("request", lambda one: posts.append(one) if one.method == "POST" else None)
@@ -100,9 +108,11 @@ def test_a_sheet_forms_cell_by_cell_and_every_cell_can_be_sent_on(page: Page) ->
 
 def test_what_is_too_much_is_said_before_anything_runs(page: Page) -> None:
     open_tab(page)
-    values(page, "rows", "1, 2, 3")
+    setting(page, "rows", "Seed")
+    setting(page, "columns", "Style")
+    values(page, "rows", "1, 2, 3, 4, 5, 6")
     said = page.locator("#compare-status")
-    expect(said).to_contain_text("A sheet has at most 16 pictures, not 21")
+    expect(said).to_contain_text("A sheet has at most 16 pictures, not 18")
     values(page, "rows", "one, two")
     expect(said).to_contain_text("Write numbers with commas between them, not 'one'")
     page.locator("#compare-draw").click()
@@ -112,8 +122,7 @@ def test_what_is_too_much_is_said_before_anything_runs(page: Page) -> None:
     expect(said).to_contain_text("12 pictures")
     expect(page.locator("#sheet figure")).to_have_count(12)
     expect(page.locator("#sheet .head").first).to_have_text("guidance 0")
-    page.locator("#rows input").click()
-    page.get_by_role("option", name="Temperature").click()
+    setting(page, "rows", "Temperature")
     expect(page.locator("#rows-values textarea")).to_have_value("0.5, 1, 1.5")
     expect(page.locator("#sheet .head").first).to_have_text("temperature 0.5")
 
@@ -129,12 +138,13 @@ def test_scales_are_kept_of_the_picture_in_draw(page: Page) -> None:
     wait_done(page)
     expected = pixels(picture_bytes(page))
     open_tab(page)
+    setting(page, "columns", "Seed")
     values(page, "rows", "0, 6")
     values(page, "columns", "1, 2")
     expect(page.locator("#sheet figure")).to_have_count(4)
     draw_sheet(page)
     far = [np.abs(cell_pixels(page, place).astype(int) - expected).mean() for place in range(4)]
-    assert max(far[2:]) < min(far[:2])  # what keeps six of seven scales is nearer
+    assert max(far[2:]) < min(far[:2])  # what keeps six of eight scales is nearer
 
 
 @in_both_views_if_slow
@@ -188,14 +198,14 @@ def test_stop_leaves_what_is_there(held_page: Page, engine: GatedEngine, gated: 
         page.keyboard.press("Control+Enter")
         engine.gate.let(2)
         expect(page.locator("#sheet figure img:not([hidden])")).to_have_count(4)
-        expect(page.locator("#compare-status")).to_contain_text("Scale 2 of 7")
+        expect(page.locator("#compare-status")).to_contain_text("Scale 2 of 8")
         shown = page.locator("#sheet figure img").evaluate_all(SOURCES)
         assert len(set(shown)) > 1 and all(one.startswith("data:image/jpeg") for one in shown)
         page.keyboard.press("Escape")
         until(page, lambda: num_cancelling(gated.blocks))
         engine.gate.let(1)  # the handler waits for this scale
         until(page, lambda: engine.num_jobs("cancelled") > before)
-    expect(page.locator("#compare-status")).to_contain_text("Stopped after scale 2 of 7")
+    expect(page.locator("#compare-status")).to_contain_text("Stopped after scale 2 of 8")
     expect(page.locator("#compare-draw")).to_be_visible()
     expect(page.locator("#sheet figure img:not([hidden])")).to_have_count(4)
 
@@ -203,9 +213,9 @@ def test_stop_leaves_what_is_there(held_page: Page, engine: GatedEngine, gated: 
 def test_on_a_narrow_page_the_shorter_side_goes_across(page: Page) -> None:
     open_tab(page)
     lefts = "all => new Set(all.map(one => Math.round(one.getBoundingClientRect().left))).size"
-    assert page.locator("#sheet figure").evaluate_all(lefts) == 7
+    assert page.locator("#sheet figure").evaluate_all(lefts) == 4
     page.set_viewport_size({"width": 390, "height": 844})
-    until(page, lambda: page.locator("#sheet figure").evaluate_all(lefts) == 2)
+    until(page, lambda: page.locator("#sheet figure").evaluate_all(lefts) == 3)
     widths = page.locator("#sheet figure").evaluate_all("all => all.map(one => one.offsetWidth)")
     assert min(widths) >= 80
 

@@ -310,9 +310,9 @@ def test_the_grid_shows_the_window_that_the_model_sees(page: Page, tmp_path: Pat
     tool(page, "rectangle")
     stroke(page, (0.2, 0.2), (0.35, 0.5))
     mask = mask_of(page)
-    assert Window(**json.loads(window_of(page))) == window_around(mask, (64, 64))
+    assert Window(**json.loads(window_of(page))) == window_around(mask, (256, 256))
     cells = page.evaluate("document.querySelector('#painter [data-cells]').dataset.cells")
-    assert 0 < int(cells) < 64
+    assert 0 < int(cells) < 256
 
 
 @in_both_views
@@ -329,8 +329,8 @@ def test_everything_that_edits_edits_in_place_and_sends_one_post(page: Page, pic
     assert changed[mask].mean() > 0.9 and not changed[:13].any() and not changed[:, :13].any()
     expect(page.locator("#painter .coverage")).to_have_text("0 % to redraw")  # visibly cleared
 
-    choose(page, "emoji", "red apple")
-    assert asked(page) == ["red apple"]
+    choose(page, "thing", "apple")
+    assert asked(page) == ["apple"]
     open_box(page, "more")
     set_number(page, "seed", "3")
     stroke(page, (0.1, 0.1), (0.9, 0.9))
@@ -341,7 +341,7 @@ def test_everything_that_edits_edits_in_place_and_sends_one_post(page: Page, pic
     assert (press(page, "try-again") != as_apple).any()
     before = shown_pixels(page)
     varied = press(page, "vary")
-    assert varied.shape == (64, 64, 3) and (varied != before).any()
+    assert varied.shape == (256, 256, 3) and (varied != before).any()
     assert versions(page) == 6
 
 
@@ -460,7 +460,7 @@ def stop_after_two_scales(page: Page, engine: GatedEngine, gated: Gated) -> None
     """Redraw and press Stop, behind a closed gate; returns while the server is cancelling."""
     page.locator("#redraw-mask").click()
     engine.gate.let(2)
-    expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
+    expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 8")
     page.keyboard.press("Escape")
     until(page, lambda: num_cancelling(gated.blocks))
 
@@ -505,10 +505,10 @@ def test_a_new_picture_starts_afresh_and_loses_no_version(
     page: Page, picture: Path, tmp_path: Path
 ) -> None:
     open_editor(page, picture)
-    choose(page, "emoji", "red apple")
+    choose(page, "thing", "apple")
     stroke(page, (0.3, 0.5), (0.7, 0.5))
     apple = press(page, "redraw-mask")
-    expect(page.locator("#edit-status")).to_contain_text("red apple")
+    expect(page.locator("#edit-status")).to_contain_text("an apple")
     Image.new("RGB", (80, 40), "teal").save(tmp_path / "next.png")
     page.locator("#edit-files input[type=file]").first.set_input_files(tmp_path / "next.png")
     expect(page.locator("#edit-status")).to_contain_text("80x40 pixels")
@@ -534,7 +534,7 @@ def test_a_new_picture_ends_the_edit_of_the_one_before(
     with engine.gate.closed():
         page.locator("#redraw-mask").click()
         engine.gate.let(2)
-        expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 7")
+        expect(page.locator("#edit-status")).to_contain_text("Scale 2 of 8")
         with page.expect_request(lambda request: request.url.endswith("/cancel")):
             chosen = page.locator("#edit-files input[type=file]").first
             chosen.set_input_files(tmp_path / "next.png")
@@ -553,7 +553,7 @@ def test_a_drawn_picture_is_sent_to_be_edited(page: Page) -> None:
     expect(page.locator("#painter [data-part=picture]")).to_be_visible()
     assert np.array_equal(shown_pixels(page), expected)
     stroke(page, (0.3, 0.5), (0.7, 0.5))
-    assert json.loads(window_of(page)) == {"left": 0, "top": 0, "width": 64, "height": 64}
+    assert json.loads(window_of(page)) == {"left": 0, "top": 0, "width": 256, "height": 256}
 
 
 def test_a_mask_is_loaded_and_a_picture_dropped(page: Page, picture: Path, tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ from tests.browser.conftest import (
     pixels,
     wait_done,
 )
+from tests.example_pictures import WISHES
 from tests.gated_engine import GatedEngine
-from var_core.web.examples import examples_folder
+from var_core import VARPipeline, generators_from_seeds
+from var_core.model_info import read_model_info
+from var_core.official.catalogue import EMBEDDED_FOLDER
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +36,7 @@ def test_on_the_first_visit_an_example_forms_by_itself_once(
         for number in (1, 2):
             engine.gate.let(1)
             expect(page.locator("#strip img")).to_have_count(number)
-        choose(page, "emoji", "owl")  # somebody types meanwhile
+        choose(page, "thing", "owl")  # somebody types meanwhile
     expect(page.locator("#status")).to_contain_text("Now type your own wish")
     expect(page.locator("#stage .stage")).to_have_attribute("data-state", "drawn")
     assert asked(page) == ["owl"] and page.url.rstrip("/") == gated.url
@@ -50,22 +53,25 @@ def test_on_the_first_visit_an_example_forms_by_itself_once(
 
 def test_an_address_that_names_a_picture_is_no_first_visit(browser: Browser, url: str) -> None:
     context = open_context(browser, is_first=True)
-    page, wrong = open_page(context, f"{url}/?emoji=owl&seed=3")
+    page, wrong = open_page(context, f"{url}/?prompt=an+owl&seed=3")
     wait_done(page)
-    expect(page.locator("#status")).to_contain_text("seed 3: animal-bird, owl")
+    expect(page.locator("#status")).to_contain_text("seed 3: an owl")
     context.close()
     assert wrong == []
 
 
 @in_both_views
-def test_a_click_on_an_example_draws_the_very_picture(page: Page) -> None:
-    examples = page.locator("#examples [data-example]")
+def test_a_click_on_an_example_draws_its_wish_and_seed(
+    held_page: Page, scenes: VARPipeline
+) -> None:
+    page, examples = held_page, held_page.locator("#examples [data-example]")
     expect(examples).to_have_count(8)
     examples.nth(1).click()
     wait_done(page)
-    assert asked(page) == ["red apple", "fluent-3d"]
-    shipped = pixels((examples_folder("emoji64") / "2.png").read_bytes())
-    found = pixels(picture_bytes(page))
-    assert np.abs(shipped.astype(int) - found).mean() < 8  # other processors round otherwise
+    assert asked(page) == ["strawberry", "yellow", "fluent-3d"]
+    wish = {"class_labels": [{"style": "fluent-3d"}], "prompt": [WISHES[1]["prompt"]]}
+    options = read_model_info(EMBEDDED_FOLDER).options
+    (drawn,) = scenes.draw(**wish, options=options, generator=generators_from_seeds([2])).images
+    assert np.array_equal(pixels(picture_bytes(page)), drawn)
     expect(page.locator("#history [data-restore]")).to_have_count(1)
-    assert "red+apple" in page.url
+    assert "strawberry" in page.url

@@ -79,7 +79,7 @@ def test_every_option_that_is_set_by_hand_stands_in_the_picture(page: Page, tmp_
 
 @in_both_views_if_slow
 def test_the_scrubber_shows_a_scale_and_redraws_from_it(page: Page) -> None:
-    choose(page, "emoji", "red apple")
+    choose(page, "thing", "apple")
     choose(page, "style", "noto")
     set_number(page, "seed", "7")
     draw(page)
@@ -116,7 +116,7 @@ def test_the_scrubber_shows_a_scale_and_redraws_from_it(page: Page) -> None:
 
 
 LINKED = {
-    "emoji": "red apple",
+    "prompt": "an apple",
     "style": "twemoji",
     "seed": "12",
     "count": "2",
@@ -133,7 +133,8 @@ LINKED = {
 def shown_values(page: Page) -> dict[str, str]:
     """What the controls show, under the names of links."""
     expect(page.locator("#wish .chip")).to_have_count(2)
-    values = dict(zip(("emoji", "style"), asked(page), strict=True))
+    thing, style = asked(page)
+    values = {"prompt": f"an {thing}", "style": style}
     values["seed"] = page.locator("#seed input").input_value()
     values["count"] = page.locator("#count input:checked").input_value()
     numbers = ("guidance", "temperature", "top_k", "top_p")
@@ -159,7 +160,7 @@ def test_a_link_and_a_png_restore_the_settings(page: Page, url: str, tmp_path: P
     page.get_by_role("button", name="Copy link to all").click()
     expect(page.locator("#status")).to_contain_text("Link copied")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert "emoji=red+apple" in copied and page.url == address
+    assert "prompt=an+apple" in copied and page.url == address
     set_count(page, 1)
     draw(page)
     first = picture_bytes(page)
@@ -244,19 +245,19 @@ def test_the_animation_and_the_archive_are_downloaded(page: Page) -> None:
 
 @in_both_views_if_slow
 def test_the_history_restores_and_deletes(page: Page) -> None:
-    choose(page, "emoji", "red apple")
+    choose(page, "thing", "apple")
     open_box(page, "more")
     draw(page)
     first, seed = picture_bytes(page), page.locator("#seed input").input_value()
-    choose(page, "emoji", "green apple")
+    choose(page, "thing", "lemon")
     draw(page)
     entries = page.locator("#history [data-restore]")
     expect(entries).to_have_count(2)
     entries.last.click()
-    expect(page.locator("#status")).to_contain_text("red apple")
+    expect(page.locator("#status")).to_contain_text("an apple")
     wait_done(page)
     expect(page.locator("#seed input")).to_have_value(seed)
-    expect(chip(page, "red apple")).to_be_visible()
+    expect(chip(page, "apple")).to_be_visible()
     assert picture_bytes(page) == first
     expect(entries).to_have_count(2)
     page.locator("#history [data-delete]").first.click()

@@ -28,7 +28,7 @@ def newcomer(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Brows
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"emoji": "no such thing", "seed": "1"}, "The link's emoji was left out: there is no"),
+        ({"style": "no such thing", "seed": "1"}, "The link's style was left out: there is no"),
         ({"kept": "nAAAA", "seed": "1"}, "its kept scales are damaged, or of another model"),
         ({**SHEET, "rows": "nothing", "seed": "1"}, "a compared setting must be one of"),
         ({"rows": "seed", "rows_values": "1, 2", "seed": "1"}, "a sheet needs columns too"),
@@ -51,7 +51,7 @@ def test_what_is_wrong_in_a_link_is_said_and_stays_until_somebody_draws(
 def test_no_example_forms_where_a_link_sets_values(
     newcomer: BrowserContext, gated: Gated, engine: GatedEngine
 ) -> None:
-    page, wrong = open_page(newcomer, f"{gated.url}/?emoji=owl")
+    page, wrong = open_page(newcomer, f"{gated.url}/?prompt=an+owl")
     expect(page.locator("#wish .chip").first).to_contain_text("owl")
     page.locator("#generate").click()
     wait_done(page)
@@ -65,7 +65,7 @@ def test_a_step_to_a_wrong_sheet_draws_nothing(held_page: Page, engine: GatedEng
     expect(page.locator("#compare-status")).to_contain_text("The link was read in part")
     expect(page.get_by_role("button", name="Copy link to the sheet")).to_be_hidden()
     assert engine.steps == []
-    page.evaluate(GO_TO, urlencode({"emoji": "no such thing", "seed": "1", "tab": "edit"}))
+    page.evaluate(GO_TO, urlencode({"style": "no such thing", "seed": "1", "tab": "edit"}))
     expect(page.locator("#status")).to_contain_text("was left out")
     assert engine.steps == []
     draw(page)

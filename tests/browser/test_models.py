@@ -38,8 +38,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_models_are_switched_without_a_restart(page: Page) -> None:
-    choose(page, "emoji", "red apple")
-    page.get_by_role("button", name="emoji64", exact=True).click()
+    choose(page, "thing", "apple")
+    page.get_by_role("button", name="scenes256", exact=True).click()
     expect(page.locator("#models")).to_contain_text("python -m var_core download var-d36")
     with loading(page):
         page.locator("#models").get_by_role("link", name="var-d16").click()
@@ -54,6 +54,6 @@ def test_models_are_switched_without_a_restart(page: Page) -> None:
     assert pixels(picture_bytes(page)).shape == (64, 64, 3)
     page.get_by_role("button", name="var-d16", exact=True).click()
     with loading(page):
-        page.locator("#models").get_by_role("link", name="emoji64").click()
-    choose(page, "emoji", "owl")
+        page.locator("#models").get_by_role("link", name="scenes256").click()
+    choose(page, "thing", "owl")
     draw(page)

@@ -60,9 +60,9 @@ def test_a_gallery_loses_nothing(page: Page) -> None:
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save all as one sheet").click()
     sheet = pixels(saved.value.path().read_bytes())
-    assert sheet.shape == (2 * 64 + 4, 4 * 64 + 3 * 4, 3)
-    assert np.array_equal(sheet[:64, 2 * 68 : 2 * 68 + 64], edited)  # as it is seen
-    assert np.array_equal(sheet[:64, :64], pixels(first))
+    assert sheet.shape == (2 * 256 + 4, 4 * 256 + 3 * 4, 3)
+    assert np.array_equal(sheet[:256, 2 * 260 : 2 * 260 + 256], edited)  # as it is seen
+    assert np.array_equal(sheet[:256, :256], pixels(first))
     page.locator("#send-edit").click()  # goes on with the edit
     expect(page.locator("#painter [data-version]")).to_have_count(2)
     go_back(page, page.locator("#painter [data-part=undo]").click)

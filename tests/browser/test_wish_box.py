@@ -17,10 +17,11 @@ from tests.browser.conftest import (
     wait_done,
 )
 from tests.clients import served
-from tests.conftest import make_tokenizer
+from tests.conftest import make_tokenizer, make_transformer
 from tests.prompted_models import PHRASES, SPACE, FakeEncoder, make_text_transformer
 from tests.web.conftest import tiny_engine
-from var_core import VARPipeline
+from var_core import LabelSpace, VARPipeline
+from var_core.labels import Attribute
 from var_core.text import PhraseTable
 
 pytestmark = pytest.mark.browser
@@ -30,6 +31,37 @@ SMALL = """() => [...document.querySelectorAll("#wish :is(button, li, select)")]
   .map(one => [one.title || one.innerText, one.getBoundingClientRect()])
   .filter(([, box]) => box.width && (box.width < 44 || box.height < 44))
   .map(([name]) => name)"""  # what a finger would miss
+
+
+NAMED = {  # emoji: category and tags
+    "cat": ("animal-mammal", ("pet",)),
+    "grinning cat": ("face", ("happy",)),
+    "horse": ("animal-mammal", ()),
+    "bowl with spoon": ("dishware", ("food",)),
+    "owl": ("animal-bird", ("wise",)),
+    "penguin": ("animal-bird", ()),
+    "red apple": ("food-fruit", ("fruit", "diet")),
+    "green apple": ("food-fruit", ("fruit",)),
+    "astronaut": ("person-role", ("space",)),
+}
+CATEGORIES = tuple(sorted({category for category, _ in NAMED.values()}))
+LABELS = LabelSpace(
+    (
+        Attribute("category", CATEGORIES),
+        Attribute("emoji", tuple(NAMED)),
+        Attribute("style", ("noto", "twemoji", "fluent-3d")),
+    ),
+    {(1, 0): tuple(CATEGORIES.index(category) for category, _ in NAMED.values())},
+    {"emoji": tuple(tags for _, tags in NAMED.values())},
+)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app around a model of names alone, some of which imply others."""
+    pipeline = VARPipeline(make_tokenizer(), make_transformer(LABELS.counts), LABELS)
+    with served(tiny_engine(pipeline), tmp_path_factory.mktemp("named")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -251,7 +251,7 @@ def test_all_options_of_drawing_commands_are_reserved() -> None:
     commands = _parser(EMBEDDED_MODEL)._subparsers
     assert commands is not None
     (choices,) = [action.choices for action in commands._group_actions]
-    own = {"category", "emoji", "style"}
+    own = {"thing", "place", "time", "weather", "style"}
     for command in ("generate", "edit", "outpaint", "vary"):
         flags = [flag for flag in choices[command]._option_string_actions if flag[:2] == "--"]
         assert {flag[2:].replace("-", "_") for flag in flags} - own <= RESERVED_NAMES
@@ -293,12 +293,12 @@ def test_a_picture_can_be_sent_to_the_output(model: Path, tmp_path: Path) -> Non
 
 def test_the_embedded_model_draws_from_any_folder_where_letters_are_ascii(tmp_path: Path) -> None:
     out = tmp_path / "größe.png"
-    command = f"generate --category animal-bird --style noto --seed 7 --out {out}"
+    command = f"generate --thing bird --place grass --style noto --seed 7 --out {out}"
     ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"}
     done = run_command(*command.split(), cwd=tmp_path, **ascii_only)
     assert done.returncode == 0, done.stderr
     with Image.open(out) as bird:
-        assert bird.size == (64, 64)
+        assert bird.size == (256, 256)
     assert rb"gr\xf6\xdfe.png" in done.stdout
     assert b"xformers" not in done.stderr.lower() and not re.search(b"warn", done.stderr, re.I)
 

@@ -112,11 +112,11 @@ def test_what_was_removed_has_no_influence(size: tuple[int, int]) -> None:
 
 
 def test_the_embedded_model_knows_nothing_of_what_was_removed(embedded: VARPipeline) -> None:
-    mask, results = centre(64), []
+    mask, results = centre(256), []
     for colour in ("red", "black"):
-        picture = noise(64, 64)
-        picture.paste(colour, (16, 16, 48, 48))
-        label = [{"emoji": "red apple"}]
+        picture = noise(256, 256)
+        picture.paste(colour, (64, 64, 192, 192))
+        label = [{"thing": "apple"}]
         result = embedded.edit(picture, mask, label, generator=generator())
         results.append(np.asarray(result.images[0]))
     assert np.array_equal(*results)

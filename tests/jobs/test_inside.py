@@ -94,16 +94,16 @@ def test_what_is_not_there_is_refused(pipeline: VARPipeline) -> None:
         exchange(pipeline.info, maps[:2], 3, 0, 0, [1])
 
 
-def test_an_exchange_changes_the_picture_around_the_token_most(embedded: VARPipeline) -> None:
-    settings = read_settings(embedded.info, {"emoji": "red apple", "style": "noto"}, 7, None)
-    progress = run(count_up(settings, 1).start(embedded), 7)
-    inside = inside_drawing(progress, 0).answer(embedded)
+def test_an_exchange_changes_the_picture_around_the_token_most(scenes: VARPipeline) -> None:
+    settings = read_settings(scenes.info, {"thing": "apple", "style": "noto"}, 7, None)
+    progress = run(count_up(settings, 1).start(scenes), 7)
+    inside = inside_drawing(progress, 0).answer(scenes)
     row, column, number = 2, 5, 6
     codes = inside.inspection.scales[number - 1].alternatives[0, row, column].tolist()
-    request = exchange(embedded.info, progress.token_maps, number, row, column, codes)
-    pictures = request.answer(embedded)
+    request = exchange(scenes.info, progress.token_maps, number, row, column, codes)
+    pictures = request.answer(scenes)
     before = np.asarray(progress.frames[-1][0], float)
-    left, top, right, bottom = neighbourhood(embedded.info.schedule, (64, 64), number, row, column)
+    left, top, right, bottom = neighbourhood(scenes.info.schedule, (256, 256), number, row, column)
     assert len(pictures) == 5
     for picture in pictures:
         change = np.abs(np.asarray(picture, float) - before).mean(axis=2)

@@ -26,10 +26,10 @@ FAULTY = 2**31  # seeds from here on fail half way
 
 
 @pytest.fixture
-def engine(embedded: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> GatedEngine:
-    """Three drawings of the embedded model at once, four for each client; high seeds fail."""
-    fail_on_high_seeds(embedded, monkeypatch)
-    return GatedEngine(embedded, QueueLimits(running=3, per_client=4))
+def engine(scenes: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> GatedEngine:
+    """Three drawings at once, four for each client; high seeds fail."""
+    fail_on_high_seeds(scenes, monkeypatch)
+    return GatedEngine(scenes, QueueLimits(running=3, per_client=4))
 
 
 def fail_on_high_seeds(pipeline: VARPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,13 +108,13 @@ def sha256(text: str) -> str:
 
 
 def test_two_edits_at_once_are_those_made_one_after_the_other(
-    embedded: VARPipeline, engine: GatedEngine, tmp_path: Path
+    scenes: VARPipeline, engine: GatedEngine, tmp_path: Path
 ) -> None:
-    picture = png_url(embedded([{"emoji": "owl"}], generator=generators_from_seeds([1])).images[0])
-    mask = Image.new("L", (64, 64))
-    mask.paste(255, (20, 20, 50, 50))
+    picture = png_url(scenes([{"thing": "owl"}], generator=generators_from_seeds([1])).images[0])
+    mask = Image.new("L", (256, 256))
+    mask.paste(255, (80, 80, 200, 200))
     calls = (
-        ("edit", [picture, png_url(mask), {"emoji": "red apple"}, 3, 1, None, "closed_loop", 2]),
+        ("edit", [picture, png_url(mask), {"thing": "apple"}, 3, 1, None, "closed_loop", 2]),
         ("outpaint", [picture, {}, 8, 0, 24, 0, 3, 1, None, "closed_loop", 1]),
     )
 
@@ -139,8 +139,8 @@ def test_two_edits_at_once_are_those_made_one_after_the_other(
     assert len(set(alone)) == 2
 
 
-def test_a_flood_is_bounded_and_delays_nobody_else(embedded: VARPipeline, tmp_path: Path) -> None:
-    engine, asked = GatedEngine(embedded, QueueLimits(per_client=3)), 40
+def test_a_flood_is_bounded_and_delays_nobody_else(scenes: VARPipeline, tmp_path: Path) -> None:
+    engine, asked = GatedEngine(scenes, QueueLimits(per_client=3)), 40
     drawn: list[str] = []
     with served(engine, tmp_path) as url:
         flood, honest = Client(url, 5), Client(url, 6)

@@ -239,7 +239,9 @@ def test_the_pins_of_a_space_resolve_to_its_lock(variant: str, tmp_path: Path) -
 
 
 @pytest.mark.network
-def test_the_folder_starts_in_a_fresh_environment_and_draws(tmp_path: Path, url: str) -> None:
+def test_the_folder_starts_in_a_fresh_environment_and_draws(
+    tmp_path: Path, url: str, small_scenes: Path
+) -> None:
     folder, python = tmp_path / "space", tmp_path / "venv" / "bin" / "python"
     write_space(folder, "cpu")
     pins = (folder / "requirements.txt").read_text().replace("torch==2.10.0", "torch==2.13.0")
@@ -247,5 +249,6 @@ def test_the_folder_starts_in_a_fresh_environment_and_draws(tmp_path: Path, url:
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     install = [str(python), "-m", "pip", "install", "-q", "-r", str(tmp_path / "pins.txt")]
     subprocess.run(install, check=True, timeout=LIMIT_SECONDS)
-    with running_app(tmp_path / "log.txt", python=python, folder=folder) as address:
+    model = ["--model", str(small_scenes)]
+    with running_app(tmp_path / "log.txt", *model, python=python, folder=folder) as address:
         assert Client(address).draw(3) == Client(url).draw(3)

@@ -73,11 +73,11 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.mark.parametrize("place", ["inside", "outside"])
 def test_a_page_joins_and_draws_the_same(
-    cluster: Cluster, place: str, tmp_path: Path, url: str
+    cluster: Cluster, place: str, tmp_path: Path, url: str, small_scenes: Path
 ) -> None:
     log = tmp_path / "log.txt"
     options = ("--engine", "ray", "--address", getattr(cluster, place), "--replicas", "1")
-    with app_process(log, *options) as (address, _):
+    with app_process(log, *options, "--model", str(small_scenes)) as (address, _):
         client = Client(address)
         assert client.draw(5) == Client(url).draw(5)
         stream = client.events("stream", client.call("stream", {}, 1, 8, None))

@@ -16,9 +16,12 @@ from tests.server import app_process
 pytestmark = [pytest.mark.ray, leaves_processes]
 
 
-def test_the_program_draws_the_same_and_leaves_nothing_behind(tmp_path: Path, url: str) -> None:
+def test_the_program_draws_the_same_and_leaves_nothing_behind(
+    tmp_path: Path, url: str, small_scenes: Path
+) -> None:
     log = tmp_path / "log.txt"
-    with app_process(log, "--engine", "ray", "--replicas", "2") as (address, process):
+    options = ("--engine", "ray", "--replicas", "2", "--model", str(small_scenes))
+    with app_process(log, *options) as (address, process):
         client = Client(address)
         assert client.draw(5) == Client(url).draw(5)
         assert client.ask("GET", "/readyz")[0] == 200

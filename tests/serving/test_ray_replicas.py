@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,6 @@ from tests.replicas import (
     request_for,
     side_by_side,
 )
-from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.serving import ray_cluster
 from var_core.serving.fair_queue import LateError
 from var_core.serving.installed_engines import ModelFolders
@@ -35,24 +35,24 @@ TWO = ReplicaSettings(2, 2)
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[LocalEngine]:
-    with ray_engine(TWO) as made:
+def engine(small_scenes: Path) -> Iterator[LocalEngine]:
+    with ray_engine(TWO, small_scenes) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def expected() -> list[str]:
+def expected(small_scenes: Path) -> list[str]:
     """Hashes of the pictures that an engine of this process draws."""
-    local = local_engine()
+    local = local_engine(small_scenes)
     return [draw(local, seed) for seed in range(12)]
 
 
 # the first one here: a process has one Ray at a time, and `engine` keeps its own
 def test_replicas_come_with_the_queue_and_go_when_nobody_needs_them(
-    expected: list[str], monkeypatch: pytest.MonkeyPatch
+    expected: list[str], small_scenes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_cluster, "IDLE_SECONDS", 1.0)
-    with ray_engine(ReplicaSettings(0, 2)) as engine:
+    with ray_engine(ReplicaSettings(0, 2), small_scenes) as engine:
         until(lambda: not replica_processes())
         drawn: list[bool] = []
 
@@ -101,7 +101,9 @@ def test_no_fault_of_a_replica_loses_or_changes_a_job(
     assert found.equal == found.asked
 
 
-def test_a_rolling_restart_loses_no_job(engine: LocalEngine, expected: list[str]) -> None:
+def test_a_rolling_restart_loses_no_job(
+    engine: LocalEngine, expected: list[str], small_scenes: Path
+) -> None:
     drawn: list[bool] = []
 
     def visit() -> None:
@@ -111,7 +113,7 @@ def test_a_rolling_restart_loses_no_job(engine: LocalEngine, expected: list[str]
 
     def restart() -> None:
         until(lambda: len(drawn) > 4)
-        new = application(ModelFolders(EMBEDDED_FOLDER), "fp32", TWO, 1)
+        new = application(ModelFolders(small_scenes), "fp32", TWO, 1)
         serve.run(new, name=APP, route_prefix=None)
 
     assert side_by_side([visit, visit, restart]) == []

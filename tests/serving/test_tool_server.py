@@ -23,13 +23,12 @@ from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.data_url import png_url
 from var_core.jobs.png_recipe import read_png_recipe
-from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.serving.fair_queue import QueueLimits
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.tool_server import ToolServer
 from var_core.serving.tools import MAX_VALUES, TOOLS, Tool
 
-APPLE = {"emoji": "red apple", "style": "noto"}
+APPLE = {"thing": "apple", "style": "noto"}
 
 
 def test_without_the_package_the_option_is_one_sentence(
@@ -53,10 +52,10 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tools(log: Path) -> Iterator[str]:
+def tools(log: Path, small_scenes: Path) -> Iterator[str]:
     """The address of a server with tools."""
     pytest.importorskip("mcp", reason="the extra mcp is not installed")
-    with running_app(log, "--mcp") as address:
+    with running_app(log, "--mcp", "--model", str(small_scenes)) as address:
         yield address
     text = log.read_text()
     assert "Traceback" not in text and '"fault"' not in text
@@ -91,7 +90,9 @@ def use(address: str, *calls: tuple[str, dict[str, Any]]) -> tuple[list[str], li
     return asyncio.run(ask())
 
 
-def test_an_assistant_draws_edits_and_learns_what_there_is(tools: str, tmp_path: Path) -> None:
+def test_an_assistant_draws_edits_and_learns_what_there_is(
+    tools: str, small_scenes: Path, tmp_path: Path
+) -> None:
     photo = Image.new("RGB", (64, 64), "white")
     mask = Image.new("L", (64, 64))
     mask.paste(255, (16, 16, 48, 48))
@@ -108,24 +109,24 @@ def test_an_assistant_draws_edits_and_learns_what_there_is(tools: str, tmp_path:
     content = base64.b64decode(first.data)
     (tmp_path / "apple.png").write_bytes(content)
     assert read_png_recipe(tmp_path / "apple.png")["seed"] == 12
-    pipeline = VARPipeline.from_pretrained(EMBEDDED_FOLDER, pick_dtype(pick_device()))
+    pipeline = VARPipeline.from_pretrained(small_scenes, pick_dtype(pick_device()))
     expected = pipeline([APPLE], generator=generators_from_seeds([12])).images[0]
     shown = Image.open(io.BytesIO(content))
     assert np.array_equal(np.asarray(shown), np.asarray(expected))
     result = np.asarray(Image.open(io.BytesIO(base64.b64decode(edited.content[0].data))))
     assert (result[:8] == 255).all() and (result[24:40, 24:40] != 255).any()
-    assert "red apple, green apple" in told.content[0].text
+    assert "pineapple, apple" in told.content[0].text
 
 
 def test_a_wrong_call_is_one_sentence(tools: str) -> None:
     _, results = use(
         tools,
-        ("generate", {"labels": {"emoji": "red aple"}}),
+        ("generate", {"labels": {"thing": "aple"}}),
         ("generate", {"seed": -1}),
         ("edit", {"picture": "x", "mask": "x"}),
         ("paint", {}),
     )
-    expected = ("the nearest is 'red apple'", "from 0 to 4294967295", "base64", "paint")
+    expected = ("the nearest is 'apple'", "from 0 to 4294967295", "base64", "paint")
     for result, words in zip(results, expected, strict=True):
         assert result.isError and words in result.content[0].text
 

@@ -1,15 +1,19 @@
 """Pictures that were drawn beforehand: each is what its recipe draws."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from tests.conftest import EMBEDDED_MODEL
 from tests.example_pictures import FACE, WISHES, settings, write_pictures
 from tests.web.test_draw_handlers import file, told
 from var_core import VARPipeline
 from var_core.jobs.parsing import count_up
+from var_core.official.catalogue import EMBEDDED
 from var_core.serving.fair_queue import BusyError
 from var_core.serving.local_engine import LocalEngine
 from var_core.web import examples
@@ -28,18 +32,28 @@ def drawn(engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return folder
 
 
+def load(dtype: torch.dtype) -> VARPipeline:
+    """The embedded model."""
+    return VARPipeline.from_pretrained(EMBEDDED_MODEL, dtype)
+
+
 def test_the_embedded_model_draws_its_examples_again(embedded: VARPipeline, tmp_path: Path) -> None:
-    engine = LocalEngine(embedded.info, lambda dtype: embedded)
+    engine = LocalEngine(embedded.info, load)
     handlers, found = DrawHandlers(engine, tmp_path, str), read_examples(Controls(embedded.info))
     assert len(found) == len(WISHES) == 8
     for number, (example, wish) in enumerate(zip(found, WISHES, strict=True), 1):
         assert {name: example.order.values[name] for name in wish} == wish
         assert example.order.values["seed"] == number
-    pictures = [examples_folder("emoji64") / "1.png", file([*handlers.stream(found[0].order)][-1])]
-    shipped, again = (np.asarray(Image.open(one).convert("RGB"), int) for one in pictures)
-    assert np.abs(shipped - again).mean() < 8  # other processors round otherwise
-    assert set(read_faces("emoji64")["style"]) == set(embedded.labels.attributes[-1].values)
-    assert FACE["emoji"] in embedded.labels.attributes[1].values
+    order = replace(found[0].order, values={**found[0].order.values, "precision": "bf16"})
+    names = [examples_folder(EMBEDDED) / "1.png", file([*handlers.stream(order)][-1])]
+    shipped, again = (Image.open(name).convert("RGB") for name in names)
+    again.thumbnail(shipped.size)
+    difference = np.asarray(shipped, int) - np.asarray(again, int)
+    assert np.abs(difference).mean() < 8  # other processors round otherwise
+    assert set(read_faces(EMBEDDED)["style"]) == set(embedded.labels.attributes[-1].values)
+    phrases = {choice.phrase for menu in embedded.labels.menus for choice in menu.choices}
+    asked = [*FACE["prompt"], *(one for wish in WISHES for one in wish["prompt"])]
+    assert phrases.issuperset(asked)
 
 
 def test_a_demonstration_is_drawn_to_the_pixel_and_named_nowhere(

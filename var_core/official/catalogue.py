@@ -14,7 +14,7 @@ from var_core.model_info import INDEX_FILE
 from var_core.official.convert import convert
 from var_core.scales import SIDES_256, SIDES_512
 
-EMBEDDED = "emoji64"
+EMBEDDED = "scenes256"
 SHIPPED = assets_folder() / "models"
 EMBEDDED_FOLDER = SHIPPED / EMBEDDED
 REPOSITORY = "FoundationVision/var"
@@ -59,8 +59,7 @@ class ModelCard:
 
 
 MODELS = (
-    ModelCard(EMBEDDED, 64, 19, "MIT; artwork: see the model card"),
-    ModelCard("scenes256", 256, 23, "MIT; artwork: see the model card"),
+    ModelCard(EMBEDDED, 256, 23, "MIT; artwork: see the model card"),
     ModelCard("var-d16", 256, 310, "MIT", "var_d16.pth"),
     ModelCard("var-d20", 256, 600, "MIT", "var_d20.pth"),
     ModelCard("var-d24", 256, 1000, "MIT", "var_d24.pth"),

@@ -192,7 +192,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=EMBEDDED_FOLDER,
         metavar="FOLDER",
-        help="model folder; default: emoji64, which comes with VAR Studio",
+        help=f"model folder; default: {EMBEDDED_FOLDER.name}, which comes with VAR Studio",
     )
     parser.add_argument(
         "--adapter",

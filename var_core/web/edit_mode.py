@@ -17,7 +17,6 @@ from var_core.web.edit_handlers import EditHandlers, EditInputs
 from var_core.web.edit_versions import Edit, Versions
 from var_core.web.events import DRAWING, QUICK, SPOKEN, Updates, Values, moment_updates, told
 from var_core.web.feed import MAX_NUMBER
-from var_core.web.known_pictures import caution_about
 from var_core.web.option_widgets import option_widget
 from var_core.web.page import Page
 from var_core.web.progress import Moment, stream
@@ -201,10 +200,7 @@ class EditMode:
     def open_upload(self, values: Values) -> Updates:
         """Make an uploaded picture the one to edit."""
         with deleting(values[self.board.open]) as path:  # a copy without metadata is kept
-            opened = self._opened(values[self.board.versions], path, "Opened")
-        engine, canvas = self.page.engine, opened[self.board.versions].here.canvas
-        doubt = caution_about(engine, canvas.path, self.page.client())
-        return {**opened, self.status: opened[self.status] + doubt}
+            return self._opened(values[self.board.versions], path, "Opened")
 
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
         """Make a picture of the stage the one to edit."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from var_core.devices import PRECISIONS
 from var_core.jobs.data_url import preview_url
 from var_core.web.assets import asset_path
 from var_core.web.controls import Controls
@@ -47,7 +48,7 @@ def read_examples(controls: Controls) -> list[Example]:
     for path in sorted(examples_folder(controls.info.name).glob("*.png")):
         try:
             values, kept = controls.from_recipe(path)
-            order = Order(values, kept=kept)
+            order = Order({**values, "precision": PRECISIONS[0]}, kept=kept)  # what is fastest here
             wish = order_request(controls, order).wishes[0]
         except ValueError as error:  # of another model with this name
             _log.warning("an example was skipped: %s", error)

@@ -20,7 +20,6 @@ from var_core.ranges import check_int
 from var_core.serving.engine import Engine
 from var_core.web.controls import Controls, drawn_words
 from var_core.web.inside_content import inside_content, patches_content
-from var_core.web.known_pictures import caution
 from var_core.wishes import Wish
 
 LARGEST_NUMBER = 2**53 - 1  # that a script tells from its neighbours
@@ -101,8 +100,7 @@ class InsideHandlers:
         judged = f"judged as {words}" if words else "judged as a picture of anything"
         quality = f", PSNR {shown.psnr[-1]:.1f} dB" if request.picture is not None else ""
         count = sum(one.numel() for one in shown.token_maps)
-        doubt = caution(info, shown.psnr[-1]) if request.picture is not None else ""
-        report = f"{count} tokens, {shown.bits[-1]} bits{quality}, {judged}{doubt}"
+        report = f"{count} tokens, {shown.bits[-1]} bits{quality}, {judged}"
         return View(inside, content, report, is_wished)
 
     def patches(
