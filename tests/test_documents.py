@@ -93,8 +93,8 @@ def test_the_python_of_the_readme_draws(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     (code,) = blocks(README, "python")
     exec(compile(code, "README.md", "exec"), {})
-    with Image.open("apple.png") as picture:
-        assert picture.size == (64, 64)
+    with Image.open("fox.png") as picture:
+        assert picture.size == (256, 256)
 
 
 def test_the_command_line_of_the_readme_draws(
@@ -115,4 +115,4 @@ def test_the_command_line_of_the_readme_draws(
         assert main(words[3:]) == 0, " ".join(words)
         if "--out" in words and "--count" not in words:
             assert Path(words[words.index("--out") + 1]).is_file()
-    assert len(list(Path("scales").iterdir())) == 7 * 4
+    assert len(list(Path("scales").iterdir())) == 8 * 2

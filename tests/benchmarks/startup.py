@@ -25,7 +25,7 @@ APP = ("app.py", "--port")  # the port comes last
 IMPORTS = ("torch", "app")
 POLL_SECONDS = 0.01
 CALL = "/gradio_api/call/stream"
-LABELS = {"emoji": "red apple", "style": "noto"}
+LABELS = {"thing": "apple", "style": "noto"}
 QUESTION = {"data": [LABELS, 12]}  # labels and seed; one picture, default options
 
 

@@ -16,8 +16,8 @@ from tests.benchmarks.networks import Shape, random_pipeline, recast
 from tests.benchmarks.parts import MATRIX_PRODUCT, PARTS, count_flops, time_parts, weight_bytes
 from tests.benchmarks.visitors import KINDS
 from tests.clients import served
-from tests.conftest import EMBEDDED_MODEL
 from var_core import VARPipeline
+from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.serving.local_engine import LocalEngine
 
 TINY = ["--sides", "1", "2", "--runs", "1"]
@@ -77,10 +77,15 @@ def test_drawing_is_timed_in_all_ways_and_by_part(
     assert "xformers: left out" in printed  # it has no kernel for the CPU
 
 
-def test_the_embedded_model_is_timed_by_default(file: Path) -> None:
-    draw.main(["--batch", "1", "--runs", "1", "--precision", "bf16", "--json", str(file)])
+def test_the_embedded_model_is_timed_by_default(
+    pipeline: VARPipeline, tmp_path: Path, file: Path
+) -> None:
+    assert draw.parse_args([]).model == EMBEDDED_FOLDER
+    pipeline.save_pretrained(tmp_path / "tiny")
+    words = f"--model {tmp_path / 'tiny'} --batch 1 --runs 1 --precision bf16 --json {file}"
+    draw.main(words.split())
     figures = json.loads(file.read_text())
-    assert figures["model"]["model"] == EMBEDDED_MODEL.name
+    assert figures["model"]["model"] == "tiny"
     assert names(figures["batch 1"]) == [
         f"bf16, {way}" for way in (draw.FIRST, draw.PREVIEWS, draw.WHOLE)
     ]

@@ -24,11 +24,11 @@ from var_core.jobs.progress import Request
 from var_core.serving.engine import Engine
 
 API = "/gradio_api"
-LABELS = {"emoji": "red apple", "style": "noto"}
-PAGE = "page, one label"
+LABELS, PHRASE = {"style": "noto"}, "an apple"
+PAGE = "page, one prompt"
 COUNTS = {  # drawn pictures, by kind of job
     PAGE: 1,
-    "one label": 1,
+    "one prompt": 1,
     "open": 1,
     "four pictures": 4,
     "edit": 1,
@@ -36,7 +36,7 @@ COUNTS = {  # drawn pictures, by kind of job
     "look inside": 0,
 }
 KINDS = tuple(COUNTS)
-SIDE = 64  # pixels of the picture that is edited
+SIDE = 256  # pixels of the picture that is edited
 WORDS = 70  # characters of a refusal
 
 
@@ -44,7 +44,7 @@ WORDS = 70  # characters of a refusal
 def small_picture() -> bytes:
     """A PNG to edit: a colour that runs from corner to corner."""
     rows, columns = np.mgrid[:SIDE, :SIDE]
-    pixels = np.stack([columns * 4, rows * 4, 255 - columns * 4], axis=2).astype(np.uint8)
+    pixels = np.stack([columns, rows, 255 - columns], axis=2).astype(np.uint8)
     return _png(Image.fromarray(pixels))
 
 
@@ -67,8 +67,8 @@ def run_alone(engine: Engine, kind: str, seed: int) -> None:
     if kind == "tokenize":
         engine.tokenize(lambda: read_image(small_picture()))
         return
-    labels = LABELS if kind in (PAGE, "one label") else {}
-    settings = read_settings(engine.info, labels, seed, None, None, None)
+    labels, prompt = (LABELS, PHRASE) if kind in (PAGE, "one prompt") else ({}, None)
+    settings = read_settings(engine.info, labels, seed, None, prompt)
     picture = partial(read_image, small_picture())
     if kind == "look inside":
         engine.answer(InsideRequest(settings.wish, (), picture, settings.precision))
@@ -158,11 +158,13 @@ class Visitor:
     def _call(self, kind: str, seed: int) -> str:
         """Call an endpoint for programs; returns the refusal."""
         picture = base64.b64encode(small_picture()).decode()
-        name, data = "stream", [LABELS if kind == "one label" else {}, seed, COUNTS[kind]]
+        name, data = "stream", [{}, seed, COUNTS[kind]]
         if kind == "tokenize":
             name, data = "tokenize", [picture]
         elif kind == "look inside":
             name, data = "look_inside", [{}, None, picture]
+        elif kind == "one prompt":
+            name, data = "stream", [LABELS, seed, 1, None, PHRASE]
         elif kind == "edit":
             name, data = "edit", [picture, base64.b64encode(small_mask()).decode(), {}, seed]
         status, text = self._post(f"/call/{name}", {"data": data})
@@ -180,7 +182,7 @@ class Visitor:
     def _page(self, seed: int) -> str:
         """Press Generate on a page of one's own; returns the refusal."""
         values = list(self.page.values)
-        wish = json.dumps({"labels": LABELS, "phrases": []})
+        wish = json.dumps({"labels": LABELS, "phrases": [PHRASE]})
         for name, value in {"wish": wish, "seed": seed, "keep-seed": True}.items():
             values[self.page.places[name]] = value
         session = f"page{self.number}"
