@@ -13,11 +13,11 @@ from training.adapter.new_phrase import begin_phrase
 from training.adapter.new_thing import Chosen, Lesson
 from training.adapter.settings import AdapterRunSettings
 from training.data.token_source import token_maps
-from training.evaluation.judge_network import fast_autocast
 from training.loop.checkpoint import step_generator
 from training.loop.heartbeat import counting
 from training.loop.optim import learning_rate_at
 from training.loop.picture_random import PictureRandom
+from training.loop.precision import fast_autocast
 from var_core.adapters import Adapter, AdapterSettings, base_digest
 from var_core.condition import Condition
 from var_core.pipeline import VARPipeline
