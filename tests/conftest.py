@@ -52,9 +52,6 @@ def make_tokenizer(sides: Sides = SIDES) -> MultiScaleVQVAE:
     return tokenizer.eval().requires_grad_(False)
 
 
-PAIRS = ((0, 0), (0, 1), (1, 2), (2, 0), (3, 1))  # (emoji, style) that the tiny model knows
-
-
 def make_transformer(
     label_counts: tuple[int, ...] = (2, 4, 3), sides: Sides = SIDES
 ) -> VARTransformer:
@@ -67,16 +64,7 @@ def make_transformer(
         width=32,
         num_heads=2,
         shared_modulation=True,
-        label_map_rank=5,
-        label_pairs=len(PAIRS) if len(label_counts) > 1 else 0,
     )
-    if len(label_counts) > 1:
-        maps = transformer.label_maps
-        maps.pairs.copy_(torch.tensor(PAIRS))
-        for row, (emoji, _) in reversed(list(enumerate(PAIRS))):
-            maps.row_of[emoji] = row  # borrowed by the styles that the emoji lacks
-        for row, (emoji, style) in enumerate(PAIRS):
-            maps.row_of[emoji, style] = row
     # large factors, so that labels and tokens really change what is drawn
     init_weights(transformer, torch.Generator().manual_seed(1), 8.0, 2.0, 2.0)
     return transformer.eval().requires_grad_(False)

@@ -13,6 +13,8 @@ from tests.prompted_models import make_prompted, unit_vectors
 from var_core import VARPipeline, generators_from_seeds
 from var_core.adapters import (
     CONFIG_FILE,
+    LABEL,
+    PHRASE,
     WEIGHTS_FILE,
     Adapter,
     AdapterSettings,
@@ -22,7 +24,6 @@ from var_core.adapters import (
 )
 from var_core.checkpoints import CheckpointError
 from var_core.transformer import VARTransformer
-from var_core.transformer.new_label import LabelRows, code_shape, with_label
 
 RANK = 2
 
@@ -32,28 +33,28 @@ def numbers(*shape: int) -> torch.Tensor:
 
 
 def make_adapter(
-    transformer: VARTransformer, column: int, attribute: str, like: str, size: float = 1.0
+    transformer: VARTransformer, attribute: str, like: str, size: float = 1.0
 ) -> Adapter:
     weights = transformer.state_dict()
     shapes = {name: weights[f"{name}.weight"].shape for name in adapted_layers(transformer)}
-    codes = code_shape(transformer, column)
     return Adapter(
         AdapterSettings("my cat", attribute, like, RANK, base_digest(transformer)),
         {name: numbers(RANK, inputs) * size for name, (_, inputs) in shapes.items()},
         {name: numbers(outputs, RANK) * size for name, (outputs, _) in shapes.items()},
-        LabelRows(numbers(32), None if codes is None else numbers(*codes)),
+        LABEL,
+        numbers(32),
     )
 
 
 def make_phrase_adapter() -> Adapter:
     """Of the tiny model that takes words."""
-    made = make_adapter(make_prompted().transformer, 0, "thing", "fox")
-    return replace(made, thing=unit_vectors(1)[0])
+    made = make_adapter(make_prompted().transformer, "thing", "fox")
+    return replace(made, kind=PHRASE, thing=unit_vectors(1)[0])
 
 
 @pytest.fixture
 def folder(pipeline: VARPipeline, tmp_path: Path) -> Path:
-    make_adapter(pipeline.transformer, 1, "emoji", "cat").save(tmp_path / "adapter")
+    make_adapter(pipeline.transformer, "emoji", "cat").save(tmp_path / "adapter")
     return tmp_path / "adapter"
 
 
@@ -66,7 +67,7 @@ def same(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-@pytest.mark.parametrize("attribute", ["category", "emoji", "class"])
+@pytest.mark.parametrize("attribute", ["category", "emoji", "style", "class"])
 def test_a_label_more_leaves_all_that_was_drawn_before(attribute: str) -> None:
     """Without changes of weights, every known label draws what it drew, to the last bit."""
     if attribute == "class":
@@ -74,10 +75,10 @@ def test_a_label_more_leaves_all_that_was_drawn_before(attribute: str) -> None:
         known = [{"class": "3"}, {"class": "9"}, None]
     else:
         pipeline = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
-        column, like = (0, "fruit") if attribute == "category" else (1, "cat")
+        likes = {"category": "fruit", "emoji": "cat", "style": "flat"}
+        column, like = [*likes].index(attribute), likes[attribute]
         known = [{"emoji": "apple", "style": "3d"}, {"style": "flat", "emoji": "cat"}]
-        known += [{"emoji": "pear", "style": "flat"}]  # a borrowed pair
-    adapter = make_adapter(pipeline.transformer, column, attribute, like, size=0.0)
+    adapter = make_adapter(pipeline.transformer, attribute, like, size=0.0)
     transformer, labels, _ = adapter.applied(pipeline.transformer, pipeline.labels)
     grown = VARPipeline.from_pipe(pipeline, transformer=transformer, labels=labels)
     assert same(draw(grown, *known), draw(pipeline, *known))
@@ -172,8 +173,7 @@ def test_damaged_settings_are_refused(
         ("row", None, "is no label"),
         ("row", torch.zeros(31), "a label of this network has 32"),
         ("row", torch.full((32,), torch.nan), "not finite"),
-        ("codes", None, "a label of this network has 32"),
-        ("codes", torch.zeros(3, 5, dtype=torch.int32), "not finite"),
+        ("row", torch.zeros(32, dtype=torch.int32), "not finite"),
         ("other", torch.zeros(1), "is no label"),
         ("phrase", torch.zeros(6), "is no label and no phrase"),
         ("up.blocks.0.mlp.fc1", None, "is missing"),
@@ -248,9 +248,3 @@ def test_no_pickle_and_no_broken_file_is_read(pipeline: VARPipeline, folder: Pat
     (folder / "weights.pt").write_bytes(b"")
     with pytest.raises(CheckpointError, match="only safetensors are loaded"):
         pipeline.with_adapter(folder)
-
-
-def test_a_value_of_the_attribute_that_pairs_are_made_with_is_refused() -> None:
-    transformer = make_transformer()
-    with pytest.raises(ValueError, match="takes no new values"):
-        with_label(transformer, 2, LabelRows(numbers(32), numbers(5)))

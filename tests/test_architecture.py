@@ -65,7 +65,6 @@ ORDER = [
         "var_core.inspect_methods",
         "var_core.model_info",
         "var_core.network_methods",
-        "var_core.open_labels",
         "var_core.pipeline_parts",
         "var_core.add_sketch",
     ),

@@ -11,12 +11,10 @@ from PIL import Image
 
 import var_core
 from tests.clip_models import make_clip_tokenizer, make_clip_transformer
-from tests.conftest import PAIRS
 from tests.prompted_models import make_prompted
 from var_core import SamplingOptions, VARClipPipeline, VARPipeline, generators_from_seeds
 from var_core.editing import Margins
 from var_core.images import tensor_to_uint8
-from var_core.open_labels import fill_open_labels
 from var_core.option_fields import option_fields
 from var_core.sampling.rng import one_for_each
 
@@ -127,38 +125,6 @@ def test_tokenize_gives_the_decodes_of_every_prefix_of_its_token_maps(
 def test_reconstruct_shows_every_scale(pipeline: VARPipeline) -> None:
     scales = pipeline.reconstruct(Image.new("RGB", (30, 20), "red"))
     assert [image.size for image in scales] == [(8, 8)] * 4
-
-
-def test_open_labels_are_drawn_from_known_pairs(pipeline: VARPipeline) -> None:
-    style = pipeline.labels.attributes[2].values[1]
-    asked = [{"style": style}, {"category": "fruit"}, {"emoji": "dog"}, None] * 8
-    full = pipeline(asked, generator=generators_from_seeds(range(32))).labels
-    assert {label[1:] for label in full} == set(PAIRS)
-    assert {label[1:] for label in full[::4]} == {(0, 1), (3, 1)}
-    assert {label[1:] for label in full[1::4]} == {(2, 0), (3, 1)}
-    assert set(full[2::4]) == {(0, 1, 2)}
-    table = pipeline.labels.implies[(1, 0)]
-    assert all(category == table[emoji] for category, emoji, _ in full)
-
-
-def test_an_open_label_gives_the_picture_of_what_was_drawn_for_it(pipeline: VARPipeline) -> None:
-    maps, space = pipeline.transformer.label_maps, pipeline.labels
-    labels = torch.tensor([space.null])
-    first, second = (
-        fill_open_labels(pipeline.transformer, space, labels, generators_from_seeds([5]))
-        for _ in range(2)
-    )
-    assert torch.equal(first, second)
-    again = fill_open_labels(pipeline.transformer, space, first, [None])  # draws nothing
-    assert torch.equal(again, first)
-    assert tuple(first[0, 1:].tolist()) in {tuple(pair) for pair in maps.pairs.tolist()}
-
-
-def test_what_no_picture_shows_stays_open(pipeline: VARPipeline) -> None:
-    asked = torch.tensor([[1, 4, 2]])  # no fruit is known in 3d
-    generators = generators_from_seeds([0])
-    filled = fill_open_labels(pipeline.transformer, pipeline.labels, asked, generators)
-    assert torch.equal(filled, asked)
 
 
 def test_kept_scales_stay_and_the_rest_is_drawn_anew(pipeline: VARPipeline) -> None:

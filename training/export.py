@@ -16,7 +16,6 @@ from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
 from training.loop.command_line import Settings, run_command
 from training.loop.heartbeat import busy, counting
-from training.transformer.label_maps.start import trust_borrowed_codes
 from var_core.add_sketch import add_sketch
 from var_core.checkpoints import load_tokenizer, load_transformer
 from var_core.clip_pipeline import VARClipPipeline
@@ -43,9 +42,6 @@ class ExportSettings(Settings):
     transformer: str = field(metadata=about("folder of the trained transformer"))
     data: str = field(metadata=about("data folder that both were trained on"))
     out: str = field(metadata=about("model folder to write"))
-    borrow_trust: float = option(
-        0.0, "trust of the head in borrowed codes of label maps; 0 keeps what was trained", low=0
-    )
     sketch_steps: int = option(
         8000, "training steps of the decoder for cheap previews; 0: none", low=0
     )
@@ -69,8 +65,6 @@ def export(settings: ExportSettings) -> None:
             LabelSpace.from_json(pictures.label_names),
             defaults=SamplingOptions(**asdict(settings.defaults)),
         )
-        if settings.borrow_trust:
-            trust_borrowed_codes(pipeline.transformer, settings.borrow_trust)
         pipeline.save_pretrained(out)
     if isinstance(pictures, ScenePictures):
         pictures.menu_phrases().save(out)

@@ -21,12 +21,12 @@ from var_core.labels import LabelSpace
 from var_core.ranges import check_float
 from var_core.text import PhraseTable
 from var_core.transformer import VARTransformer
-from var_core.transformer.new_label import LabelRows, copied, with_label
+from var_core.transformer.new_label import copied, with_label
 
 CONFIG_FILE = "adapter.json"
 WEIGHTS_FILE = "adapter.safetensors"
-DOWN, UP, ROW, CODES, PHRASE = "down.", "up.", "row", "codes", "phrase"
-KINDS = ({ROW}, {ROW, CODES}, {PHRASE})  # of tensors beside the changes
+DOWN, UP = "down.", "up."
+LABEL, PHRASE = "row", "phrase"  # kinds of things, whose tensor has this name in the file
 MAX_RANK = 256
 MAX_NAME = 100  # characters
 
@@ -74,24 +74,21 @@ class Adapter:
         settings: what it is for.
         down: (rank, inputs) of each changed layer, by the layer's name.
         up: (outputs, rank) of the same layers; a weight changes by `up @ down`.
-        thing: what the network holds of the new label, or vector (E,) of the new phrase.
+        kind: LABEL or PHRASE.
+        thing: embedding (C,) of the new label, or vector (E,) of the new phrase.
     """
 
     settings: AdapterSettings
     down: Mapping[str, Tensor]
     up: Mapping[str, Tensor]
-    thing: LabelRows | Tensor
+    kind: str
+    thing: Tensor
 
     def save(self, folder: str | Path) -> None:
         """Write the folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if isinstance(self.thing, Tensor):
-            tensors = {PHRASE: self.thing}
-        elif self.thing.codes is None:
-            tensors = {ROW: self.thing.embedding}
-        else:
-            tensors = {ROW: self.thing.embedding, CODES: self.thing.codes}
+        tensors = {self.kind: self.thing}
         for prefix, parts in ((DOWN, self.down), (UP, self.up)):
             tensors |= {prefix + name: value for name, value in parts.items()}
         kept = {name: value.detach().float().cpu().contiguous() for name, value in tensors.items()}
@@ -106,7 +103,7 @@ class Adapter:
             ValueError: if the name is taken, or there is nothing that it is like.
         """
         place, name, like = self.settings.attribute, self.settings.name, self.settings.like
-        if not isinstance(self.thing, Tensor):
+        if self.kind == LABEL:
             return labels.with_value(place, name, like)
         return labels.with_choice(place, name, like) if place else labels
 
@@ -135,7 +132,7 @@ class Adapter:
                 f"the adapter {settings.name!r} belongs to weights {settings.base}, not to {found}"
             )
         names = self.names(labels)
-        if not isinstance(thing, Tensor):
+        if self.kind == LABEL:
             column = [one.name for one in labels.attributes].index(settings.attribute)
             grown = with_label(transformer, column, thing)
         elif phrases is None:
@@ -187,8 +184,7 @@ def base_digest(transformer: VARTransformer) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(transformer.state_dict().items()):
         digest.update(name.encode())
-        kept = value.bfloat16().view(torch.int16) if value.is_floating_point() else value
-        digest.update(kept.cpu().contiguous().numpy().tobytes())
+        digest.update(value.bfloat16().view(torch.int16).cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -219,12 +215,12 @@ def load_adapter(folder: str | Path) -> Adapter:
         }
         for prefix in (DOWN, UP)
     )
-    if set(tensors) not in KINDS:
+    if set(tensors) not in ({LABEL}, {PHRASE}):
         raise CheckpointError(
             f"{path} holds {', '.join(sorted(tensors))}, which is no label and no phrase"
         )
-    rows = LabelRows(tensors[ROW], tensors.get(CODES)) if ROW in tensors else None
-    return Adapter(settings, down, up, tensors[PHRASE] if rows is None else rows)
+    ((kind, thing),) = tensors.items()
+    return Adapter(settings, down, up, kind, thing)
 
 
 def _read_settings(path: Path) -> AdapterSettings:

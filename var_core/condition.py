@@ -68,6 +68,11 @@ class Condition:
             self.is_given.expand(count, -1),
         )
 
+    def chunk(self, count: int) -> "list[Condition]":
+        """The rows in equal parts, at most `count`, as of `Tensor.chunk`."""
+        size = -(-len(self) // count)
+        return [self.rows(slice(start, start + size)) for start in range(0, len(self), size)]
+
     def to(self, device: torch.device | str) -> "Condition":
         """The same condition on another device."""
         return Condition(self.labels.to(device), self.phrases.to(device), self.is_given.to(device))

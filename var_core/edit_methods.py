@@ -30,9 +30,8 @@ class EditMethods:
     """Editing without training for it: part of `VARPipeline`.
 
     `edit` redraws what is under a mask, `outpaint` adds to the sides, `vary` keeps the coarse
-    scales; each has a twin that yields a preview after every scale. An open label is the null label
-    here: what is drawn follows from what is kept. With some attributes given, the others are drawn
-    from those that the model was trained on together with them.
+    scales; each has a twin that yields a preview after every scale. What is asked for decides what
+    is drawn; where nothing is, it follows from what is kept.
     """
 
     @door

@@ -50,10 +50,6 @@ class EditablePipeline(Protocol):
         """A generator for each picture."""
         ...
 
-    def fill_open(self, wishes: Sequence[Wish], generators: OnePerPicture) -> list[Wish]:
-        """Draw open attributes where it is known which labels occur together."""
-        ...
-
     def sample(
         self,
         condition: Condition,
@@ -97,7 +93,7 @@ def edit_previews(
     pipeline: EditablePipeline,
     image: Image.Image,
     mask: object,
-    wishes: Sequence[Wish],
+    wishes: list[Wish],
     options: SamplingOptions | None,
     edit_options: EditOptions,
     generator: Generators | None,
@@ -108,7 +104,7 @@ def edit_previews(
     picture = upright(image)
     holes = check_mask(mask, picture.size)
     windows = [window_around(holes, pipeline.info.image_shape)]
-    wishes, generators = _fill_given(pipeline, wishes, generator)
+    generators = pipeline.check_generators(generator, len(wishes))
     return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
 
 
@@ -116,7 +112,7 @@ def outpaint_previews(
     pipeline: EditablePipeline,
     image: Image.Image,
     margins: Margins,
-    wishes: Sequence[Wish],
+    wishes: list[Wish],
     options: SamplingOptions | None,
     edit_options: EditOptions,
     generator: Generators | None,
@@ -130,24 +126,8 @@ def outpaint_previews(
     size = margins.canvas(width, height, pipeline.info.image_shape)
     canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
     windows = list(margins.windows(width, height, pipeline.info.image_shape))
-    wishes, generators = _fill_given(pipeline, wishes, generator)
-    return _previews(pipeline, canvas, holes, windows, wishes, options, edit_options, generators)
-
-
-def _fill_given(
-    pipeline: EditablePipeline, wishes: Sequence[Wish], generator: Generators | None
-) -> tuple[list[Wish], OnePerPicture]:
-    """Wishes with their open labels drawn; wholly open labels stay null."""
     generators = pipeline.check_generators(generator, len(wishes))
-    null = pipeline.info.labels.null
-    given = [index for index, wish in enumerate(wishes) if wish.label != null]
-    filled = list(wishes)
-    if given:
-        asked = [wishes[index] for index in given]
-        drawn = pipeline.fill_open(asked, [generators[index] for index in given])
-        for index, wish in zip(given, drawn, strict=True):
-            filled[index] = wish
-    return filled, generators
+    return _previews(pipeline, canvas, holes, windows, wishes, options, edit_options, generators)
 
 
 @in_own_settings

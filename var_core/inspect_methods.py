@@ -58,8 +58,8 @@ class InspectMethods:
 
         Args:
             token_maps: tokens of the first scales or of all, (B, h, w) int64 each, coarse to fine.
-            class_labels: labels of each picture as for drawing, or the wishes of a result. What is
-                open is not drawn: the model judges by what remains. None leaves all labels open.
+            class_labels: labels of each picture as for drawing, or the wishes of a result; None
+                leaves all labels open.
             num_alternatives: number of other codes for each token, 1 to 64.
             prompt: prompts as for drawing.
 

@@ -20,7 +20,7 @@ class VARPipelineOutput:
         images: list of PIL pictures, or numbers in [0, 1]: array (B, H, W, 3) or tensor
             (B, 3, H, W).
         token_maps: K tensors (B, h, w) int64, coarse to fine.
-        wishes: what each picture was asked to show, with what was drawn for open labels.
+        wishes: what each picture was asked to show.
     """
 
     images: Pictures
@@ -73,7 +73,7 @@ class ClipOutput:
     Attributes:
         clips: frames of each clip.
         token_maps: K tensors (B, h, w) or (B, t, h, w) int64 of the part that was drawn last.
-        wishes: what each clip was asked to show, with what was drawn for open labels.
+        wishes: what each clip was asked to show.
     """
 
     clips: list[list[Image.Image]]

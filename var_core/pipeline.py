@@ -16,7 +16,6 @@ from var_core.images import tensor_to_images
 from var_core.inspect_methods import InspectMethods
 from var_core.labels import Label
 from var_core.network_methods import NetworkMethods
-from var_core.open_labels import fill_open_labels
 from var_core.outputs import Pictures, Preview, VARPipelineOutput
 from var_core.own_settings import in_own_settings
 from var_core.pipeline_parts import PipelineParts
@@ -126,14 +125,8 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
         negative_prompt: str | Sequence[Prompt] | None = None,
     ) -> VARPipelineOutput:
         """As `__call__`, with the sampling options in one object; None takes the model's own."""
-        options = self.info.fit_options(options)
-        rule = self._keep_rule(keep)
-        asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
-        wishes, generators = self._prepare(asked, generator, output_type, keep)
-        condition = self.wish_encoder.condition(wishes, self.device)
-        against = self.wish_encoder.against(wishes, self.device)
-        steps = self.sample(condition, options, generators, rule, TOGETHER, against)
-        finished = list(steps)
+        wishes = self.info.reader.read_all(class_labels, prompt, negative_prompt)
+        finished = list(self._start(wishes, options, generator, output_type, keep))
         images = self._output(self.decode_latent(finished[-1].latent), output_type)
         return VARPipelineOutput(images, [step.token_map for step in finished], wishes)
 
@@ -156,43 +149,35 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
 
         The arguments are those of `draw`. They are checked here, not at the first preview.
         """
-        options = self.info.fit_options(options)
-        rule = self._keep_rule(keep)
-        asked = self.info.reader.read_all(class_labels, prompt, negative_prompt)
-        wishes, generators = self._prepare(asked, generator, output_type, keep)
-        condition = self.wish_encoder.condition(wishes, self.device)
-        against = self.wish_encoder.against(wishes, self.device)
-        steps = self.sample(condition, options, generators, rule, TOGETHER, against)
+        wishes = self.info.reader.read_all(class_labels, prompt, negative_prompt)
+        steps = self._start(wishes, options, generator, output_type, keep)
         return self._previews(wishes, steps, output_type)
 
-    def fill_open(
-        self, wishes: Sequence[Wish], generators: Sequence[torch.Generator]
-    ) -> list[Wish]:
-        """The same wishes, with open labels drawn by `open_labels.fill_open_labels`."""
-        labels = torch.tensor([wish.label for wish in wishes], device=self.device)
-        filled = fill_open_labels(self.transformer, self.labels, labels, generators).tolist()
-        return [replace(wish, label=tuple(row)) for wish, row in zip(wishes, filled, strict=True)]
-
-    def _prepare(
+    def _start(
         self,
         wishes: Sequence[Wish],
+        options: SamplingOptions | None,
         generator: Generators | None,
         output_type: str,
         keep: Sequence[Tensor],
-    ) -> tuple[list[Wish], Sequence[torch.Generator]]:
-        """Check the arguments of a drawing; returns wishes without open labels, and generators."""
+    ) -> Iterator[ScaleStep]:
+        """Check the arguments of a drawing, and start it."""
+        options = self.info.fit_options(options)
         check_choice("output_type", output_type, OUTPUT_TYPES)
         generators = self.check_generators(generator, len(wishes))
-        if keep and len(keep[0]) != len(wishes):
-            raise ValueError(f"keep must hold tokens of {len(wishes)} pictures")
-        return self.fill_open(wishes, generators), generators
+        rule = self._keep_rule(keep, len(wishes))
+        condition = self.wish_encoder.condition(wishes, self.device)
+        against = self.wish_encoder.against(wishes, self.device)
+        return self.sample(condition, options, generators, rule, TOGETHER, against)
 
-    def _keep_rule(self, keep: Sequence[Tensor]) -> Callable[[slice], ScaleRule | None]:
+    def _keep_rule(self, keep: Sequence[Tensor], count: int) -> Callable[[slice], ScaleRule | None]:
         """What returns the rule that keeps some scales of earlier pictures, for some rows."""
         quantizer = self.tokenizer.quantizer
         if not keep:
             return lambda rows: None
         KeepScales(quantizer, keep)  # which checks them
+        if len(keep[0]) != count:
+            raise ValueError(f"keep must hold tokens of {count} pictures")
         return lambda rows: KeepScales(quantizer, [tokens[rows] for tokens in keep])
 
     @in_own_settings

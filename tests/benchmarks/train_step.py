@@ -143,7 +143,7 @@ class OurStep:
         dtype = self.transformer.dtype
         factors = factors.to(self.device, dtype)
         condition = Condition.of_labels(labels)
-        loss, _ = self.objective(inputs.to(dtype), condition, None, tokens, factors)
+        loss, _ = self.objective(inputs.to(dtype), condition, tokens, factors)
         loss.backward()
         self.masters.take_gradients()
         norm = whole_norm(self.masters.masters, self.config.grad_clip)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.clip_models import CLIP, PICTURE, make_clip_tokenizer, make_clip_transformer, moving
+from tests.clip_models import PICTURE, make_clip_tokenizer, make_clip_transformer, moving
 from tests.conftest import make_tokenizer
 from tests.sampling.test_graphs import CallTape
 from tests.sampling.test_sampler import sample_without_cache, tokens_of
@@ -168,8 +168,3 @@ def test_something_must_be_left_to_draw(frames: int) -> None:
 def test_pictures_have_no_frames_to_keep() -> None:
     with pytest.raises(ValueError, match="a model of pictures"):
         KeepFrames(make_tokenizer(PICTURE).quantizer)
-
-
-def test_a_network_of_clips_has_no_label_maps() -> None:
-    with pytest.raises(ValueError, match="no label maps"):
-        type(TRANSFORMER)(sides=CLIP, label_map_rank=4)

@@ -24,7 +24,7 @@ def model(pipeline: VARPipeline, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def adapter(pipeline: VARPipeline, tmp_path: Path) -> Path:
-    make_adapter(pipeline.transformer, 1, "emoji", "cat").save(tmp_path / "cat")
+    make_adapter(pipeline.transformer, "emoji", "cat").save(tmp_path / "cat")
     return tmp_path / "cat"
 
 

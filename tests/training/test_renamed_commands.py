@@ -23,7 +23,7 @@ def test_there_is_a_file_for_every_old_name_and_a_command_behind_every_new_one()
         assert found is not None and "def main(" in Path(str(found.origin)).read_text()
 
 
-@pytest.mark.parametrize("old_name", ["prepare_emoji", "prepare.dataset", "classifier"])
+@pytest.mark.parametrize("old_name", ["prepare_emoji", "prepare.dataset", "class_check"])
 def test_an_old_command_prints_the_new_one_and_exits_with_2(old_name: str) -> None:
     command = [sys.executable, "-m", f"training.{old_name}", "--out", "somewhere"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -170,7 +170,7 @@ def step(backend: str, compiler: str = "") -> dict[str, Tensor]:
     inputs = torch.randn(2, schedule.num_tokens - 1, 8, generator=generator)
     tokens = torch.randint(32, (2, schedule.num_tokens), generator=generator)
     condition = Condition.of_labels(torch.tensor([[0, 1, 0], [2, 4, 3]]))
-    loss, _ = objective(inputs, condition, None, tokens, None)
+    loss, _ = objective(inputs, condition, tokens, None)
     loss.backward()
     named = transformer.named_parameters()
     return {"loss": loss.detach()} | {k: p.grad for k, p in named if p.grad is not None}

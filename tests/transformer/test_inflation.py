@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.clip_models import CLIP, PICTURE, make_clip_tokenizer
-from tests.conftest import make_tokenizer, make_transformer
+from tests.conftest import make_tokenizer
 from tests.prompted_models import SLOTS, TEXT_DIM, make_text_transformer
 from var_core import SamplingOptions, VARTransformer, generators_from_seeds
 from var_core.condition import Condition
@@ -51,8 +51,3 @@ def test_the_first_frame_is_the_picture_token_by_token(make) -> None:
 def test_only_clips_of_the_same_pictures_can_be_inflated_to(sides: tuple) -> None:
     with pytest.raises(ValueError, match=r"must begin with \[1, 2, 3, 4\]"):
         inflate_transformer(of_classes(), sides, torch.Generator())
-
-
-def test_label_maps_cannot_be_inflated() -> None:
-    with pytest.raises(ValueError, match="no label maps"):
-        inflate_transformer(make_transformer(), CLIP, torch.Generator())

@@ -132,7 +132,7 @@ def step(backend: str, compiler: str = "") -> dict[str, Tensor]:
     if compiler:
         objective.compile(backend=compiler, fullgraph=True)
     tokens = torch.randint(32, (4, LENGTH), generator=torch.Generator().manual_seed(2))
-    loss, _ = objective(teacher_inputs(4), ROWS, None, tokens, None)
+    loss, _ = objective(teacher_inputs(4), ROWS, tokens, None)
     loss.backward()
     named = transformer.named_parameters()
     return {"loss": loss.detach()} | {k: p.grad for k, p in named if p.grad is not None}
@@ -172,6 +172,14 @@ def test_a_condition_checks_its_shapes() -> None:
         Condition(torch.zeros(2, 1), torch.zeros(1, 2, 3), torch.zeros(1, 2, dtype=torch.bool))
 
 
+def test_a_condition_is_divided_into_equal_parts() -> None:
+    phrases = torch.arange(10.0).view(5, 2, 1)
+    whole = Condition(torch.arange(5).view(5, 1), phrases, phrases[:, :, 0] > 3)
+    parts = whole.chunk(3)
+    assert [part.labels.flatten().tolist() for part in parts] == [[0, 1], [2, 3], [4]]
+    assert join_conditions(parts).is_same(whole).all()
+
+
 def test_a_model_with_text_needs_no_labels() -> None:
     transformer = make_text_transformer(())
     condition = replace(ROWS, labels=ROWS.labels[:, :0])
@@ -185,7 +193,6 @@ def test_a_model_with_text_needs_no_labels() -> None:
         ({"text_dim": -1}, "text_dim must be a whole number from 0 to 4096"),
         ({"text_dim": 5000}, "text_dim"),
         ({"text_dim": 6, "max_phrases": 0}, "max_phrases must be a whole number from 1 to 64"),
-        ({"text_dim": 6, "label_map_rank": 4}, "no label maps"),
         ({"label_counts": ()}, "label_counts must have 1 to 8 entries, got 0"),
     ],
 )

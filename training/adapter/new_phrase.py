@@ -11,14 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.adapter.new_thing import (
-    Chosen,
-    Drawings,
-    Encoded,
-    any_values,
-    encode_views,
-    own_drawings,
-)
+from training.adapter.new_thing import Chosen, Drawings, any_values, encode_views, own_drawings
 from training.adapter.settings import AdapterRunSettings
 from training.loop.checkpoint import step_generator
 from var_core.condition import Condition, join_conditions
@@ -43,14 +36,14 @@ class PhraseLesson:
         place: menu that shows the phrase; "" for none.
         grown: copy of the network.
         learned: (E,), whose direction is the vector of the phrase.
-        new: pictures of the new thing.
+        new: (V, N, L) int64, pictures of the new thing.
         kept: drawings of what the model knows.
     """
 
     place: str
     grown: VARTransformer
     learned: nn.Parameter
-    new: Encoded
+    new: Tensor
     kept: Drawings
 
     def condition(self, chosen: Chosen) -> Condition:

@@ -21,7 +21,6 @@ from var_core.images import central_part, read_image, uint8_to_tensor
 from var_core.pipeline import VARPipeline
 from var_core.sampling import generators_from_seeds
 from var_core.transformer import VARTransformer
-from var_core.transformer.new_label import LabelRows
 
 OPEN_SHARE = 0.5  # of the labels that a new thing leaves open
 DRAWN_AT_ONCE = 16
@@ -38,19 +37,6 @@ class Drawings:
 
     tokens: Tensor
     condition: Condition
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Views of some pictures as tokens; the first view is the picture itself.
-
-    Attributes:
-        tokens: (V, N, L) int64.
-        features: (V, N, F) before quantization.
-    """
-
-    tokens: Tensor
-    features: Tensor
 
 
 @dataclass(frozen=True)
@@ -89,8 +75,8 @@ class Lesson(Protocol):
         ...
 
     @property
-    def new(self) -> Encoded:
-        """The pictures of the new thing."""
+    def new(self) -> Tensor:
+        """The pictures of the new thing, as `encode_views` returns them."""
         ...
 
     @property
@@ -102,7 +88,7 @@ class Lesson(Protocol):
         """What the pictures of a batch are asked for with: K + M rows."""
         ...
 
-    def thing(self) -> LabelRows | Tensor:
+    def thing(self) -> Tensor:
         """What was learned beside changes of weights, as an adapter keeps it."""
         ...
 
@@ -125,24 +111,26 @@ def read_pictures(folder: Path, shape: tuple[int, int]) -> np.ndarray:
 
 def encode_views(
     pipeline: VARPipeline, pictures: np.ndarray, settings: AdapterRunSettings
-) -> Encoded:
-    """Pictures (N, H, W, 3) uint8 as they are, and moved at random."""
+) -> Tensor:
+    """Pictures (N, H, W, 3) uint8 as tokens: as they are, and in further views, moved at random.
+
+    Returns:
+        (V, N, L) int64.
+    """
     images = uint8_to_tensor(pictures).contiguous()
     kind = settings.augmentation
     if kind == "auto":
         kind = "white" if lie_on_white(pictures) else "crop"
-    tokens, features = [], []
+    tokens = []
     with counting("encoding pictures", settings.num_views, "view") as reach:
         for view in range(settings.num_views):
             random = PictureRandom(settings.seed, view, range(len(images)))
             moved = move_at_random(images, kind, random) if view else images
             if view and settings.flip:
                 moved = random_flip(moved, random)
-            found = encode_pictures(pipeline.tokenizer, moved)
-            tokens.append(found[0])
-            features.append(found[1].flatten(1))
+            tokens.append(encode_pictures(pipeline.tokenizer, moved)[0])
             reach(view + 1)
-    return Encoded(torch.stack(tokens), torch.stack(features))
+    return torch.stack(tokens)
 
 
 def own_drawings(

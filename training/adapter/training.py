@@ -13,12 +13,12 @@ from training.adapter.new_phrase import begin_phrase
 from training.adapter.new_thing import Chosen, Lesson
 from training.adapter.settings import AdapterRunSettings
 from training.data.token_source import token_maps
-from training.evaluation.judge_network import fast_autocast
 from training.loop.checkpoint import step_generator
 from training.loop.heartbeat import counting
 from training.loop.optim import learning_rate_at
 from training.loop.picture_random import PictureRandom
-from var_core.adapters import Adapter, AdapterSettings, base_digest
+from training.loop.precision import fast_autocast
+from var_core.adapters import LABEL, PHRASE, Adapter, AdapterSettings, base_digest
 from var_core.condition import Condition
 from var_core.pipeline import VARPipeline
 from var_core.tokenizer import MultiScaleVQVAE
@@ -47,7 +47,8 @@ def learn_adapter(
     Raises:
         ValueError: if the model cannot take such a thing.
     """
-    begin = begin_phrase if pipeline.transformer.num_prefix else begin_label
+    takes_words = pipeline.transformer.num_prefix > 0
+    begin, kind = (begin_phrase, PHRASE) if takes_words else (begin_label, LABEL)
     lesson = begin(pipeline, pictures, settings)
     changes = fit(lesson, pipeline.tokenizer, settings)
     base = base_digest(pipeline.transformer)
@@ -55,6 +56,7 @@ def learn_adapter(
         AdapterSettings(settings.name, lesson.place, settings.like, settings.rank, base),
         {name: change.down.detach() for name, change in changes.items()},
         {name: change.up.detach() for name, change in changes.items()},
+        kind,
         lesson.thing(),
     )
 
@@ -116,10 +118,10 @@ def batch(lesson: Lesson, settings: AdapterRunSettings, step: int) -> tuple[Tens
         random.part(torch.arange(num_kept, settings.batch_size)),
     )
     again = kept.integers(len(lesson.kept.tokens))
-    num_views, num_pictures = lesson.new.tokens.shape[:2]
+    num_views, num_pictures = lesson.new.shape[:2]
     is_plain = new.uniform() < PLAIN_SHARE
     view = torch.where(is_plain, 0, new.integers(num_views))
     picture = new.integers(num_pictures)
     condition = lesson.condition(Chosen(again, view, picture, new))
-    tokens = torch.cat((lesson.kept.tokens[again], lesson.new.tokens[view, picture]))
+    tokens = torch.cat((lesson.kept.tokens[again], lesson.new[view, picture]))
     return tokens, condition

@@ -65,8 +65,3 @@ class CachedTokens:
         rows = torch.as_tensor(evenly(self.pictures.data.splits[split], limit))
         tokens = self.files.tokens(torch.zeros_like(rows), rows).to(self.tokenizer.device)
         return TokenBatch(tokens, None, self.pictures.labels[rows], self.pictures.captions(rows))
-
-    def train_latents(self) -> tuple[Tensor, Tensor]:
-        """Features (N, D * H * W) of all training pictures in the plain view, and their labels."""
-        train = torch.as_tensor(self.pictures.data.splits["train"])
-        return self.files.latents(torch.zeros_like(train), train), self.pictures.labels[train]

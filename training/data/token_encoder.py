@@ -146,7 +146,7 @@ class Encoder:
         view, first = self.pieces[number]
         try:
             open_tokens_file(self.folder, self.shape, view, first)
-            if view < self.views.latent_views:
+            if self.views.has_features:
                 open_latents_file(self.folder, self.shape, view, first)
         except UNREADABLE:
             return False
@@ -175,7 +175,7 @@ class Encoder:
         for images in self._batches(view, first):
             found, features = encode_pictures(self.tokenizer, images.to(self.tokenizer.device))
             tokens.append(found.cpu().numpy().astype(self.shape.token_kind))
-            if view < self.views.latent_views:
+            if self.views.has_features:
                 latents.append(features.flatten(1).half().cpu().numpy())
             bar.update(len(images))
         if latents:  # first, as a piece counts as done by its tokens

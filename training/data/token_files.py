@@ -26,13 +26,13 @@ class Views:
     Attributes:
         count: number of views, at least 1. View 0 is the picture itself; the others are moved.
         flip: whether half of the pictures of the other views are mirrored.
-        latent_views: number of first views whose features before quantization are kept too.
+        has_features: whether features before quantization are kept too.
         kind: how pictures are moved, see `move_at_random`.
     """
 
     count: int
     flip: bool = False
-    latent_views: int = 0
+    has_features: bool = False
     kind: str = "white"
 
 
@@ -87,7 +87,7 @@ class TokenFiles:
         ]
         self._latents = [
             [open_latents_file(folder, shape, view, first) for first in firsts]
-            for view in range(views.latent_views)
+            for view in range(views.count if views.has_features else 0)
         ]
 
     def tokens(self, views: Tensor, rows: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """A judge in training on an endless stream: its steps, its checkpoints, and going on from them."""
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any, Generic, TypedDict, TypeVar
 import torch
 from torch import Tensor, nn
 
-from training.evaluation.judge_training import rate_factor
 from training.loop.checkpoint import check_parts, load_newest, save_run
 from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 
@@ -114,3 +114,10 @@ class JudgeRun(ABC, Generic[AnyJudge]):
             OPTIMIZER_PART: optimizer_tensors(self.optimizer),
         }
         save_run(self.folder, self.step, parts, self.meta)
+
+
+def rate_factor(progress: float) -> float:
+    """Learning rate over the highest: up to 1 in a fifth of the run, then down to 0."""
+    if progress < 0.2:
+        return progress / 0.2
+    return 0.5 + 0.5 * math.cos(math.pi * (progress - 0.2) / 0.8)

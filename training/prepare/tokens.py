@@ -38,9 +38,7 @@ class TokenSettings(Settings):
     num_views: int = option(4, "views of each picture: the picture and crops of it", low=1)
     flip: bool = option(False, "mirror half of the crops")
     augmentation: str = option("auto", KINDS_HELP, choices=KINDS)
-    latent_views: int = option(
-        0, "first views whose features are kept too: all for --self-correction", low=0
-    )
+    features: bool = option(False, "keep features too, for --self-correction")
     workers: int = option(
         -1, "threads that read pictures ahead; -1: 4 beside a GPU, else none", low=-1, high=256
     )
@@ -64,8 +62,7 @@ def encode(settings: TokenSettings) -> None:
         nn.Module.to(tokenizer, device)  # in place
         check_side(pictures, tokenizer)
         kind = pictures.augmentation.kind
-        latent_views = min(settings.latent_views, settings.num_views)
-        views = Views(settings.num_views, settings.flip, latent_views, kind)
+        views = Views(settings.num_views, settings.flip, settings.features, kind)
         threads = reading_threads(settings.workers, device.type)
         encoder = Encoder(Path(settings.out), tokenizer, pictures.data, views, threads)
     encoder.encode(process, num_processes)

@@ -11,7 +11,6 @@ from var_core.exit_codes import EXIT_BAD_INPUT
 
 NEW_NAMES = {
     "class_check": "training.evaluation.class_check",
-    "classifier": "training.evaluation.judge",
     "prepare_cifar": "training.prepare.cifar",
     "prepare.dataset": "training.prepare.huggingface",
     "prepare_dataset": "training.prepare.huggingface",

@@ -18,7 +18,6 @@ from training.loop.picture_random import PictureRandom
 from training.loop.processes import gathered
 from training.study.diffusion_drawing import draw_latents, noisy
 from training.study.diffusion_network import DiffusionTransformer
-from training.study.next_token_run import hear_phrases
 from training.study.sized_run import SHOWN, shares
 from training.study.study_run import GivenSourceRun
 from training.transformer.conditioning import Conditioning
@@ -158,7 +157,7 @@ class DiffusionRun(GivenSourceRun):
     def next_batch(self, random: PictureRandom) -> Any:
         """The next noisy latents on the run's device."""
         batch: TokenBatch = self.read()
-        condition = self.conditioning.condition(batch, random).asked
+        condition = self.conditioning.condition(batch, random)
         return self._noisy(batch, condition, random)
 
     def _noisy(self, batch: TokenBatch, condition: Condition, random: PictureRandom) -> FlowBatch:
@@ -225,5 +224,5 @@ def diffusion_network(
         **conditioning.network_settings(),
     )
     init_weights(network, step_generator(settings.seed, -1))
-    hear_phrases(network)
+    conditioning.start(network)
     return network

@@ -16,7 +16,6 @@ from training.study.line_drawing import draw_lines
 from training.study.sized_run import SHOWN, operations_of, shares, token_figures
 from training.study.study_run import GivenSourceRun
 from training.transformer.conditioning import Conditioning, LabelConditioning
-from training.transformer.prompt_conditioning import PHRASE_GAIN
 from training.transformer.run import TeacherBatch
 from training.transformer.settings import TransformerSettings
 from var_core.condition import Condition
@@ -118,15 +117,8 @@ def line_network(
         **conditioning.network_settings(),
     )
     init_weights(transformer, step_generator(settings.seed, -1))
-    hear_phrases(transformer)
+    conditioning.start(transformer)
     return transformer
-
-
-@torch.no_grad()
-def hear_phrases(network: VARTransformer) -> None:
-    """Let a new network hear phrases from the first step on, as `PromptConditioning` does."""
-    if network.prompt is not None:
-        network.prompt.proj.weight.mul_(PHRASE_GAIN)
 
 
 def teacher_lines(tokens: Tensor, codes: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from training.data.scenes.pictures import ScenePictures
 from training.loop.checkpoint import step_generator
@@ -24,9 +23,9 @@ class PlainNormTransformer(VARTransformer):
     stays in the network unused, so that its parameters are counted as before.
     """
 
-    def embed(self, condition: Condition, rows: Tensor | None = None) -> EmbeddedCondition:
+    def embed(self, condition: Condition) -> EmbeddedCondition:
         """As of a VAR, but for modulations that depend on nothing."""
-        found = super().embed(condition, rows)
+        found = super().embed(condition)
         nothing = F.silu(torch.zeros_like(found.embedding))
         assert self.block_modulation is not None  # as of all networks of the study
         shared = self.block_modulation(nothing).unflatten(1, (6, -1))  # (B, 6, C)
@@ -109,13 +108,13 @@ class VariantRun(SizedRun):
     def new_network(self) -> VARTransformer:
         """The network with the weights it starts from, float32 on the CPU."""
         usual = network_settings(
-            self.settings, self.tokenizer.config, self.pictures, self.conditioning
+            self.settings, self.pictures, self.tokenizer.config, self.conditioning
         )
         network = self.kind(**usual | self.variant.network)
         init_weights(network, step_generator(self.settings.seed, -1))
         if isinstance(network, PlainNormTransformer):
             network.open_gates()
-        self.conditioning.start(network, self.tokenizer, self.tokens)
+        self.conditioning.start(network)
         return network
 
     def averaged(self) -> VARTransformer:

@@ -21,7 +21,7 @@ ADVERSARY = "adversary"
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerSettings(RunSettings):
-    """Settings of a tokenizer run; the defaults made the embedded model."""
+    """Settings of a tokenizer run."""
 
     nets: str = option(
         "data/nets", "folder of training.prepare.nets; if missing, pixel losses only", FILES

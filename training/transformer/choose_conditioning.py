@@ -4,7 +4,6 @@ from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.pictures import ScenePictures
 from training.transformer.conditioning import Conditioning, LabelConditioning
-from training.transformer.label_maps.conditioning import LabelMapConditioning, has_label_maps
 from training.transformer.prompt_conditioning import PromptConditioning
 from training.transformer.settings import TransformerSettings
 from var_core.transformer.model import MAX_PHRASES
@@ -12,8 +11,6 @@ from var_core.transformer.model import MAX_PHRASES
 
 def choose_conditioning(pictures: PictureSource, settings: TransformerSettings) -> Conditioning:
     """The conditioning for the labels of some pictures."""
-    if isinstance(pictures, PreparedPictures) and has_label_maps(pictures):
-        return LabelMapConditioning(pictures, settings.label_maps, settings.drop_all)
     counts = [len(entry["values"]) for entry in pictures.label_names["attributes"]]
     if isinstance(pictures, ScenePictures | PreparedPictures) and pictures.vectors is not None:
         return PromptConditioning(

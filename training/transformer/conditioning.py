@@ -1,58 +1,24 @@
 """What the network is told about a training picture: its labels, some of them left open."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from training.data.token_source import TokenBatch, TokenSource
+from training.data.token_source import TokenBatch
 from training.loop.picture_random import PictureRandom
 from var_core.condition import Condition
-from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
-
-
-@dataclass(frozen=True)
-class TrainCondition:
-    """The condition of a training batch.
-
-    Attributes:
-        asked: B rows; the null label where an attribute is left open.
-        rows: (B,) int64, codes of label pairs; None without label maps.
-    """
-
-    asked: Condition
-    rows: Tensor | None = None
-
-    def to(self, device: torch.device) -> "TrainCondition":
-        """The same condition on a device."""
-        rows = None if self.rows is None else self.rows.to(device)
-        return TrainCondition(self.asked.to(device), rows)
-
-    def chunk(self, count: int) -> "list[TrainCondition]":
-        """Equal parts of the batch, at most `count`."""
-        size = -(-len(self.asked) // count)
-        parts = [slice(start, start + size) for start in range(0, len(self.asked), size)]
-        return [
-            TrainCondition(self.asked.rows(part), None if self.rows is None else self.rows[part])
-            for part in parts
-        ]
 
 
 class Conditioning(Protocol):
     """How the labels of a data set reach the network."""
 
-    tables: tuple[str, ...]  # parts of the names of parameters that learn as label tables
-    open_column: int  # attribute that is left open in the last row of the sheets
-
     def network_settings(self) -> dict[str, int]:
         """Settings of `VARTransformer` that depend on the labels, beside their counts."""
         ...
 
-    def start(
-        self, transformer: VARTransformer, tokenizer: MultiScaleVQVAE, tokens: TokenSource
-    ) -> None:
+    def start(self, transformer: VARTransformer) -> None:
         """Set what the network starts from, in place, after its usual initialisation."""
         ...
 
@@ -60,7 +26,7 @@ class Conditioning(Protocol):
         """Take note of the network as training starts; before the first `condition`."""
         ...
 
-    def condition(self, batch: TokenBatch, random: PictureRandom) -> TrainCondition:
+    def condition(self, batch: TokenBatch, random: PictureRandom) -> Condition:
         """What the network is told about a batch; some of it is left open at random."""
         ...
 
@@ -83,9 +49,6 @@ class LabelConditioning:
         drop_each: chance of each label alone, where there are several.
     """
 
-    tables: tuple[str, ...] = ("label_embeds",)
-    open_column: int = -1
-
     def __init__(self, label_counts: list[int], drop_all: float, drop_each: float) -> None:
         self.null_labels = torch.tensor(label_counts, dtype=torch.int64)
         self.drop_all = drop_all
@@ -95,18 +58,16 @@ class LabelConditioning:
         """No settings of its own."""
         return {}
 
-    def start(
-        self, transformer: VARTransformer, tokenizer: MultiScaleVQVAE, tokens: TokenSource
-    ) -> None:
+    def start(self, transformer: VARTransformer) -> None:
         """The usual initialisation is all."""
 
     def attach(self, transformer: VARTransformer) -> None:
         """The network is not needed."""
 
-    def condition(self, batch: TokenBatch, random: PictureRandom) -> TrainCondition:
+    def condition(self, batch: TokenBatch, random: PictureRandom) -> Condition:
         """Leave attributes open at random."""
         labels = drop_labels(batch.labels, self.null_labels, self.drop_all, self.drop_each, random)
-        return TrainCondition(Condition.of_labels(labels))
+        return Condition.of_labels(labels)
 
     def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
         """All labels."""

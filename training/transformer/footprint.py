@@ -36,7 +36,7 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
     bf16 = resolve_precision(settings.mixed_precision, pick_device()) == "bf16"
     dtype = torch.bfloat16 if bf16 else torch.float32
     conditioning = choose_conditioning(pictures, settings)
-    network = network_settings(settings, tokenizer.config, pictures, conditioning)
+    network = network_settings(settings, pictures, tokenizer.config, conditioning)
     with torch.device("meta"):
         transformer = VARTransformer(**network)
         nn.Module.to(transformer, dtype)
@@ -50,7 +50,7 @@ def transformer_footprint(settings: TransformerSettings) -> Footprint:
     saved, flops = measured(objective, settings.batch_size // settings.accumulate)
     count = count_parameters(transformer)
     named = dict(transformer.named_parameters())
-    groups = optimizer_groups(named, conditioning.tables, 1.0, settings.optimizer == "muon")
+    groups = optimizer_groups(named, 1.0, settings.optimizer == "muon")
     single = sum(w.numel() for group in groups if group["orthogonal"] for w in group["params"])
     memory = {
         "weights": count * dtype.itemsize,
@@ -84,6 +84,6 @@ def measured(objective: TransformerObjective, size: int) -> tuple[int, int]:
         factors = torch.ones(transformer.config["depth"], 2, size, 1, 1, dtype=dtype)
 
     def forward() -> Tensor:
-        return objective(inputs, condition, None, tokens, factors)[0]
+        return objective(inputs, condition, tokens, factors)[0]
 
     return measure_forward(forward, objective)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.data.picture_source import PictureSource
-from training.data.token_source import TokenSource
 from training.loop.checkpoint import step_generator
 from training.transformer.conditioning import Conditioning
 from training.transformer.settings import TransformerSettings
@@ -15,7 +14,6 @@ from training.transformer.warm_start import (
     transformer_folder,
 )
 from var_core.checkpoints import outline_network
-from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer, init_weights
 from var_core.transformer.inflation import inflate_transformer
 
@@ -25,20 +23,17 @@ SHAPE = ("width", "num_heads", "mlp_ratio", "shared_modulation", "qk_norm", "nor
 def new_transformer(
     settings: TransformerSettings,
     pictures: PictureSource,
-    tokenizer: MultiScaleVQVAE,
-    tokens: TokenSource,
+    tokenizer: Mapping[str, Any],
     conditioning: Conditioning,
 ) -> VARTransformer:
-    """The network with the weights it starts from, float32 on the CPU.
+    """The network with the weights it starts from, float32 on the CPU; arguments as below.
 
     Raises:
         ValueError: if settings or trained weights do not fit.
     """
-    transformer = VARTransformer(
-        **network_settings(settings, tokenizer.config, pictures, conditioning)
-    )
+    transformer = VARTransformer(**network_settings(settings, pictures, tokenizer, conditioning))
     init_weights(transformer, step_generator(settings.seed, -1))
-    conditioning.start(transformer, tokenizer, tokens)
+    conditioning.start(transformer)
     if settings.initial:
         trained, trained_names = load_trained(settings.initial)
         if transformer.schedule.is_clip and not trained.schedule.is_clip:
@@ -50,8 +45,8 @@ def new_transformer(
 
 def network_settings(
     settings: TransformerSettings,
-    tokenizer: Mapping[str, Any],
     pictures: PictureSource,
+    tokenizer: Mapping[str, Any],
     conditioning: Conditioning,
 ) -> dict[str, Any]:
     """Arguments of `VARTransformer`, from the settings of the run, the tokenizer and the labels.
@@ -60,8 +55,8 @@ def network_settings(
 
     Args:
         settings: settings of the run.
-        tokenizer: settings of the tokenizer.
         pictures: source of the label names.
+        tokenizer: settings of the tokenizer.
         conditioning: how labels reach the network.
 
     Raises:

@@ -41,12 +41,7 @@ class TransformerObjective(nn.Module):
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(
-        self,
-        inputs: Tensor,
-        condition: Condition,
-        rows: Tensor | None,
-        tokens: Tensor,
-        branch_factors: Tensor | None,
+        self, inputs: Tensor, condition: Condition, tokens: Tensor, branch_factors: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Weighted loss, and the cross-entropy of every token (B, M), in nats.
 
@@ -55,7 +50,7 @@ class TransformerObjective(nn.Module):
         transformer = self.transformer
         hidden = transformer.hidden_states(
             inputs,
-            transformer.embed(condition, rows),
+            transformer.embed(condition),
             self.attention,
             branch_factors=branch_factors,
         )

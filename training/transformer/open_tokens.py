@@ -16,7 +16,6 @@ from training.data.token_encoder import Encoder, reading_threads
 from training.data.token_files import Views
 from training.data.token_pool import TokenPool, check_pool_size
 from training.data.token_source import EncodedPictures, TokenSource
-from training.transformer.label_maps.conditioning import has_label_maps
 from training.transformer.settings import TransformerSettings
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
@@ -97,7 +96,7 @@ def cached_tokens(
     views = Views(
         settings.num_views,
         settings.flip,
-        settings.num_views if with_features else int(has_label_maps(pictures)),
+        with_features,
         pictures.augmentation.kind,
     )
     folder = Path(settings.tokens or f"{settings.out}/cache")

@@ -1,6 +1,6 @@
 """The groups in which the weights of a transformer learn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -9,16 +9,12 @@ QKV_PARTS = 3  # a matrix of queries, keys and values is three layers in one
 
 
 def optimizer_groups(
-    weights: Mapping[str, Tensor],
-    tables: Sequence[str],
-    table_rate_factor: float,
-    orthogonal: bool = False,
+    weights: Mapping[str, Tensor], table_rate_factor: float, orthogonal: bool = False
 ) -> list[dict[str, Any]]:
     """Groups: matrices decay, the rest does not, label tables learn faster.
 
     Args:
         weights: trained weights by name.
-        tables: parts of the names of label tables.
         table_rate_factor: learning rate of the label tables over that of the rest.
         orthogonal: whether the matrices of the blocks have groups of their own, for Muon.
     """
@@ -31,7 +27,7 @@ def optimizer_groups(
     }
     for name, weight in weights.items():
         is_matrix = weight.ndim == 2 and "embed" not in name
-        if any(table in name for table in tables):
+        if "label_embeds" in name:
             kind = "table"
         elif orthogonal and is_matrix and ".blocks." in f".{name}":
             kind = "qkv" if "qkv" in name else "block"

@@ -3,12 +3,10 @@
 import torch
 from torch import Tensor
 
-from training.data.token_source import TokenBatch, TokenSource
+from training.data.token_source import TokenBatch
 from training.loop.picture_random import PictureRandom
 from training.loop.transfer import sent
-from training.transformer.conditioning import TrainCondition
 from var_core.condition import Condition
-from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 
 PHRASE_GAIN = 12.0  # on the first weights, so that a phrase is as large a token as a label
@@ -24,9 +22,6 @@ class PromptConditioning:
         drop_all: chance of neither phrases nor labels.
         drop_each: chance of each phrase and of each label alone.
     """
-
-    tables: tuple[str, ...] = ("label_embeds",)
-    open_column: int = -1
 
     def __init__(
         self,
@@ -46,9 +41,7 @@ class PromptConditioning:
         """Width and number of the phrases."""
         return {"text_dim": self.vectors.shape[1], "max_phrases": self.num_slots}
 
-    def start(
-        self, transformer: VARTransformer, tokenizer: MultiScaleVQVAE, tokens: TokenSource
-    ) -> None:
+    def start(self, transformer: VARTransformer) -> None:
         """Make phrases heard from the first step on: their vectors have length 1 only."""
         assert transformer.prompt is not None  # as `network_settings` asks for
         with torch.no_grad():
@@ -58,7 +51,7 @@ class PromptConditioning:
         """Keep the vectors where the network is: those of a large batch take long to copy."""
         self.vectors = self.vectors.to(transformer.device)
 
-    def condition(self, batch: TokenBatch, random: PictureRandom) -> TrainCondition:
+    def condition(self, batch: TokenBatch, random: PictureRandom) -> Condition:
         """Leave phrases and labels open at random."""
         assert batch.captions is not None  # as of all pictures with phrases
         num_labels = batch.labels.shape[1]
@@ -67,7 +60,7 @@ class PromptConditioning:
         is_open = asks_nothing | (chance[:, 1:] < self.drop_each)
         labels = torch.where(is_open[:, :num_labels], self.null_labels, batch.labels)
         captions = torch.where(is_open[:, num_labels:], -1, batch.captions)
-        return TrainCondition(self.asked(labels, captions))
+        return self.asked(labels, captions)
 
     def asked(self, labels: Tensor, captions: Tensor | None) -> Condition:
         """All labels and phrases."""

@@ -33,7 +33,6 @@ from training.loop.run import Parts, Run, run_details
 from training.loop.sharding import gather, spread_like, whole_norm
 from training.loop.transfer import sent
 from training.transformer.choose_conditioning import choose_conditioning
-from training.transformer.conditioning import TrainCondition
 from training.transformer.correction import corrupt, nearest_codes
 from training.transformer.drawn_distance import DrawnDistance
 from training.transformer.footprint import transformer_footprint
@@ -50,6 +49,7 @@ from training.transformer.settings import TransformerSettings
 from training.transformer.sharded_weights import ShardedWeights
 from training.transformer.validation import Drawer, draw_sheet, entropy_figures
 from var_core.checkpoints import load_tokenizer
+from var_core.condition import Condition
 from var_core.transformer import VARTransformer
 
 BETAS = (0.9, 0.95)
@@ -66,7 +66,7 @@ class TeacherBatch:
     """
 
     inputs: Tensor
-    condition: TrainCondition
+    condition: Condition
     targets: Tensor
 
 
@@ -114,7 +114,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def new_network(self) -> VARTransformer:
         """The network with the weights it starts from, float32 on the CPU."""
         return new_transformer(
-            self.settings, self.pictures, self.tokenizer, self.tokens, self.conditioning
+            self.settings, self.pictures, self.tokenizer.config, self.conditioning
         )
 
     def scales_to_learn(self) -> int:
@@ -171,7 +171,6 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         self.average = ExponentialAverage(self.transformer, settings.ema_decay)
         groups = optimizer_groups(
             self.masters.named(),
-            self.conditioning.tables,
             settings.table_rate_factor,
             orthogonal=settings.optimizer == "muon",
         )
@@ -292,9 +291,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         is_whole = count == 1  # else processes exchange the sum, in float32
         for inputs, condition, targets, part_factors in parts:
             with nullcontext() if is_whole else self.accelerator.no_sync(self.objective):
-                loss, entropy = self.objective(
-                    inputs, condition.asked, condition.rows, targets, part_factors
-                )
+                loss, entropy = self.objective(inputs, condition, targets, part_factors)
                 self.accelerator.backward(loss)  # divides by the count
             self.masters.take_gradients()
             total += torch.stack((loss.detach(), entropy.mean())) / count

@@ -13,7 +13,6 @@ from training.loop.run_settings import (
     STEPS,
     RunSettings,
 )
-from training.transformer.label_maps.settings import LabelMapSettings
 from var_core.option_fields import about, option
 
 LABELS = "labels"
@@ -23,7 +22,7 @@ ATTENTION = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerSettings(RunSettings):
-    """Settings of a transformer run; the defaults made the embedded model."""
+    """Settings of a transformer run."""
 
     tokenizer: str = field(metadata=about("folder of the trained tokenizer", FILES))
     tokens: str = option(
@@ -116,7 +115,6 @@ class TransformerSettings(RunSettings):
         low=0,
         high=1,
     )
-    label_maps: LabelMapSettings = field(default_factory=LabelMapSettings)
 
     frechet_drawings: int = option(
         0,

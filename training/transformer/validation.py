@@ -110,7 +110,7 @@ def draw_sheet(drawer: Drawer, pictures: PictureSource) -> np.ndarray:
     """A sheet of real and drawn pictures with what is said of them, (H, W, 3) uint8.
 
     Its rows: trained pictures, drawings of what is said of them, unseen pictures, drawings of what
-    is said of them, drawings of what is said of the first row but for one attribute.
+    is said of them, drawings of what is said of the first row but for the last attribute.
     """
     count = fitting(SHEET_WIDTH, pictures.num_frames)
     trained, unseen = (pictures.fixed(split, count) for split in ("train", "held_out"))
@@ -119,8 +119,7 @@ def draw_sheet(drawer: Drawer, pictures: PictureSource) -> np.ndarray:
     width = min(len(trained.labels), len(unseen.labels))
     opened = trained.labels.clone()
     if opened.shape[1]:
-        column = drawer.conditioning.open_column
-        opened[:, column] = drawer.transformer.null_labels[column]
+        opened[:, -1] = drawer.transformer.null_labels[-1]
     rows = []
     for labels, batch, title in (
         (trained.labels, trained, "training pictures"),

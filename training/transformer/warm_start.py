@@ -12,6 +12,8 @@ from var_core.checkpoints import load_transformer
 from var_core.labels import LABELS_FILE
 from var_core.transformer import VARTransformer
 
+FREE = frozenset({"depth", "label_counts"})  # settings in which a trained network may differ
+
 
 def label_values(label_names: Mapping) -> dict[str, list[str]]:
     """Values of each attribute, from the content of a labels.json."""
@@ -52,7 +54,7 @@ def continue_from(
     names: Mapping[str, Sequence[str]],
     trained_names: Mapping[str, Sequence[str]] | None,
 ) -> None:
-    """Copy trained weights into a network; label maps of another size keep their start.
+    """Copy trained weights into a network.
 
     A shallower network takes evenly spaced blocks of the trained one. Labels are matched by
     attribute and name. A new label starts as the mean of the trained labels of its attribute. The
@@ -66,25 +68,15 @@ def continue_from(
             same if the counts are.
 
     Raises:
-        ValueError: if the networks differ in more than depth, labels and label maps, or in labels
-            although there are label maps.
+        ValueError: if the networks differ in more than depth and labels.
     """
     ours, theirs = dict(transformer.config), dict(trained.config)
-    free = {"depth", "label_map_rank", "label_pairs", "label_counts"}
-    differs = [name for name in ours if not name.startswith("_") and ours[name] != theirs[name]]
-    if set(differs) - free:
+    fixed = [name for name in ours if not name.startswith("_") and name not in FREE]
+    if differs := [name for name in fixed if ours[name] != theirs[name]]:
         raise ValueError(f"the trained transformer has another configuration: {differs}")
     if trained_names is None:
         trained_names = _assumed_names(names, theirs["label_counts"])
-    same_labels = {k: list(v) for k, v in names.items()} == {
-        k: list(v) for k, v in trained_names.items()
-    }
-    if ours["label_map_rank"] and not same_labels:
-        raise ValueError(
-            "label maps belong to the pictures of their labels: a run with labels that differ from "
-            "those of the trained transformer needs label_map_rank 0"
-        )
-    _take_weights(transformer, trained, not set(differs) & {"label_map_rank", "label_pairs"})
+    _take_weights(transformer, trained)
     learned = dict(zip(trained_names, label_tables(trained), strict=True))
     tables = label_tables(transformer)
     for (attribute, values), table in zip(names.items(), tables, strict=True):
@@ -95,9 +87,8 @@ def continue_from(
         tables[0].add_(learned[attribute][-1])
 
 
-def _take_weights(transformer: VARTransformer, trained: VARTransformer, same_maps: bool) -> None:
-    """Copy all but the label tables, of evenly spaced blocks; label maps only where they fit."""
-    width = transformer.config["width"]
+def _take_weights(transformer: VARTransformer, trained: VARTransformer) -> None:
+    """Copy all but the label tables, of evenly spaced blocks."""
     last, depth = trained.config["depth"] - 1, transformer.config["depth"]
     chosen = torch.linspace(0, last, depth).round().long().tolist()
     state = trained.state_dict()
@@ -106,11 +97,7 @@ def _take_weights(transformer: VARTransformer, trained: VARTransformer, same_map
         if name.startswith("blocks."):
             _, index, rest = name.split(".", 2)
             source = f"blocks.{chosen[int(index)]}.{rest}"
-        if name.startswith("label_embeds.") or (name.startswith("label_maps.") and not same_maps):
-            continue
-        if name == "head.weight" and not same_maps:
-            value[:, :width] = state[source][:, :width]
-        else:
+        if not name.startswith("label_embeds."):
             value.copy_(state[source])
 
 

@@ -166,9 +166,8 @@ def progress_from_tokens(
         token_maps: token maps of all scales, (1, h, w) each.
         frames: decodes after each scale, where somebody wants to look at them.
     """
-    wish = info.reader.read()
-    request = DrawRequest((wish,), (0,), (info.options,))
-    return JobProgress(request, (wish,), tuple((one,) for one in frames), tuple(token_maps))
+    request = DrawRequest((info.reader.read(),), (0,), (info.options,))
+    return JobProgress(request, tuple((one,) for one in frames), tuple(token_maps))
 
 
 def edit(

@@ -76,7 +76,6 @@ class JobProgress:
 
     Attributes:
         request: what was asked.
-        wishes: wishes of the request, with what was drawn for open labels.
         frames: pictures after each scale so far, one per wish; of a clip its frames. An edit or a
             clip may be large and keeps the newest ones only. Those of the last scale are true
             decodes; earlier ones are sketches until they are sharpened.
@@ -91,7 +90,6 @@ class JobProgress:
     """
 
     request: Request
-    wishes: tuple[Wish, ...] = ()
     frames: tuple[Sequence[Image.Image], ...] = ()
     token_maps: tuple[Tensor, ...] = ()
     dtype: str = ""
@@ -100,6 +98,11 @@ class JobProgress:
     ahead: int = 0
     latents: tuple[Tensor, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def wishes(self) -> tuple[Wish, ...]:
+        """What each picture is to show."""
+        return self.request.wishes
 
     @property
     def labels(self) -> tuple[tuple[int, ...], ...]:
@@ -158,7 +161,6 @@ def follow_drawing(
             latents = (*latents, preview.latent.cpu())
         progress = replace(
             progress,
-            wishes=tuple(preview.wishes),
             frames=(*progress.frames, tuple(pil_images(preview))),
             token_maps=(*progress.token_maps, preview.token_maps[-1].cpu()),
             number=preview.number,
@@ -172,7 +174,6 @@ def follow_edit(progress: JobProgress, previews: Iterator[Preview]) -> Iterator[
     for preview in previews:
         progress = replace(
             progress,
-            wishes=tuple(preview.wishes),
             frames=(pil_images(preview),),
             token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
             number=preview.number,
@@ -186,7 +187,6 @@ def follow_clip(progress: JobProgress, previews: Iterator[ClipPreview]) -> Itera
     for preview in previews:
         progress = replace(
             progress,
-            wishes=tuple(preview.wishes),
             frames=(preview.clips[0],),
             token_maps=tuple(tokens.cpu() for tokens in preview.token_maps),
             number=preview.number,

@@ -10,7 +10,7 @@ from torch import Tensor
 from var_core.devices import PRECISIONS
 from var_core.editing import EditOptions, Margins
 from var_core.jobs.comparison import Comparison
-from var_core.jobs.drawing import fill_shared_labels, group_alike, join_groups
+from var_core.jobs.drawing import group_alike, join_groups
 from var_core.jobs.png_recipe import Recipe, make_recipe
 from var_core.jobs.progress import JobProgress, begin, follow_drawing, follow_edit
 from var_core.model_info import ModelInfo
@@ -49,8 +49,7 @@ class DrawRequest:
         keep: token maps of the first scales to keep, (B, h, w) each.
         num_kept: number of these scales that each picture keeps; empty keeps all.
         precision: one of PRECISIONS.
-        comparison: what the pictures compare, row by row; None where they are no sheet. What a
-            sheet leaves open is drawn once for all its pictures.
+        comparison: what the pictures compare, row by row; None where they are no sheet.
     """
 
     wishes: tuple[Wish, ...]
@@ -92,15 +91,11 @@ class DrawRequest:
 
     def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
         """As `Request.start`."""
-        request = self
-        if self.comparison is not None:
-            wishes = fill_shared_labels(pipeline, self.wishes, self.seeds[0])
-            request = replace(self, wishes=wishes)
         num_kept = self.num_kept or (len(self.keep),) * len(self.seeds)
         groups = group_alike([*zip(self.options, num_kept, strict=True)])
         streams = [
             pipeline.stream(
-                [request.wishes[index] for index in group],
+                [self.wishes[index] for index in group],
                 options,
                 generators_from_seeds([self.seeds[index] for index in group], pipeline.device),
                 keep=[tokens[group].to(pipeline.device) for tokens in self.keep[:count]],
@@ -109,7 +104,7 @@ class DrawRequest:
         ]
         previews = join_groups(streams, list(groups.values()))
         has_sketches = pipeline.tokenizer.sketch is not None
-        return follow_drawing(begin(request, pipeline), previews, has_sketches)
+        return follow_drawing(begin(self, pipeline), previews, has_sketches)
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ class EditRequest:
         image: upright RGB.
         mask: (H, W) bool, or None where sides are added.
         margins: pixels to add, or None where something is masked.
-        wishes: what each result is to show; a wholly open label goes by what is kept.
+        wishes: what each result is to show; an open label goes by what is kept.
         seeds: seed of each result.
         options: sampling options of all results.
         edit_options: editing options of all results.

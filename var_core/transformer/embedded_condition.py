@@ -15,17 +15,11 @@ class EmbeddedCondition(NamedTuple):
         blocks: modulation of each block.
         head_scale: scale of the norm before the head, (B, 1, C).
         head_shift: shift of the norm before the head, (B, 1, C).
-        places: position and scale embedding of every token, with the label maps, (1 or B, L, C).
         prefix: tokens of the phrases, (B, P, C); None where the network takes no text.
-        expected: the label maps, (B, L, D); None where the network has none.
-        trust: how much the head relies on them, (B, L, 1); None where the network has none.
     """
 
     embedding: Tensor
     blocks: tuple[Modulation, ...]
     head_scale: Tensor
     head_shift: Tensor
-    places: Tensor
     prefix: Tensor | None
-    expected: Tensor | None
-    trust: Tensor | None

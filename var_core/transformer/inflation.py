@@ -21,13 +21,12 @@ def inflate_transformer(
     The tokens of a clip's scales begin with the places of the finest scale of a picture.
 
     Args:
-        transformer: one of pictures without label maps, float32, on the CPU; keeps its weights.
+        transformer: one of pictures, float32, on the CPU; keeps its weights.
         sides: maps of clips; those of the first frame are those of `transformer`.
         generator: source of randomness.
 
     Raises:
-        ValueError: if the maps of the first frame are others, there are none of clips, or there
-            are label maps.
+        ValueError: if the maps of the first frame are others, or there are none of clips.
     """
     schedule, before = ScaleSchedule(sides), transformer.schedule
     if not schedule.is_clip or schedule.first(schedule.num_picture_scales) != before:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
@@ -18,7 +17,6 @@ from var_core.transformer.blocks import AdaptiveBlock, modulate
 from var_core.transformer.condition_methods import ConditionMethods
 from var_core.transformer.embedded_condition import EmbeddedCondition
 from var_core.transformer.kv_cache import KVCache
-from var_core.transformer.label_maps import LabelMaps
 from var_core.transformer.prompt import PromptEmbedding
 from var_core.transformer.settings import check_settings
 
@@ -46,9 +44,6 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
         shared_modulation: one modulation map for all blocks instead of one each.
         qk_norm: unit queries and keys with a learned temperature.
         norm_eps: epsilon of the layer norms.
-        label_map_rank: length of the code from which each label's map is made (see `LabelMaps`);
-            0, as published, has no such maps. Up to 4,096.
-        label_pairs: (last but one, last) attribute values with a code of their own; 0 to 1,000,000.
         text_dim: width of the phrase vectors (E), up to 4,096; 0, as published, takes no text.
         max_phrases: phrases that a prompt may have (P), 1 to 64.
 
@@ -72,8 +67,6 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
         shared_modulation: bool = False,
         qk_norm: bool = True,
         norm_eps: float = 1e-6,
-        label_map_rank: int = 0,
-        label_pairs: int = 0,
         text_dim: int = 0,
         max_phrases: int = MAX_PHRASES,
     ) -> None:
@@ -85,11 +78,6 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
         self.text_dim = text_dim
         self.num_prefix = max_phrases if text_dim else 0
         self.label_embeds = nn.ModuleList(nn.Embedding(count + 1, width) for count in label_counts)
-        self.label_maps = (
-            LabelMaps(schedule, label_counts, label_map_rank, code_dim, width, label_pairs)
-            if label_map_rank
-            else None
-        )
         self.prompt = PromptEmbedding(text_dim, width) if text_dim else None
         self.start_embed = nn.Parameter(torch.zeros(1, schedule.size_of(0), width))
         self.pos_embed = nn.Parameter(torch.zeros(1, schedule.num_tokens, width))
@@ -108,7 +96,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
             for _ in range(depth)
         )
         self.head_modulation = Linear(width, 2 * width)
-        self.head = Linear(width + (code_dim + 1 if label_map_rank else 0), vocab_size)
+        self.head = Linear(width, vocab_size)
 
     def sequence_range(self, scale_index: int) -> slice:
         """Where one scale sits in the sequence; the first scale has the phrases in front."""
@@ -160,11 +148,11 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
             branch_factors: (depth, 2, B, 1, 1) factors on the residual branches, or None.
 
         Returns:
-            (B, M, C), or (B, M, C + D + 1) with label maps: ready for `logits`.
+            (B, M, C), ready for `logits`.
         """
         inputs = inputs.to(self.head.weight.dtype)
         hidden = torch.cat((self._first_input(condition), self.input_proj(inputs)), dim=1)
-        hidden = hidden + condition.places[:, : hidden.shape[1]]
+        hidden = hidden + self._places()[:, : hidden.shape[1]]
         hidden = self._with_prefix(hidden, condition)
         blocks = zip(self.each_block(), condition.blocks, strict=True)
         for index, (block, parts) in enumerate(blocks):
@@ -175,9 +163,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
                 hidden = run(block, *arguments)
             else:
                 hidden = block(*arguments)
-        first = self.schedule.size_of(0)
-        hidden = hidden[:, self.num_prefix :]
-        return self._final(hidden, condition, F.pad(inputs, (0, 0, first, 0)), 0)
+        return self._final(hidden[:, self.num_prefix :], condition)
 
     def forward(self, inputs: Tensor, condition: Condition, backend: str = "auto") -> Tensor:
         """Teacher-forced logits of all scales.
@@ -194,7 +180,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
         return self.logits(self.hidden_states(inputs, self.embed(condition), mask, backend))
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of all codes: states (B, N, C) or (B, N, C + D + 1) -> (B, N, V) float32."""
+        """Scores of all codes: states (B, N, C) -> (B, N, V) float32."""
         return self.head(hidden).float()
 
     def predict_scale(
@@ -216,12 +202,14 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
             backend: attention kernel.
 
         Returns:
-            States for `logits`. No mask is needed: a scale sees itself and all before.
+            States (B, N, C) for `logits`. No mask is needed: a scale sees itself and all before.
         """
-        inputs = inputs.to(self.head.weight.dtype)
-        tokens = self.schedule.token_range(scale_index)
-        hidden = self._first_input(condition) if scale_index == 0 else self.input_proj(inputs)
-        hidden = hidden + condition.places[:, tokens]
+        if scale_index == 0:
+            hidden = self._first_input(condition)
+        else:
+            hidden = self.input_proj(inputs.to(self.head.weight.dtype))
+        places = self.pos_embed[:, self.schedule.token_range(scale_index)]
+        hidden = hidden + (places + self.scale_embed.weight[scale_index])
         if scale_index == 0:
             hidden = self._with_prefix(hidden, condition)
         blocks = zip(self.each_block(), condition.blocks, strict=True)
@@ -229,7 +217,14 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
             hidden = block(hidden, parts, None, cache, index, backend)
         if scale_index == 0:
             hidden = hidden[:, self.num_prefix :]
-        return self._final(hidden, condition, inputs, tokens.start)
+        return self._final(hidden, condition)
+
+    def _places(self) -> Tensor:
+        """Position and scale embedding of every token, (1, L, C)."""
+        counts = torch.tensor(self.schedule.sizes).to(self.pos_embed.device)
+        return self.pos_embed + self.scale_embed.weight.repeat_interleave(
+            counts, dim=0, output_size=self.schedule.num_tokens
+        )
 
     def _first_input(self, condition: EmbeddedCondition) -> Tensor:
         """Input of scale 0: embedded condition and start embedding, (B, N_1, C)."""
@@ -241,15 +236,7 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
             return hidden
         return torch.cat((condition.prefix, hidden), dim=1)
 
-    def _final(
-        self, hidden: Tensor, condition: EmbeddedCondition, inputs: Tensor, start: int
-    ) -> Tensor:
-        """The norm before the head, and what `inputs` leave open of the label maps."""
+    def _final(self, hidden: Tensor, condition: EmbeddedCondition) -> Tensor:
+        """The norm before the head: (B, N, C) -> (B, N, C)."""
         eps = self.config["norm_eps"]
-        hidden = modulate(hidden, condition.head_scale, condition.head_shift, eps)
-        if condition.expected is None or condition.trust is None:
-            return hidden
-        tokens = slice(start, start + hidden.shape[1])
-        trust = condition.trust[:, tokens]
-        rest = (condition.expected[:, tokens] - inputs) * trust
-        return torch.cat((hidden, rest, trust), dim=2)
+        return modulate(hidden, condition.head_scale, condition.head_shift, eps)

@@ -12,8 +12,6 @@ INTEGER_LIMITS = (
     ("depth", 1, 64),
     ("width", 1, 8192),
     ("num_heads", 1, 256),
-    ("label_map_rank", 0, 4096),
-    ("label_pairs", 0, 1_000_000),
     ("text_dim", 0, 4096),
     ("max_phrases", 1, 64),
 )
@@ -25,7 +23,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: if one is out of range, or two do not fit each other.
     """
-    schedule = ScaleSchedule(settings["sides"])
+    ScaleSchedule(settings["sides"])  # which checks them
     for name, low, high in INTEGER_LIMITS:
         check_int(name, settings[name], low, high)
     check_float("mlp_ratio", settings["mlp_ratio"], 0.01, 16.0)
@@ -39,10 +37,3 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         raise ValueError(f"label_counts must have {fewest} to 8 entries, got {len(counts)}")
     for count in counts:
         check_int("label_counts", count, 1, 1_000_000)
-    has_maps = settings["label_map_rank"] > 0
-    if settings["label_pairs"] and (not has_maps or len(counts) < 2):
-        raise ValueError("label_pairs needs a label_map_rank and two label_counts or more")
-    if schedule.is_clip and has_maps:
-        raise ValueError("a network of clips has no label maps: label_map_rank must be 0")
-    if has_text and has_maps:
-        raise ValueError("a network with text has no label maps: label_map_rank must be 0")

@@ -119,7 +119,7 @@ class DrawHandlers:
     ) -> dict[str, object]:
         """Values for another picture of what one shows, with a new seed."""
         request = cast(DrawRequest, progress.request)  # the stage has no others
-        values = picture_values(self.controls, request, place, progress.wishes[place])
+        values = picture_values(self.controls, request, place)
         extra = {"seed": new_seed(), "with_recipe": inputs.values["with_recipe"]}
         return {**values, **extra}
 

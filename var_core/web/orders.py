@@ -20,7 +20,6 @@ from var_core.model_info import ModelInfo
 from var_core.ranges import check_int
 from var_core.web.controls import Controls
 from var_core.web.label_choices import ANY
-from var_core.wishes import Wish
 
 SIDES = ("rows", "columns")  # of a sheet
 OF_SIDES = tuple(name for side in SIDES for name in (side, f"{side}_values"))
@@ -140,18 +139,15 @@ def picture_order(
     return Order(values, kept=request.kept(place))
 
 
-def picture_values(
-    controls: Controls, request: DrawRequest, place: int, wish: Wish | None = None
-) -> dict[str, object]:
+def picture_values(controls: Controls, request: DrawRequest, place: int) -> dict[str, object]:
     """Values of the controls for one picture of a request.
 
     Args:
         controls: controls of the model.
         request: what was drawn.
         place: place of the picture, from 0.
-        wish: what it is to show, or None for what was asked.
     """
-    wish = request.wishes[place] if wish is None else wish
+    wish = request.wishes[place]
     words = {"prompt": [*wish.phrases], "negative_prompt": ", ".join(wish.negative)}
     names = controls.labels.names(wish.label)
     options = request.options[place]

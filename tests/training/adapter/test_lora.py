@@ -8,14 +8,13 @@ import torch
 
 from tests.training.adapter.lessons import settings
 from training import lora
-from training.adapter.new_label import begin_label, first_rows, typical_pictures
-from training.adapter.new_thing import Encoded, Lesson, encode_views, read_pictures
+from training.adapter.new_label import begin_label
+from training.adapter.new_thing import encode_views, read_pictures
 from training.adapter.training import batch, entropy, learn_adapter
 from training.data.token_source import summed_features
 from var_core import VARPipeline
 from var_core.adapters import load_adapter
 from var_core.condition import Condition
-from var_core.transformer.new_label import with_label
 
 
 def test_the_command_teaches_a_thing_that_the_merged_model_draws(
@@ -38,7 +37,7 @@ def test_its_pictures_become_likelier_and_known_labels_keep_their_rows(
 ) -> None:
     chosen = settings(images, tmp_path)
     pictures = read_pictures(images, pipeline.tokenizer.image_shape)
-    tokens = encode_views(pipeline, pictures, chosen).tokens.flatten(0, 1)
+    tokens = encode_views(pipeline, pictures, chosen).flatten(0, 1)
     adapter = learn_adapter(pipeline, pictures, chosen)
     after, names, _ = adapter.applied(pipeline.transformer, pipeline.labels)
     before, *_ = adapter.applied(pipeline.transformer, pipeline.labels, strength=0.0)
@@ -54,52 +53,27 @@ def test_its_pictures_become_likelier_and_known_labels_keep_their_rows(
     assert not torch.equal(table[4], old[0])
 
 
-@pytest.mark.parametrize("style", [0, 1, 2])
-def test_a_new_label_starts_from_a_typical_picture_in_every_style(
-    pipeline: VARPipeline, images: Path, tmp_path: Path, style: int
-) -> None:
-    pictures = read_pictures(images, pipeline.tokenizer.image_shape)
-    typical = encode_views(pipeline, pictures, settings(images, tmp_path)).features[0, 1:]
-    rows = first_rows(pipeline.transformer, 1, (0, 0, 3), typical)
-    grown = with_label(pipeline.transformer, 1, rows)
-    expected = grown.embed(Condition.of_labels(torch.tensor([[0, 4, style]]))).expected
-    basis, bias = grown.label_maps.basis.weight, grown.label_maps.basis.bias
-    own = (typical[style] - bias)[:, None]
-    nearest = basis @ torch.linalg.lstsq(basis, own).solution[:, 0] + bias
-    finest = expected[0, grown.schedule.token_range(3)]  # (16, D)
-    torch.testing.assert_close(finest.t().flatten(), nearest, rtol=1e-3, atol=1e-3)
-
-
 def test_a_batch_has_new_pictures_and_own_drawings_with_their_labels(
     pipeline: VARPipeline, images: Path, tmp_path: Path
 ) -> None:
     chosen = settings(images, tmp_path, kept_share=0.25)
     made = begin_label(pipeline, read_pictures(images, pipeline.tokenizer.image_shape), chosen)
     assert summed_features(pipeline.tokenizer, made.kept.tokens).shape == (8, 8, 4, 4)
-    new = Encoded(torch.arange(8).view(2, 4, 1).expand(2, 4, 30), torch.zeros(2, 4, 1))
-    lesson = replace(made, new=new, values=torch.arange(8).view(2, 4) % 3)
+    lesson = replace(made, new=torch.arange(8).view(2, 4, 1).expand(2, 4, 30))
 
-    def labels_of(lesson: Lesson, step: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    def labels_of(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         tokens, condition = batch(lesson, chosen, step)
         return tokens[:, 0], condition.labels
 
-    tokens, labels = labels_of(lesson)
-    assert (labels[2:, :2] == torch.tensor([0, 4])).all() and (labels[:2, 1] < 4).all()
-    assert torch.equal(labels[2:, 2], tokens[2:] % 3)
-    views = torch.cat([labels_of(lesson, step)[0][2:] for step in range(99)])
+    _, labels = labels_of(0)
+    assert (labels[2:, :2] == torch.tensor([0, 4])).all()
+    assert (labels[:2] == torch.tensor([2, 5, 3])).all()  # open, in the grown network
+    views = torch.cat([labels_of(step)[0][2:] for step in range(99)])
     assert 0.7 < (views < 4).float().mean() < 0.8  # the plain one, half by chance
     most = settings(images, tmp_path, kept_share=0.9, batch_size=2)
     assert batch(lesson, most, 0)[1].labels[-1, 1] == 4  # one is new at least
-    any_style = [labels_of(replace(lesson, values=None), step)[1] for step in range(40)]
-    styles = torch.bincount(torch.cat(any_style)[:, 2])
+    styles = torch.bincount(torch.cat([labels_of(step)[1][2:, 2] for step in range(54)]))
     assert styles[3] > 90 and styles[:3].min() > 20
-
-
-def test_typical_pictures_lie_near_all_others() -> None:
-    places = torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0], [13.0]])
-    assert typical_pictures(places, 2).tolist() in ([3, 1], [2, 5])
-    assert typical_pictures(places, 9).unique().tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert len(typical_pictures(places, 9)) == 9
 
 
 def test_open_labels_of_own_drawings_stay_open(
@@ -116,7 +90,6 @@ def test_open_labels_of_own_drawings_stay_open(
     [
         ({"like": "zebra"}, "zebra"),
         ({"name": "dog"}, "emoji has 'dog' already"),
-        ({"attribute": "style"}, "takes no new values"),
         ({"attribute": "colour"}, "colour"),
     ],
 )
@@ -124,8 +97,6 @@ def test_what_the_model_cannot_take_is_refused(
     pipeline: VARPipeline, images: Path, tmp_path: Path, more: dict, message: str
 ) -> None:
     pictures = read_pictures(images, pipeline.tokenizer.image_shape)
-    if more.get("attribute") == "style":
-        more = {**more, "like": "flat"}
     with pytest.raises(ValueError, match=message):
         learn_adapter(pipeline, pictures, settings(images, tmp_path, **more))
 

@@ -74,7 +74,7 @@ def test_the_new_phrase_is_learned_and_its_near_neighbour_is_kept(
         assert torch.equal(table.find(phrase), TABLE.vectors[row])
 
     adapted = VARPipeline.from_pipe(pipeline, transformer=after, labels=labels, phrases=table)
-    tokens = encode_views(pipeline, pictures, chosen).tokens.flatten(0, 1)
+    tokens = encode_views(pipeline, pictures, chosen).flatten(0, 1)
     found = []
     for phrase, transformer in (("a fox", pipeline.transformer), ("my cat", after)):
         wishes = [adapted.info.reader.read(None, phrase)] * len(tokens)

@@ -104,7 +104,7 @@ def test_fixed_pictures_have_the_same_tokens_cached_or_encoded(data: Path, tmp_p
     step = pictures.side // tokenizer.image_shape[0]
     small = PreparedPictures(replace(pictures.data, images=pictures.data.images[:, ::step, ::step]))
     assert small.side == tokenizer.image_shape[0]
-    files = Encoder(tmp_path, tokenizer, small.data, Views(1, latent_views=1)).encode()
+    files = Encoder(tmp_path, tokenizer, small.data, Views(1, has_features=True)).encode()
     cached = CachedTokens(small, tokenizer, files, 1.0, with_features=True)
     encoded = EncodedPictures(small, tokenizer, with_features=True)
     for split in ("train", "validation", "held_out"):

@@ -27,7 +27,7 @@ from var_core.tokenizer import MultiScaleVQVAE
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 SIDE = make_tokenizer().image_shape[0]
 SIDES_16 = (1, 2, 8)  # of pictures of 16 pixels
-VIEWS = Views(2, flip=True, latent_views=2)
+VIEWS = Views(2, flip=True, has_features=True)
 SMALL_FILES = """
 import sys
 from training.data import token_files
@@ -87,8 +87,8 @@ def test_more_views_and_features_add_to_what_is_there(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/view-*")}
     encode(tmp_path, tokenizer, Views(2, flip=True))
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    encode(tmp_path, tokenizer, Views(2, flip=True, latent_views=1))
-    assert len(list(tmp_path.glob("*/latents-*"))) == 3
+    encode(tmp_path, tokenizer, VIEWS)
+    assert len(list(tmp_path.glob("*/latents-*"))) == 6
     assert len(list(tmp_path.glob("*"))) == 1
 
 

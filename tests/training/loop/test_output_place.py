@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from training import export, train_tokenizer, train_transformer
-from training.evaluation import class_check, emoji_figures, samples
+from training.evaluation import class_check
+from training.evaluation.scenes import samples
 from training.loop.output_place import check_file, check_folder
 from training.prepare import folder
 
@@ -80,7 +81,5 @@ def test_what_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_commands_say_whether_they_write_a_file() -> None:
-    for module in ("training.evaluation.scenes.figures", "training.evaluation.emoji_figures"):
-        found = vars(importlib.import_module(module)).values()
-        assert [one.out_is_file for one in found if hasattr(one, "out_is_file")].count(True) == 1
-    assert emoji_figures.EvaluationSettings.out_is_file
+    found = vars(importlib.import_module("training.evaluation.scenes.figures")).values()
+    assert [one.out_is_file for one in found if hasattr(one, "out_is_file")].count(True) == 1

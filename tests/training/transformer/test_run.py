@@ -56,8 +56,7 @@ def test_parts_of_a_batch_add_up_in_float32_where_the_network_is_in_bf16(
 
 def test_the_loss_falls_on_a_few_pictures(data: Path, tmp_path: Path) -> None:
     run_tokenizer(data, tmp_path / "tok", 40)
-    plain = ("--label-map-rank", "0", "--no-label-pairs")  # maps know these pictures at once
-    run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 40, *plain)
+    run_transformer(data, tmp_path / "tok" / "tokenizer", tmp_path / "var", 40)
     for name, key in (("tok", "l1"), ("var", "entropy")):
         lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
         first, last = (json.loads(line)[key] for line in (lines[0], lines[-1]))
@@ -70,11 +69,10 @@ def test_coarse_scales_are_learned_alone_and_finer_ones_later(
     data: Path, tokenizer: Path, tmp_path: Path
 ) -> None:
     coarse = tmp_path / "coarse"
-    plain = ("--label-map-rank", "0", "--no-label-pairs")
-    assert run_transformer(data, tokenizer, coarse, 4, *plain, "--num-scales", "2") == 0
+    assert run_transformer(data, tokenizer, coarse, 4, "--num-scales", "2") == 0
     last = json.loads((coarse / "log.jsonl").read_text().splitlines()[-1])
     assert len(last["validation_entropy_per_scale"]) == 2
-    more = (*plain, "--initial", str(coarse / "transformer"))
+    more = ("--initial", str(coarse / "transformer"))
     assert run_transformer(data, tokenizer, tmp_path / "all", 4, *more) == 0
     last = json.loads((tmp_path / "all" / "log.jsonl").read_text().splitlines()[-1])
     assert len(last["validation_entropy_per_scale"]) == 3
@@ -83,15 +81,7 @@ def test_coarse_scales_are_learned_alone_and_finer_ones_later(
 def test_one_run_learns_the_coarse_scales_first(
     data: Path, tokenizer: Path, tmp_path: Path
 ) -> None:
-    more = [
-        "--label-map-rank",
-        "0",
-        "--no-label-pairs",
-        "--num-scales",
-        "2",
-        "--coarse-part",
-        "0.5",
-    ]
+    more = ["--num-scales", "2", "--coarse-part", "0.5"]
     arguments = [*transformer_arguments(data, tokenizer, tmp_path / "a", 4), *more]
     run = TransformerRun(parse_settings(TransformerSettings, arguments, ""))
     learned = []

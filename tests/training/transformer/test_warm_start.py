@@ -17,7 +17,6 @@ from tests.training.tiny import (
 )
 from training.loop.checkpoint import step_generator
 from training.loop.command_line import parse_settings
-from training.transformer.label_maps.settings import LabelMapSettings
 from training.transformer.run import TransformerRun
 from training.transformer.settings import TransformerSettings
 from training.transformer.warm_start import load_trained
@@ -34,8 +33,7 @@ def tokenizer(data: Path, tmp_path: Path) -> Path:
 def test_new_labels_keep_what_was_learned_of_old_ones(
     data: Path, tokenizer: Path, tmp_path: Path
 ) -> None:
-    plain = ["--label-map-rank", "0", "--no-label-pairs"]
-    run_transformer(data, tokenizer, tmp_path / "old", 2, *plain)
+    run_transformer(data, tokenizer, tmp_path / "old", 2)
     names = json.loads((data / "labels.json").read_text())
     (tmp_path / "old" / "labels.json").write_text(json.dumps(names))
     old = copy.deepcopy(names)
@@ -48,7 +46,7 @@ def test_new_labels_keep_what_was_learned_of_old_ones(
     (data / "labels.json").write_text(json.dumps(names))
     initial = ["--initial", str(tmp_path / "old")]
     arguments = transformer_arguments(data, tokenizer, tmp_path / "new", 2)
-    config = parse_settings(TransformerSettings, [*arguments, *plain, *initial], "")
+    config = parse_settings(TransformerSettings, [*arguments, *initial], "")
     ours = TransformerRun(config).transformer.state_dict()
     theirs = load_trained(str(tmp_path / "old"))[0].state_dict()
     before, after = theirs["label_embeds.2.weight"], ours["label_embeds.2.weight"]
@@ -61,10 +59,6 @@ def test_new_labels_keep_what_was_learned_of_old_ones(
         {k: v for k, v in ours.items() if k != "label_embeds.2.weight"},
         {k: v for k, v in theirs.items() if k != "label_embeds.2.weight"},
     ) == []  # fmt: skip
-    with pytest.raises(ValueError, match="label_map_rank 0"):
-        TransformerRun(
-            parse_settings(TransformerSettings, [*arguments, *initial, "--label-map-rank", "3"], "")
-        )
 
 
 def test_a_run_can_go_on_from_trained_weights(data: Path, tmp_path: Path) -> None:
@@ -113,24 +107,18 @@ def test_a_run_takes_the_shape_of_the_trained_network(data: Path, tmp_path: Path
 
 
 def test_a_shallower_run_takes_over_trained_weights(data: Path, tmp_path: Path) -> None:
-    tokenizer, plain = tmp_path / "tok" / "tokenizer", tmp_path / "plain"
+    tokenizer, whole = tmp_path / "tok" / "tokenizer", tmp_path / "deep"
     run_tokenizer(data, tmp_path / "tok", 2)
     arguments = f"--data {data} --tokenizer {tokenizer} {TINY_TRANSFORMER} --mixed-precision no"
-    deep = f"{arguments} --label-map-rank 0 --no-label-pairs --depth 3 --out {plain}"
+    deep = f"{arguments} --depth 3 --out {whole}"
     settings = parse_settings(TransformerSettings, deep.split(), "")
     run = TransformerRun(settings)
     run.save()
-    settings = replace(
-        settings,
-        label_maps=LabelMapSettings(label_map_rank=3),
-        initial_blocks=2,
-        initial=str(plain / "transformer"),
-    )
+    settings = replace(settings, initial_blocks=2, initial=str(whole / "transformer"))
     started = TransformerRun(settings).transformer.state_dict()
     trained = run.transformer.state_dict()
-    width = settings.width
     assert torch.equal(started["pos_embed"], trained["pos_embed"])
-    assert torch.equal(started["head.weight"][:, :width], trained["head.weight"])
+    assert torch.equal(started["head.weight"], trained["head.weight"])
     for ours, theirs in ((0, 0), (1, 2)):
         name = "attention.proj.weight"
         assert torch.equal(started[f"blocks.{ours}.{name}"], trained[f"blocks.{theirs}.{name}"])

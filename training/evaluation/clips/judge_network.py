@@ -16,7 +16,7 @@ from training.data.motion.phrases import motion_words, way_of
 from training.data.scenes import SpriteTable
 from training.evaluation.features import NUM_FEATURES, FeatureNet
 from training.evaluation.judge_file import read_judge, write_judge
-from training.evaluation.judge_network import fast_autocast
+from training.loop.precision import fast_autocast
 
 COMMAND = "python -m training.evaluation.clips.judge --data DATA --nets NETS --out runs/clip_judge"
 SIDE = 128  # pixels of the frames in which the thing is sought

@@ -15,10 +15,10 @@ from training.data.scenes import SceneRenderer, SpriteTable
 from training.evaluation.clips.cases import one_thing_clip, paint
 from training.evaluation.clips.judge_network import ClipJudge, ClipScores, answers_of, topics_of
 from training.evaluation.features import FeatureNet
-from training.evaluation.judge_network import fast_autocast
 from training.evaluation.judge_run import Group, JudgeRun
 from training.loop.command_line import Settings
 from training.loop.picture_random import PictureRandom
+from training.loop.precision import fast_autocast
 from var_core.option_fields import option
 
 CLIP_SEED = 2**30 + 1  # of the judge's own clips

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from training.evaluation.features import EARLY_CHANNELS, NUM_FEATURES, FeatureNet
 from training.evaluation.judge_file import read_judge, write_judge
-from training.evaluation.judge_network import fast_autocast
 from training.evaluation.scenes.questions import QUESTIONS, Topics
+from training.loop.precision import fast_autocast
 
 COMMAND = "python -m training.evaluation.scenes.judge --data DATA --nets data/nets --out runs/judge"
 SIDE = 192  # pixels: 6 x 6 late maps, so that small things have positions of their own

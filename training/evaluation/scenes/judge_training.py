@@ -14,9 +14,7 @@ from torch.nn import functional as F
 from training.data.augment import random_flip
 from training.data.scenes import Scene, SceneRenderer, SpriteTable, make_scene
 from training.evaluation.features import FeatureNet
-from training.evaluation.judge_network import fast_autocast
 from training.evaluation.judge_run import Group, JudgeRun
-from training.evaluation.judge_training import BLURRED, HALVED
 from training.evaluation.scenes.judge_network import SceneJudge, Scores
 from training.evaluation.scenes.questions import (
     NO_ANSWER,
@@ -28,9 +26,11 @@ from training.evaluation.scenes.questions import (
 from training.evaluation.scenes.worn_pictures import wear
 from training.loop.command_line import Settings
 from training.loop.picture_random import PictureRandom
+from training.loop.precision import fast_autocast
 from var_core.option_fields import option
 
 SCENE_SEED = 2**30  # of the judge's own scenes
+BLURRED, HALVED = 0.25, 0.25  # parts of the scenes with less sharpness
 WHOLE_WEIGHT = 0.5  # of the questions about the whole picture, beside that about things
 
 

@@ -10,6 +10,7 @@ import torch
 from tests.training.tiny import different, final_weights
 from training.data.scenes import SpriteTable, make_validation_scene
 from training.evaluation.features import load_features
+from training.evaluation.judge_run import rate_factor
 from training.evaluation.scenes import judge as command
 from training.evaluation.scenes.decisions import RIGHT
 from training.evaluation.scenes.judge_network import (
@@ -147,3 +148,9 @@ def test_the_command_needs_sprites(nets: Path, tmp_path: Path, capsys) -> None:
 def test_accuracies_count_what_was_asked() -> None:
     found = command.accuracies({THINGS: RIGHT * 3 + "0", "time": "1--0", "weather": "----"})
     assert found[THINGS]["value"] == 0.75 and found["time"]["n"] == 2 and "weather" not in found
+
+
+def test_the_learning_rate_rises_then_falls_to_zero() -> None:
+    factors = [rate_factor(step / 10) for step in range(1, 11)]
+    assert factors[:2] == [0.5, 1.0] and factors[-1] == pytest.approx(0.0)
+    assert factors[1:] == sorted(factors[1:], reverse=True)

@@ -1,8 +1,0 @@
-"""Old name of `training.evaluation.judge`."""
-
-import sys
-
-from training.renamed_commands import print_new_name
-
-if __name__ == "__main__":
-    sys.exit(print_new_name("classifier"))
