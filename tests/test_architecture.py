@@ -57,6 +57,7 @@ ORDER = [
         "var_core.inspection",
         "var_core.outputs",
         "var_core.wishes",
+        "var_core.scenery",
     ),
     (
         "var_core.clip_parts",

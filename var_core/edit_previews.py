@@ -1,6 +1,7 @@
 """Starts an edit: checks its arguments, then yields the pictures after every scale."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,9 +14,11 @@ from var_core.editing import (
     EditOptions,
     Margins,
     Window,
+    central_window,
     check_mask,
     edit_steps,
     outpaint_canvas,
+    view_known,
     window_around,
 )
 from var_core.images import upright
@@ -26,7 +29,9 @@ from var_core.own_settings import in_own_settings
 from var_core.ranges import check_kind
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep
 from var_core.sampling.rng import Generators
+from var_core.scenery import add_scenery, knows_scenery
 from var_core.tokenizer import MultiScaleVQVAE
+from var_core.transformer import VARTransformer
 from var_core.wishes import Prompt, Wish, WishEncoder
 
 OnePerPicture = Sequence[torch.Generator]
@@ -39,11 +44,16 @@ class EditablePipeline(Protocol):
 
     info: ModelInfo
     tokenizer: MultiScaleVQVAE
+    transformer: VARTransformer
     wish_encoder: WishEncoder
 
     @property
     def device(self) -> torch.device:
         """Device of the networks."""
+        ...
+
+    def pack(self) -> None:
+        """Lay the weights out for drawing."""
         ...
 
     def check_generators(self, generator: Generators | None, count: int) -> OnePerPicture:
@@ -89,6 +99,23 @@ class EditablePipeline(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What an edit begins with.
+
+    Attributes:
+        picture: the picture, upright, perhaps with sides to fill.
+        holes: what is redrawn, (H, W) bool.
+        windows: what the model sees, one after another.
+        middle: window that tells the scenery.
+    """
+
+    picture: Image.Image
+    holes: np.ndarray
+    windows: Sequence[Window]
+    middle: Window
+
+
 def edit_previews(
     pipeline: EditablePipeline,
     image: Image.Image,
@@ -105,7 +132,9 @@ def edit_previews(
     holes = check_mask(mask, picture.size)
     windows = [window_around(holes, pipeline.info.image_shape)]
     generators = pipeline.check_generators(generator, len(wishes))
-    return _previews(pipeline, picture, holes, windows, wishes, options, edit_options, generators)
+    middle = central_window(picture.size, pipeline.info.image_shape)
+    given = Given(picture, holes, windows, middle)
+    return _previews(pipeline, given, wishes, options, edit_options, generators)
 
 
 def outpaint_previews(
@@ -127,20 +156,27 @@ def outpaint_previews(
     canvas, holes = outpaint_canvas(picture, margins.left, margins.top, *size)
     windows = list(margins.windows(width, height, pipeline.info.image_shape))
     generators = pipeline.check_generators(generator, len(wishes))
-    return _previews(pipeline, canvas, holes, windows, wishes, options, edit_options, generators)
+    corner = margins.left, margins.top
+    middle = central_window(picture.size, pipeline.info.image_shape, corner)
+    given = Given(canvas, holes, windows, middle)
+    return _previews(pipeline, given, wishes, options, edit_options, generators)
 
 
 @in_own_settings
 def _previews(
     pipeline: EditablePipeline,
-    picture: Image.Image,
-    holes: np.ndarray,
-    windows: Sequence[Window],
+    given: Given,
     wishes: list[Wish],
     options: SamplingOptions,
     edit_options: EditOptions,
     generators: OnePerPicture,
 ) -> Iterator[Preview]:
+    menus = pipeline.info.reader.labels.menus
+    if knows_scenery(pipeline.wish_encoder, menus) and not given.holes.all():
+        pipeline.pack()
+        seen = view_known(given.picture, given.holes, given.middle, pipeline.info.image_shape)
+        networks = pipeline.transformer, pipeline.tokenizer, pipeline.wish_encoder
+        wishes = add_scenery(*networks, menus, seen, wishes)
     condition = pipeline.wish_encoder.condition(wishes, pipeline.device)
     against = pipeline.wish_encoder.against(wishes, pipeline.device)
 
@@ -152,7 +188,14 @@ def _previews(
     token_maps: list[Tensor] = []
     num_scales = pipeline.info.schedule.num_scales
     for step in edit_steps(
-        pipeline.tokenizer, sample, picture, holes, windows, options, edit_options, generators
+        pipeline.tokenizer,
+        sample,
+        given.picture,
+        given.holes,
+        given.windows,
+        options,
+        edit_options,
+        generators,
     ):
         if step.number % num_scales == 1 % num_scales:  # a new window begins
             token_maps = []

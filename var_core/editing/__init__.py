@@ -9,7 +9,8 @@ from var_core.editing.editor import (
     outpaint_canvas,
 )
 from var_core.editing.masks import check_mask, read_mask
-from var_core.editing.windows import Margins, Window, window_around
+from var_core.editing.view import view_known
+from var_core.editing.windows import Margins, Window, central_window, window_around
 
 __all__ = [
     "MAX_BEST_OF",
@@ -18,9 +19,11 @@ __all__ = [
     "EditStep",
     "Margins",
     "Window",
+    "central_window",
     "check_mask",
     "edit_steps",
     "outpaint_canvas",
     "read_mask",
+    "view_known",
     "window_around",
 ]

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from var_core.editing.boxes import Place
@@ -44,6 +45,19 @@ def view(
         touched = F.interpolate(holes, shape, mode="bilinear", antialias=True)
         holes = (touched > 1e-6).float()
     return image, holes
+
+
+def view_known(
+    picture: Image.Image, unknown: np.ndarray, window: Window, shape: tuple[int, int]
+) -> Tensor:
+    """A window at the size of the model's pictures, (1, 3, H, W), in [-1, 1].
+
+    What is unknown, (H, W) bool of the picture, has no influence: it is a smooth continuation.
+    """
+    inside = window.inside(*picture.size)
+    pixels = np.asarray(picture)[inside]
+    image, holes = view(pixels, unknown[inside], window, inside, shape)
+    return fill_holes(image, holes)
 
 
 def _whole(

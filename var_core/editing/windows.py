@@ -158,3 +158,19 @@ def _tiles(first: int, last: int, side: int) -> list[int]:
     return [
         first + round(index * (last - first - side) / max(count - 1, 1)) for index in range(count)
     ]
+
+
+def central_window(
+    size: tuple[int, int], shape: tuple[int, int], corner: tuple[int, int] = (0, 0)
+) -> Window:
+    """The largest window in the middle of a picture that is as wide for its height as the model's.
+
+    Args:
+        size: width and height of the picture.
+        shape: height and width of the model's pictures.
+        corner: column and row of the picture's first pixel.
+    """
+    scale = min(size[0] / shape[1], size[1] / shape[0])
+    width, height = (max(1, round(scale * length)) for length in (shape[1], shape[0]))
+    left, top = corner[0] + (size[0] - width) // 2, corner[1] + (size[1] - height) // 2
+    return Window(left, top, width, height)
