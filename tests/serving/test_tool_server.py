@@ -140,7 +140,7 @@ def test_a_wrong_call_is_one_sentence(tools: str) -> None:
         ("edit", {"picture": "", "mask": "", "best_of": 8}, "edit takes no 'best_of'"),
         ("edit", {"picture": ""}, "edit needs mask"),
         ("describe", {"search": 5}, "search must be a text, got 5"),
-        ("generate", {"labels": {"emoji": ["owl"]}}, "labels must hold names, which are texts"),
+        ("generate", {"labels": {"thing": ["owl"]}}, "labels must hold names, which are texts"),
         ("generate", {"prompt": None}, "prompt must be a text, got None"),
         ("generate", {"count": True}, "count must be a whole number from 1 to 8, got True"),
     ],
@@ -158,7 +158,7 @@ def test_the_schema_of_a_tool_says_that_it_takes_nothing_else() -> None:
 
 
 def test_wrong_arguments_come_back_short_and_too_many_are_not_looked_at(tools: str) -> None:
-    for arguments in ({"labels": "A" * 3_000_000}, {"labels": {"emoji": "A" * 3_000_000}}):
+    for arguments in ({"labels": "A" * 3_000_000}, {"labels": {"thing": "A" * 3_000_000}}):
         status, text = call(tools, "generate", arguments)
         assert status == 200 and "AAA" in text and len(text) < 1_000
     status, text = call(tools, "n" * 3_000_000, {})
@@ -177,7 +177,7 @@ def test_a_picture_may_be_as_large_for_a_tool_as_elsewhere(tools: str) -> None:
 def test_the_log_holds_no_words_of_assistants(tools: str, log: Path) -> None:
     forged = '{"ts": "now", "level": "error", "event": "forged"}'
     for name in (None, 5, f"x\n{forged}\n", "hidden"):
-        call(tools, name, {"prompt": "hidden", "labels": {"emoji": "hidden"}})
+        call(tools, name, {"prompt": "hidden", "labels": {"thing": "hidden"}})
     text = log.read_text()
     assert "hidden" not in text and "forged" not in text
     events = [json.loads(line) for line in text.splitlines() if line.startswith("{")]

@@ -122,8 +122,10 @@ def _models(_: argparse.Namespace) -> None:
 
 
 def _download(arguments: argparse.Namespace) -> None:
-    folder = download(find_model(arguments.name), models_folder())
-    _teach_sketch(folder)
+    card = find_model(arguments.name)
+    folder = download(card, models_folder())
+    if card.file is not None:  # those that are shipped stay as they are
+        _teach_sketch(folder)
     print(folder)
 
 
