@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from training.loop.picture_random import PictureRandom
 from training.loop.processes import gathered
 from training.study.diffusion_drawing import draw_latents, noisy
 from training.study.diffusion_network import DiffusionTransformer
+from training.study.kept_latents import KeptLatents
 from training.study.sized_run import SHOWN, shares
 from training.study.study_run import GivenSourceRun
 from training.transformer.conditioning import Conditioning
@@ -37,26 +39,35 @@ class SceneLatents:
     """Latents of numbered scenes, before quantization, with mean 0 and deviation 1 a channel.
 
     Args:
-        scenes: scenes to paint and encode whenever they are asked for.
+        scenes: scenes to paint and encode when they are asked for first.
         tokenizer: tokenizer whose encoder and decoder are used, on the device of the run.
         num_train: scenes in all.
+        path: file that keeps latents, of these scenes and this tokenizer.
     """
 
     can_read_ahead = False
 
-    def __init__(self, scenes: ScenePictures, tokenizer: MultiScaleVQVAE, num_train: int) -> None:
+    def __init__(
+        self, scenes: ScenePictures, tokenizer: MultiScaleVQVAE, num_train: int, path: Path
+    ) -> None:
         self.scenes = scenes
         self.tokenizer = tokenizer.requires_grad_(False)
         self.num_train = num_train
+        height, width = tokenizer.schedule.latent_shape
+        self.kept = KeptLatents(path, (num_train, tokenizer.config["code_dim"], height, width))
         found = self.features(range(min(MEASURED, num_train)))
         self.mean = found.mean(dim=(0, 2, 3)).view(1, -1, 1, 1)
         self.deviation = found.std(dim=(0, 2, 3)).view(1, -1, 1, 1)
 
-    @torch.no_grad()
     def features(self, numbers: Sequence[int]) -> Tensor:
-        """What the encoder makes of some scenes, (B, D, H, W) float32."""
+        """What the encoder makes of some scenes, (B, D, H, W) float32, rounded to 16 bits."""
+        return self.kept.rows(numbers, self.encoded).to(self.tokenizer.device)
+
+    @torch.no_grad()
+    def encoded(self, numbers: Sequence[int]) -> Tensor:
+        """The same, painted and encoded now."""
         images = self.scenes.numbered(numbers, self.tokenizer.device)
-        return self.tokenizer.encode_features(images).float()
+        return self.tokenizer.encode_features(images)
 
     def train_batch(self, rows: Tensor, random: PictureRandom) -> TokenBatch:
         """Latents of scenes by number; there are no tokens."""

@@ -70,7 +70,9 @@ def open_rival(rival: Rival, settings: RivalSettings, scenes: ScenePictures) -> 
         return RasterRun(own, scenes, settings.validation)
     tokenizer = load_tokenizer(own.tokenizer)
     nn.Module.to(tokenizer, pick_device())
-    latents = SceneLatents(scenes, tokenizer, settings.pool)
+    # beside the tokens of the same scenes and tokenizer, which the folder was claimed for
+    path = settings.pool_folder(PYRAMID) / f"latents-{settings.pool}.npy"
+    latents = SceneLatents(scenes, tokenizer, settings.pool, path)
     counts = [len(one["values"]) for one in scenes.label_names["attributes"]]
     conditioning = choose_conditioning(scenes, own)
     return DiffusionRun(own, latents, conditioning, counts, settings.validation)

@@ -40,10 +40,11 @@ class Numbered(SceneLatents):
 
 
 @pytest.fixture(scope="module")
-def numbered(scenes_folder: Path) -> Numbered:
+def numbered(scenes_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Numbered:
     tokenizer = make_tokenizer((8,))
     scenes = open_scenes(scenes_folder, tokenizer.image_shape[0])
-    return Numbered(scenes, tokenizer, COUNT + 1)
+    path = tmp_path_factory.mktemp("latents") / "latents.npy"
+    return Numbered(scenes, tokenizer, COUNT + 1, path)
 
 
 def settings(folder: Path, steps: int) -> TransformerSettings:
