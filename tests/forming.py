@@ -14,17 +14,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from var_core import VARPipeline, generators_from_seeds
 from var_core.images import tensor_to_images
-from var_core.jobs.contact_sheet import contact_sheet, enlarge, write_animation
+from var_core.jobs.contact_sheet import contact_sheet, write_animation
 from var_core.jobs.token_map_colours import code_colours
 from var_core.official.catalogue import EMBEDDED_FOLDER
 
 LABELS = (
-    {"emoji": "fox", "style": "noto"},
-    {"emoji": "red apple", "style": "fluent-3d"},
-    {"emoji": "penguin", "style": "twemoji"},
-    {"emoji": "grinning face with sweat", "style": "noto"},
-    {"emoji": "rocket", "style": "fluent-3d"},
-    {"emoji": "hatching chick", "style": "noto"},
+    {"thing": "fox", "place": "snow", "style": "noto"},
+    {"thing": "house", "place": "mountains", "time": "day"},
+    {"thing": "penguin", "place": "snow", "style": "twemoji"},
+    {"thing": "cactus", "place": "desert", "style": "noto"},
+    {"thing": "balloon", "place": "sky", "style": "noto"},
+    {"thing": "castle", "place": "grass", "time": "sunset"},
 )
 SIDE = 128  # pixels of a picture and of a token map
 CAPTION = 30  # pixels for the line above
@@ -41,7 +41,7 @@ def draw_frames(pipeline: VARPipeline) -> list[Image.Image]:
         pictures = tensor_to_images(pipeline.decode_latent(preview.latent))
         sheet = contact_sheet(
             [image.resize((SIDE, SIDE), Image.Resampling.NEAREST) for image in maps]
-            + [enlarge(image, SIDE) for image in pictures],
+            + [image.resize((SIDE, SIDE), Image.Resampling.LANCZOS) for image in pictures],
             columns=len(LABELS),
         )
         frame = Image.new("RGB", (sheet.width, sheet.height + CAPTION), "white")

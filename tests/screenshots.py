@@ -67,8 +67,8 @@ def several_drawings(page: Page) -> None:
 
 
 def style_sheet(page: Page) -> None:
-    """One thing in every style, twice."""
-    ask(page, "fox", "white")
+    """One thing in every style and some places."""
+    ask(page, "fox")
     open_tab(page)
     draw_sheet(page)
 

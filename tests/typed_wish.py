@@ -24,7 +24,7 @@ from var_core import VARPipeline
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.serving.fair_queue import QueueLimits
 
-WISH = ("fox", "fluent")  # typed key by key; the first suggestion is taken
+WISH = ("fox", "snow", "noto")  # typed key by key; the first suggestion is taken
 VIEWPORT = {"width": 960, "height": 720}
 KEY, TAKEN, SCALE, LAST = 160, 700, 420, 3000  # milliseconds a frame is shown
 
