@@ -35,7 +35,8 @@ class PowerLaw:
 
     def at(self, x: np.ndarray | float) -> np.ndarray:
         """The law at some x."""
-        return self.irreducible + (self.factor * np.asarray(x, float)) ** -self.exponent
+        powers = np.log(self.factor) + np.log(np.asarray(x, float))  # their product may overflow
+        return self.irreducible + np.exp(-self.exponent * powers)
 
 
 @dataclass(frozen=True)

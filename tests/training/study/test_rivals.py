@@ -9,7 +9,6 @@ import torch
 
 from training.study import artists, rival_runs, rivals
 from training.study.artists import ScaleArtist, choices_to_try
-from training.study.diffusion_run import DiffusionRun
 from training.study.held_back import open_scenes
 from training.study.report import report_text
 from training.study.rival_runs import METHODS, Rival, open_rival, rival_settings, rivals_of
@@ -73,7 +72,7 @@ def test_three_methods_learn_from_the_same_scenes_in_the_same_order(
         run = open_rival(Rival(method, Size(2)), settings, scenes)
         for _ in range(2):
             batch = run.next_batch(run.step_random())
-        asked.append(batch.condition if isinstance(run, DiffusionRun) else batch.condition.asked)
+        asked.append(batch.condition)
     for other in asked[1:]:
         assert torch.equal(asked[0].labels, other.labels)
         assert torch.equal(asked[0].phrases, other.phrases)
