@@ -258,7 +258,7 @@ def test_the_history_restores_and_deletes(page: Page) -> None:
     wait_done(page)
     expect(page.locator("#seed input")).to_have_value(seed)
     expect(chip(page, "apple")).to_be_visible()
-    assert picture_bytes(page) == first
+    until(page, lambda: picture_bytes(page) == first)
     expect(entries).to_have_count(2)
     page.locator("#history [data-delete]").first.click()
     expect(entries).to_have_count(1)
