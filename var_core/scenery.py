@@ -58,15 +58,16 @@ def add_scenery(
     Raises:
         ValueError: if words need an encoder that is missing.
     """
-    scenery = [menu for menu in menus if menu.name in SCENERY]
+    untold = {wish: _untold(wish, menus, encoder) for wish in dict.fromkeys(wishes)}
+    if not any(untold.values()):
+        return list(wishes)
     maps = _coarse(tokenizer.encode(picture.to(tokenizer.device)).token_maps)
     answers: dict[Wish, Wish] = {}
-    for wish in dict.fromkeys(wishes):
-        told = {_menu_of(phrase, menus, encoder) for phrase in (*wish.phrases, *wish.negative)}
+    for wish, scenery in untold.items():
         phrases = wish.phrases
         for menu in scenery:
-            if menu.name in told or len(phrases) == encoder.num_slots:
-                continue
+            if len(phrases) == encoder.num_slots:
+                break
             tried = [(*phrases, choice.phrase) for choice in menu.choices] + [phrases]
             asked = [replace(wish, phrases=one) for one in tried]
             condition = encoder.condition(asked, transformer.device)
@@ -77,19 +78,26 @@ def add_scenery(
     return [answers[wish] for wish in wishes]
 
 
+def _untold(wish: Wish, menus: Sequence[Menu], encoder: WishEncoder) -> list[Menu]:
+    """Menus of scenery that have no choice near to a phrase of a wish; none if it has no room."""
+    scenery = [menu for menu in menus if menu.name in SCENERY]
+    phrases = (*wish.phrases, *wish.negative)
+    if not phrases:
+        return scenery
+    assert encoder.vectors is not None
+    known = [(menu.name, choice.phrase) for menu in menus for choice in menu.choices]
+    vectors = encoder.vectors.vectors([phrase for _, phrase in known])
+    asked = encoder.vectors.vectors(phrases)
+    likeness = torch.cosine_similarity(asked[:, None], vectors[None], dim=2)
+    told = {known[index][0] for index in likeness.argmax(dim=1).tolist()}
+    room = encoder.num_slots - len(wish.phrases)
+    return [menu for menu in scenery if menu.name not in told] if room else []
+
+
 def _coarse(token_maps: Sequence[Tensor]) -> list[Tensor]:
     """The first scales, as many as have `MAX_TOKENS` tokens in all; at least one."""
     counts = accumulate(tokens[0].numel() for tokens in token_maps)
     return list(token_maps[: max(1, sum(count <= MAX_TOKENS for count in counts))])
-
-
-def _menu_of(phrase: str, menus: Sequence[Menu], encoder: WishEncoder) -> str:
-    """Name of the menu with the choice that is nearest to a phrase."""
-    assert encoder.vectors is not None
-    known = [(menu.name, choice.phrase) for menu in menus for choice in menu.choices]
-    vectors = encoder.vectors.vectors([choice for _, choice in known])
-    likeness = torch.cosine_similarity(vectors, encoder.vectors.vectors([phrase]))
-    return known[int(likeness.argmax())][0]
 
 
 def _noted(wish: Wish, phrases: tuple[str, ...]) -> Wish:
@@ -112,6 +120,6 @@ def _log_likelihood(
     attention = transformer.block_causal(len(maps))
     inputs = quantizer.teacher_inputs(maps)
     hidden = transformer.hidden_states(inputs, transformer.embed(condition), attention)
-    log_likely = transformer.logits(hidden).float().log_softmax(dim=-1)
+    log_likely = transformer.logits(hidden).log_softmax(dim=-1)
     tokens = torch.cat([one.flatten(1) for one in maps], dim=1)
     return log_likely.gather(2, tokens.unsqueeze(2)).sum(dim=(1, 2))
