@@ -1,8 +1,8 @@
 """Examples of the page, and faces of its styles: `python -m tests.example_pictures`.
 
-The wishes stand below, with seeds counting up from 1. They were chosen among 32 that had been drawn
-once each; no other seed was tried. The pictures are written to `assets/examples/MODEL`, with their
-recipes.
+The wishes stand below, with seeds counting up from 1. They were chosen among about 40 that had
+been drawn once each; no other seed was tried. The pictures are written to `assets/examples/MODEL`,
+with their recipes.
 """
 
 import argparse
