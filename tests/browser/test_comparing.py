@@ -41,7 +41,7 @@ def setting(page: Page, side: str, name: str) -> None:
     """Choose what is compared along a side."""
     page.locator(f"#{side} input").click()
     page.get_by_role("option", name=name, exact=True).click()
-    expect(page.get_by_role("option")).to_have_count(0)  # a list fades, and the next has equal names
+    expect(page.get_by_role("option")).to_have_count(0)  # a list fades before the next one opens
 
 
 def preset(page: Page, name: str) -> None:

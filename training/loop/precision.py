@@ -30,6 +30,11 @@ def resolve_precision(mixed_precision: str, device: torch.device) -> str:
     return "bf16" if pick_dtype(device) == torch.bfloat16 else "no"
 
 
+def autocast_of(precision: str, device: torch.device) -> torch.autocast:
+    """Autocast of a run: to bf16 if that is its precision, else to nothing."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
 def fast_autocast() -> torch.autocast:
     """Autocast to bf16 where the processor multiplies it fast; elsewhere float32 is faster."""
     dtype = pick_dtype(torch.device("cpu"))

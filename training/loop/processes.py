@@ -1,4 +1,4 @@
-"""The processes of a run, as Accelerate makes them: device, precision, tracker, shared work."""
+"""The processes of a run, as Accelerate makes them: device, tracker, shared work."""
 
 import os
 from collections.abc import Iterator
@@ -39,12 +39,13 @@ def check_launcher() -> None:
             raise ValueError(f"{name}={os.environ[name]} is not taken: {instead}")
 
 
-def new_accelerator(settings: RunSettings, precision: str, *handlers: Any) -> Accelerator:
-    """The processes of a run.
+def new_accelerator(settings: RunSettings, *handlers: Any) -> Accelerator:
+    """The processes of a run, which are told of no precision: runs see to that themselves.
+
+    Accelerate has one precision for all that a process ever does, a study trains networks of two.
 
     Args:
         settings: settings of the run.
-        precision: "bf16" or "no" of `Accelerator.autocast`.
         handlers: settings of data-parallel training.
 
     Raises:
@@ -54,7 +55,7 @@ def new_accelerator(settings: RunSettings, precision: str, *handlers: Any) -> Ac
     place = ProjectConfiguration(settings.out, logging_dir=f"{settings.out}/tensorboard")
     return Accelerator(
         cpu=pick_device().type == "cpu",
-        mixed_precision=precision,
+        mixed_precision="no",
         gradient_accumulation_steps=settings.accumulate,
         log_with=None if settings.tracker == "none" else settings.tracker,
         project_config=place,

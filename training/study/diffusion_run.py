@@ -193,7 +193,6 @@ class DiffusionRun(GivenSourceRun):
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
         """Loss on the validation scenes, each at times and noise of its own, and some drawings."""
         network = self.averaged()
-        nn.Module.to(network, self.dtype)
         batch, objective = self.held_back.validation(), FlowObjective(network)
         losses = []
         with torch.inference_mode():

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.data.scenes.pictures import ScenePictures
 from training.data.token_source import TokenBatch, TokenSource
@@ -77,9 +77,8 @@ class NextTokenRun(GivenSourceRun):
         return network.logits(hidden), targets
 
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
-        """Loss and token error on the validation lines, and what there is to look at."""
+        """Loss and token error on the validation lines in float32, and what there is to see."""
         network = self.averaged()
-        nn.Module.to(network, self.dtype)
         batch = self.held_back.validation()
         with torch.inference_mode():
             logits = (self.logits(network, batch.rows(rows)) for rows in shares(self, batch))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.data.scenes.pictures import ScenePictures
 from training.data.token_source import TokenBatch, token_maps
@@ -47,9 +47,8 @@ class SizedRun(StudyRun):
         return operations_of(self.transformer, self.settings)
 
     def evaluate(self) -> tuple[dict[str, Any], np.ndarray]:
-        """Loss and token error on the validation scenes, and some drawings."""
+        """Loss and token error on the validation scenes in float32, and some drawings."""
         transformer = self.averaged()
-        nn.Module.to(transformer, self.dtype)
         drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
         batch = self.held_back.validation()
         last = self.tokenizer.schedule.token_range(self.num_scales - 1)

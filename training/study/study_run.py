@@ -48,7 +48,7 @@ class GivenSourceRun(StudyRun):
         num_validation: int,
     ) -> None:
         # not that of VAR, which opens pictures and their tokens
-        Run.__init__(self, settings, new_accelerator(settings, "no"))
+        Run.__init__(self, settings, new_accelerator(settings))
         self.started = time.monotonic()
         self.precision = resolve_precision(settings.mixed_precision, self.accelerator.device)
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32

@@ -10,6 +10,7 @@ from training.loop.checkpoint import step_generator
 from training.loop.optim import step_if_finite
 from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
+from training.loop.precision import autocast_of
 from training.loop.run import Parts
 from training.tokenizer.discriminator import (
     PatchDiscriminator,
@@ -28,11 +29,15 @@ class Adversary:
     Args:
         settings: settings of the run.
         accelerator: the run's processes; it wraps discriminator and optimizer.
+        precision: that of the run, "bf16" or "no".
     """
 
-    def __init__(self, settings: TokenizerSettings, accelerator: Accelerator) -> None:
+    def __init__(
+        self, settings: TokenizerSettings, accelerator: Accelerator, precision: str
+    ) -> None:
         self.settings = settings
         self.accelerator = accelerator
+        self.precision = precision
         self.discriminator = PatchDiscriminator(settings.adversary_channels)
         init_discriminator(self.discriminator, step_generator(settings.seed, -3))
         optimizer = torch.optim.AdamW(
@@ -59,8 +64,9 @@ class Adversary:
         """Add the gradient of a part of a batch, and return its loss."""
         both = torch.cat((augment_alike(images, random), augment_alike(rebuilt, random)))
         with self.accelerator.accumulate(self.wrapped):
-            with self.accelerator.autocast():
-                loss = hinge_loss(*self.wrapped(both).chunk(2))
+            with autocast_of(self.precision, self.accelerator.device):
+                scores = self.wrapped(both).float()
+            loss = hinge_loss(*scores.chunk(2))
             self.accelerator.backward(loss)
         return loss.detach()
 

@@ -22,9 +22,10 @@ class Rebuilt(NamedTuple):
     """The result of a forward pass.
 
     Attributes:
-        losses: scalars by name; "loss" is their weighted sum, which is minimised.
-        images: rebuilt pictures (B, 3, H, W) or clips (B, 3, F, H, W), without gradient.
-        features: features before quantization, (B, D, H, W) or (B, D, T, H, W), without gradient.
+        losses: float32 scalars by name; "loss" is their weighted sum, which is minimised.
+        images: rebuilt pictures (B, 3, H, W) or clips (B, 3, F, H, W), float32, without gradient.
+        features: features before quantization, (B, D, H, W) or (B, D, T, H, W), float32, without
+            gradient.
         quantization: codes of the batch; None while none are used.
     """
 
@@ -129,7 +130,8 @@ class TokenizerObjective(nn.Module):
             )
             total = total + settings.adversarial_weight * factor * losses["adversarial"]
         losses["loss"] = total
-        return Rebuilt(losses, rebuilt.detach(), features.detach(), quantization)
+        exact = {name: loss.float() for name, loss in losses.items()}
+        return Rebuilt(exact, rebuilt.detach().float(), features.detach().float(), quantization)
 
     def compile_parts(self) -> None:
         """Compile encoder and decoder; what stands between them depends on the step."""

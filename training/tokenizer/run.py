@@ -24,7 +24,7 @@ from training.loop.ema import ExponentialAverage
 from training.loop.optim import learning_rate_at, step_if_finite
 from training.loop.optimizer_state import optimizer_tensors, restore_optimizer
 from training.loop.picture_random import PictureRandom
-from training.loop.precision import resolve_precision
+from training.loop.precision import autocast_of, resolve_precision
 from training.loop.processes import new_accelerator
 from training.loop.run import MAX_EVALUATED, Parts, Run, run_details
 from training.tokenizer.adversary import Adversary, clip_gradients
@@ -65,7 +65,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         self.precision = resolve_precision(settings.mixed_precision, pick_device())
         # the quantizer has no gradient until codes are used
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-        super().__init__(settings, new_accelerator(settings, self.precision, unused))
+        super().__init__(settings, new_accelerator(settings, unused))
         augmentation = Augmentation(settings.augmentation, settings.flip, settings.augmented_share)
         self.pictures = self._painted(pictures or open_pictures(settings.data, augmentation))
         self.tokenizer = new_tokenizer(settings).to(self.accelerator.device).train()
@@ -80,7 +80,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
         self.average = ExponentialAverage(self.tokenizer, settings.ema_decay)
         self.adversary = None
         if settings.adversarial_weight:
-            self.adversary = Adversary(settings, self.accelerator)
+            self.adversary = Adversary(settings, self.accelerator, self.precision)
         optimizer = torch.optim.AdamW(
             optimizer_groups(self.tokenizer, settings.weight_decay),
             lr=self.highest_rate,
@@ -209,7 +209,7 @@ class TokenizerRun(Run[TokenizerSettings, Tensor]):
     ) -> Rebuilt:
         """Add the gradient of a part of a batch; the last part exchanges the sum."""
         with self.accelerator.accumulate(self.objective):
-            with self.accelerator.autocast():
+            with autocast_of(self.precision, self.accelerator.device):
                 result: Rebuilt = self.objective(images, self.uses_codes(self.step), judge, random)
             self.accelerator.backward(result.losses["loss"])
         return result

@@ -83,8 +83,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
     def __init__(
         self, settings: TransformerSettings, pictures: PictureSource | None = None
     ) -> None:
-        # the network itself is in the run's precision, beside float32 weights
-        super().__init__(settings, new_accelerator(settings, "no"))
+        super().__init__(settings, new_accelerator(settings))
         check_single_process(settings, self.accelerator.num_processes)
         device = self.accelerator.device
         augmentation = Augmentation(settings.augmentation)
@@ -139,8 +138,12 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             self.tokens.close()
 
     def encode_dtype(self) -> torch.dtype:
-        """The run's dtype where the tokenizer encodes pictures in every step, else float32."""
-        return torch.float32 if isinstance(self.pictures, PreparedPictures) else self.dtype
+        """The run's dtype where the tokenizer encodes pictures in every step, else float32.
+
+        Tokens that are kept are those of the tokenizer as it lies in its folder.
+        """
+        is_kept = isinstance(self.pictures, PreparedPictures) or self.settings.pool
+        return torch.float32 if is_kept else self.dtype
 
     def _open_tokens(self) -> TokenSource:
         """What this run learns its scales from."""

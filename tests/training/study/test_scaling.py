@@ -46,6 +46,19 @@ def test_a_study_leaves_points_laws_and_plots(arguments: list[str], tmp_path: Pa
     assert (tmp_path / "study" / "points.json").read_bytes() == before
 
 
+def test_networks_of_low_precision_learn_the_same_tokens(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    """As on a GPU: a tokenizer reads a pool as it filled it, whatever the network is in."""
+    found = {}
+    for precision in ("no", "bf16"):
+        out = ["--out", str(tmp_path / precision), "--depths", "1"]
+        assert scaling.main([*arguments, *TINY, *out, "--mixed-precision", precision]) == 0
+        kept = json.loads((tmp_path / precision / "points.json").read_text())
+        found[precision] = kept["made_from"]
+    assert found["no"] == found["bf16"]
+
+
 class Numbers:
     """A source whose tokens are the numbers of its pictures."""
 
