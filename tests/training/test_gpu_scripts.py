@@ -9,21 +9,22 @@ import pytest
 
 from tests.server import ROOT
 from training.loop.command_line import parse_settings
+from training.study.settings import RivalSettings, ScalingSettings, StudySettings
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
 
 # in the place of Python: trainers note their words, parts are joined to a folder, sums are done
 STAND_IN = """#!/usr/bin/env bash
 case $2 in
-  training.train_*) printf '%s\\n' "${{@:3}}" > "{folder}/$2.txt" ;;
+  training.train_*|training.study.*) printf '%s\\n' "${{@:3}}" > "{folder}/$2.txt" ;;
   training.weight_parts) mkdir -p "$5" ;;
   *) exec {python} "$@" ;;
 esac
 """
 
 
-def run(folder: Path, script: str, *words: str) -> None:
-    """Run a script of `training/recipes` with the stand-in."""
+def run(folder: Path, script: str, *words: str, more: tuple[str, ...] = ("--steps", "3")) -> None:
+    """Run a script of `training/recipes` with the stand-in, and more words for the command."""
     stand_in = folder / "bin" / "python3"
     stand_in.parent.mkdir(exist_ok=True)
     stand_in.write_text(STAND_IN.format(folder=folder, python=sys.executable))
@@ -33,7 +34,7 @@ def run(folder: Path, script: str, *words: str) -> None:
         "RUN": str(folder / "run"),
         "PAINTERS": "1",
     }
-    command = [str(ROOT / "training" / "recipes" / script), *words, "--", "--steps", "3"]
+    command = [str(ROOT / "training" / "recipes" / script), *words, "--", *more]
     with (folder / "log.txt").open("w") as log:  # a pipe would not end with it
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=log, stderr=log)
 
@@ -89,3 +90,17 @@ def test_clips_are_trained_in_two_parts_which_go_on(tmp_path: Path) -> None:
     transformer = transformer_settings(tmp_path)
     assert transformer.initial.endswith("transformer/initial") and transformer.minutes == 7
     assert transformer.tokenizer.endswith("frozen/initial")
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"), [("scaling", ScalingSettings), ("rivals", RivalSettings)]
+)
+def test_a_study_is_done_in_bf16_and_kept(
+    tmp_path: Path, what: str, kind: type[StudySettings]
+) -> None:
+    out = str(tmp_path / "out")
+    run(tmp_path, "study_on_gpu.sh", what, "data", out, more=("--depths", "1", "2"))
+    words = (tmp_path / f"training.study.{what}.txt").read_text().splitlines()
+    found = parse_settings(kind, words, "")
+    assert (found.depths, found.mixed_precision, found.results) == ((1, 2), "bf16", out)
+    assert found.budget_minutes == 8 and found.out == str(tmp_path / "run" / what)
