@@ -92,23 +92,13 @@ def inspect_tokens(
     check_int("num_alternatives", num_alternatives, 1, most)
     schedule = quantizer.schedule.first(len(token_maps))
     attention = MeasuredAttention(schedule, condition.device, transformer.num_prefix)
-    inputs = _teacher_inputs(quantizer, token_maps)
+    inputs = quantizer.teacher_inputs(token_maps)
     hidden = transformer.hidden_states(inputs, transformer.embed(condition), attention)
     scales = []
     for scale_index, token_map in enumerate(token_maps):
         logits = transformer.logits(hidden[:, schedule.token_range(scale_index)])  # (B, N, V)
         scales.append(_inspect_scale(logits, token_map, num_alternatives))
     return Inspection(tuple(scales), attention.shares())
-
-
-def _teacher_inputs(quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor]) -> Tensor:
-    """Next-scale inputs of the scales after the first one, (B, M - N_1, D)."""
-    latent = quantizer.empty_latent(len(token_maps[0]))
-    inputs = [latent.new_zeros(len(latent), 0, quantizer.code_dim)]
-    for scale_index, token_map in enumerate(token_maps[:-1]):
-        latent = quantizer.add_scale(latent, quantizer.embed(token_map), scale_index)
-        inputs.append(quantizer.next_input(latent, scale_index + 1))
-    return torch.cat(inputs, dim=1)
 
 
 def _inspect_scale(logits: Tensor, token_map: Tensor, num_alternatives: int) -> ScaleInspection:

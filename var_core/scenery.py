@@ -117,9 +117,6 @@ def _log_likelihood(
 ) -> Tensor:
     """Log-likelihood of the tokens of a picture under each of N conditions, in nats, (N,)."""
     maps = [tokens.expand(len(condition), -1, -1) for tokens in token_maps]
-    attention = transformer.block_causal(len(maps))
-    inputs = quantizer.teacher_inputs(maps)
-    hidden = transformer.hidden_states(inputs, transformer.embed(condition), attention)
-    log_likely = transformer.logits(hidden).log_softmax(dim=-1)
+    logits = transformer.first_logits(quantizer.teacher_inputs(maps), condition, len(maps))
     tokens = torch.cat([one.flatten(1) for one in maps], dim=1)
-    return log_likely.gather(2, tokens.unsqueeze(2)).sum(dim=(1, 2))
+    return logits.log_softmax(dim=-1).gather(2, tokens.unsqueeze(2)).sum(dim=(1, 2))

@@ -218,6 +218,18 @@ def test_the_first_scales_alone_have_the_states_they_have_among_all(
     torch.testing.assert_close(first, everything[:, :end], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("num_scales", [1, 3, len(SIDES)])
+def test_the_logits_of_the_first_scales_are_those_among_all(num_scales: int) -> None:
+    transformer = make_transformer()
+    schedule = transformer.schedule
+    inputs = torch.randn(2, schedule.num_tokens - 1, 8, generator=torch.Generator().manual_seed(3))
+    condition = Condition.of_labels(torch.tensor([[0, 1, 0], [2, 4, 3]]))
+    everything = transformer(inputs, condition, "math")
+    end = schedule.token_range(num_scales - 1).stop
+    first = transformer.first_logits(inputs[:, : end - 1], condition, num_scales)
+    torch.testing.assert_close(first, everything[:, :end], atol=1e-4, rtol=1e-4)
+
+
 def test_a_kernel_can_be_forced_and_what_cannot_run_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

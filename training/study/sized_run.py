@@ -71,10 +71,8 @@ def drawn_logits(drawer: Drawer, batch: TokenBatch) -> tuple[Tensor, Tensor]:
     """Teacher-forced logits (B, L, V) of some pictures, and their tokens (B, L)."""
     maps = token_maps(drawer.tokenizer.schedule, batch.tokens)[: drawer.num_scales]
     inputs = drawer.tokenizer.quantizer.teacher_inputs(maps)
-    network = drawer.transformer
-    condition = network.embed(drawer.asked(batch.labels, batch.captions))
-    attention = network.block_causal(drawer.num_scales)
-    logits = network.logits(network.hidden_states(inputs, condition, attention))
+    condition = drawer.asked(batch.labels, batch.captions)
+    logits = drawer.transformer.first_logits(inputs, condition, drawer.num_scales)
     return logits, torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
 
 

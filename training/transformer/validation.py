@@ -52,11 +52,8 @@ class Drawer:
         maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
         inputs = self.tokenizer.quantizer.teacher_inputs(maps)
         targets = torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
-        condition = self.transformer.embed(self.asked(batch.labels, batch.captions))
-        attention = self.transformer.block_causal(self.num_scales)
-        logits = self.transformer.logits(
-            self.transformer.hidden_states(inputs, condition, attention)
-        )
+        condition = self.asked(batch.labels, batch.captions)
+        logits = self.transformer.first_logits(inputs, condition, self.num_scales)
         return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
     def draw(

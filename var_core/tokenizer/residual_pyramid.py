@@ -229,15 +229,19 @@ class MultiScaleQuantizer(nn.Module, ABC):
         return latents
 
     def teacher_inputs(self, token_maps: Sequence[Tensor]) -> Tensor:
-        """Next-scale inputs of scales 2 to K for teacher forcing: (B, L - N_1, D)."""
-        latents = self.sum_scales(token_maps[:-1]) if self.schedule.num_scales > 1 else []
-        if not latents:
-            return self.empty_latent(len(token_maps[0])).new_zeros(
-                len(token_maps[0]), 0, self.code_dim
-            )
-        return torch.cat(
-            [self.next_input(latent, index) for index, latent in enumerate(latents, start=1)], dim=1
-        )
+        """Next-scale inputs for teacher forcing.
+
+        Args:
+            token_maps: tokens of all scales, or of the first k, as for `sum_scales`.
+
+        Returns:
+            Those of scales 2 to k, (B, M - N_1, D).
+        """
+        if len(token_maps) == 1:
+            batch_size = len(token_maps[0])
+            return self.empty_latent(batch_size).new_zeros(batch_size, 0, self.code_dim)
+        latents = enumerate(self.sum_scales(token_maps[:-1]), start=1)
+        return torch.cat([self.next_input(latent, index) for index, latent in latents], dim=1)
 
     def commitment_loss(self, features: Tensor, quantization: Quantization, beta: float) -> Tensor:
         """Pull codes to features and, with weight `beta`, features to codes; mean over scales.

@@ -179,6 +179,20 @@ class VARTransformer(ConditionMethods, ModelMixin, ConfigMixin):
         mask = block_causal_mask(self.schedule, self.num_prefix).to(inputs.device)
         return self.logits(self.hidden_states(inputs, self.embed(condition), mask, backend))
 
+    def first_logits(self, inputs: Tensor, condition: Condition, num_scales: int) -> Tensor:
+        """Teacher-forced logits of the first scales.
+
+        Args:
+            inputs: next-scale inputs of scales 2 to k, (B, M - N_1, D).
+            condition: B rows.
+            num_scales: number of scales (k).
+
+        Returns:
+            (B, M, V) float32.
+        """
+        attention = self.block_causal(num_scales)
+        return self.logits(self.hidden_states(inputs, self.embed(condition), attention))
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of all codes: states (B, N, C) -> (B, N, V) float32."""
         return self.head(hidden).float()
