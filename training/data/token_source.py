@@ -41,10 +41,8 @@ class TokenBatch:
 
     def pin_memory(self) -> Self:
         """The same with tokens and features where a GPU fetches them fast."""
-        if self.tokens.is_cuda:
-            return self
-        features = None if self.features is None else self.features.pin_memory()
-        return replace(self, tokens=self.tokens.pin_memory(), features=features)
+        features = None if self.features is None else pinned(self.features)
+        return replace(self, tokens=pinned(self.tokens), features=features)
 
     def rows(self, index: Tensor) -> "TokenBatch":
         """Some of the pictures, by number; (N,) int64 on the CPU."""
@@ -52,6 +50,11 @@ class TokenBatch:
         captions = None if self.captions is None else self.captions[index]
         tokens = self.tokens[index.to(self.tokens.device)]
         return TokenBatch(tokens, features, self.labels[index], captions)
+
+
+def pinned(tensor: Tensor) -> Tensor:
+    """A tensor where a GPU fetches it fast; one that is on a GPU stays there."""
+    return tensor if tensor.is_cuda else tensor.pin_memory()
 
 
 class TokenSource(Protocol):

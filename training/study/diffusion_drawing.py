@@ -29,9 +29,10 @@ def noisy(latents: Tensor, random: PictureRandom) -> tuple[Tensor, Tensor, Tenso
     place = (random.normal().sigmoid() * NUM_TIMES).long().clamp(max=NUM_TIMES - 1)
     noise = random.normal(*latents.shape[1:]).to(device)
     scheduler = new_scheduler()
+    # as `scheduler.scale_noise`, which looks up one time after the other
+    part = scheduler.sigmas[place].to(device).view(-1, 1, 1, 1)
     times = scheduler.timesteps[place].to(device)
-    mixed = scheduler.scale_noise(latents, times, noise)
-    return mixed, times, noise - latents
+    return part * noise + (1 - part) * latents, times, noise - latents
 
 
 @torch.inference_mode()

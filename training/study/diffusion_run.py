@@ -73,7 +73,7 @@ class SceneLatents:
         """Latents of scenes by number; there are no tokens."""
         labels, captions = self.scenes.described(rows, random)
         latents = (self.features(rows.tolist()) - self.mean) / self.deviation
-        tokens = torch.zeros(len(rows), 0, dtype=torch.int64)
+        tokens = torch.zeros(len(rows), 0, dtype=torch.int64, device=latents.device)
         return TokenBatch(tokens, latents, labels, captions)
 
     def fixed(self, split: str, limit: int) -> TokenBatch:

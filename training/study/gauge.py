@@ -28,6 +28,7 @@ from training.evaluation.scenes.judge_network import (
 from training.evaluation.scenes.measured_model import to_8_bits
 from training.evaluation.scenes.picture_figures import mean_distance
 from training.evaluation.scenes.prompts import scene_with_facts, validation_scenes
+from training.loop.stop_signals import StopFlag
 from training.study.few_pictures import (
     References,
     endless_frechet,
@@ -42,13 +43,17 @@ from var_core.condition import Condition
 from var_core.devices import pick_device
 from var_core.files import sha256_of
 
-AT_ONCE = 16  # drawings
+AT_ONCE, AT_ONCE_GPU = 16, 200  # drawings
 TRIED_PART = 2  # for each choice of options, half of the drawings
 REFERENCES_EACH = 5  # real scenes to compare with, for each drawing
 PROMPTS_PART = 12  # a twelfth of the prompts have drawings that are compared with each other
 NUM_SEEDS = 4  # drawings of each of these
 
 Draw = Callable[[Sequence[Scene], Sequence[int]], Tensor]  # pictures of scenes, from seeds
+
+
+class StoppedError(Exception):
+    """Measuring was stopped; nothing of it is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +72,7 @@ class Gauge:
         count: drawings that a distance is measured with, at least 20.
         made_from: what features of real scenes depend on besides, as JSON.
         folder: folder that these features are kept in.
+        stop: request to stop, which is looked at between drawings.
     """
 
     pictures: ScenePictures
@@ -76,15 +82,19 @@ class Gauge:
     count: int
     made_from: Mapping[str, Any]
     folder: Path
+    stop: StopFlag
 
     @classmethod
-    def open(cls, settings: RivalSettings, pictures: ScenePictures, scenes: str) -> "Gauge":
+    def open(
+        cls, settings: RivalSettings, pictures: ScenePictures, scenes: str, stop: StopFlag
+    ) -> "Gauge":
         """Open nets and judge.
 
         Args:
             settings: those of the comparison.
             pictures: scenes in the size of the drawings.
             scenes: hash of what they are composed of.
+            stop: request to stop.
 
         Raises:
             ValueError: if a file is missing or damaged.
@@ -95,9 +105,8 @@ class Gauge:
         weights = sha256_of(Path(settings.nets) / FEATURES_FILE)
         made_from = {"scenes": scenes, "side": pictures.side, "net": weights}
         folder = Path(settings.out)
-        return cls(
-            pictures, net.to(device), perceptual, judge, settings.drawings, made_from, folder
-        )
+        nets = net.to(device), perceptual, judge
+        return cls(pictures, *nets, settings.drawings, made_from, folder, stop)
 
     @property
     def num_tried(self) -> int:
@@ -144,14 +153,21 @@ class Gauge:
 
     def paint(self, scenes: Sequence[Scene], seeds: Sequence[int]) -> Tensor:
         """Real scenes, (N, 3, H, W) in [-1, 1]; nothing depends on the seeds."""
-        renderer = self.pictures.renderer(torch.device("cpu"))
+        renderer = self.pictures.renderer(pick_device())
         return renderer.render(scenes, self.pictures.side)
 
     def parts(self, draw: Draw, scenes: Sequence[Scene]) -> list[Tensor]:
-        """Drawings of some scenes, rounded to 8 bits, on the CPU; seeds count up."""
+        """Drawings of some scenes, rounded to 8 bits, on the CPU; seeds count up.
+
+        Raises:
+            StoppedError: if there is a request to stop.
+        """
         found = []
-        for start in range(0, len(scenes), AT_ONCE):
-            some = scenes[start : start + AT_ONCE]
+        at_once = AT_ONCE_GPU if pick_device().type == "cuda" else AT_ONCE
+        for start in range(0, len(scenes), at_once):
+            if self.stop.is_set:
+                raise StoppedError
+            some = scenes[start : start + at_once]
             seeds = range(start, start + len(some))
             found.append(to_8_bits(draw(some, seeds).float().cpu()))
         return found

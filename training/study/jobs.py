@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
@@ -29,9 +30,12 @@ logger = logging.getLogger(__name__)
 def studying(settings: StudySettings) -> Iterator[StopFlag]:
     """A request to stop, from a signal or the clock, while this process alone owns the folder.
 
+    Convolutions in float32 stay exact on a GPU, so that other machines find the same tokens.
+
     Raises:
         ValueError: if another command works in the folder.
     """
+    torch.backends.cudnn.allow_tf32 = False
     folder = Path(settings.out)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")

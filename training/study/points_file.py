@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from training.loop.checkpoint import PREFIX
@@ -61,6 +62,14 @@ class PointsFile:
         self.made_from = self.made_from | found.get("made_from", {})
         self.points = self.points | found["points"]
 
+    def refresh(self) -> None:
+        """Take over the points that other processes have added.
+
+        Raises:
+            ValueError: if the file has become that of another study.
+        """
+        self._read()
+
     def claim(self, name: str, value: str) -> None:
         """Note what the points are made from.
 
@@ -92,15 +101,18 @@ class PointsFile:
     def add(self, name: str, point: Mapping[str, Any]) -> None:
         """Write a further point beside those that are in the file by now.
 
+        Several processes may add theirs to one file.
+
         Raises:
             ValueError: if the file has become that of another study.
             OSError: if the file cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._read()
-        self.points[name] = dict(point)
-        content = {"about": self.about, "made_from": self.made_from, "points": self.points}
-        write_atomically(self.path, (json.dumps(content, indent=1) + "\n").encode())
+        with FileLock(self.path.with_name(f".{self.path.name}.lock")):
+            self._read()
+            self.points[name] = dict(point)
+            content = {"about": self.about, "made_from": self.made_from, "points": self.points}
+            write_atomically(self.path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def curve_of(run: Run[Any, Any], operations: int) -> list[dict[str, float]]:

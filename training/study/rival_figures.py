@@ -16,6 +16,7 @@ from training.study.rival_runs import Rival, RivalRun
 from training.study.settings import PYRAMID, RASTER, RivalSettings
 from training.study.stages import STAGES, network_after, step_of
 from var_core.checkpoints import load_tokenizer
+from var_core.devices import pick_device
 
 REAL, LATENTS = "real", "latents"
 NUM_TOP_K = 5  # a fifth of all codes, as published (900 of 4,096)
@@ -86,7 +87,10 @@ def measure_limits(settings: RivalSettings, points: PointsFile, gauge: Gauge) ->
     """
     if REAL not in points.points:
         points.add(REAL, {"kind": REAL} | gauge.real_figures())
-    pyramid, raster = (load_tokenizer(settings.kept_tokenizer(name)) for name in (PYRAMID, RASTER))
+    pyramid, raster = (
+        load_tokenizer(settings.kept_tokenizer(name)).to(pick_device())
+        for name in (PYRAMID, RASTER)
+    )
 
     def without_codes(images: Tensor) -> Tensor:
         return pyramid.decode_latent(pyramid.encode_features(images))

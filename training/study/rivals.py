@@ -10,7 +10,7 @@ from training.loop.footprint import count_parameters
 from training.loop.stop_signals import StopFlag
 from training.study.artists import artist_of
 from training.study.drawing_costs import drawing_operations
-from training.study.gauge import Gauge, nets_are_there
+from training.study.gauge import Gauge, StoppedError, nets_are_there
 from training.study.held_back import open_scenes
 from training.study.jobs import claim_scenes, point_of, studying
 from training.study.points_file import PointsFile, forget_checkpoints
@@ -48,18 +48,27 @@ def compare_rivals(settings: RivalSettings) -> None:
         points = PointsFile(folder / POINTS_FILE, settings.about)
         left = [one for one in rivals_of(settings) if one.name not in points.points]
         is_done = not left and is_timed(settings, points)
-        if not is_done and not do_rivals(left, settings, points, stop):
+        try:
+            is_done = is_done or do_rivals(left, settings, points, stop)
+        except StoppedError:
+            is_done = False
+        if not is_done:
             print("stopped; the same command goes on from here")
+        points.refresh()
         plot_rivals(folder / "plots", points.points)
 
 
 def do_rivals(
     left: Sequence[Rival], settings: RivalSettings, points: PointsFile, stop: StopFlag
 ) -> bool:
-    """Make tokenizers, train and measure rivals, time them; returns whether all is done."""
+    """Make tokenizers, train and measure rivals, time them; returns whether all is done.
+
+    Raises:
+        StoppedError: if a request to stop came while something was measured.
+    """
     claim_scenes(settings, points)
     scenes = open_scenes(settings.data, side_of(settings))
-    gauge = open_gauge(settings, points, scenes)
+    gauge = open_gauge(settings, points, scenes, stop)
     if not all(make_tokenizer(settings, name, scenes, points, stop) for name in (PYRAMID, RASTER)):
         return False
     if gauge is not None:
@@ -69,7 +78,9 @@ def do_rivals(
     ) and time_rivals(settings, scenes, points, stop)
 
 
-def open_gauge(settings: RivalSettings, points: PointsFile, scenes: ScenePictures) -> Gauge | None:
+def open_gauge(
+    settings: RivalSettings, points: PointsFile, scenes: ScenePictures, stop: StopFlag
+) -> Gauge | None:
     """What drawings are measured with; None without nets, when losses and costs are all.
 
     Raises:
@@ -83,7 +94,7 @@ def open_gauge(settings: RivalSettings, points: PointsFile, scenes: ScenePicture
     if not nets_are_there(settings.nets):
         logger.warning("no nets in %s: drawings are not measured", settings.nets)
         return None
-    return Gauge.open(settings, scenes, points.made_from["scenes"])
+    return Gauge.open(settings, scenes, points.made_from["scenes"], stop)
 
 
 def do_rival(

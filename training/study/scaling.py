@@ -75,6 +75,7 @@ def study_sizes(settings: ScalingSettings) -> None:
             if scenes is None or stop.is_set or not do_job(job, settings, scenes, points, stop):
                 print("stopped; the same command goes on from here")
                 break
+        points.refresh()
         write_figures(folder, points)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from training.loop.command_line import Settings
-from training.loop.run_settings import FILES, MACHINE, PRECISIONS, PROGRESS, STEPS
+from training.loop.run_settings import FILES, MACHINE, PROGRESS, STEPS
 from training.study.sizes import MLP_RATIO, Size
 from training.tokenizer.settings import TokenizerSettings
 from training.transformer.settings import TransformerSettings
@@ -77,7 +77,9 @@ class StudySettings(Settings):
     tokenizer_steps: int = option(3000, "steps of each tokenizer", STEPS, low=1)
     save_every: int = option(200, "steps between checkpoints", PROGRESS, low=1)
     quick: bool = option(False, "a small study that shows how it works", PROGRESS)
-    mixed_precision: str = option("no", "precision of the networks", MACHINE, choices=PRECISIONS)
+    mixed_precision: str = option(
+        "no", "precision that networks learn in", MACHINE, choices=("no", "bf16")
+    )
     compile: bool = option(False, "compile the networks", MACHINE)
 
     @property

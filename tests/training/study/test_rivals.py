@@ -9,6 +9,8 @@ import torch
 
 from training.study import artists, rival_runs, rivals
 from training.study.artists import ScaleArtist, choices_to_try
+from training.study.budget import BudgetFlag
+from training.study.gauge import Draw, Gauge
 from training.study.held_back import open_scenes
 from training.study.report import report_text
 from training.study.rival_runs import METHODS, Rival, open_rival, rival_settings, rivals_of
@@ -101,6 +103,27 @@ def check_figures(points: dict, folder: Path) -> None:
     assert "of 20 drawings to 100 real scenes, extrapolated to endless drawings as 2 F(20)" in text
     assert "| parameters | with tables and head |" in text
     assert "Seconds: all methods took turns, the fastest of 2 rounds." in text
+
+
+def test_time_that_is_over_stops_a_measurement_too(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    measure = Gauge.tried_distance
+
+    def time_is_over(gauge: Gauge, draw: Draw) -> float:
+        assert isinstance(gauge.stop, BudgetFlag)
+        gauge.stop.end = 0.0
+        return measure(gauge, draw)
+
+    monkeypatch.setattr(Gauge, "tried_distance", time_is_over)
+    assert rivals.main([*words, "--only", "methods"]) == 0
+    assert "the same command goes on from here" in capsys.readouterr().out
+    folder = tmp_path / "study"
+    assert not [name for name in points_of(folder) if name.endswith("-d02")]
+    assert list((folder / "var-d02").glob("step-*"))  # what it learned is still there
 
 
 @pytest.mark.slow
