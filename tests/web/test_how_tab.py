@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests import explaining
 from tests.server import ROOT
+from training.study import page
 from var_core.model_info import read_model_info
 from var_core.official.catalogue import EMBEDDED_FOLDER
 from var_core.web.assets import asset_path
@@ -42,7 +43,8 @@ def test_the_files_that_it_names_are_there(path: str) -> None:
 def test_its_command_makes_the_pictures_anew(tmp_path: Path) -> None:
     explaining.main(["--out", str(tmp_path)])
     made = {path.name for path in tmp_path.iterdir()}
-    assert made == {path.name for path in asset_path("how").iterdir()} - {"how.html"}
+    written = {"how.html", page.PICTURE, page.NUMBERS}
+    assert made == {path.name for path in asset_path("how").iterdir()} - written
     told, shipped = (
         json.loads((folder / "how.json").read_text()) for folder in (tmp_path, asset_path("how"))
     )

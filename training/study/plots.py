@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from training.study.points_file import FIGURES
 from training.study.power_laws import FittedLaw
@@ -23,6 +24,7 @@ LABELS = {
     "parameters": "parameters outside tables",
     "compute": "training compute in FLOP",
 }
+NARROW = 3  # a range in which a logarithmic axis has equal steps, nearly
 INK, GREY, ACCENT = "#1f2937", "#9ca3af", "#2563eb"
 
 
@@ -56,6 +58,7 @@ def plot_laws(
             draw_law(place, law)
             place.set(xscale="log", yscale="log", xlabel=LABELS[axis], title=TITLES[name])
             place.set_ylabel(label_of(name, law))
+            write_ticks(place, axis)
             place.grid(True, which="both", color="#e5e7eb", linewidth=0.5)
         save(figure, folder / f"{kind}-{axis}")
 
@@ -105,6 +108,21 @@ def draw_law(place: Axes, law: FittedLaw | None) -> None:
     shown = f"exponent {law.law.exponent:.3g}, r = {law.law.pearson_r:.4f}"
     place.plot(x, law.law.at(x) - law.law.irreducible, "--", color=INK, linewidth=1, label=shown)
     place.legend(fontsize=8, frameon=False)
+
+
+def write_ticks(place: Axes, axis: str) -> None:
+    """Write plain numbers along both logarithmic axes, as many as there is room for."""
+    if axis == "parameters":
+        place.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        place.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
+    place.xaxis.set_minor_formatter(NullFormatter())
+    low, high = place.get_ylim()
+    is_narrow = high < NARROW * low
+    place.yaxis.set_major_locator(
+        MaxNLocator(5) if is_narrow else LogLocator(subs=(1.0, 2.0, 3.0, 5.0))
+    )
+    place.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}"))
+    place.yaxis.set_minor_formatter(NullFormatter())
 
 
 def label_of(name: str, law: FittedLaw | None) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from training.loop.command_line import Settings, run_command
 from training.study.ablation_tables import ablation_lines, zero_shot_lines
 from training.study.figures import FITS_FILE
-from training.study.report_tables import hardware_line
+from training.study.report_tables import hardware_line, settings_line
 from training.study.rival_tables import rival_lines
 from training.study.scaling_tables import scaling_lines
 from var_core.files import write_atomically
@@ -58,7 +58,9 @@ def folder_lines(folder: Path) -> list[str]:
         read(folder / name) for name in ("points.json", FITS_FILE, "rivals.json")
     )
     points = [*sizes.get("points", {}).values(), *rivals.get("points", {}).values()]
-    lines = [f"## On {folder.name}", "", hardware_line(points), ""]
+    about = sizes.get("about") or rivals.get("about")
+    lines = [f"## On {folder.name}", "", hardware_line(points)]
+    lines += [settings_line(about), ""] if about else [""]
     lines += scaling_lines(folder.name, sizes, fits)
     lines += zero_shot_lines(sizes)
     lines += rival_lines(folder.name, rivals)

@@ -43,6 +43,16 @@ def millions(count: int) -> str:
     return f"{count / 1e6:.3g} M"
 
 
+def settings_line(about: Mapping[str, Any]) -> str:
+    """What all runs of a machine have in common."""
+    learned, measured = about["pool"] - about["validation"], about["validation"]
+    precision = "bf16" if about["mixed_precision"] == "bf16" else "float32"
+    return (
+        f"Scenes: {learned:,} to learn from, in batches of {about['batch_size']}, and {measured:,} "
+        f"to measure with. Networks learn in {precision}; their losses are measured in float32."
+    )
+
+
 def hardware_line(points: Sequence[Mapping[str, Any]]) -> str:
     """Where the runs were made."""
     found = {

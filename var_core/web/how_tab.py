@@ -1,4 +1,7 @@
-"""The tab How it works: four pictures of one drawing, made by `python -m tests.explaining`."""
+"""The tab How it works: one drawing in pictures, and what came out of the study.
+
+Made by `python -m tests.explaining` and `python -m training.study.page`.
+"""
 
 import base64
 import json
@@ -10,7 +13,7 @@ from var_core.web.assets import asset_path, read_asset
 from var_core.web.events import QUICK
 
 FOLDER = "how"
-PICTURES = ("maps", "added", "pictures", "mask", "input", "entropy", "tokens", "after")
+PICTURES = ("maps", "added", "pictures", "mask", "input", "entropy", "tokens", "after", "laws")
 
 
 class HowTab:
@@ -24,12 +27,13 @@ class HowTab:
 
 def how_html() -> str:
     """The pictures with their sentences."""
-    told = json.loads(read_asset(f"{FOLDER}/how.json"))
+    told, studied = (json.loads(read_asset(f"{FOLDER}/{name}.json")) for name in ("how", "study"))
     shapes: list[tuple[int, int]] = told["shapes"]
     grids = [f"{width}\N{MULTIPLICATION SIGN}{height}" for height, width in shapes]
     step: int = told["step"]
     values = {
         **{name: picture_url(name) for name in PICTURES},
+        **studied,
         "grids": ", ".join(grids),
         "sides": "".join(f"<span>{grid}</span>" for grid in grids),
         "scales": len(shapes),
