@@ -49,7 +49,7 @@ def settings_line(about: Mapping[str, Any]) -> str:
     precision = "bf16" if about["mixed_precision"] == "bf16" else "float32"
     return (
         f"Scenes: {learned:,} to learn from, in batches of {about['batch_size']}, and {measured:,} "
-        f"to measure with. Networks learn in {precision}; their losses are measured in float32."
+        f"to measure with.\nNetworks learn in {precision}; their losses are measured in float32."
     )
 
 

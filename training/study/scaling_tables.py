@@ -81,12 +81,12 @@ def reading(fits: Mapping[str, Any]) -> list[str]:
         if (law := some.get("loss_all")) is None:
             continue
         for words, r in (
-            ("with a fitted irreducible part", law["pearson_r"]),
-            ("without one", law["without_irreducible"]["pearson_r"]),
+            ("with E fitted", law["pearson_r"]),
+            ("with E = 0", law["without_irreducible"]["pearson_r"]),
         ):
             reached = "reaches" if r is not None and r <= PUBLISHED_R else "does not reach"
             lines.append(
-                f"- The loss of all tokens by {LABELS[axis]}, {words}: r = {exact(r)}, which "
-                f"{reached} the published {PUBLISHED_R}."
+                f"- Loss of all tokens by {LABELS[axis]}, {words}: r = {exact(r)}, which {reached} "
+                f"the published {PUBLISHED_R}."
             )
     return [*lines, ""]

@@ -58,10 +58,10 @@ def test_laws_and_their_reading_follow_from_the_points(
     text = report_text(tmp_path)
     assert "Hardware: a processor, 1 thread, torch 2." in text
     assert (
-        "64 to learn from, in batches of 8, and 16 to measure with. Networks learn in bf16" in text
+        "64 to learn from, in batches of 8, and 16 to measure with.\nNetworks learn in bf16" in text
     )
     assert "| loss, all tokens, by parameters outside tables | 0.2 (" in text
-    assert "with a fitted irreducible part: r = -1.0000, which reaches the published -0.998" in text
+    assert "with E fitted: r = -1.0000, which reaches the published -0.998" in text
     assert "Kept out of the fits: depth 7," in text
     assert "laptop/plots/pictures-parameters.png" in text
     assert (tmp_path / "laptop" / "plots" / "pictures-parameters.png").exists()
