@@ -34,7 +34,14 @@ PICTURE, NUMBERS = "laws.webp", "study.json"
 FIGURE = "loss_all"
 COLOURS = {"pictures": "#6c63ff", "captions": "#d97706"}
 INK = "#7d8590"  # reads on white and on black
-INKS = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+STYLE: Any = {  # its annotation names every key that there is
+    "font.size": 11,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
 INCHES, DPI = (5.0, 3.6), 150
 SHOWN = "assets/how"
 FEWEST = 4  # sizes, which any three free numbers fit nearly
@@ -119,7 +126,7 @@ def records_of(sizes: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
 
 def picture_of(sizes: Mapping[str, Any], fits: Mapping[str, Any]) -> bytes:
     """Loss against parameters of both kinds, as a WebP with a transparent background."""
-    with matplotlib.rc_context(dict.fromkeys(INKS, INK) | {"font.size": 11}):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=INCHES, layout="constrained", facecolor="none")
         place = figure.add_subplot(facecolor="none")
         for kind, law in laws_of(fits).items():
@@ -153,7 +160,8 @@ def draw_kind(
         face = "none" if size == left_out else COLOURS[kind]
         above = record[FIGURE] - irreducible
         place.plot(size, above, "o", color=COLOURS[kind], markerfacecolor=face, markersize=7)
-    x = np.geomspace(*(some(one["parameters"] for one in records) for some in (min, max)), 50)
+    sizes = [one["parameters"] for one in records]
+    x = np.geomspace(min(sizes), max(sizes), 50)
     place.plot(x, law.at(x), color=COLOURS[kind], linewidth=1.5, label=NAMES[kind])
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.data.scenes import Scene
 from training.study.artists import Artist, Choice, DiffusionArtist, artist_of, choices_to_try
@@ -87,10 +87,9 @@ def measure_limits(settings: RivalSettings, points: PointsFile, gauge: Gauge) ->
     """
     if REAL not in points.points:
         points.add(REAL, {"kind": REAL} | gauge.real_figures())
-    pyramid, raster = (
-        load_tokenizer(settings.kept_tokenizer(name)).to(pick_device())
-        for name in (PYRAMID, RASTER)
-    )
+    pyramid, raster = (load_tokenizer(settings.kept_tokenizer(name)) for name in (PYRAMID, RASTER))
+    for tokenizer in (pyramid, raster):
+        nn.Module.to(tokenizer, pick_device())
 
     def without_codes(images: Tensor) -> Tensor:
         return pyramid.decode_latent(pyramid.encode_features(images))
