@@ -16,6 +16,7 @@ from tests.browser.conftest import (
 from tests.browser.test_comparing import draw_sheet, open_tab
 from tests.browser.test_editing import press, stroke
 from tests.gated_engine import GatedEngine
+from var_core.web.how_tab import PICTURES
 
 pytestmark = pytest.mark.browser
 LOOKS = [  # theme and view
@@ -78,7 +79,7 @@ def test_axe_finds_nothing_serious(
     assert violations(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("tab", name="How it works").click()
-    expect(page.locator("#how img")).to_have_count(8)
+    expect(page.locator("#how img")).to_have_count(len(PICTURES))
     assert violations(page) == []
     context.close()
     assert wrong == []

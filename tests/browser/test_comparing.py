@@ -19,6 +19,7 @@ from tests.browser.conftest import (
 from tests.clients import num_cancelling
 from tests.gated_engine import GatedEngine
 from var_core.jobs.png_recipe import read_png_recipe
+from var_core.web.how_tab import PICTURES
 
 pytestmark = pytest.mark.browser
 QUERY = "/?prompt=an+apple&style=noto"
@@ -41,7 +42,7 @@ def setting(page: Page, side: str, name: str) -> None:
     """Choose what is compared along a side."""
     page.locator(f"#{side} input").click()
     page.get_by_role("option", name=name, exact=True).click()
-    expect(page.get_by_role("option")).to_have_count(0)  # a list fades before the next one opens
+    expect(page.get_by_test_id("dropdown-option")).to_have_count(0)  # a list fades before the next
 
 
 def preset(page: Page, name: str) -> None:
@@ -225,6 +226,6 @@ def test_on_a_narrow_page_the_shorter_side_goes_across(page: Page) -> None:
 def test_how_it_works_shows_real_pictures(page: Page) -> None:
     page.get_by_role("tab", name="How it works").click()
     pictures = page.locator("#how img")
-    expect(pictures).to_have_count(8)
+    expect(pictures).to_have_count(len(PICTURES))
     assert all(pictures.evaluate_all("all => all.map(one => one.naturalWidth > 0 && one.alt)"))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
