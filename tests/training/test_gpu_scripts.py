@@ -33,6 +33,7 @@ def run(folder: Path, script: str, *words: str, more: tuple[str, ...] = ("--step
         "PATH": f"{stand_in.parent}:{os.environ['PATH']}",
         "RUN": str(folder / "run"),
         "PAINTERS": "1",
+        "NETS": str(folder),
     }
     command = [str(ROOT / "training" / "recipes" / script), *words, "--", *more]
     with (folder / "log.txt").open("w") as log:  # a pipe would not end with it

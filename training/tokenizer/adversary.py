@@ -29,7 +29,7 @@ class Adversary:
     Args:
         settings: settings of the run.
         accelerator: the run's processes; it wraps discriminator and optimizer.
-        precision: that of the run, "bf16" or "no".
+        precision: precision of the run, "bf16" or "no".
     """
 
     def __init__(
