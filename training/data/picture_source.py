@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from training.loop.picture_random import PictureRandom
+from training.loop.transfer import pinned
 from var_core.tokenizer import MultiScaleVQVAE
 
 
@@ -32,7 +33,7 @@ class PictureBatch:
 
     def pin_memory(self) -> Self:
         """The same with the images where a GPU fetches them fast."""
-        return self if self.images.is_cuda else replace(self, images=self.images.pin_memory())
+        return replace(self, images=pinned(self.images))
 
 
 class PictureSource(Protocol):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from training.data.picture_source import PictureSource
 from training.loop.picture_random import PictureRandom
+from training.loop.transfer import pinned
 from var_core.scales import ScaleSchedule
 from var_core.tokenizer import MultiScaleVQVAE
 
@@ -50,11 +51,6 @@ class TokenBatch:
         captions = None if self.captions is None else self.captions[index]
         tokens = self.tokens[index.to(self.tokens.device)]
         return TokenBatch(tokens, features, self.labels[index], captions)
-
-
-def pinned(tensor: Tensor) -> Tensor:
-    """A tensor where a GPU fetches it fast; one that is on a GPU stays there."""
-    return tensor if tensor.is_cuda else tensor.pin_memory()
 
 
 class TokenSource(Protocol):

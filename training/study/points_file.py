@@ -47,10 +47,14 @@ class PointsFile:
         self.about = dict(about)
         self.made_from: dict[str, str] = {}
         self.points: dict[str, dict[str, Any]] = {}
-        self._read()
+        self.refresh()
 
-    def _read(self) -> None:
-        """Take over what is in the file beside what is known."""
+    def refresh(self) -> None:
+        """Take over what is in the file, as other processes left it, beside what is known.
+
+        Raises:
+            ValueError: if the file is damaged, or holds points of another study.
+        """
         if not self.path.exists():
             return
         found = read_json(self.path)
@@ -61,14 +65,6 @@ class PointsFile:
             )
         self.made_from = self.made_from | found.get("made_from", {})
         self.points = self.points | found["points"]
-
-    def refresh(self) -> None:
-        """Take over the points that other processes have added.
-
-        Raises:
-            ValueError: if the file has become that of another study.
-        """
-        self._read()
 
     def claim(self, name: str, value: str) -> None:
         """Note what the points are made from.
@@ -109,7 +105,7 @@ class PointsFile:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_name(f".{self.path.name}.lock")):
-            self._read()
+            self.refresh()
             self.points[name] = dict(point)
             content = {"about": self.about, "made_from": self.made_from, "points": self.points}
             write_atomically(self.path, (json.dumps(content, indent=1) + "\n").encode())

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from training.data.scenes.pictures import ScenePictures
-from training.data.token_source import TokenBatch, token_maps
+from training.data.token_source import TokenBatch
 from training.evaluation.sheets import SheetRow, captioned_sheet
 from training.loop.footprint import PASSES
 from training.loop.processes import dealt, gathered
@@ -52,7 +52,7 @@ class SizedRun(StudyRun):
         drawer = Drawer(transformer, self.tokenizer, self.conditioning, self.num_scales)
         batch = self.held_back.validation()
         last = self.tokenizer.schedule.token_range(self.num_scales - 1)
-        logits = (drawn_logits(drawer, batch.rows(rows)) for rows in shares(self, batch))
+        logits = (drawer.logits(batch.rows(rows)) for rows in shares(self, batch))
         figures = token_figures(self.accelerator, logits, last)
         shown = batch.rows(torch.arange(min(SHOWN, len(batch.labels))))
         assert shown.captions is not None  # as of all scenes
@@ -64,16 +64,6 @@ class SizedRun(StudyRun):
 def shares(run: TransformerRun, batch: TokenBatch) -> Iterator[Tensor]:
     """Rows of a batch that this process measures, part by part."""
     return dealt(run.accelerator, len(batch.labels), AT_ONCE)
-
-
-@torch.inference_mode()
-def drawn_logits(drawer: Drawer, batch: TokenBatch) -> tuple[Tensor, Tensor]:
-    """Teacher-forced logits (B, L, V) of some pictures, and their tokens (B, L)."""
-    maps = token_maps(drawer.tokenizer.schedule, batch.tokens)[: drawer.num_scales]
-    inputs = drawer.tokenizer.quantizer.teacher_inputs(maps)
-    condition = drawer.asked(batch.labels, batch.captions)
-    logits = drawer.transformer.first_logits(inputs, condition, drawer.num_scales)
-    return logits, torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
 
 
 @torch.inference_mode()

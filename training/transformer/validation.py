@@ -47,13 +47,17 @@ class Drawer:
         """Everything that is known about some pictures, on the device of the network."""
         return self.conditioning.asked(labels, captions).to(self.transformer.device)
 
-    def entropy(self, batch: TokenBatch) -> Tensor:
-        """Cross-entropy of every token that is learned, (B, M), in nats."""
+    def logits(self, batch: TokenBatch) -> tuple[Tensor, Tensor]:
+        """Teacher-forced logits of the scales that are learned, (B, M, V), and tokens (B, M)."""
         maps = token_maps(self.tokenizer.schedule, batch.tokens)[: self.num_scales]
         inputs = self.tokenizer.quantizer.teacher_inputs(maps)
-        targets = torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
         condition = self.asked(batch.labels, batch.captions)
         logits = self.transformer.first_logits(inputs, condition, self.num_scales)
+        return logits, torch.cat([token_map.flatten(1) for token_map in maps], dim=1)
+
+    def entropy(self, batch: TokenBatch) -> Tensor:
+        """Cross-entropy of every token that is learned, (B, M), in nats."""
+        logits, targets = self.logits(batch)
         return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
 
     def draw(
