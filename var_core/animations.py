@@ -16,7 +16,7 @@ from var_core.images import (
     open_source,
     upright_layers,
 )
-from var_core.picture_headers import check_png
+from var_core.picture_headers import check_png, gif_size
 
 FORMATS = ("WEBP", "GIF", "PNG")  # PNG as one of several frames
 MAX_FRAMES = 600
@@ -44,9 +44,12 @@ def read_animation(
     frames: list[Image.Image] = []
     times = [0.0]  # at which frames begin, in milliseconds, and the end
     try:
-        check_png(content_of(file))
+        content = content_of(file)
+        check_png(content)
+        _check_size(name, gif_size(content), limits)
         with Image.open(file, formats=limits.formats) as image:
-            for frame, milliseconds in _decoded(image, name, limits):
+            _check_size(name, image.size, limits)
+            for frame, milliseconds in _decoded(image, name):
                 frames.append(frame)
                 times.append(times[-1] + milliseconds)
     except _TooLargeError:
@@ -62,14 +65,16 @@ class _TooLargeError(ValueError):
     """An animation has more frames or pixels than are read."""
 
 
-def _decoded(
-    image: Image.Image, name: str, limits: PictureLimits
-) -> Iterator[tuple[Image.Image, float]]:
-    """Frames, and the milliseconds each is shown."""
+def _check_size(name: str, size: tuple[int, int], limits: PictureLimits) -> None:
+    """Raise _TooLargeError if the frames have too many pixels."""
     try:
-        limits.check_size(name, *image.size)
+        limits.check_size(name, *size)
     except ValueError as error:
         raise _TooLargeError(str(error)) from None
+
+
+def _decoded(image: Image.Image, name: str) -> Iterator[tuple[Image.Image, float]]:
+    """Frames, and the milliseconds each is shown."""
     for number in count():
         try:
             image.seek(number)
