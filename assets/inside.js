@@ -318,7 +318,7 @@ const open = (files) => {
 };
 const isInView = () => document.querySelector("#inside-row")?.offsetParent;
 document.addEventListener("paste", (event) => {
-  if (isInView()) open(event.clipboardData.files);
+  if (isInView()) open(window.varStudio.pasted(event));
 });
 document.addEventListener("dragover", (event) => {
   if (isInView()) event.preventDefault();

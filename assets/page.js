@@ -79,6 +79,11 @@ status?.setAttribute("role", "status");
 status?.setAttribute("aria-live", "polite");
 
 Object.assign(window.varStudio, {
+  /** The files that are pasted; none where words go into a field, as a table brings its picture too. */
+  pasted({ target, clipboardData }) {
+    const isTyped = target.closest?.("input, textarea") && clipboardData.getData("text/plain");
+    return isTyped ? [] : clipboardData.files;
+  },
   /** Press the button that draws in the tab that is in view. */
   draw() {
     press(buttons()[0]);

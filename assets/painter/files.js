@@ -17,6 +17,6 @@ export const takeFiles = (painter) => {
     openFile(event.dataTransfer.files);
   });
   document.addEventListener("paste", (event) => {
-    if (painter.offsetParent) openFile(event.clipboardData.files);
+    if (painter.offsetParent) openFile(window.varStudio.pasted(event));
   });
 };

@@ -10,11 +10,11 @@ from PIL import Image
 
 from tests.patience import until
 from var_core import VARPipeline, generators_from_seeds
-from var_core.jobs.mask_codec import read_runs, write_runs
+from var_core.jobs.mask_codec import read_runs, resize_mask, write_runs
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.serving.fair_queue import BusyError, FairQueue, QueueLimits
 from var_core.serving.local_engine import LocalEngine
-from var_core.web.canvas import SHOWN_SIDE, Canvas
+from var_core.web.canvas import SHOWN_SIDE, Canvas, shown_size
 from var_core.web.edit_handlers import SIDES, EditHandlers, EditInputs
 from var_core.web.edit_versions import Edit
 from var_core.web.progress import Moment, stream
@@ -205,3 +205,17 @@ def test_a_result_can_be_saved_though_the_queue_is_full(pipeline: VARPipeline) -
     owed = queue.join("", is_owed=True)
     queue.leave(running)
     assert queue.wait(owed, 60) == 0
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (1200, 200), (2000, 300), (3000, 4), (1025, 3)])
+@pytest.mark.parametrize("is_upright", [False, True])
+def test_a_mask_fits_its_picture_at_either_of_its_sizes(size: tuple, is_upright: bool) -> None:
+    width, height = size[::-1] if is_upright else size
+    shown = shown_size((width, height))
+    mask = np.zeros((height, width), bool)
+    mask[: height // 2 + 1] = True
+    painted = resize_mask(mask, shown)  # as a file that is loaded
+    assert painted.shape == shown[::-1] and painted.any()
+    assert resize_mask(painted, (width, height)).shape == (height, width)  # as it is drawn
+    with pytest.raises(ValueError, match="they must have the same shape"):
+        resize_mask(mask.repeat(2, axis=1), (width, height))

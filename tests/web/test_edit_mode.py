@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import make_labels, make_tokenizer, make_transformer
+from tests.web.conftest import tiny_engine
+from var_core import VARPipeline
 from var_core.jobs.mask_codec import write_runs
 from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
@@ -15,6 +19,7 @@ from var_core.web.draw_tab import DrawTab
 from var_core.web.edit_mode import EditMode
 from var_core.web.edit_versions import Versions
 from var_core.web.label_choices import ANY
+from var_core.web.orders import Order, order_request
 from var_core.web.page import Page, Site
 
 
@@ -29,17 +34,20 @@ def edit_mode(engine: LocalEngine, folder: Path) -> EditMode:
     return tabs[0]
 
 
-@pytest.fixture
-def tab(engine: LocalEngine, tmp_path: Path) -> EditMode:
-    return edit_mode(engine, tmp_path)
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> EditMode:
+    pipeline = VARPipeline(make_tokenizer(), make_transformer(), make_labels())
+    return edit_mode(tiny_engine(pipeline), tmp_path_factory.mktemp("edits"))
 
 
-def opened(tab: EditMode, folder: Path, versions: Versions | None = None) -> dict:
-    """What the page shows after a picture was opened."""
-    upload = folder / "mine.png"
+def opened(tab: EditMode, folder: Path, versions: Versions | None = None, mask: str = "") -> dict:
+    """What the page shows after a picture was opened, with a mask on the one before."""
+    upload = folder / "upload" / "mine.png"  # both are deleted
+    upload.parent.mkdir()
     Image.new("RGB", (40, 30), "teal").save(upload)
     before = versions or Versions()
-    return tab.open_upload({tab.board.open: str(upload), tab.board.versions: before})
+    values = {tab.board.open: str(upload), tab.board.versions: before, tab.board.painter: mask}
+    return tab.open_upload(values)
 
 
 def painted() -> str:
@@ -80,7 +88,7 @@ def test_an_upload_is_copied_and_deleted_and_labels_start_anew(
 ) -> None:
     updates = opened(tab, tmp_path)
     canvas = updates[tab.board.versions].here.canvas
-    assert not (tmp_path / "mine.png").exists() and canvas.path.is_file()
+    assert not (tmp_path / "upload" / "mine.png").exists() and canvas.path.is_file()
     shown = scene(tab, updates)
     assert (shown["mask"], shown["full"], shown["model"]) == ("", (40, 30), tab.info.image_shape)
     assert (shown["before"], shown["undo"], shown["redo"]) == ("", None, None)
@@ -126,6 +134,35 @@ def test_another_picture_loses_no_version_of_the_one_before(tab: EditMode, tmp_p
     assert [one.parent for one in versions.all] == [None, 0, None] and versions.current == 2
     assert versions.undone is None and scene(tab, updates)["before"] == ""
     assert scene(tab, go(tab, versions, 1))["current"] == 1
+
+
+def test_what_is_painted_comes_back_after_another_picture_was_opened(
+    tab: EditMode, tmp_path: Path
+) -> None:
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    versions = opened(tab, tmp_path, versions, painted())[tab.board.versions]
+    assert scene(tab, go(tab, versions, 0))["mask"] == painted()
+    stage, controls = tab.draw.stage, tab.handlers.controls
+    request = order_request(controls, Order(controls.defaults()))
+    values = {tab.board.versions: versions, tab.board.painter: painted()}
+    values[stage.progress] = list(tab.page.engine.generate(request))[-1]
+    drawn = tab.open_drawn(values, gr.EventData(None, {"place": 0, "scale": 1, "run": 1}))
+    assert scene(tab, go(tab, drawn[tab.board.versions], 1))["mask"] == painted()
+
+
+@pytest.mark.parametrize("task", ["outpaint", "vary", "again"])
+def test_every_edit_keeps_what_was_painted_before_it(
+    tab: EditMode, tmp_path: Path, task: str
+) -> None:
+    versions = opened(tab, tmp_path)[tab.board.versions]
+    if task == "again":
+        versions = edited(tab, "vary", versions)[-1][tab.board.versions]
+    here = versions.current
+    data = dict.fromkeys(("left", "top", "right", "bottom"), 8)
+    first, *_, last = edited(tab, task, versions, painted(), data)
+    assert scene(tab, go(tab, last[tab.board.versions], here))["mask"] == painted()
+    opens = opened(tab, tmp_path, first[tab.board.versions])  # which ends the edit
+    assert scene(tab, go(tab, opens[tab.board.versions], here))["mask"] == painted()
 
 
 @pytest.mark.parametrize("number", [7, -1, None, "0", True, 0.0])

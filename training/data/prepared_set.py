@@ -143,8 +143,8 @@ def load_packed_set(folder: Path) -> PreparedSet:
 
 
 def evenly(rows: np.ndarray, limit: int) -> np.ndarray:
-    """At most `limit` of the rows (N,), evenly spread; the same in every call."""
-    return rows[:: -(-len(rows) // limit)] if len(rows) > limit else rows
+    """All rows (N,), or `limit` of them, evenly spread; the same in every call."""
+    return rows[np.arange(limit) * len(rows) // limit] if len(rows) > limit else rows
 
 
 def _refuse_pipes(folder: Path) -> None:

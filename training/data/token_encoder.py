@@ -46,14 +46,19 @@ MIN_BATCH, MAX_BATCH = 4, 256
 MANIFEST = "tokens.json"
 
 
-def weights_digest(tokenizer: MultiScaleVQVAE) -> str:
-    """A short hash of the weights that make tokens: encoder and codes, not the decoder."""
+def weights_digest(tokenizer: MultiScaleVQVAE, dtype: torch.dtype = torch.float32) -> str:
+    """A short hash of the weights that make tokens: encoder and codes, not the decoder.
+
+    Args:
+        tokenizer: tokenizer.
+        dtype: what weights are rounded to before.
+    """
     digest = hashlib.sha256()
     for name, value in sorted(tokenizer.state_dict().items()):
         if name.startswith(("decoder.", "post_quant.", "sketch.")):
             continue
         digest.update(name.encode())
-        digest.update(value.float().cpu().numpy().tobytes())
+        digest.update(value.to(dtype).float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -100,9 +100,13 @@ def inception_figures(drawn: Tensor, first: Tensor, second: Tensor) -> dict[str,
 
 
 def inception_score(logits: Tensor) -> float:
-    """Inception score (arXiv 1606.03498) of pictures with logits (N, C), a mean over ten parts."""
+    """Inception score (arXiv 1606.03498) of pictures with logits (N, C), a mean over ten parts.
+
+    Parts are drawn by lot, the same in every call: pictures are often sorted by class.
+    """
+    lot = torch.randperm(len(logits), generator=torch.Generator().manual_seed(0))
     scores = []
-    for part in logits.double().chunk(SPLITS):
+    for part in logits[lot].double().chunk(SPLITS):
         known = part.log_softmax(dim=1)
         overall = known.logsumexp(dim=0) - math.log(len(part))
         scores.append((known.exp() * (known - overall)).sum(dim=1).mean().exp())

@@ -31,7 +31,7 @@ from training.loop.picture_random import PictureRandom
 from training.loop.processes import device_name
 from training.loop.run_settings import RunSettings
 from training.loop.sharded_checkpoint import has_shards
-from var_core.ranges import check_int, check_kind
+from var_core.ranges import check_float, check_int, check_kind
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,8 @@ class Run(ABC, Generic[AnySettings, Batch]):
     is exact, and processes that share a batch learn what one would learn from all of it.
 
     Attributes:
-        started: time of the monotonic clock from which a time limit counts.
+        started: time of the monotonic clock from which a time limit counts; a run that goes on
+            after a stop is as old as it was then.
         step: optimizer steps done, skipped ones included.
         pictures_seen: training pictures that all processes have taken.
     """
@@ -115,8 +116,14 @@ class Run(ABC, Generic[AnySettings, Batch]):
     def total_steps(self) -> int:
         """Steps of the whole run; under a time limit, as many as fit at the speed so far."""
         steps, minutes = self.settings.steps, self.settings.minutes
-        spent = (time.monotonic() - self.started) / 60
-        return min(steps, steps_in_all(self.step, spent / minutes)) if minutes else steps
+        if not minutes:
+            return steps
+        return min(steps, steps_in_all(self.step, self.seconds / 60 / minutes))
+
+    @property
+    def seconds(self) -> float:
+        """Time that the run took, over all calls."""
+        return time.monotonic() - self.started
 
     @property
     def total_batch(self) -> int:
@@ -177,6 +184,10 @@ class Run(ABC, Generic[AnySettings, Batch]):
 
         It does not wait for the device: figures may be scalars there.
         """
+
+    def made_from(self) -> dict[str, str]:
+        """A hash of each thing without which the weights mean nothing, by its name."""
+        return {}
 
     def details(self) -> dict[str, Any]:
         """What "auto" and the data have decided, for settings.json."""
@@ -259,13 +270,20 @@ class Run(ABC, Generic[AnySettings, Batch]):
         """Continue from the newest whole checkpoint, if there is one.
 
         Raises:
-            ValueError: if it was made by another number of processes, whose sums round otherwise.
+            ValueError: if it was made by another number of processes, whose sums round otherwise,
+                or from other things.
         """
         newest = load_newest(self.folder, self.layouts())
         if newest is None:
             return
         parts, meta = newest
         self._check_meta(meta)
+        for name, found in self.made_from().items():
+            if meta.get("made_from", {}).get(name, found) != found:
+                raise ValueError(
+                    f"{self.folder} was trained with another {name}, whose codes meant something "
+                    "else: choose another folder, or delete this one to begin anew"
+                )
         processes = self.accelerator.num_processes
         if meta["processes"] != processes:
             found = (
@@ -284,6 +302,7 @@ class Run(ABC, Generic[AnySettings, Batch]):
         self.pictures_seen = self.total_batch * self.step  # which old versions did not note
         if "pictures_seen" in meta:
             self.pictures_seen = meta["pictures_seen"]
+        self.started -= meta.get("seconds", 0.0)
         self._warn_of_changes(meta["config"])
         logger.info("resumed at step %d", self.step)
 
@@ -293,6 +312,9 @@ class Run(ABC, Generic[AnySettings, Batch]):
         if "pictures_seen" in meta:
             name = f"{self.folder}: pictures_seen of the checkpoint"
             check_int(name, meta["pictures_seen"], 0, MAX_STEP)
+        if "seconds" in meta:
+            check_float(f"{self.folder}: seconds of the checkpoint", meta["seconds"], 0, MAX_STEP)
+        check_kind(f"{self.folder}: made_from of the checkpoint", meta.get("made_from", {}), dict)
         check_kind(f"{self.folder}: config of the checkpoint", meta.get("config"), dict)
 
     def save(self) -> None:
@@ -307,6 +329,8 @@ class Run(ABC, Generic[AnySettings, Batch]):
             "pictures_seen": self.pictures_seen,
             "skipped": self.skipped,
             "skipped_in_row": self.skipped_in_row,
+            "seconds": round(self.seconds, 1),
+            "made_from": self.made_from(),
         }
         parts, model = self.parts(), self.averaged()
         if has_shards(parts):

@@ -29,7 +29,7 @@ class RunSettings(Settings):
     steps: int = option(6000, "optimizer steps", STEPS, low=1)
     minutes: float = option(
         0.0,
-        "time limit from the start of the command; the learning rate follows it. 0: none",
+        "time limit of the run, over all calls; the learning rate follows it. 0: none",
         STEPS,
         low=0,
     )

@@ -1,5 +1,6 @@
 """Tensors that may be sharded over processes, and their whole."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -30,6 +31,6 @@ def own_part(value: Tensor) -> Tensor:
 
 
 def whole_norm(parameters: list[nn.Parameter], limit: float) -> Tensor:
-    """Clip gradients to a norm over all processes; returns the norm before clipping."""
-    norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+    """Clip gradients to a norm over all processes, 0: none; returns the norm before clipping."""
+    norm = torch.nn.utils.clip_grad_norm_(parameters, limit or math.inf)
     return norm.full_tensor() if isinstance(norm, DTensor) else norm

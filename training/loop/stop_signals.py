@@ -46,7 +46,7 @@ class StopFlag:
         return bool(cast(Tensor, accelerator.reduce(flag, "sum")) > 0)
 
 
-def ignore_stop_signals(worker: int) -> None:
+def ignore_stop_signals(worker: int = 0) -> None:
     """Leave signals that reach all processes of a run to the one that trains."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

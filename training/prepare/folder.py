@@ -48,7 +48,7 @@ class FolderSettings(Settings):
 
 def identity(path: Path) -> bytes:
     """The names of folder and file of a picture, which decide its split."""
-    return f"{path.parent.name}/{path.name}".encode()
+    return f"{path.parent.name}/{path.name}".encode(errors="surrogateescape")
 
 
 def prepare(settings: FolderSettings) -> None:

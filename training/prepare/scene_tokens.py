@@ -9,14 +9,11 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from training.data.scenes.pictures import ScenePictures
 from training.data.token_pool import fill_pool
 from training.loop.command_line import Settings, run_command
-from training.loop.precision import resolve_precision
-from training.loop.run_settings import PRECISIONS
 from var_core.checkpoints import load_tokenizer
 from var_core.devices import pick_device
 from var_core.option_fields import about, option
@@ -30,7 +27,6 @@ class SceneTokenSettings(Settings):
     tokenizer: str = field(metadata=about("folder of the trained tokenizer"))
     out: str = field(metadata=about("folder of the pool"))
     count: int = option(65536, "scenes in the pool, a multiple of 4,096", low=1)
-    mixed_precision: str = option("auto", "as of the run that takes from it", choices=PRECISIONS)
 
 
 def encode_scenes(settings: SceneTokenSettings) -> None:
@@ -41,11 +37,8 @@ def encode_scenes(settings: SceneTokenSettings) -> None:
         OSError: if the pool cannot be written.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    device = pick_device()
-    precision = resolve_precision(settings.mixed_precision, device)
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    tokenizer = load_tokenizer(settings.tokenizer, dtype)
-    nn.Module.to(tokenizer, device)  # in place
+    tokenizer = load_tokenizer(settings.tokenizer)
+    nn.Module.to(tokenizer, pick_device())  # in place
     pictures = ScenePictures.open(settings.data)
     tokens = fill_pool(Path(settings.out), pictures, tokenizer, settings.count)
     print(f"{settings.out}: {len(tokens):,} scenes of {tokens.shape[1]} tokens")

@@ -1,5 +1,6 @@
 """The adversary of a tokenizer run: when it joins, how it is trained, what it saves."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -84,7 +85,7 @@ class Adversary:
 
 
 def clip_gradients(accelerator: Accelerator, network: torch.nn.Module, limit: float) -> Tensor:
-    """Clip the gradients of a network to a norm; returns the norm before clipping."""
-    norm = accelerator.clip_grad_norm_(network.parameters(), limit)
+    """Clip the gradients of a network to a norm, 0: none; returns the norm before clipping."""
+    norm = accelerator.clip_grad_norm_(network.parameters(), limit or math.inf)
     assert norm is not None  # it is None for DeepSpeed alone, which is not used here
     return norm

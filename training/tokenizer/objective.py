@@ -111,7 +111,8 @@ class TokenizerObjective(nn.Module):
             # details that coarse scales leave open are to be blurred, not invented
             part = random.part(is_whole)
             pair = view_alike(rebuilt[is_whole], images[is_whole], settings.perceptual_view, part)
-            losses["perceptual"] = self.perceptual(*map(as_pictures, pair)).mean()
+            distances = self.perceptual(*map(as_pictures, pair))
+            losses["perceptual"] = distances.mean() * self.weight_of(is_whole, with_quantizer)
         if images.ndim == 5:
             losses["changes"] = F.l1_loss(rebuilt.diff(dim=2), images.diff(dim=2))
         reconstruction = (
@@ -132,6 +133,15 @@ class TokenizerObjective(nn.Module):
         losses["loss"] = total
         exact = {name: loss.float() for name, loss in losses.items()}
         return Rebuilt(exact, rebuilt.detach().float(), features.detach().float(), quantization)
+
+    def weight_of(self, is_whole: Tensor, with_quantizer: bool) -> float:
+        """What a mean over the pictures with all scales counts: 1 on average.
+
+        So every one of them counts alike, whatever part of a batch it is in.
+        """
+        is_dropping = with_quantizer and self.tokenizer.schedule.num_scales > 1
+        expected = 1 - self.settings.scale_dropout if is_dropping else 1
+        return is_whole.double().mean().item() / expected
 
     def compile_parts(self) -> None:
         """Compile encoder and decoder; what stands between them depends on the step."""
@@ -203,7 +213,7 @@ def view_alike(
 
 
 def add_noise(latent: Tensor, amount: float, random: PictureRandom) -> Tensor:
-    """Add Gaussian noise of 0 to `amount` times the latent's spread, a strength per picture.
+    """Add Gaussian noise of 0 to `amount` times the spread of its latent, a strength per picture.
 
     A decoder trained with it tolerates mistakes of the transformer (after arXiv 2503.08354).
     """
@@ -211,4 +221,5 @@ def add_noise(latent: Tensor, amount: float, random: PictureRandom) -> Tensor:
         return latent
     strength = random.uniform(*[1] * (latent.ndim - 1)) * amount
     noise = random.normal(*latent.shape[1:], device=latent.device)
-    return latent + noise * sent(strength, latent.device) * latent.detach().std()
+    spread = latent.detach().flatten(1).std(dim=1).view_as(strength)
+    return latent + noise * sent(strength, latent.device) * spread

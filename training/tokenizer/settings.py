@@ -100,7 +100,7 @@ class TokenizerSettings(RunSettings):
     warmup_steps: int = option(100, "steps until the highest rate", STEPS, low=0)
     final_ratio: float = option(0.02, "last learning rate over the highest", STEPS, low=0, high=1)
     weight_decay: float = option(0.01, "weight decay of matrices", STEPS, low=0)
-    grad_clip: float = option(1.0, "largest gradient norm", STEPS, low=0)
+    grad_clip: float = option(1.0, "largest gradient norm; 0: any", STEPS, low=0)
     ema_decay: float = option(0.999, "decay of the averaged weights", STEPS, low=0, high=1)
 
     l1_weight: float = option(1.0, "weight of the absolute error", LOSSES, low=0)

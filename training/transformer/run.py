@@ -15,6 +15,7 @@ from training.data.open_pictures import open_pictures
 from training.data.picture_source import PictureSource, check_side
 from training.data.prepared_pictures import PreparedPictures
 from training.data.scenes.replayed_tokens import ReplayedTokens
+from training.data.token_encoder import weights_digest
 from training.data.token_source import TokenBatch, TokenSource, token_maps
 from training.loop.checkpoint import check_parts
 from training.loop.ema import ExponentialAverage
@@ -189,6 +190,10 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
         if self.settings.compile:
             objective.compile_parts()
         return objective if self.settings.shard else self.accelerator.prepare(objective)
+
+    def made_from(self) -> dict[str, str]:
+        """The tokenizer, whatever precision it encodes in."""
+        return {"tokenizer": weights_digest(self.tokenizer, torch.bfloat16)}
 
     def details(self) -> dict[str, Any]:
         """Precision, size, and how pictures are changed."""

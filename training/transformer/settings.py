@@ -72,7 +72,7 @@ class TransformerSettings(RunSettings):
     final_weight_decay: float = option(
         -1.0, "weight decay at the end; -1: no change", STEPS, low=-1
     )
-    grad_clip: float = option(2.0, "largest gradient norm", STEPS, low=0)
+    grad_clip: float = option(2.0, "largest gradient norm; 0: any", STEPS, low=0)
     ema_decay: float = option(0.9985, "decay of the averaged weights", STEPS, low=0, high=1)
 
     scale_weight_power: float = option(

@@ -22,7 +22,7 @@ def transformer_trial(settings: TransformerSettings, folder: str) -> Trial:
     pictures = open_pictures(settings.data, Augmentation(settings.augmentation))
     num_scales = settings.num_scales if settings.coarse_part == 1 else 0
     tried = replace(settings, out=folder, tracker="none", workers=0, coarse_part=1.0, minutes=0.0)
-    tried = replace(tried, num_scales=num_scales, pool=0, painters=0, frechet_drawings=0)
+    tried = replace(tried, tokens="", num_scales=num_scales, pool=0, painters=0, frechet_drawings=0)
     if not isinstance(pictures, PreparedPictures):
         return Trial(TransformerRun(tried, pictures))
     run = TransformerRun(tried, pictures.few(TRIED_PICTURES))

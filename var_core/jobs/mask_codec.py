@@ -74,13 +74,14 @@ def resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         size: width and height.
 
     Raises:
-        ValueError: if the aspect ratios differ by more than a pixel of the smaller one.
+        ValueError: if the shapes differ by more than what rounding both sides of one of them to
+            whole pixels explains.
     """
     if mask.shape[::-1] == size:
         return mask
     height, width = mask.shape
-    scale = min(width / size[0], height / size[1], 1)
-    if abs(width - size[0] * height / size[1]) > 1 / scale:
+    # half a pixel of the width counts as many times as the other one is high, and so for the height
+    if abs(width * size[1] - height * size[0]) > max(width, height, *size):
         raise ValueError(
             f"the mask is {width}x{height}, the picture {size[0]}x{size[1]}: "
             "they must have the same shape"

@@ -77,11 +77,10 @@ class EditBoard:
         """Show the result of an edit; what is painted meanwhile is kept for the next one."""
         edit, parent = version.edit, version.parent
         assert edit is not None and parent is not None
-        painted = versions.painted(parent, edit.mask) if edit.task == "redraw" else versions
         version = replace(version, source=versions.at(parent).source)
         is_new = parent == versions.current  # and not another try
         place = [edit.margins.get(side, 0) if is_new else 0 for side in ("left", "top")]
-        return self.show(painted.added(version), mask=None, place=place)
+        return self.show(versions.added(version), mask=None, place=place)
 
     def show(self, versions: Versions, **changes: Any) -> Updates:
         """Show the version that is looked at, with the mask that was painted on it."""

@@ -131,10 +131,9 @@ class EditMode:
         board, stage = self.board, self.draw.stage
         for trigger in (board.open.upload, stage.view.edit_one):
             trigger(None, None, None, cancels=self.running)  # first, since opening takes a turn
-        board.open.upload(self.open_upload, {board.versions, board.open}, self.opened, **SPOKEN)
-        stage.view.edit_one(
-            self.open_drawn, {board.versions, stage.progress}, self.opened, **SPOKEN
-        )
+        here: set[Component] = {board.versions, board.painter}
+        board.open.upload(self.open_upload, {*here, board.open}, self.opened, **SPOKEN)
+        stage.view.edit_one(self.open_drawn, {*here, stage.progress}, self.opened, **SPOKEN)
 
     def _editing(self, task: str) -> Callable[[Values, gr.EventData], Iterator[Updates]]:
         """The handler of a button; gradio finds no event in a `partial`."""
@@ -157,6 +156,7 @@ class EditMode:
         """
         versions: Versions = values[self.board.versions]
         here = versions.here
+        versions = versions.painted(here.number, values[self.board.painter])
         edit, parent = self._asked(task, values, data), here
         if task == "again":
             if here.edit is None or versions.undone is None:
@@ -171,7 +171,7 @@ class EditMode:
             best_of=values[self.best_of],
         )
         plan = self.handlers.plan(inputs)
-        yield {self.board.painter: gr.update(forming=WAITING)}
+        yield {self.board.versions: versions, self.board.painter: gr.update(forming=WAITING)}
         try:
             for moment in stream(self.page.engine, plan, self.page.client()):
                 yield self._updates(moment, versions)
@@ -200,7 +200,7 @@ class EditMode:
     def open_upload(self, values: Values) -> Updates:
         """Make an uploaded picture the one to edit."""
         with deleting(values[self.board.open]) as path:  # a copy without metadata is kept
-            return self._opened(values[self.board.versions], path, "Opened")
+            return self._opened(values, path, "Opened")
 
     def open_drawn(self, values: Values, event: gr.EventData) -> Updates:
         """Make a picture of the stage the one to edit."""
@@ -208,12 +208,18 @@ class EditMode:
         place = data.get("place")
         path = self.draw.handlers.frame_file(progress, data.get("scale"), place)
         source = (check_int("run", data.get("run"), 1, MAX_NUMBER), cast(int, place))
-        return self._opened(values[self.board.versions], path, "Drawn", source)
+        return self._opened(values, path, "Drawn", source)
 
     def _opened(
-        self, versions: Versions, path: str, words: str, source: tuple[int, int] | None = None
+        self, values: Values, path: str, words: str, source: tuple[int, int] | None = None
     ) -> Updates:
-        """Show a picture, without the labels and words that were meant for the one before."""
+        """Show a picture, without the labels and words that were meant for the one before.
+
+        What is painted on that one is kept; while it is being edited, that is what was sent.
+        """
+        versions: Versions = values[self.board.versions]
+        if painted := values[self.board.painter]:
+            versions = versions.painted(versions.current, painted)
         version = replace(self.handlers.open(path, words), source=source)
         return {
             **self.board.add(versions, version),

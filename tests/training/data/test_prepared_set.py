@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.data.emoji_rows import make_rows, make_table
 from training.data.emoji_tables import Row, build_label_names, split_rows
-from training.data.prepared_set import load_prepared_set
+from training.data.prepared_set import evenly, load_prepared_set
 
 
 def write_set(folder, rows: list[Row], num_images: int) -> None:
@@ -105,3 +105,11 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises(ValueError, match=f"{name} is no file"):
         load_prepared_set(tmp_path)
+
+
+def test_as_many_rows_are_chosen_as_asked_for_and_all_parts_have_some() -> None:
+    rows = np.arange(100, 2101)
+    chosen = evenly(rows, 2000)
+    assert len(chosen) == len(set(chosen)) == 2000 and chosen[0] == 100
+    assert np.diff(evenly(rows, 300)).max() <= 7
+    assert evenly(rows, 3000) is rows

@@ -1,6 +1,9 @@
 """Scenes that processes paint while a network learns from them."""
 
+import os
+import signal
 from collections.abc import Iterator
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -55,6 +58,9 @@ def test_processes_paint_what_a_stream_paints(
     try:
         for expected, _ in zip(stream, range(3), strict=False):
             chunk = painters.wait()
+            for process in active_children():  # Ctrl-C reaches them too; the run ends them
+                assert process.pid is not None
+                os.kill(process.pid, signal.SIGINT)
             images = chunk.images.float() / 127.5 - 1
             torch.testing.assert_close(images, expected.images, atol=1 / 127, rtol=0)
             assert torch.equal(chunk.styles[:, 0], expected.styles)

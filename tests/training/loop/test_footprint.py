@@ -38,7 +38,9 @@ def test_the_plan_of_a_run_names_settings_sizes_and_memory(
     count = sum(p.numel() for p in load_tokenizer(tokenizer).parameters())
     told = capsys.readouterr().out
     assert f"parameters: {count:,}" in told and "expected duration: " in told
+    tokens = tmp_path / "tokens"
     arguments = [*transformer_arguments(data, tokenizer, out, 4), "--dry-run"]
+    arguments += ["--tokens", str(tokens)]
     assert train_transformer.main(arguments) == 0
     told = capsys.readouterr().out
     assert "batch_size: 4" in told and "expected duration: " in told
@@ -48,7 +50,7 @@ def test_the_plan_of_a_run_names_settings_sizes_and_memory(
     )
     assert checkpointed.memory["activations"] < 0.7 * plain.memory["activations"]
     assert halved.memory["activations"] < 0.7 * plain.memory["activations"]
-    assert not out.exists()
+    assert not out.exists() and not tokens.exists()
 
 
 @pytest.mark.parametrize(("most_seconds", "count"), [(30.0, 3), (1.0, 1)])

@@ -1,6 +1,7 @@
 """From a folder of anybody's pictures to a model that draws its classes."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +33,11 @@ def photos(tmp_path: Path) -> Path:
     (folder / "notes.txt").write_text("no class")
     (folder / "apple" / "notes.txt").write_text("no picture")
     return folder
+
+
+def test_names_of_any_bytes_have_a_split() -> None:
+    path = Path(os.fsdecode(b"apple/caf\xe9.png"))
+    assert prepare_folder.identity(path) == b"apple/caf\xe9.png"
 
 
 def prepare(photos: Path, out: Path, *more: str) -> int:

@@ -105,6 +105,37 @@ def test_a_time_limit_ends_a_run_as_its_last_step_does(
     assert (out / "transformer" / "config.json").exists()
 
 
+def test_a_run_whose_time_is_over_does_nothing_when_it_is_called_again(
+    data: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    logs = []
+    for _ in range(2):
+        assert run_transformer(data, tokenizer, tmp_path / "a", 10**6, "--minutes", "0.02") == 0
+        logs.append((tmp_path / "a" / "log.jsonl").read_text())
+    assert logs[0] == logs[1]
+
+
+def test_a_run_does_not_go_on_with_the_tokens_of_another_tokenizer(
+    data: Path, tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for precision in ("no", "bf16"):  # which is no other tokenizer
+        more = ["--mixed-precision", precision]
+        assert run_transformer(data, tokenizer, tmp_path / "a", 2, *more) == 0
+    run_tokenizer(data, tmp_path / "other", 3)
+    assert run_transformer(data, tmp_path / "other" / "tokenizer", tmp_path / "a", 4) == 2
+    assert "was trained with another tokenizer" in capsys.readouterr().err
+
+
+def test_a_limit_of_zero_leaves_gradients_as_they_are(
+    data: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    plain, unclipped = (
+        one_gradient(data, tokenizer, tmp_path / limit, "--grad-clip", limit)
+        for limit in ("1e9", "0")
+    )
+    assert all(torch.equal(unclipped[name], plain[name]) for name in plain)
+
+
 def test_the_learning_rate_follows_a_time_limit(
     data: Path, tokenizer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

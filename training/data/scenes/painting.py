@@ -23,6 +23,7 @@ from torch import Tensor
 from training.data.scenes.atlas import SpriteTable, read_table
 from training.data.scenes.renderer import CPU_BATCH, SceneRenderer
 from training.data.scenes.stream import StreamOptions, draft_in_worker, start_worker
+from training.loop.stop_signals import ignore_stop_signals
 
 SHARED_MEMORY = Path("/dev/shm")  # of Linux
 MIN_FREE_BYTES = 4 << 30  # below, files go to the usual temporary folder
@@ -171,6 +172,7 @@ _process: _Process | None = None  # this one, where it paints
 
 def _start_painter(start: Callable[[], ChunkPainter], folder: Path) -> None:
     global _process
+    ignore_stop_signals()
     if hasattr(os, "nice"):  # not on Windows
         os.nice(NICE)
     torch.set_num_threads(1)

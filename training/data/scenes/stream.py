@@ -19,6 +19,7 @@ from training.data.scenes.making import HELD_OUT_SEED, make_scene
 from training.data.scenes.phrases import Phrases
 from training.data.scenes.plan import Plan, plan_scenes
 from training.data.scenes.renderer import SceneRenderer
+from training.loop.stop_signals import ignore_stop_signals
 
 NO_PHRASE = -1  # fills the rows of captions with fewer phrases
 CAPTION_PURPOSE = 8  # of the chance that words a caption
@@ -187,6 +188,7 @@ _worker: _Worker | None = None  # of this process, where it is one of a pool
 def start_worker(folder: Path, options: StreamOptions, together: int) -> None:
     """Let this process of a pool describe scenes: the first call in it."""
     global _worker
+    ignore_stop_signals()
     torch.set_num_threads(1)
     table: SpriteTable = read_table(folder)
     _worker = _Worker(Captioner(table, Phrases(table)), options, together)
