@@ -139,7 +139,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             self.tokens.close()
 
     def encode_dtype(self) -> torch.dtype:
-        """float32 where tokens are kept: those of the tokenizer as it lies there; else the run's."""
+        """float32 where tokens are kept: those of the tokenizer on disk; else that of the run."""
         is_kept = isinstance(self.pictures, PreparedPictures) or self.settings.pool
         return torch.float32 if is_kept else self.dtype
 
