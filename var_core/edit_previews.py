@@ -198,7 +198,8 @@ def _previews(
         edit_options,
         generators,
     ):
-        if step.number % num_scales == 1 % num_scales:  # a new window begins
-            token_maps = []
-        token_maps.append(step.token_map)
+        if step.token_map is not None:
+            if step.number % num_scales == 1 % num_scales:  # a new window begins
+                token_maps = []
+            token_maps.append(step.token_map)
         yield Preview(step.pictures, list(token_maps), step.number, step.total, wishes)

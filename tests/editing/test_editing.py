@@ -14,7 +14,14 @@ from torch import Tensor
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import SamplingOptions, VARPipeline, generators_from_seeds
-from var_core.editing import EditOptions, Margins, check_mask, known_window, window_around
+from var_core.editing import (
+    EditOptions,
+    Margins,
+    check_mask,
+    editor,
+    known_window,
+    window_around,
+)
 from var_core.editing.masks import feather, fill_holes, grow
 from var_core.editing.windows import MAX_WINDOWS, Window
 from var_core.images import upright
@@ -225,8 +232,6 @@ def test_a_seed_gives_the_same_edit_alone_in_a_batch_and_beside_others() -> None
 
 
 def test_the_best_of_several_is_the_likeliest_of_them() -> None:
-    from var_core.editing import editor
-
     scores: list[Tensor] = []
     original = editor._likelihood
 
@@ -247,6 +252,22 @@ def test_the_best_of_several_is_the_likeliest_of_them() -> None:
     expected = PIPELINE.edit(image, mask, CAT, generator=[torch.Generator().manual_seed(chosen)])
     assert len(scores) == 4 and len({float(score) for score in scores}) > 1
     assert np.array_equal(np.asarray(best.images[0]), np.asarray(expected.images[0]))
+
+
+def test_whoever_does_not_want_an_edit_need_not_wait_for_its_candidates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[object] = []
+    judge = editor._likelihood
+    monkeypatch.setattr(editor, "_likelihood", lambda *of: tried.append(of) or judge(*of))
+    image, sides, options = noise(SIZE, SIZE), Margins(left=9, right=9), EditOptions(best_of=3)
+    steps = PIPELINE.outpaint_stream(image, sides, CAT, edit_options=options, generator=generator())
+    first = next(steps)
+    assert len(tried) == 1
+    assert (first.number, first.token_maps) == (0, []) and first.images[0].size == (SIZE + 18, SIZE)
+    numbers = [0, *(step.number for step in steps)]
+    windows = range(0, first.total, 4)
+    assert numbers == [done + more for done in windows for more in (0, 0, 0, 1, 2, 3, 4)]
 
 
 def test_holes_are_filled_from_around_them() -> None:
