@@ -131,6 +131,25 @@ def test_a_job_whose_replica_ends_is_drawn_again_and_counted_once(
     assert handle.asked == 3 and outcomes(metrics) == {"ok": 1.0}
 
 
+def test_a_job_that_cannot_even_be_begun_is_begun_again(
+    pipeline: VARPipeline, request_: DrawRequest
+) -> None:
+    handle, errors = Handle(pipeline, []), [ActorUnavailableError("", b"0" * 16), ActorDiedError()]
+    draw, ask = handle.draw, handle.ask
+
+    def fails(*given: object) -> object:
+        if errors:
+            raise errors.pop()
+        return draw(*given) if len(given) == 2 and given[1] is request_ else ask(*given)
+
+    handle.draw = handle.ask = fails
+    worker = ReplicaWorker(handle, "tiny", QueueLimits())
+    assert [one.number for one in worker.draw(request_)] == [1, 2, 3, 4]
+    errors.append(ActorDiedError())
+    worker.prepare()
+    assert not errors and handle.asked == 2
+
+
 @pytest.mark.parametrize("after", [0, 6])
 def test_whoever_edits_hears_of_every_candidate(pipeline: VARPipeline, after: int) -> None:
     settings = read_settings(pipeline.info, {}, 1, None)

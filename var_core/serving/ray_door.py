@@ -18,6 +18,10 @@ Parts = list[Part | Exception]
 MOST_AT_ONCE = 1000  # calls of the page
 
 
+class EndedError(Exception):
+    """A drawing was cancelled, or was begun before the actor came back."""
+
+
 class Door:
     """The actor.
 
@@ -36,12 +40,19 @@ class Door:
         return ticket
 
     async def more(self, ticket: str) -> Parts | None:
-        """What comes next; None at the end."""
+        """What comes next; None at the end.
+
+        Raises:
+            EndedError: if it ended before its end.
+        """
         stream = self._streams.get(ticket)
+        if stream is None:
+            raise EndedError(ticket)
         try:
-            return None if stream is None else await anext(stream)
+            return await anext(stream)
         except StopAsyncIteration:
-            self._streams.pop(ticket, None)
+            if self._streams.pop(ticket, None) is None:  # cancelled meanwhile
+                raise EndedError(ticket) from None
             return None
         except BaseException:
             self._streams.pop(ticket, None)
@@ -57,6 +68,9 @@ class Door:
 class DoorHandle:
     """As Ray's handle, for a page outside the cluster.
 
+    The actor comes back where its machine ends. Calls are not repeated by Ray: what was being drawn
+    is begun again by the engine.
+
     Args:
         handle: handle of the replicas, which has no streams here.
         app: name of the application of the replicas.
@@ -65,14 +79,19 @@ class DoorHandle:
     def __init__(self, handle: DeploymentHandle, app: str) -> None:
         self._handle = handle
         actor: Any = ray.remote(Door)
-        self._door = actor.options(num_cpus=0, max_concurrency=MOST_AT_ONCE).remote(app)
+        how = {"num_cpus": 0, "max_concurrency": MOST_AT_ONCE, "max_restarts": -1}
+        self._door = actor.options(**how).remote(app)
 
     def options(self, method_name: str, stream: bool = False) -> Any:
         """What calls a method."""
         return self if stream else self._handle.options(method_name=method_name)
 
     def remote(self, model: str, request: Request) -> "DoorSteps":
-        """Begin a drawing."""
+        """Begin a drawing.
+
+        Raises:
+            RayError: if the actor cannot be reached.
+        """
         return DoorSteps(self._door, model, request)
 
 

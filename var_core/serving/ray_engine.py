@@ -125,30 +125,39 @@ class ReplicaWorker:
         newest, deadline = JobProgress(request), time.monotonic() + self._limits.seconds
         for number in range(TRIES):
             _pause(number)
-            steps: Any = self._draw.remote(self._model, request)
             progress = JobProgress(request)
-            alarm = threading.Timer(deadline - time.monotonic(), steps.cancel)
-            alarm.daemon = True
-            alarm.start()
             try:
-                for part in chain.from_iterable(steps):
-                    before, progress = progress, lengthen(_value(part), progress)
-                    if before.number < progress.number <= newest.number:
-                        continue  # what was seen before the pause is not news
-                    if progress.number >= newest.number:
-                        newest = progress
-                    yield newest  # once more, if the work only goes on
+                with self._begun(request, deadline) as steps:
+                    for part in chain.from_iterable(steps):
+                        before, progress = progress, lengthen(_value(part), progress)
+                        if before.number < progress.number <= newest.number:
+                            continue  # what was seen before the pause is not news
+                        if progress.number >= newest.number:
+                            newest = progress
+                        yield newest  # once more, if the work only goes on
                 return
             except LOST as error:
                 _check_room(error)
                 if time.monotonic() > deadline:
                     raise self._limits.late() from error
-            except BaseException:  # also that nobody looks any more
-                steps.cancel()
-                raise
-            finally:
-                alarm.cancel()
         raise _gone()
+
+    @contextlib.contextmanager
+    def _begun(self, request: Request, deadline: float) -> Iterator[Any]:
+        """The parts of a drawing; it ends at a time, or when nobody looks any more."""
+        steps: Any = self._draw.remote(self._model, request)
+        alarm = threading.Timer(deadline - time.monotonic(), steps.cancel)
+        alarm.daemon = True
+        try:
+            alarm.start()
+            yield steps
+        except LOST:
+            raise
+        except BaseException:
+            steps.cancel()
+            raise
+        finally:
+            alarm.cancel()
 
     def prepare(self) -> None:
         """As `Worker.prepare`."""
@@ -174,12 +183,13 @@ class ReplicaWorker:
         """The result of a method without steps, of the first replica that does not end."""
         for number in range(TRIES):
             _pause(number)
-            asked = self._ask.remote(self._model, method, *given)
             try:
-                return _value(asked.result(timeout_s=self._limits.seconds))
-            except TimeoutError as error:
-                asked.cancel()
-                raise _gone() from error
+                asked = self._ask.remote(self._model, method, *given)
+                try:
+                    return _value(asked.result(timeout_s=self._limits.seconds))
+                except TimeoutError as error:
+                    asked.cancel()
+                    raise _gone() from error
             except LOST as error:
                 _check_room(error)
         raise _gone()
