@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_PORT_IN_USE
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_MEMORY, EXIT_PORT_IN_USE
 from var_core.official.catalogue import MODELS, models_folder
 from var_core.serving.executors import pick_executor
 from var_core.serving.fair_queue import FairQueue
 from var_core.serving.installed_engines import ModelFolders, started_engines
+from var_core.serving.machine_troubles import NO_MEMORY_HERE, is_memory
 from var_core.serving.metrics import JobMetrics, log_to_stderr
-from var_core.serving.stop_signals import ending_at_signals, wait_for_signal
+from var_core.serving.stop_signals import drain_seconds, ending_at_signals, wait_for_signal
 from var_core.serving.temp_files import TempFolder
 from var_core.serving.tool_server import ToolServer
 from var_core.web.arguments import Arguments, parse_arguments
@@ -50,14 +51,14 @@ def add_tabs(page: Page) -> None:
 
 
 def serve(arguments: Arguments) -> None:
-    """Serve the page until a signal ends the process; what is being drawn then is finished.
+    """Serve the page until a signal ends the process; what is being drawn then has some time left.
 
     Raises:
-        ValueError: if a model folder is missing or damaged.
+        ValueError: if a model folder is missing or damaged, or a variable holds no number.
         OSError: if a port is taken.
     """
     executor = pick_executor()  # before CUDA is used
-    limits = arguments.limits
+    limits, seconds = arguments.limits, drain_seconds()
     if arguments.replicas is None:
         limits = replace(limits, running=executor.num_jobs)
     metrics, queue = JobMetrics(), FairQueue(limits)
@@ -89,7 +90,7 @@ def serve(arguments: Arguments) -> None:
             f"VAR Studio runs at {launch(site, arguments.host, arguments.port, tools)}", flush=True
         )
         gc.freeze()  # all that was loaded stays: no collection need walk through it
-        wait_for_signal(partial(drain, site, queue))
+        wait_for_signal(partial(drain, site, queue), seconds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,6 +107,11 @@ def _run(argv: Sequence[str] | None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT if isinstance(error, ValueError) else EXIT_PORT_IN_USE
+    except Exception as error:
+        if not is_memory(error):
+            raise
+        print(f"error: {NO_MEMORY_HERE}", file=sys.stderr)
+        return EXIT_NO_MEMORY
     return 0
 
 

@@ -8,7 +8,9 @@ import pytest
 import yaml
 
 from tests.server import ROOT
+from var_core.serving.fair_queue import QueueLimits
 from var_core.serving.replica_settings import ReplicaSettings
+from var_core.serving.stop_signals import VARIABLE
 from var_core.web.arguments import parse_arguments
 
 FOLDER = ROOT / "var_core" / "serving" / "cluster"
@@ -29,7 +31,7 @@ def test_kubernetes_gets_a_cluster_pages_and_walls() -> None:
     (web,) = page["spec"]["template"]["spec"]["containers"]
     for container in (painter, web):  # all of one version, with the secret, within limits
         assert container["image"] == painter["image"]
-        assert {one["name"] for one in container["env"]} == {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}
+        assert {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} <= {one["name"] for one in container["env"]}
         assert {"cpu", "memory"} <= set(container["resources"]["limits"])
     join, start = web["args"][0].strip().split("\n")
     assert f"--address={cluster['metadata']['name']}-head-svc:6379" in join.split()
@@ -39,6 +41,9 @@ def test_kubernetes_gets_a_cluster_pages_and_walls() -> None:
     most = workers["maxReplicas"]
     assert found.replicas == ReplicaSettings(workers["minReplicas"], most, "auto")
     assert found.limits.running == most and found.num_proxies == 1
+    (drain,) = [one["value"] for one in web["env"] if one["name"] == VARIABLE]
+    grace = page["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert QueueLimits.seconds < int(drain) < grace  # an old page finishes what it draws
     labels = page["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"] == labels == page["spec"]["selector"]["matchLabels"]
     assert service["spec"]["ports"][0]["targetPort"] == web["ports"][0]["containerPort"] == 7860

@@ -2,14 +2,23 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
+import app
 from tests.gated_engine import GatedEngine
 from var_core import VARPipeline
 from var_core.jobs.parsing import count_up, read_settings
 from var_core.serving.fair_queue import BusyError
-from var_core.serving.stop_signals import ending_at_signals, wait_until
+from var_core.serving.stop_signals import (
+    DRAIN_SECONDS,
+    VARIABLE,
+    drain_seconds,
+    ending_at_signals,
+    wait_for_signal,
+    wait_until,
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -51,3 +60,30 @@ def test_an_engine_that_ends_finishes_what_it_has_and_takes_nothing_new(
             next(engine.generate(request))
     assert list(running)[-1].is_drawn
     wait_until(lambda: engine.queue.counts() == (0, 0), 60)
+
+
+def test_the_time_to_finish_is_that_of_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert drain_seconds() == DRAIN_SECONDS
+    drained: list[float] = []
+    for told, seconds in (("80", 80.0), ("0", 0.0)):
+        monkeypatch.setenv(VARIABLE, told)
+        assert drain_seconds() == seconds
+    monkeypatch.setattr(threading.Event, "wait", _interrupted)
+    wait_for_signal(drained.append, 80.0)
+    assert drained == [80.0]
+
+
+def _interrupted(event: threading.Event) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("told", ["", "soon", "-1", "inf", "nan", "3601"])
+def test_a_variable_without_a_time_is_one_sentence(
+    told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv(VARIABLE, told)
+    assert app.main([]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {VARIABLE} must be a number from 0 to 3600, got ")
+    assert len(said.splitlines()) == 1

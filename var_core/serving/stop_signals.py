@@ -1,5 +1,10 @@
-"""Ends a server in an orderly way: what is being drawn is finished, then everything is removed."""
+"""Ends a server in an orderly way: what is being drawn is finished, then everything is removed.
 
+Hosts kill a process some seconds after they asked it to end. Where that is later than usual,
+`VAR_STUDIO_DRAIN_SECONDS` gives drawings more time.
+"""
+
+import os
 import signal
 import threading
 import time
@@ -7,8 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from var_core.ranges import check_float
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # of hosts, and of terminals that close
+VARIABLE = "VAR_STUDIO_DRAIN_SECONDS"
 DRAIN_SECONDS = 10.0  # hosts kill a process some 10 to 30 seconds after they asked it to end
+MAX_DRAIN_SECONDS = 3600.0
 LAST_WORDS_SECONDS = 0.5  # for results that are on their way to visitors
 
 
@@ -32,16 +41,33 @@ def ending_at_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def wait_for_signal(drain: Callable[[float], None]) -> None:
+def drain_seconds() -> float:
+    """Time for what is under way when a signal comes, in seconds.
+
+    Raises:
+        ValueError: if the environment variable holds no such time.
+    """
+    told = os.environ.get(VARIABLE)
+    if told is None:
+        return DRAIN_SECONDS
+    try:
+        seconds: object = float(told)
+    except ValueError:
+        seconds = told
+    return check_float(VARIABLE, seconds, 0, MAX_DRAIN_SECONDS)
+
+
+def wait_for_signal(drain: Callable[[float], None], seconds: float) -> None:
     """Wait until a signal or Ctrl-C ends this; then drain, unless a second one comes.
 
     Args:
         drain: finishes what is under way, in at most so many seconds.
+        seconds: time for that.
     """
     with suppress(KeyboardInterrupt, SystemExit):
         threading.Event().wait()
     with suppress(KeyboardInterrupt, SystemExit):
-        drain(DRAIN_SECONDS)
+        drain(seconds)
 
 
 def wait_until(is_done: Callable[[], bool], seconds: float) -> None:
