@@ -12,16 +12,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 import app
 from tests.clients import Client
 from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT, app_process, free_port
+from var_core.command_line import main as command_line
+from var_core.exit_codes import EXIT_NO_MEMORY
 
 
 def test_a_missing_model_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert app.main(["--model", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err.startswith("error: there is no model folder")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+@pytest.mark.parametrize("place", ["app.serve", "var_core.command_line.main._parser"])
+def test_too_little_memory_is_one_sentence(
+    error: Exception, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(place, fail)
+    main = app.main if place.startswith("app") else command_line.main
+    assert main([]) == EXIT_NO_MEMORY == 5
+    assert capsys.readouterr().err.startswith("error: out of memory: ")
+    error = KeyError("unforeseen")
+    with pytest.raises(KeyError):
+        main([])
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from var_core.command_line.model_commands import add_model_commands
 from var_core.command_line.picture_commands import add_picture_commands
 from var_core.command_line.space_command import add_space_command
 from var_core.devices import PRECISIONS
-from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_OUTPUT
+from var_core.exit_codes import EXIT_BAD_INPUT, EXIT_NO_MEMORY, EXIT_NO_OUTPUT
 from var_core.labels import LabelSpace
 from var_core.model_info import read_defaults, read_labels
 from var_core.official.catalogue import EMBEDDED_FOLDER
+from var_core.serving.machine_troubles import NO_MEMORY_HERE, is_memory
 from var_core.terminal import run_quietly
 
 
@@ -24,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: words of the command line; None takes those of the process.
 
     Returns:
-        The exit code: 0, 2 for bad input, 3 for output that cannot be written, 130 for Ctrl-C,
-        141 if nobody reads it.
+        The exit code: 0, 2 for bad input, 3 for output that cannot be written, 5 for too little
+        memory, 130 for Ctrl-C, 141 if nobody reads it.
     """
     return run_quietly(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
 
@@ -43,6 +44,11 @@ def _run(arguments: Sequence[str]) -> int:
         path = f"{error.filename}: " if error.filename else ""
         print(f"error: cannot write {path}{error.strerror or error}", file=sys.stderr)
         return EXIT_NO_OUTPUT
+    except Exception as error:
+        if not is_memory(error):
+            raise
+        print(f"error: {NO_MEMORY_HERE}", file=sys.stderr)
+        return EXIT_NO_MEMORY
     return 0
 
 

@@ -21,6 +21,7 @@ NO_MEMORY = (
     "could not create a primitive",  # of oneDNN, whose error does not tell why
     "could not create a memory object",
 )
+NO_MEMORY_HERE = "out of memory: end other programs, or take a smaller model or fewer pictures"
 
 
 class ModelGoneError(Exception):
