@@ -108,9 +108,8 @@ def edit_steps(
         generators: one for each of B pictures.
 
     Yields:
-        One step for each scale of each window, and before them one for each of several candidates,
-        so that whoever does not want the result need not wait for all of these. Outside the mask
-        and its feather band the pictures are as they were.
+        One step for each scale of each window, before them one for each of several candidates.
+        Outside the mask and its feather band the pictures are as they were.
     """
     pictures: Sequence[Image.Image] = [picture] * len(generators)
     unknown = mask.copy()
@@ -122,8 +121,7 @@ def edit_steps(
         parts = _once_each(before, partial(crop, place=seam.inside))
         hidden = unknown[seam.inside]
         see = partial(view, unknown=hidden, window=window, inside=seam.inside, shape=shape)
-        views = _once_each(parts, see)
-        grounds = _once_each(parts, seam.ground)
+        views, grounds = _once_each(parts, see), _once_each(parts, seam.ground)
         images = torch.cat([image for image, _ in views]).to(tokenizer.device)
         holes = views[0][1].to(tokenizer.device)
         make_rule = _rule_maker(tokenizer, images, holes, edit_options.rule)
@@ -143,8 +141,7 @@ def edit_steps(
             else:
                 patches_of = _sketches(seam, tensor_to_images(drawn))
             pictures = EditedPictures(before, patches_of)
-            number = done + step.scale_index + 1
-            yield EditStep(pictures, number, total, drawn, step.token_map)
+            yield EditStep(pictures, done + step.scale_index + 1, total, drawn, step.token_map)
         if place < len(windows) - 1:
             pictures = list(pictures)
             unknown[seam.inside] = False
