@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from var_core import animations
 from var_core.animations import MAX_FRAMES, read_animation
+from var_core.picture_headers import gif_size
 
 RATE = 8
 COLOURS = ("red", "lime", "blue", "white")
@@ -81,6 +82,57 @@ def test_a_gigantic_canvas_is_refused_by_its_header() -> None:
         read_animation(gigantic, RATE)
     with pytest.raises(ValueError, match="9000x2 pixels; the limits are 8192 a side"):
         read_animation(animation("GIF", size=(9000, 2)), RATE)
+
+
+def gif_frame(width: int, height: int, disposal: int = 0) -> bytes:
+    control = struct.pack("<2sBBHBB", b"!\xf9", 4, disposal << 2, 10, 0, 0)
+    return control + struct.pack("<cHHHHB", b",", 0, 0, width, height, 0) + b"\2\2\x44\1\0"
+
+
+def gif(*parts: bytes) -> bytes:
+    """A GIF file with a screen of 2x2 pixels."""
+    return struct.pack("<6sHHBBB", b"GIF89a", 2, 2, 0x80, 0, 0) + bytes(6) + b"".join(parts) + b";"
+
+
+LOOPED = b"!\xff\x0bNETSCAPE2.0"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        gif_frame(2, 2),
+        gif_frame(2, 2) + bytes(3),  # skipped, as all between two blocks
+        gif_frame(2, 2) + b"!\xfe\2ab\1c\0!\xfe\0",
+        gif_frame(2, 2) + b"!\1\0\1,\0",  # Pillow goes on after the empty block
+        gif_frame(2, 2) + LOOPED + b"\0",
+        LOOPED + b"\3\1\0\0\0",
+        LOOPED + b"\0\1,\0",  # also here, before the first frame
+    ],
+)
+def test_a_small_gif_with_a_gigantic_frame_is_refused_before_it_is_opened(
+    before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # the frames hold one pixel
+    small = gif(before, gif_frame(5, 3), gif_frame(2, 2))
+    with Image.open(io.BytesIO(small)) as image:
+        image.seek(image.n_frames - 2)
+        assert image.size == gif_size(small) == (5, 3)
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(ValueError, match="13370x13370 pixels; the limits are 8192 a side"):
+        read_animation(gif(before, gif_frame(13370, 13370, 2)), RATE)
+
+
+@pytest.mark.parametrize("part", [b"\1a" * 1001, b"\0!\xfe\1a" * 1001])
+def test_a_gif_of_endless_comments_is_refused_before_it_is_opened(
+    part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(ValueError, match="is not a readable") as error:
+        read_animation(gif(b"!\xfe", part, b"\0", gif_frame(2, 2)), RATE)
+    assert "more than 1000 blocks of comments" in str(error.value.__cause__)
+    with pytest.raises(ValueError, match="more than 100000 blocks"):
+        gif_size(gif(b"!\1", b"\1a" * 100_001))
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "GIF", "PNG"])

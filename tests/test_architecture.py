@@ -44,6 +44,7 @@ ORDER = [
         "var_core.locations",
         "var_core.packing",
         "var_core.terminal",
+        "var_core.weight_files",
     ),
     ("var_core.labels", "var_core.text", "var_core.tokenizer", "var_core.transformer"),
     ("var_core.sampling",),
@@ -157,6 +158,12 @@ def test_third_party_packages_stay_where_they_belong() -> None:
             or parts[:2] == ("var_core", "web")
         )
         assert "accelerate" not in packages or parts[0] in ("training", "tests")
+
+
+def test_weights_are_written_in_one_way_that_lets_others_read_them() -> None:
+    for path in (ROOT / "var_core").rglob("*.py"):
+        is_writer = path.name == "weight_files.py"
+        assert ("save_file(" in path.read_text("utf-8")) == is_writer, path
 
 
 def test_no_pickle_is_loaded_by_the_engine() -> None:

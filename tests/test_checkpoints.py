@@ -8,6 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from training.loop.checkpoint import save_model, save_run
+from training.weight_parts import cut_weights, join_weights
 from var_core import CheckpointError, SamplingOptions, VARPipeline, generators_from_seeds
 from var_core.model_info import read_model_info
 
@@ -177,3 +179,16 @@ def test_a_model_is_described_without_its_weights(folder: Path, pipeline: VARPip
     (folder / CONFIG).write_text("{")
     with pytest.raises(CheckpointError, match="not valid JSON"):
         read_model_info(folder)
+
+
+def test_who_may_read_the_settings_may_read_the_weights(
+    pipeline: VARPipeline, folder: Path, tmp_path: Path
+) -> None:
+    save_model(pipeline.transformer, tmp_path / "network")
+    save_run(tmp_path / "run", 1, {"weights": {"a": torch.zeros(2)}}, {})
+    cut_weights(tmp_path / "network", tmp_path / "parts")
+    join_weights(tmp_path / "parts", tmp_path / "joined")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len([path for path in files if path.suffix == ".safetensors"]) == 6
+    (tmp_path / "any").touch()
+    assert {path.stat().st_mode for path in files} == {(tmp_path / "any").stat().st_mode}

@@ -145,6 +145,8 @@ def test_a_clip_is_reconstructed_as_the_tokenizer_sees_it(pipeline: VARClipPipel
     assert len(made) == FRAMES
     first = pipeline.reconstruct(frames[0])[-1]
     assert np.abs(np.asarray(made[0]).astype(int) - np.asarray(first).astype(int)).max() <= 1
+    token_maps, prefixes = pipeline.tokenize(frames[0])
+    assert pipeline.decode_prefixes(token_maps) == prefixes
     with pytest.raises(ValueError, match="a clip has 13 frames here, got 12"):
         pipeline.reconstruct_clip(frames[1:])
     with pytest.raises(ValueError, match="must be a list of pictures"):
@@ -166,9 +168,10 @@ def test_parts_fade_into_each_other() -> None:
         ({"clip_options": 13}, "clip_options must be of type ClipOptions"),
         ({"start": noise()}, "start must be a list of pictures"),
         ({"start": ["a.png"]}, "must be a PIL picture, got str"),
-        ({"start": [noise()], "keep": [torch.zeros(1, 1, 1)]}, "give one of them"),
-        ({"keep": [torch.zeros(2, 1, 1).long()]}, "tokens of 1 clips, got 2"),
+        ({"start": [noise()], "keep": [torch.zeros(1, 1, 1).long()]}, "give one of them"),
+        ({"keep": [torch.zeros(2, 1, 1).long()]}, "tokens of 1 drawings, got 2"),
         ({"keep": [torch.zeros(1, 2, 1).long()]}, "tokens of scale 1 must be"),
+        ({"keep": torch.zeros(1, 1, 1).long()}, "keep: token maps are given as a list"),
         ({"generator": seeds(1, 2)}, "generator"),
     ],
 )

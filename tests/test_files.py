@@ -6,8 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 
 from var_core.files import making_folder, replacing, sha256_of, write_atomically
+from var_core.weight_files import save_tensors
 
 
 def test_a_file_is_replaced_in_one_step_and_its_folders_are_made(tmp_path: Path) -> None:
@@ -45,6 +47,20 @@ def test_a_file_keeps_its_permissions_and_a_link_stays(tmp_path: Path) -> None:
     write_atomically(tmp_path / "dangling", b"new")
     assert (tmp_path / "later" / "new.txt").read_bytes() == b"new"
     assert (tmp_path / "dangling").is_symlink()
+
+
+def test_what_others_may_read_does_not_hang_on_the_library_that_writes(tmp_path: Path) -> None:
+    open_file, written = tmp_path / "plain.json", tmp_path / "weights.safetensors"
+    for umask, mode in ((0o022, 0o644), (0o027, 0o640)):
+        before = os.umask(umask)
+        try:
+            write_atomically(open_file, b"{}")
+            save_tensors({"weight": torch.zeros(2)}, written)
+        finally:
+            os.umask(before)
+        assert [path.stat().st_mode & 0o777 for path in tmp_path.iterdir()] == [mode, mode]
+        open_file.unlink()
+        written.unlink()
 
 
 def test_a_device_or_a_pipe_gets_the_content_and_stays(tmp_path: Path) -> None:

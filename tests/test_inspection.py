@@ -154,13 +154,24 @@ def test_an_exchanged_token_is_decoded_with_all_others_as_they_are(pipeline: VAR
         (lambda maps: maps[1:], "scale 1 must be"),
         (lambda maps: [maps[0] + 32, *maps[1:]], "from 0 to 31"),
         (lambda maps: [one.float() for one in maps], "whole numbers"),
-        (lambda maps: [one.repeat(2, 1, 1) for one in maps], "2 pictures for 1 conditions"),
+        (lambda maps: [one.to(torch.complex64) for one in maps], "whole numbers"),
+        (lambda maps: [maps[0][0, 0, 0], *maps[1:]], r"scale 1 must be \(1, 1, 1\), got \(\)"),
+        (lambda maps: [one.tolist() for one in maps], "scale 1 must be of type Tensor"),
+        (lambda maps: maps[1], "given as a list, one for each scale, got a Tensor"),
+        (
+            lambda maps: [one.repeat(2, 1, 1) for one in maps],
+            "got 2|2 pictures",
+        ),
     ],
 )
 def test_tokens_that_do_not_fit_are_refused(change, message: str, pipeline: VARPipeline) -> None:
     drawn = pipeline.draw([None], OPTIONS, generators_from_seeds([1]))
     with pytest.raises(ValueError, match=message):
         pipeline.inspect(change(drawn.token_maps), drawn.wishes)
+    with pytest.raises(ValueError, match=message):
+        pipeline.exchange(change(drawn.token_maps), 1, 0, 0, [1])
+    with pytest.raises(ValueError, match=message):
+        pipeline.decode_prefixes(change(drawn.token_maps))
     with pytest.raises(ValueError, match="num_alternatives"):
         pipeline.inspect(drawn.token_maps, drawn.wishes, 32)
 
@@ -174,6 +185,10 @@ def test_tokens_that_do_not_fit_are_refused(change, message: str, pipeline: VARP
         ((2, 0, -1, [1]), "column must be"),
         ((2, 0, 0, [32]), "a token must be"),
         ((2, True, 0, [1]), "row must be"),
+        ((4, 0, 0, [1]), "scale must be a whole number from 1 to 3"),
+        ((2, 0, 0, []), r"tokens must be 1 to 64 codes, got \[\]"),
+        ((2, 0, 0, [1] * 65), "tokens must be 1 to 64 codes"),
+        ((2, 0, 0, 3), "tokens must be 1 to 64 codes, got 3"),
     ],
 )
 def test_places_that_do_not_exist_are_refused(
@@ -181,4 +196,4 @@ def test_places_that_do_not_exist_are_refused(
 ) -> None:
     drawn = pipeline.draw([None], OPTIONS, generators_from_seeds([1]))
     with pytest.raises(ValueError, match=message):
-        pipeline.exchange(drawn.token_maps, *place)
+        pipeline.exchange(drawn.token_maps[:3], *place)

@@ -158,7 +158,9 @@ def test_scales_that_cannot_be_kept_are_refused(pipeline: VARPipeline) -> None:
         (maps, "1 to 3 scales can be kept of 4, got 4"),
         (maps[1:2], r"tokens of scale 1 must be \(1, 1, 1\), got \(1, 2, 2\)"),
         ([maps[0] + 32], "whole numbers from 0 to 31"),
-        ([maps[0].repeat(2, 1, 1)], "keep must hold tokens of 1 pictures"),
+        (maps[1], "keep: token maps are given as a list, one for each scale, got a Tensor"),
+        ([0], "keep: what is given for scale 1 must be of type Tensor, got 0"),
+        ([maps[0].repeat(2, 1, 1)], "keep must hold tokens of 1 drawings, got 2"),
     ):
         with pytest.raises(ValueError, match=message):
             pipeline.stream(label, keep=keep)

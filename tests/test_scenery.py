@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.conftest import make_tokenizer
 from tests.prompted_models import FakeEncoder, make_text_transformer
@@ -97,3 +98,17 @@ def test_edits_ask_for_the_scenery_of_the_picture(tiny: VARPipeline) -> None:
         wide.wishes[0].phrases
         == asked(tiny, image_to_tensor(image), tiny.info.reader.read())[0].phrases
     )
+
+
+def test_the_scenery_is_looked_for_where_the_picture_is_known(tiny: VARPipeline) -> None:
+    image = tiny(prompt=["a fox, at the sea"], generator=generators_from_seeds([1])).images[0]
+    height, width = tiny.image_shape
+    wide = Image.new("RGB", (3 * width, height))
+    wide.paste(image, (0, 0))
+    mask = np.zeros((height, 3 * width), bool)
+    mask[:, width:] = True  # the middle too
+    (expected,) = asked(tiny, image_to_tensor(image), tiny.info.reader.read())
+    edited = tiny.edit_stream(wide, mask, generator=generators_from_seeds([0]))
+    assert next(edited).wishes == [expected]
+    grey = asked(tiny, torch.zeros(1, 3, height, width), tiny.info.reader.read())
+    assert grey != [expected]  # what would be said of nothing

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from training.loop.command_line import fail, fail_to_write
 from var_core.checkpoints import CONFIG_FILE, WEIGHTS_FILE
 from var_core.exit_codes import EXIT_BAD_INPUT
 from var_core.terminal import run_quietly
+from var_core.weight_files import save_tensors
 
 MAX_BYTES = 15_000_000
 EXACT = "quantizer."  # of a tokenizer: rounded, these weights would make other tokens
@@ -50,7 +51,7 @@ def cut_weights(network: Path, parts: Path, max_bytes: int = MAX_BYTES) -> int:
     for old in parts.glob("weights-*.safetensors"):
         old.unlink()
     for number, group in enumerate(groups, start=1):
-        save_file(group, parts / f"weights-{number}-of-{len(groups)}.safetensors")
+        save_tensors(group, parts / f"weights-{number}-of-{len(groups)}.safetensors")
     shutil.copy(network / CONFIG_FILE, parts / CONFIG_FILE)
     return len(groups)
 
@@ -66,7 +67,7 @@ def join_weights(parts: Path, network: Path) -> int:
         raise ValueError(f"{parts} does not hold all parts of a network, only {len(paths)}")
     weights = {name: value.float() for path in paths for name, value in _read(path).items()}
     network.mkdir(parents=True, exist_ok=True)
-    save_file(weights, network / WEIGHTS_FILE, {"format": "pt"})
+    save_tensors(weights, network / WEIGHTS_FILE, {"format": "pt"})
     shutil.copy(parts / CONFIG_FILE, network / CONFIG_FILE)
     return len(paths)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from var_core.checkpoints import FLOATS, CheckpointError, check_state, read_json, refuse_pickles
@@ -22,6 +22,7 @@ from var_core.ranges import check_float
 from var_core.text import PhraseTable
 from var_core.transformer import VARTransformer
 from var_core.transformer.new_label import copied, with_label
+from var_core.weight_files import save_tensors
 
 CONFIG_FILE = "adapter.json"
 WEIGHTS_FILE = "adapter.safetensors"
@@ -85,14 +86,18 @@ class Adapter:
     thing: Tensor
 
     def save(self, folder: str | Path) -> None:
-        """Write the folder."""
+        """Write the folder.
+
+        Raises:
+            OSError: if there is no space or no permission.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {self.kind: self.thing}
         for prefix, parts in ((DOWN, self.down), (UP, self.up)):
             tensors |= {prefix + name: value for name, value in parts.items()}
         kept = {name: value.detach().float().cpu().contiguous() for name, value in tensors.items()}
-        save_file(kept, folder / WEIGHTS_FILE)
+        save_tensors(kept, folder / WEIGHTS_FILE)
         text = json.dumps(asdict(self.settings), ensure_ascii=False, indent=1)
         (folder / CONFIG_FILE).write_text(text, "utf-8")
 

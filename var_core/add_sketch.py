@@ -1,6 +1,7 @@
 """Adds a sketch decoder, which makes previews cheap, to a model folder."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from var_core.checkpoints import WEIGHTS_FILE, load_tokenizer
 from var_core.images import image_to_tensor
 from var_core.tokenizer.sketch_training import STEPS, with_sketch
+from var_core.weight_files import save_tensors
 
 NUM_PICTURES = 16
 LEAVES = 80  # shapes in a training picture
@@ -56,8 +58,9 @@ def add_sketch(
             state[key] = value.to(dtype).contiguous()
     with tempfile.TemporaryDirectory(dir=folder) as made:
         taught.save_config(made)
-        save_file(state, Path(made) / WEIGHTS_FILE)
+        save_tensors(state, Path(made) / WEIGHTS_FILE)
         for path in Path(made).iterdir():
+            shutil.copymode(tokenizer_folder / path.name, path)  # no more open than before
             os.replace(path, tokenizer_folder / path.name)
     return True
 

@@ -14,9 +14,10 @@ from var_core.images import (
     is_of_machine,
     on_white,
     open_source,
+    opened,
     upright_layers,
 )
-from var_core.picture_headers import check_png
+from var_core.picture_headers import check_png, exif_of, gif_size, orientation_of
 
 FORMATS = ("WEBP", "GIF", "PNG")  # PNG as one of several frames
 MAX_FRAMES = 600
@@ -44,9 +45,12 @@ def read_animation(
     frames: list[Image.Image] = []
     times = [0.0]  # at which frames begin, in milliseconds, and the end
     try:
-        check_png(content_of(file))
+        content = content_of(file)
+        check_png(content)
+        _check_size(name, gif_size(content), limits)
         with Image.open(file, formats=limits.formats) as image:
-            for frame, milliseconds in _decoded(image, name, limits):
+            _check_size(name, image.size, limits)
+            for frame, milliseconds in _decoded(image, name):
                 frames.append(frame)
                 times.append(times[-1] + milliseconds)
     except _TooLargeError:
@@ -58,18 +62,36 @@ def read_animation(
     return _at_rate(frames, times, rate)
 
 
+def is_still(path: Path) -> bool:
+    """Whether a file is a WebP, GIF or PNG picture of one frame, of any size.
+
+    Raises:
+        ValueError: if there is no such file.
+    """
+    file, _ = open_source(path, None)
+    try:
+        with opened(file, FORMATS, None) as image:
+            return getattr(image, "n_frames", 1) == 1
+    except Exception as error:
+        if is_of_machine(error):
+            raise
+        return False
+
+
 class _TooLargeError(ValueError):
     """An animation has more frames or pixels than are read."""
 
 
-def _decoded(
-    image: Image.Image, name: str, limits: PictureLimits
-) -> Iterator[tuple[Image.Image, float]]:
-    """Frames, and the milliseconds each is shown."""
+def _check_size(name: str, size: tuple[int, int], limits: PictureLimits) -> None:
+    """Raise _TooLargeError if the frames have too many pixels."""
     try:
-        limits.check_size(name, *image.size)
+        limits.check_size(name, *size)
     except ValueError as error:
         raise _TooLargeError(str(error)) from None
+
+
+def _decoded(image: Image.Image, name: str) -> Iterator[tuple[Image.Image, float]]:
+    """Frames, and the milliseconds each is shown."""
     for number in count():
         try:
             image.seek(number)
@@ -82,8 +104,10 @@ def _decoded(
                 f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels in all its frames"
             )
         copy = image.copy()
-        kept = ("transparency",)  # and nothing else of what the file says about itself
+        kept = ("transparency",)  # and of what else a file says, how a still picture is turned
         copy.info = {key: value for key, value in image.info.items() if key in kept}
+        if "exif" in image.info and getattr(image, "n_frames", 1) == 1:
+            copy.info["exif"] = exif_of(orientation_of(image.info["exif"]))
         shown = float(image.info.get("duration", 0))
         is_told = 0 < shown <= MAX_MILLISECONDS
         yield on_white(upright_layers(copy)), shown if is_told else USUAL_MILLISECONDS

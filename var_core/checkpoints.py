@@ -126,6 +126,16 @@ def check_state(expected: Mapping[str, Iterable[int]], found: Mapping[str, Itera
         raise CheckpointError(named + (f"; and {more} more" if more > 0 else ""))
 
 
+def open_to_readers(folder: Path) -> None:
+    """Give the weights of a network folder the permissions of its settings.
+
+    Written by diffusers, they can be read by their maker alone.
+    """
+    mode = stat.S_IMODE((folder / CONFIG_FILE).stat().st_mode)
+    for path in folder.glob("*.safetensors"):
+        path.chmod(mode)
+
+
 def _load_network(folder: Path, network_type: type[Network], dtype: torch.dtype) -> Network:
     network = outline_network(folder, network_type)
     path = folder / WEIGHTS_FILE

@@ -17,7 +17,8 @@ from var_core.network_methods import NetworkMethods
 from var_core.outputs import ClipOutput, ClipPreview
 from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_kind
-from var_core.sampling import KeepScales, SamplingOptions
+from var_core.sampling import SamplingOptions
+from var_core.sampling.code_rules import check_kept
 from var_core.sampling.rng import Generators
 from var_core.wishes import Prompt, Wish
 
@@ -145,14 +146,10 @@ class VARClipPipeline(NetworkMethods, PipelineParts):
     def _check_keep(
         self, keep: Sequence[Tensor], start: Sequence[Image.Image], count: int
     ) -> list[Tensor]:
-        if not keep:
-            return []
-        if len(start):
+        kept = check_kept(self.tokenizer.quantizer, keep, count)
+        if kept and len(start):
             raise ValueError("start and keep both say what a clip begins with: give one of them")
-        KeepScales(self.tokenizer.quantizer, keep)  # which checks them
-        if len(keep[0]) != count:
-            raise ValueError(f"keep must hold tokens of {count} clips, got {len(keep[0])}")
-        return [tokens.to(self.device) for tokens in keep]
+        return kept
 
     @torch.inference_mode()
     def _encode_start(self, start: Sequence[Image.Image], count: int) -> Given:

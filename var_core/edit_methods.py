@@ -87,7 +87,7 @@ class EditMethods:
         prompt: Prompts = None,
         negative_prompt: Prompts = None,
     ) -> Iterator[Preview]:
-        """As `edit`, with a preview after every scale."""
+        """As `edit`, with a preview after every scale, and after each of several candidates."""
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
         return edit_previews(self, image, mask, wishes, options, edit_options, generator)
 
@@ -142,7 +142,7 @@ class EditMethods:
         prompt: Prompts = None,
         negative_prompt: Prompts = None,
     ) -> Iterator[Preview]:
-        """As `outpaint`, with a preview after every scale of every window."""
+        """As `outpaint`, with previews as those of `edit_stream` for every window."""
         wishes = _wishes(self, class_labels, prompt, negative_prompt)
         return outpaint_previews(self, image, margins, wishes, options, edit_options, generator)
 

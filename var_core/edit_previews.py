@@ -17,6 +17,7 @@ from var_core.editing import (
     central_window,
     check_mask,
     edit_steps,
+    known_window,
     outpaint_canvas,
     view_known,
     window_around,
@@ -132,7 +133,7 @@ def edit_previews(
     holes = check_mask(mask, picture.size)
     windows = [window_around(holes, pipeline.info.image_shape)]
     generators = pipeline.check_generators(generator, len(wishes))
-    middle = central_window(picture.size, pipeline.info.image_shape)
+    middle = known_window(holes, pipeline.info.image_shape)
     given = Given(picture, holes, windows, middle)
     return _previews(pipeline, given, wishes, options, edit_options, generators)
 
@@ -197,7 +198,8 @@ def _previews(
         edit_options,
         generators,
     ):
-        if step.number % num_scales == 1 % num_scales:  # a new window begins
-            token_maps = []
-        token_maps.append(step.token_map)
+        if step.token_map is not None:
+            if step.number % num_scales == 1 % num_scales:  # a new window begins
+                token_maps = []
+            token_maps.append(step.token_map)
         yield Preview(step.pictures, list(token_maps), step.number, step.total, wishes)

@@ -39,12 +39,13 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")  # short, whatever the name
     mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
-    try:
-        if mode is not None:  # never more open than the file before
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode | stat.S_IWUSR))
+    try:  # never more open than the file before
+        first = 0o666 if mode is None else mode | stat.S_IWUSR
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, first))
+        if mode is None:
+            mode = stat.S_IMODE(temporary.stat().st_mode)  # what the process lets a new file have
         yield temporary
-        if mode is not None:
-            temporary.chmod(mode)
+        temporary.chmod(mode)  # safetensors leaves a file to its maker alone
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -103,7 +103,7 @@ def read_layers(source: str | Path | bytes, limits: PictureLimits | None = VISIT
         exif = b""
         if limits is not None:
             file, exif = _judged(file)
-        with _opened(file, formats, limits) as image:
+        with opened(file, formats, limits) as image:
             size = image.size
             fits = limits is None or (max(size) <= limits.side and np.prod(size) <= limits.pixels)
             if fits and limits is not None:
@@ -152,9 +152,10 @@ def is_of_machine(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and bool(error.errno))
 
 
-def _opened(
+def opened(
     file: Path | io.BytesIO, formats: tuple[str, ...], limits: PictureLimits | None
 ) -> Image.Image:
+    """The header of a picture file; without limits, also of one whose size Pillow would refuse."""
     if limits is not None:
         return Image.open(file, formats=formats)
     with _OPENING:  # visitors' pictures are judged by their own limits, also meanwhile

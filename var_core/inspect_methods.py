@@ -1,6 +1,6 @@
 """The methods of the pipeline that look inside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -9,10 +9,17 @@ from torch import Tensor
 
 from var_core.doors import door
 from var_core.images import tensor_to_images
-from var_core.inspection import NUM_ALTERNATIVES, Inspection, exchanged_latents, inspect_tokens
+from var_core.inspection import (
+    MAX_ALTERNATIVES,
+    NUM_ALTERNATIVES,
+    Inspection,
+    exchanged_latents,
+    inspect_tokens,
+)
 from var_core.labels import Label
 from var_core.model_info import ModelInfo
 from var_core.ranges import check_int
+from var_core.sampling.code_rules import check_one_picture, check_token_maps
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
 from var_core.wishes import Prompt, Wish, WishEncoder
@@ -66,14 +73,12 @@ class InspectMethods:
         Raises:
             ValueError: if an argument is out of range or does not fit the model.
         """
-        count = len(token_maps[0]) if len(token_maps) else 1
+        maps = check_token_maps(self.tokenizer.quantizer, token_maps)
         if class_labels is None and prompt is None:
-            class_labels = [None] * count
+            class_labels = [None] * len(maps[0])
         asked = self.info.reader.read_all(class_labels, prompt)
         wishes = [replace(wish, negative=()) for wish in asked]
-        device = self.transformer.device
-        condition = self.wish_encoder.condition(wishes, device)
-        maps = [tokens.to(device) for tokens in token_maps]
+        condition = self.wish_encoder.condition(wishes, self.transformer.device)
         self.pack()
         parts = self.transformer, self.tokenizer.quantizer, maps, condition
         return inspect_tokens(*parts, num_alternatives)
@@ -100,13 +105,16 @@ class InspectMethods:
             One picture for each code.
 
         Raises:
-            ValueError: if a value is out of range.
+            ValueError: if a value is out of range, or the tokens do not fit the model.
         """
-        check_place(self.info, scale, row, column, tokens)
-        device = self.transformer.device
-        maps = [one.to(device) for one in token_maps]
-        place = scale - 1, row, column
-        latents = exchanged_latents(self.tokenizer.quantizer, maps, *place, tokens)
+        quantizer = self.tokenizer.quantizer
+        maps = check_one_picture(quantizer, token_maps)
+        scale = check_int("scale", scale, 1, len(maps))
+        codes = list(tokens) if isinstance(tokens, Iterable) else []
+        if not 1 <= len(codes) <= MAX_ALTERNATIVES:
+            raise ValueError(f"tokens must be 1 to {MAX_ALTERNATIVES} codes, got {tokens!r:.40}")
+        place = check_place(self.info, scale, row, column, codes)
+        latents = exchanged_latents(quantizer, maps, scale - 1, *place, codes)
         return tensor_to_images(self.decode_latent(latents))
 
 

@@ -80,10 +80,7 @@ def inspect_tokens(
     Raises:
         ValueError: if the tokens or the number do not fit the networks.
     """
-    num_scales = quantizer.schedule.num_scales
-    if not 1 <= len(token_maps) <= num_scales:
-        raise ValueError(f"there are 1 to {num_scales} scales, got {len(token_maps)}")
-    check_token_maps(quantizer, token_maps)
+    token_maps = check_token_maps(quantizer, token_maps)
     if len(token_maps[0]) != len(condition):
         raise ValueError(
             f"there are tokens of {len(token_maps[0])} pictures for {len(condition)} conditions"

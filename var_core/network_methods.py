@@ -13,6 +13,7 @@ from var_core.images import central_part, image_to_tensor, tensor_to_images
 from var_core.own_settings import in_own_settings
 from var_core.packing import LAYOUT, Packable, can_pack, is_packed, pack_weights
 from var_core.sampling import SamplingOptions, ScaleRule, ScaleStep, sample_scales
+from var_core.sampling.code_rules import check_one_picture
 from var_core.sampling.graphs import GraphRecorder
 from var_core.sampling.rng import Generators, one_for_each
 from var_core.tokenizer import MultiScaleVQVAE
@@ -150,10 +151,19 @@ class NetworkMethods:
 
     @door
     def decode_prefixes(self, token_maps: Sequence[Tensor]) -> list[Image.Image]:
-        """The picture of some token maps after 1, 2, ... of their scales, (1, S, S) int64 each."""
+        """The picture of some token maps, or the first frame of a clip, after 1, 2, ... scales.
+
+        Args:
+            token_maps: tokens of the first scales or of all, (1, h, w) int64 each, coarse to fine.
+
+        Raises:
+            ValueError: if they do not fit the model.
+        """
+        maps = check_one_picture(self.tokenizer.quantizer, token_maps)
         with torch.inference_mode():
-            maps = [tokens.to(self.tokenizer.device) for tokens in token_maps]
             latents = torch.cat(self.tokenizer.quantizer.sum_scales(maps))
+            if latents.ndim == 5:  # of a clip
+                latents = latents[:, :, 0]
             return tensor_to_images(self.decode_latent(latents))
 
     @door

@@ -35,13 +35,13 @@ class VARPipelineOutput:
 
 @dataclass(frozen=True)
 class Preview:
-    """The pictures after one scale.
+    """The pictures after one scale; for edits also, once more, after each of several candidates.
 
     Attributes:
         images: pictures of the scales so far, as in `VARPipelineOutput`; the last ones are true
             decodes, earlier ones are sketches where the tokenizer has a sketch decoder.
         token_maps: token maps of the scales so far.
-        number: number of scales that are done, from 1.
+        number: number of scales that are done; 0 after the first candidates of an edit.
         total: number of scales, K.
         wishes: what each picture was asked to show, as in `VARPipelineOutput`.
         latent: sum of the scales so far, (B, D, H, W) float32; None for edits.

@@ -7,12 +7,16 @@ from typing import Literal
 MAX_SCANS = 100  # of a JPEG; each goes over the whole picture, encoders write about ten
 MAX_SEGMENTS = 10_000
 MAX_CHUNKS = 20_000  # of a PNG; a file of 10 MB with chunks of 4 kB has 2,500
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+MAX_BLOCKS = 100_000  # of a GIF; a file of 10 MB with blocks of 255 bytes has 40,000
+MAX_COMMENTS = 1000  # of its blocks; for each one, Pillow copies those before it
+JPEG, PNG, GIF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8"
 EXIF = b"Exif\0\0"
 MARKER = re.compile(rb"\xff([\x02-\xcf\xd8-\xfe])")  # zeros and restarts are part of the pixels
 FRAME_BYTES = 12  # of a PNG chunk: its length, its name, its checksum
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN, EXIF_SEGMENT = 0xD8, 0xD9, 0xDA, 0xE1
 ORIENTATION, SHORT, ENTRY_BYTES = 0x0112, 3, 12
+SCREEN, PLACE = struct.Struct("<6xHHBxx"), struct.Struct("<HHHHB")  # of a GIF and of its frames
+HAS_PALETTE, COMMENT, APPLICATION, LOOP = 0x80, b"\xfe", b"\xff", b"NETSCAPE2.0"
 
 
 def check_jpeg(content: bytes) -> bytes:
@@ -52,6 +56,78 @@ def check_png(content: bytes) -> None:
         chunks += 1
         if chunks > MAX_CHUNKS:
             raise ValueError(f"the PNG has more than {MAX_CHUNKS} chunks")
+
+
+class _Blocks:
+    """What follows the header of a GIF file, byte by byte and block by block, as Pillow reads it.
+
+    Attributes:
+        at: place of the next byte.
+    """
+
+    def __init__(self, content: bytes, at: int) -> None:
+        self._content, self.at, self._count = content, at, 0
+
+    def take(self, size: int = 1) -> bytes:
+        """Some bytes, fewer where the file ends.
+
+        Raises:
+            ValueError: if the file is one of countless blocks.
+        """
+        self.at, self._count = self.at + size, self._count + 1
+        if self._count > 2 * MAX_BLOCKS:  # a block is its length and its bytes
+            raise ValueError(f"the GIF has more than {MAX_BLOCKS} blocks")
+        return self._content[self.at - size : self.at]
+
+    def block(self) -> bytes:
+        """A block; "" at the end of a row of them."""
+        length = self.take()
+        return self.take(length[0]) if length and length[0] else b""
+
+    def skip(self) -> int:
+        """Go to the end of a row of blocks; returns how many there were."""
+        count = 0
+        while self.block():
+            count += 1
+        return count
+
+    def skip_palette(self, flags: int) -> None:
+        """Go on after a palette, if the flags say that there is one."""
+        self.at += 3 << (flags & 7) + 1 if flags & HAS_PALETTE else 0
+
+
+def gif_size(content: bytes) -> tuple[int, int]:
+    """Width and height that hold the screen and every frame of a GIF file; (0, 0) of other files.
+
+    A frame may be larger than the screen. Pillow makes room for it before it tells the size.
+
+    Raises:
+        ValueError: if reading could take minutes.
+    """
+    if not content.startswith(GIF) or len(content) < SCREEN.size:
+        return 0, 0
+    width, height, flags = SCREEN.unpack_from(content)
+    blocks, comments, is_first = _Blocks(content, SCREEN.size), 0, True
+    blocks.skip_palette(flags)
+    while (kind := blocks.take()) not in (b"", b";"):
+        if kind == b"!":
+            label = blocks.take()
+            first = blocks.block()  # Pillow goes on after an empty one, but for comments
+            if label == APPLICATION and is_first and first.startswith(LOOP):
+                blocks.block()
+            if label != COMMENT:
+                blocks.skip()
+            elif first:
+                comments += 1 + blocks.skip()
+        elif kind == b"," and len(place := blocks.take(PLACE.size)) == PLACE.size:
+            left, top, wide, high, flags = PLACE.unpack(place)
+            width, height, is_first = max(width, left + wide), max(height, top + high), False
+            blocks.skip_palette(flags)
+            blocks.at += 1  # the length of the codes
+            blocks.skip()
+        if comments > MAX_COMMENTS:
+            raise ValueError(f"the GIF has more than {MAX_COMMENTS} blocks of comments")
+    return width, height
 
 
 def orientation_of(exif: bytes) -> int:

@@ -21,6 +21,7 @@ from var_core.own_settings import in_own_settings
 from var_core.pipeline_parts import PipelineParts
 from var_core.ranges import check_choice
 from var_core.sampling import KeepScales, SamplingOptions, ScaleRule, ScaleStep
+from var_core.sampling.code_rules import check_kept
 from var_core.sampling.rng import Generators
 from var_core.wishes import Prompt, Wish
 
@@ -173,12 +174,10 @@ class VARPipeline(EditMethods, InspectMethods, NetworkMethods, PipelineParts):
     def _keep_rule(self, keep: Sequence[Tensor], count: int) -> Callable[[slice], ScaleRule | None]:
         """What returns the rule that keeps some scales of earlier pictures, for some rows."""
         quantizer = self.tokenizer.quantizer
-        if not keep:
+        kept = check_kept(quantizer, keep, count)
+        if not kept:
             return lambda rows: None
-        KeepScales(quantizer, keep)  # which checks them
-        if len(keep[0]) != count:
-            raise ValueError(f"keep must hold tokens of {count} pictures")
-        return lambda rows: KeepScales(quantizer, [tokens[rows] for tokens in keep])
+        return lambda rows: KeepScales(quantizer, [tokens[rows] for tokens in kept])
 
     @in_own_settings
     def _previews(

@@ -10,7 +10,7 @@ import torch
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 
 from var_core.adapters import load_adapter
-from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer
+from var_core.checkpoints import CheckpointError, load_tokenizer, load_transformer, open_to_readers
 from var_core.doors import door
 from var_core.hub import MESSAGE, push_folder
 from var_core.labels import LabelSpace
@@ -157,6 +157,8 @@ class PipelineParts(DiffusionPipeline):
             raise ValueError("safe_serialization must be true: no pickles are written")
         folder = Path(path)
         super().save_pretrained(folder, safe_serialization=True)
+        for name in ("tokenizer", "transformer"):
+            open_to_readers(folder / name)
         self.labels.save(folder)
         if self.wish_encoder.vectors is not None:
             self.wish_encoder.vectors.table.save(folder)

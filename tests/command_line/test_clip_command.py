@@ -10,6 +10,7 @@ from tests.clip_models import FRAMES, SIDE, make_clip_tokenizer, make_clip_trans
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import VARClipPipeline, VARPipeline
 from var_core.animations import read_animation
+from var_core.command_line.clip_command import read_start
 from var_core.command_line.main import main
 from var_core.jobs.clip_files import read_clip_recipe
 
@@ -74,6 +75,14 @@ def test_a_picture_is_animated_and_a_clip_goes_on(
     assert len(frames(more)) == 21
     assert main([*command, "--image", str(out), "--out", str(again)]) == 0
     assert read_clip_recipe(again) is None
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "gif"])
+def test_a_picture_of_the_user_may_be_of_any_size_and_kind(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"large.{kind}"
+    Image.new("1", (8200, 10)).save(path)  # of visitors, 8192 pixels a side are read
+    (start,) = read_start(path)
+    assert start.size == (8200, 10)
 
 
 @pytest.mark.parametrize(

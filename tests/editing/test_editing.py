@@ -1,6 +1,8 @@
 """Editing keeps what it promises to keep, and knows nothing of what was removed."""
 
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,14 @@ from torch import Tensor
 
 from tests.conftest import make_labels, make_tokenizer, make_transformer
 from var_core import SamplingOptions, VARPipeline, generators_from_seeds
-from var_core.editing import EditOptions, Margins, check_mask, window_around
+from var_core.editing import (
+    EditOptions,
+    Margins,
+    check_mask,
+    editor,
+    known_window,
+    window_around,
+)
 from var_core.editing.masks import feather, fill_holes, grow
 from var_core.editing.windows import MAX_WINDOWS, Window
 from var_core.images import upright
@@ -223,8 +232,6 @@ def test_a_seed_gives_the_same_edit_alone_in_a_batch_and_beside_others() -> None
 
 
 def test_the_best_of_several_is_the_likeliest_of_them() -> None:
-    from var_core.editing import editor
-
     scores: list[Tensor] = []
     original = editor._likelihood
 
@@ -245,6 +252,22 @@ def test_the_best_of_several_is_the_likeliest_of_them() -> None:
     expected = PIPELINE.edit(image, mask, CAT, generator=[torch.Generator().manual_seed(chosen)])
     assert len(scores) == 4 and len({float(score) for score in scores}) > 1
     assert np.array_equal(np.asarray(best.images[0]), np.asarray(expected.images[0]))
+
+
+def test_whoever_does_not_want_an_edit_need_not_wait_for_its_candidates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[object] = []
+    judge = editor._likelihood
+    monkeypatch.setattr(editor, "_likelihood", lambda *of: tried.append(of) or judge(*of))
+    image, sides, options = noise(SIZE, SIZE), Margins(left=9, right=9), EditOptions(best_of=3)
+    steps = PIPELINE.outpaint_stream(image, sides, CAT, edit_options=options, generator=generator())
+    first = next(steps)
+    assert len(tried) == 1
+    assert (first.number, first.token_maps) == (0, []) and first.images[0].size == (SIZE + 18, SIZE)
+    numbers = [0, *(step.number for step in steps)]
+    windows = range(0, first.total, 4)
+    assert numbers == [done + more for done in windows for more in (0, 0, 0, 1, 2, 3, 4)]
 
 
 def test_holes_are_filled_from_around_them() -> None:
@@ -374,12 +397,47 @@ def test_bad_options_are_refused_on_construction(options: type, values: dict, me
         ({"left": -1}, "left must be a whole number from 0"),
         ({"top": 1.5}, "top must be a whole number from 0"),
         ({"right": 8192}, "the limits are 8192 a side"),
-        ({"right": 700}, f"needs 70 windows of the model, the limit is {MAX_WINDOWS}"),
+        ({"right": 700}, f"needs more than {MAX_WINDOWS} windows of the model"),
     ],
 )
 def test_bad_margins_are_refused(sides: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PIPELINE.outpaint_stream(noise(20, 20), Margins(**sides))
+
+
+def test_margins_that_need_millions_of_windows_are_refused_at_the_65th(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Window] = []
+    windows = Margins.windows
+
+    def counted(*arguments: Any) -> Iterator[Window]:
+        for window in windows(*arguments):
+            made.append(window)
+            yield window
+
+    monkeypatch.setattr(Margins, "windows", counted)
+    with pytest.raises(ValueError, match=f"needs more than {MAX_WINDOWS} windows"):
+        PIPELINE.outpaint_stream(noise(2, 2), Margins(right=4000, bottom=3000))
+    assert len(made) == MAX_WINDOWS + 1
+
+
+@pytest.mark.parametrize(
+    ("size", "hidden", "left", "top"),
+    [
+        ((20, 10), (6, 0, 4, 10), 5, 0),  # more than half of the middle is known
+        ((20, 10), (5, 0, 10, 10), 0, 0),
+        ((20, 10), (4, 0, 10, 10), 10, 0),
+        ((10, 40), (0, 10, 10, 20), 0, 0),
+        ((40, 10), (17, 0, 15, 10), 7, 0),  # the nearest to the middle of those that see all
+        ((10, 10), (1, 1, 9, 9), 0, 0),
+        ((20, 10), (0, 0, 20, 10), 5, 0),
+    ],
+)
+def test_the_window_that_tells_of_a_picture_sees_what_is_known(
+    size: tuple[int, int], hidden: tuple[int, int, int, int], left: int, top: int
+) -> None:
+    assert known_window(box_mask(*size, hidden), (5, 5)) == Window(left, top, 10, 10)
 
 
 @pytest.mark.parametrize("keep", [0, 4, True, None])

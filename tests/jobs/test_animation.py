@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.clip_models import FRAMES, SIDE, make_clip_tokenizer, make_clip_transformer
 from var_core import ClipOptions, SamplingOptions, VARClipPipeline, VARPipeline
@@ -69,6 +69,15 @@ def test_a_model_of_pictures_draws_no_clips(
 def test_pictures_of_all_kinds_are_a_first_frame(kind: str) -> None:
     (frame,) = read_beginning(content(picture(size=(20, 12)), kind))
     assert frame.size == (20, 12)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_that_lies_on_its_side_is_turned(kind: str) -> None:
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.Orientation] = 6
+    picture(size=(20, 12)).save(buffer, format=kind, exif=exif)
+    (frame,) = read_beginning(buffer.getvalue())
+    assert frame.size == (12, 20)
 
 
 def test_animations_are_frames_to_go_on_from() -> None:

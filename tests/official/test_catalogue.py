@@ -165,7 +165,7 @@ def test_no_space_keeps_what_was_fetched(
 
     models = tmp_path / "models"
     with monkeypatch.context() as patch:
-        patch.setattr("var_core.official.convert.save_file", full)
+        patch.setattr("var_core.weight_files.save_file", full)
         with pytest.raises(OSError, match="No space left"):
             download(CARD, models, hub.url)
     assert [path.name for path in models.iterdir()] == [DOWNLOADS]

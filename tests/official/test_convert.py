@@ -184,7 +184,7 @@ def test_a_full_disk_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("var_core.official.convert.save_file", full)
+    monkeypatch.setattr("var_core.weight_files.save_file", full)
     before = set(tmp_path.iterdir())
     with pytest.raises(OSError, match="No space left"):
         convert(**pair, out=tmp_path / "model", sides=sides_of("tiny"))

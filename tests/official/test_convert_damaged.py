@@ -84,7 +84,7 @@ def test_a_full_disk_is_said_by_the_converter(
     def fail(*_: object) -> None:
         raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr("var_core.official.convert.save_file", fail)
+    monkeypatch.setattr("var_core.weight_files.save_file", fail)
     with pytest.raises(OSError, match="No space left"):
         convert(**write_pair(tmp_path), out=tmp_path / "model", sides=sides_of("tiny"))
     assert not (tmp_path / "model").exists()

@@ -9,6 +9,7 @@ from tests.conftest import make_tokenizer, make_transformer
 from tests.official.parity_models import CASES, load_case
 from var_core.condition import Condition, join_conditions
 from var_core.sampling import (
+    KeepScales,
     SamplingOptions,
     apply_guidance,
     draw_tokens,
@@ -16,6 +17,7 @@ from var_core.sampling import (
     generators_from_seeds,
     sample_scales,
 )
+from var_core.sampling.code_rules import check_kept
 from var_core.tokenizer import MultiScaleQuantizer
 from var_core.transformer import VARTransformer
 from var_core.transformer.attention_kernels import block_causal_mask
@@ -191,3 +193,13 @@ def test_logits_that_are_not_finite_stop_the_run() -> None:
 def test_smooth_mode_mixes_codes_and_is_repeatable() -> None:
     once = draw([[0, 1, 2]], [1], smooth=True)
     assert torch.equal(once, draw([[0, 1, 2]], [1], smooth=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.int32])
+def test_kept_tokens_go_where_the_codes_are_whatever_they_come_as(dtype: torch.dtype) -> None:
+    quantizer = make_tokenizer().quantizer
+    maps = [torch.full((1, side, side), 31, dtype=dtype) for side in (1, 2)]
+    kept = check_kept(make_tokenizer().quantizer.to("meta"), maps, 1)
+    assert {(one.device.type, one.dtype) for one in kept} == {("meta", torch.int64)}
+    wanted = [quantizer.embed(tokens.long()) for tokens in maps]
+    assert all(map(torch.equal, KeepScales(quantizer, maps).codes, wanted))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -16,8 +17,9 @@ from tests.clients import API, Client, num_alive, served, serving
 from tests.gated_engine import GatedEngine
 from tests.patience import until
 from var_core import Preview, VARPipeline, generators_from_seeds
+from var_core.editing import RULES
 from var_core.jobs.data_url import png_url
-from var_core.jobs.parsing import count_up, read_settings
+from var_core.jobs.parsing import count_up, edit, read_settings
 from var_core.jobs.requests import DrawRequest
 from var_core.serving.fair_queue import BusyError, LateError, QueueLimits
 
@@ -275,6 +277,28 @@ def test_a_slow_job_is_ended_between_scales(pipeline: VARPipeline, request_: Dra
             now += 0.1
             engine.gate.let(1)
     assert scales == [1, 2] and until(lambda: engine.queue.counts() == (0, 0))
+
+
+@pytest.mark.parametrize("end", ["late", "left"])
+def test_an_edit_is_ended_between_its_candidates(pipeline: VARPipeline, end: str) -> None:
+    now, mask = 0.0, np.eye(32, dtype=bool)
+    engine = GatedEngine(pipeline, QueueLimits(seconds=1), lambda: now)
+    settings = read_settings(engine.info, {}, 1, None)
+    request = edit(settings, Image.new("RGB", (32, 32)), mask, 1, RULES[0], 8)
+    with engine.gate.closed():
+        engine.gate.let(1)
+        steps = engine.generate(request)
+        assert next(steps).number == 0
+        until(lambda: len(engine.steps) == 2)  # after the second candidate
+        now = 2.0 if end == "late" else 0.0
+        steps.close() if end == "left" else None
+        engine.gate.let(1)
+        assert until(engine.is_idle)
+    assert engine.steps == [(1, 0)] * 2
+    assert engine.num_jobs("cancelled", "edit") == (end == "left")
+    if end == "late":
+        with pytest.raises(LateError):
+            next(steps)
 
 
 def test_an_abandoned_job_does_not_block_the_engine(

@@ -16,6 +16,7 @@ pytest.importorskip("ray", reason="the extra `ray` is not installed")
 import ray
 import torch
 import yaml
+from PIL import Image
 from ray.exceptions import ActorDiedError, ActorUnavailableError
 from ray.serve.exceptions import BackPressureError, RequestCancelledError
 from ray.serve.schema import ServeDeploySchema
@@ -24,7 +25,8 @@ import app
 from tests.patience import LIMIT_SECONDS, until
 from tests.server import ROOT, free_port
 from var_core import VARPipeline
-from var_core.jobs.parsing import count_up, read_settings
+from var_core.editing import RULES, Margins
+from var_core.jobs.parsing import count_up, outpaint, read_settings
 from var_core.jobs.progress import JobProgress, Request
 from var_core.jobs.requests import DrawRequest
 from var_core.official.catalogue import EMBEDDED_FOLDER
@@ -127,6 +129,21 @@ def test_a_job_whose_replica_ends_is_drawn_again_and_counted_once(
     assert all(map(torch.equal, found[-1].token_maps, expected.token_maps))
     assert found[-1].request is request_
     assert handle.asked == 3 and outcomes(metrics) == {"ok": 1.0}
+
+
+@pytest.mark.parametrize("after", [0, 6])
+def test_whoever_edits_hears_of_every_candidate(pipeline: VARPipeline, after: int) -> None:
+    settings = read_settings(pipeline.info, {}, 1, None)
+    image, sides = Image.new("RGB", (32, 32)), Margins(right=20)
+    request = outpaint(settings, image, sides, 1, RULES[0], 2)
+    expected = [one.number for one in request.start(pipeline)]
+    assert expected == [0, 0, 1, 2, 3, 4, 4, 4, 5, 6, 7, 8]
+    handle = Handle(pipeline, [(after, ActorDiedError())])
+    found = list(ReplicaWorker(handle, "tiny", QueueLimits()).draw(request))
+    assert handle.asked == 2 and all(one.frames for one in found)
+    numbers = [one.number for one in found]
+    assert numbers == sorted(numbers) and {*numbers} == {*expected}  # it never goes back
+    assert len(numbers) > len(expected)  # the candidates that are drawn again are heard of too
 
 
 def test_a_job_that_ends_every_replica_is_given_up(

@@ -1,13 +1,16 @@
 """The cache folder stays bounded, and outlives nobody."""
 
+import errno
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.server import ROOT
-from var_core.serving.temp_files import TempFolder
+from var_core.serving.temp_files import LOCK, TempFolder
 
 
 def write(path: Path, size: int, age: float = 0.0) -> Path:
@@ -86,3 +89,19 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
     with TempFolder(tmp_path) as first, TempFolder(tmp_path) as second:
         assert not dead.exists()
         assert first.folder.exists() and second.folder.exists() and foreign.exists()
+
+
+def test_a_server_starts_beside_that_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign, look = tmp_path / "var-studio-of-another-user", os.stat
+    foreign.mkdir(0o700)
+
+    def closed(path: str | Path, **how: bool) -> os.stat_result:
+        if str(path) == str(foreign / LOCK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path, **how)
+
+    monkeypatch.setattr(os, "stat", closed)  # for root no folder is closed
+    with TempFolder(tmp_path) as cache:
+        assert cache.folder.exists() and foreign.exists()

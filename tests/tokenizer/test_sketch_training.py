@@ -234,8 +234,10 @@ def test_a_model_folder_is_given_a_sketch_once(
     monkeypatch.setattr(sketch_training, "WIDTH", 8)
     pipeline.save_pretrained(tmp_path)
     before = load_file(tmp_path / "tokenizer" / WEIGHTS)
+    (tmp_path / "tokenizer" / WEIGHTS).chmod(0o640)
     assert add_sketch(tmp_path, training_pictures(2, pipeline.image_shape), steps=2)
     after = load_file(tmp_path / "tokenizer" / WEIGHTS)
+    assert (tmp_path / "tokenizer" / WEIGHTS).stat().st_mode & 0o777 == 0o640
     assert all(torch.equal(after[key], value) for key, value in before.items())
     loaded = VARPipeline.from_pretrained(tmp_path)
     assert loaded.tokenizer.sketch is not None

@@ -14,14 +14,15 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from training.loop.sharded_checkpoint import own_files, read_shards, write_shards
 from training.loop.sharding import own_part
-from var_core.checkpoints import FLOATS, check_state, read_json
+from var_core.checkpoints import FLOATS, check_state, open_to_readers, read_json
 from var_core.files import sha256_of
 from var_core.ranges import check_int
+from var_core.weight_files import save_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def save_run(
         for name, tensors in parts.items():
             path = temporary / f"{name}.safetensors"
             values = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-            save_file(values, path)
+            save_tensors(values, path)
             files |= _signed(path)
         _finish(temporary, target, {"step": step, "files": files, **meta})
     except (OSError, SafetensorError) as error:
@@ -168,6 +169,7 @@ def save_model(network: ModelMixin, folder: Path) -> None:
     try:
         _clear(temporary)
         network.save_pretrained(temporary)
+        open_to_readers(temporary)
         _clear(old)
         if os.path.lexists(folder):
             folder.rename(old)

@@ -20,18 +20,22 @@ from training.data.picture_source import PictureSource
 from training.data.prepared_pictures import PreparedPictures
 from training.data.token_source import TokenSource
 from training.loop.checkpoint import (
-    MAX_STEP,
     load_newest,
     save_model,
     save_run,
     save_sharded_run,
+)
+from training.loop.checkpoint_notes import (
+    check_notes,
+    check_same_origin,
+    check_same_processes,
+    warn_of_changes,
 )
 from training.loop.footprint import count_parameters
 from training.loop.picture_random import PictureRandom
 from training.loop.processes import device_name
 from training.loop.run_settings import RunSettings
 from training.loop.sharded_checkpoint import has_shards
-from var_core.ranges import check_float, check_int, check_kind
 
 logger = logging.getLogger(__name__)
 
@@ -277,24 +281,9 @@ class Run(ABC, Generic[AnySettings, Batch]):
         if newest is None:
             return
         parts, meta = newest
-        self._check_meta(meta)
-        for name, found in self.made_from().items():
-            if meta.get("made_from", {}).get(name, found) != found:
-                raise ValueError(
-                    f"{self.folder} was trained with another {name}, whose codes meant something "
-                    "else: choose another folder, or delete this one to begin anew"
-                )
-        processes = self.accelerator.num_processes
-        if meta["processes"] != processes:
-            found = (
-                f"{self.folder} was trained by {meta['processes']} processes, not by {processes}"
-            )
-            if not self.settings.continue_with_other_processes:
-                raise ValueError(
-                    f"{found}: start as many, or add --continue-with-other-processes, which is not "
-                    "bit for bit the same"
-                )
-            logger.warning("%s: from here on sums round otherwise", found)
+        check_notes(self.folder, meta)
+        check_same_origin(self.folder, meta, self.made_from())
+        check_same_processes(self.folder, meta, self.accelerator.num_processes, self.settings)
         self.restore(parts)
         self.step = meta["step"]
         self._skipped.fill_(meta["skipped"])
@@ -303,19 +292,8 @@ class Run(ABC, Generic[AnySettings, Batch]):
         if "pictures_seen" in meta:
             self.pictures_seen = meta["pictures_seen"]
         self.started -= meta.get("seconds", 0.0)
-        self._warn_of_changes(meta["config"])
+        warn_of_changes(meta, self.settings)
         logger.info("resumed at step %d", self.step)
-
-    def _check_meta(self, meta: Mapping[str, object]) -> None:
-        for name, low in (("processes", 1), ("skipped", 0), ("skipped_in_row", 0)):
-            check_int(f"{self.folder}: {name} of the checkpoint", meta.get(name), low, MAX_STEP)
-        if "pictures_seen" in meta:
-            name = f"{self.folder}: pictures_seen of the checkpoint"
-            check_int(name, meta["pictures_seen"], 0, MAX_STEP)
-        if "seconds" in meta:
-            check_float(f"{self.folder}: seconds of the checkpoint", meta["seconds"], 0, MAX_STEP)
-        check_kind(f"{self.folder}: made_from of the checkpoint", meta.get("made_from", {}), dict)
-        check_kind(f"{self.folder}: config of the checkpoint", meta.get("config"), dict)
 
     def save(self) -> None:
         """Write a checkpoint, and the averaged weights as a model folder; all processes call it.
@@ -339,10 +317,3 @@ class Run(ABC, Generic[AnySettings, Batch]):
             save_run(self.folder, self.step, parts, meta)
         if self.accelerator.is_main_process:
             save_model(model, self.folder / self.model_name)
-
-    def _warn_of_changes(self, before: Mapping[str, object]) -> None:
-        settings = asdict(self.settings)
-        for name, value in before.items():
-            now = settings.get(name)
-            if (list(now) if isinstance(now, tuple) else now) != value:
-                logger.warning("%s was %s until step %d, now it is %s", name, value, self.step, now)

@@ -109,10 +109,9 @@ class TokenizerObjective(nn.Module):
         }
         if self.perceptual is not None and is_whole.any():
             # details that coarse scales leave open are to be blurred, not invented
-            part = random.part(is_whole)
+            part, weight = random.part(is_whole), self.weight_of(is_whole, with_quantizer)
             pair = view_alike(rebuilt[is_whole], images[is_whole], settings.perceptual_view, part)
-            distances = self.perceptual(*map(as_pictures, pair))
-            losses["perceptual"] = distances.mean() * self.weight_of(is_whole, with_quantizer)
+            losses["perceptual"] = self.perceptual(*map(as_pictures, pair)).mean() * weight
         if images.ndim == 5:
             losses["changes"] = F.l1_loss(rebuilt.diff(dim=2), images.diff(dim=2))
         reconstruction = (

@@ -139,10 +139,7 @@ class TransformerRun(Run[TransformerSettings, TeacherBatch]):
             self.tokens.close()
 
     def encode_dtype(self) -> torch.dtype:
-        """The run's dtype where the tokenizer encodes pictures in every step, else float32.
-
-        Tokens that are kept are those of the tokenizer as it lies in its folder.
-        """
+        """float32 where tokens are kept: those of the tokenizer on disk; else that of the run."""
         is_kept = isinstance(self.pictures, PreparedPictures) or self.settings.pool
         return torch.float32 if is_kept else self.dtype
 

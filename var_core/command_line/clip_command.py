@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from var_core.animations import read_animation
+from var_core.animations import is_still, read_animation
 from var_core.clip_options import ClipOptions
 from var_core.clip_pipeline import VARClipPipeline
 from var_core.command_line.drawing_flags import (
@@ -86,7 +86,6 @@ def read_start(path: Path) -> Sequence[Image.Image]:
     Raises:
         ValueError: if it cannot be read.
     """
-    frames: Sequence[Image.Image] = ()
-    if path.suffix.lower() in ENDINGS:
-        frames = read_animation(path, FRAMES_PER_SECOND)
-    return frames if len(frames) > 1 else [read_image(path, OWN)]
+    if path.suffix.lower() in ENDINGS and not is_still(path):
+        return read_animation(path, FRAMES_PER_SECOND)
+    return [read_image(path, OWN)]

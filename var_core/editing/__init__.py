@@ -10,7 +10,7 @@ from var_core.editing.editor import (
 )
 from var_core.editing.masks import check_mask, read_mask
 from var_core.editing.view import view_known
-from var_core.editing.windows import Margins, Window, central_window, window_around
+from var_core.editing.windows import Margins, Window, central_window, known_window, window_around
 
 __all__ = [
     "MAX_BEST_OF",
@@ -22,6 +22,7 @@ __all__ = [
     "central_window",
     "check_mask",
     "edit_steps",
+    "known_window",
     "outpaint_canvas",
     "read_mask",
     "view_known",

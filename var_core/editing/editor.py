@@ -1,6 +1,6 @@
 """Draws what is under a mask, window by window, inside the one sampling loop."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -66,21 +66,22 @@ class EditOptions:
 
 @dataclass(frozen=True)
 class EditStep:
-    """The pictures after one scale of one window.
+    """The pictures after one scale of one window, or once more after one candidate.
 
     Attributes:
         pictures: B pictures of the whole size, put together when they are looked at.
-        drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1].
-        token_map: tokens of this scale, (B, S, S).
-        number: how many scales are done, from 1, over all windows.
+        number: how many scales are done, over all windows.
         total: scales over all windows.
+        drawn: what the model drew in this window, before it was joined, (B, 3, S, S) in [-1, 1];
+            None after a candidate.
+        token_map: tokens of this scale, (B, S, S); None after a candidate.
     """
 
     pictures: Sequence[Image.Image]
-    drawn: Tensor
-    token_map: Tensor
     number: int
     total: int
+    drawn: Tensor | None = None
+    token_map: Tensor | None = None
 
 
 @in_own_settings
@@ -107,8 +108,9 @@ def edit_steps(
         generators: one for each of B pictures.
 
     Yields:
-        One step for each scale of each window. Outside the mask and its feather band the pictures
-        are as they were.
+        One step for each scale of each window, and before them one for each of several candidates,
+        so that whoever does not want the result need not wait for all of these. Outside the mask
+        and its feather band the pictures are as they were.
     """
     pictures: Sequence[Image.Image] = [picture] * len(generators)
     unknown = mask.copy()
@@ -125,8 +127,10 @@ def edit_steps(
         images = torch.cat([image for image, _ in views]).to(tokenizer.device)
         holes = views[0][1].to(tokenizer.device)
         make_rule = _rule_maker(tokenizer, images, holes, edit_options.rule)
+        done = place * schedule.num_scales
         if edit_options.best_of > 1:
-            generators = _best_of(sample, options, generators, make_rule, edit_options.best_of)
+            trials = sample, options, generators, make_rule, edit_options.best_of
+            generators = yield from _best_of(*trials, EditStep(pictures, done, total))
         for step in sample(options, generators, make_rule):
             latent = step.latent
             is_last = step.scale_index == schedule.num_scales - 1
@@ -139,8 +143,8 @@ def edit_steps(
             else:
                 patches_of = _sketches(seam, tensor_to_images(drawn))
             pictures = EditedPictures(before, patches_of)
-            number = place * schedule.num_scales + step.scale_index + 1
-            yield EditStep(pictures, drawn, step.token_map, number, total)
+            number = done + step.scale_index + 1
+            yield EditStep(pictures, number, total, drawn, step.token_map)
         if place < len(windows) - 1:
             pictures = list(pictures)
             unknown[seam.inside] = False
@@ -199,8 +203,13 @@ def _best_of(
     generators: Sequence[torch.Generator],
     make_rule: Callable[[slice], ScaleRule],
     count: int,
-) -> list[torch.Generator]:
-    """The best of some generators for each picture, by the likelihood of what is kept."""
+    step: EditStep,
+) -> Generator[EditStep, None, list[torch.Generator]]:
+    """The best of some generators for each picture, by the likelihood of what is kept.
+
+    Yields:
+        The given step after each candidate.
+    """
     seeds = [
         torch.randint(2**62, (count,), generator=one, device=one.device).tolist()
         for one in generators
@@ -212,6 +221,7 @@ def _best_of(
             for one, own in zip(generators, seeds, strict=True)
         ]
         scores.append(_likelihood(sample(options, trial, make_rule), make_rule(slice(None))))
+        yield step
     best = torch.stack(scores).argmax(dim=0).tolist()
     return [
         torch.Generator(one.device).manual_seed(own[place])

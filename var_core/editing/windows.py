@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 
@@ -117,10 +118,11 @@ class Margins:
                 f"the result would have {wide}x{high} pixels; the limits are {MAX_SIDE} a side and "
                 f"{MAX_PIXELS // 1_000_000} megapixels"
             )
-        if (count := len(list(self.windows(width, height, image_shape)))) > MAX_WINDOWS:
+        first = islice(self.windows(width, height, image_shape), MAX_WINDOWS + 1)
+        if sum(1 for _ in first) > MAX_WINDOWS:  # a thin picture may need millions
             raise ValueError(
-                f"this needs {count} windows of the model, the limit is {MAX_WINDOWS}: add less "
-                "at once"
+                f"this needs more than {MAX_WINDOWS} windows of the model, the limit: "
+                "add less at once"
             )
         return wide, high
 
@@ -174,3 +176,32 @@ def central_window(
     width, height = (max(1, round(scale * length)) for length in (shape[1], shape[0]))
     left, top = corner[0] + (size[0] - width) // 2, corner[1] + (size[1] - height) // 2
     return Window(left, top, width, height)
+
+
+def known_window(unknown: np.ndarray, shape: tuple[int, int]) -> Window:
+    """The central window, if at least half of it is known; else one where most is known.
+
+    Args:
+        unknown: what of a picture is not known, (H, W) bool.
+        shape: height and width of the model's pictures.
+
+    Returns:
+        A window as large as the central one, as near to the middle as can be.
+    """
+    known = ~unknown
+    middle = central_window(known.shape[::-1], shape)
+    if 2 * known[middle.inside(*known.shape[::-1])].sum() >= middle.width * middle.height:
+        return middle
+    top, left = (
+        _fullest(known.sum(axis=1 - axis), side)
+        for axis, side in ((0, middle.height), (1, middle.width))
+    )
+    return replace(middle, top=top, left=left)
+
+
+def _fullest(counts: np.ndarray, side: int) -> int:
+    """Start of the part of `side` entries with the largest sum that is nearest to the middle."""
+    ends = np.concatenate(([0], counts.cumsum()))
+    sums = ends[side:] - ends[:-side]
+    starts = np.flatnonzero(sums == sums.max())
+    return int(starts[np.abs(2 * starts + side - len(counts)).argmin()])

@@ -21,7 +21,7 @@ from var_core.sampling import SamplingOptions
 from var_core.wishes import Wish
 
 ENDINGS = {".webp": "WEBP", ".gif": "GIF", ".mp4": "MP4"}
-MISSING = "MP4 needs the package av: pip install 'var-studio[mp4]'"
+MISSING = "MP4 needs the package av: pip install '.[mp4]' in VAR Studio's checkout"
 QUALITY = "12"  # of x264: 0 keeps every pixel, 23 is usual
 HEAD = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'

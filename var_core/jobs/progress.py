@@ -170,7 +170,10 @@ def follow_drawing(
 
 
 def follow_edit(progress: JobProgress, previews: Iterator[Preview]) -> Iterator[JobProgress]:
-    """Add the previews of an edit one by one, keeping the newest frame only."""
+    """Add the previews of an edit one by one, keeping the newest frame only.
+
+    After a candidate there is nothing new: that progress tells that the work goes on.
+    """
     for preview in previews:
         progress = replace(
             progress,

@@ -151,7 +151,7 @@ class EditRequest:
         return [None] * len(self.wishes)
 
     def start(self, pipeline: VARPipeline) -> Iterator[JobProgress]:
-        """As `Request.start`; an edit has steps for every scale of every window."""
+        """As `Request.start`; an edit has steps for every scale of every window, and candidate."""
         generators = generators_from_seeds(self.seeds, pipeline.device)
         shared = (list(self.wishes), self.options, self.edit_options, generators)
         if self.margins is None:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from var_core.checkpoints import FLOATS, WEIGHTS_FILE, CheckpointError, Network, check_state
@@ -22,6 +20,7 @@ from var_core.pipeline import VARPipeline
 from var_core.scales import SIDES_256, SIDES_512
 from var_core.tokenizer import MultiScaleVQVAE
 from var_core.transformer import VARTransformer
+from var_core.weight_files import save_tensors
 
 HEAD_WIDTH = 64  # channels of a head in the published models, where the keys do not tell
 NORM_EPS = 1e-6
@@ -243,20 +242,8 @@ def convert(
             ("transformer", var, var_state),
         ):
             network.save_config(folder / name)
-            _save(state, folder / name / WEIGHTS_FILE)
+            save_tensors(state, folder / name / WEIGHTS_FILE)
         labels.save(folder)
-
-
-def _save(state: dict[str, Tensor], path: Path) -> None:
-    """Write weights.
-
-    Raises:
-        OSError: if there is no space or no permission.
-    """
-    try:
-        save_file(state, path)
-    except SafetensorError as error:  # which is no OSError
-        raise OSError(0, str(error), str(path)) from error
 
 
 def _renamed(

@@ -9,25 +9,79 @@ from torch import Tensor
 from var_core.ranges import check_kind
 from var_core.tokenizer import MultiScaleQuantizer
 
+INTEGERS = (torch.uint8, torch.uint16, torch.int8, torch.int16, torch.int32, torch.int64)
 
-def check_token_maps(quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor]) -> None:
-    """Check the tokens of the first scales of some pictures, (B, h, w) each.
+
+def check_token_maps(quantizer: MultiScaleQuantizer, token_maps: object) -> list[Tensor]:
+    """Token maps that a caller gives, as the quantizer takes them.
+
+    Args:
+        quantizer: quantizer of the tokenizer that the tokens belong to.
+        token_maps: list of the tokens of the first scales of some pictures, (B, h, w) each.
+
+    Returns:
+        As many tensors, int64, on the device of the quantizer.
 
     Raises:
-        ValueError: if one is misshapen or holds no code's number.
+        ValueError: if there are none or too many, or one is misshapen or holds no code's number.
     """
     shapes, vocab_size = quantizer.schedule.shapes, quantizer.vocab_size
-    for number, (tokens, shape) in enumerate(zip(token_maps, shapes, strict=False), start=1):
+    if not isinstance(token_maps, list | tuple):
+        raise ValueError(
+            f"token maps are given as a list, one for each scale, got a {type(token_maps).__name__}"
+        )
+    if not 1 <= len(token_maps) <= len(shapes):
+        raise ValueError(f"there are 1 to {len(shapes)} scales, got {len(token_maps)}")
+    for number, tokens in enumerate(token_maps, start=1):
         check_kind(f"what is given for scale {number}", tokens, Tensor)
-        if tokens.shape[1:] != shape or len(tokens) != len(token_maps[0]):
+    batch_size = max([1, *token_maps[0].shape[:1]])
+    checked = []
+    for number, (tokens, shape) in enumerate(zip(token_maps, shapes, strict=False), start=1):
+        if tokens.shape != (batch_size, *shape):
             raise ValueError(
-                f"tokens of scale {number} must be {(len(token_maps[0]), *shape)}, "
+                f"tokens of scale {number} must be {(batch_size, *shape)}, "
                 f"got {tuple(tokens.shape)}"
             )
-        if tokens.is_floating_point() or ((tokens < 0) | (tokens >= vocab_size)).any():
+        codes = tokens.long() if tokens.dtype in INTEGERS else None
+        if codes is None or ((codes < 0) | (codes >= vocab_size)).any():
             raise ValueError(
                 f"tokens of scale {number} must be whole numbers from 0 to {vocab_size - 1}"
             )
+        checked.append(codes.to(quantizer.device))
+    return checked
+
+
+def check_one_picture(quantizer: MultiScaleQuantizer, token_maps: object) -> list[Tensor]:
+    """As `check_token_maps`, of one picture alone: (1, h, w) each."""
+    checked = check_token_maps(quantizer, token_maps)
+    if len(checked[0]) != 1:
+        raise ValueError(f"the tokens must be those of one picture, got {len(checked[0])}")
+    return checked
+
+
+def check_kept(quantizer: MultiScaleQuantizer, keep: object, count: int) -> list[Tensor]:
+    """What a caller wants to keep of some pictures or clips, as `check_token_maps` returns it.
+
+    Args:
+        quantizer: quantizer of the tokenizer that the tokens belong to.
+        keep: list of the tokens of the first scales, but not of all; nothing may be kept.
+        count: number of pictures or clips.
+
+    Raises:
+        ValueError: if they do not fit, or belong to more or fewer.
+    """
+    if keep is None or (isinstance(keep, list | tuple) and not keep):
+        return []
+    number = quantizer.schedule.num_scales
+    if isinstance(keep, list | tuple) and len(keep) >= number:
+        raise ValueError(f"1 to {number - 1} scales can be kept of {number}, got {len(keep)}")
+    try:
+        kept = check_token_maps(quantizer, keep)
+    except ValueError as error:
+        raise ValueError(f"keep: {error}") from error
+    if len(kept[0]) != count:
+        raise ValueError(f"keep must hold tokens of {count} drawings, got {len(kept[0])}")
+    return kept
 
 
 class KeepScales:
@@ -38,17 +92,12 @@ class KeepScales:
         token_maps: what to keep: tokens of the first scales, (B, h, w) int64 each.
 
     Raises:
-        ValueError: if there are none or too many, or one is misshapen or holds no code's number.
+        ValueError: if one is misshapen or holds no code's number, see `check_token_maps`.
     """
 
     def __init__(self, quantizer: MultiScaleQuantizer, token_maps: Sequence[Tensor]) -> None:
-        number = quantizer.schedule.num_scales
-        if not 1 <= len(token_maps) < number:
-            raise ValueError(
-                f"1 to {number - 1} scales can be kept of {number}, got {len(token_maps)}"
-            )
-        check_token_maps(quantizer, token_maps)
-        self.codes = [quantizer.embed(tokens.long()) for tokens in token_maps]
+        checked = check_token_maps(quantizer, token_maps)
+        self.codes = [quantizer.embed(tokens) for tokens in checked]
         self.forced_scales = frozenset(range(len(token_maps)))
 
     def __call__(self, scale_index: int, codes: Tensor | None, latent: Tensor) -> Tensor | None:

@@ -85,7 +85,7 @@ def started_engines(
         from var_core.serving.ray_engine import make_ray_engines
     except ImportError as error:
         raise ValueError(
-            "--engine ray needs the package Ray: pip install 'var-studio[ray]'"
+            "--engine ray needs the package Ray: pip install '.[ray]' in VAR Studio's checkout"
         ) from error
     with make_ray_engines(folders, precision, metrics, queue, replicas) as engines:
         yield engines

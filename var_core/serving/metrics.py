@@ -114,8 +114,9 @@ class JobTimer:
         self.seconds: float | None = None
 
     def first_preview(self) -> None:
-        """Note the time from the request to the first preview."""
-        self.preview_seconds = time.monotonic() - self._started
+        """Note the time from the request to the first preview; a second time does nothing."""
+        if self.preview_seconds is None:
+            self.preview_seconds = time.monotonic() - self._started
 
     def finish(self) -> None:
         """Note that the pictures are made; how long somebody looks at them does not count."""

@@ -122,7 +122,7 @@ class ReplicaWorker:
             BusyError: if that does not help.
             LateError: if no replica goes on.
         """
-        newest, deadline = 0, time.monotonic() + self._limits.seconds
+        newest, deadline = JobProgress(request), time.monotonic() + self._limits.seconds
         for number in range(TRIES):
             _pause(number)
             steps: Any = self._draw.remote(self._model, request)
@@ -132,10 +132,12 @@ class ReplicaWorker:
             alarm.start()
             try:
                 for part in chain.from_iterable(steps):
-                    progress = lengthen(_value(part), progress)
-                    if progress.number > newest:  # what was seen before the pause is not news
-                        newest = progress.number
-                        yield progress
+                    before, progress = progress, lengthen(_value(part), progress)
+                    if before.number < progress.number <= newest.number:
+                        continue  # what was seen before the pause is not news
+                    if progress.number >= newest.number:
+                        newest = progress
+                    yield newest  # once more, if the work only goes on
                 return
             except LOST as error:
                 _check_room(error)

@@ -134,10 +134,9 @@ def _remove_if_empty(folder: _Entry, max_age: float) -> None:
 
 def _remove_if_dead(folder: Path) -> None:
     """Remove the folder of a process that no longer holds its lock."""
-    if not (folder / LOCK).is_file():  # not one of ours
-        return
     try:
-        with FileLock(folder / LOCK, blocking=False):
-            shutil.rmtree(folder, ignore_errors=True)
-    except (Timeout, OSError):  # somebody holds it
+        if (folder / LOCK).is_file():  # else it is not one of ours
+            with FileLock(folder / LOCK, blocking=False):
+                shutil.rmtree(folder, ignore_errors=True)
+    except (Timeout, OSError):  # somebody holds it, or it is another user's
         return

@@ -23,7 +23,7 @@ from var_core.serving.engine import Engine
 from var_core.serving.machine_troubles import words_for
 from var_core.serving.tools import MAX_VALUES, TOOLS, is_small
 
-MISSING = "--mcp needs the package mcp: pip install 'var-studio[mcp]'"
+MISSING = "--mcp needs the package mcp: pip install '.[mcp]' in VAR Studio's checkout"
 MAX_NAMES = 40  # names of one attribute that a description lists
 
 

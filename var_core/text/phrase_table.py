@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from var_core.text.encoder import TextEncoder
 from var_core.text.prompt import phrase_key
+from var_core.weight_files import save_tensors
 
 PHRASES_FILE = "phrase_vectors.safetensors"
 VECTORS = "vectors"
@@ -83,12 +83,16 @@ class PhraseTable:
         return PhraseTable(self.encoder, (*self.phrases, phrase), vectors)
 
     def save(self, folder: Path) -> None:
-        """Write the table into a model folder."""
+        """Write the table into a model folder.
+
+        Raises:
+            OSError: if there is no space or no permission.
+        """
         metadata = {
             "encoder": self.encoder,
             "phrases": json.dumps(self.phrases, ensure_ascii=False, separators=(",", ":")),
         }
-        save_file({VECTORS: self.vectors.contiguous()}, folder / PHRASES_FILE, metadata)
+        save_tensors({VECTORS: self.vectors.contiguous()}, folder / PHRASES_FILE, metadata)
 
     @classmethod
     def load(cls, folder: Path) -> "PhraseTable":
