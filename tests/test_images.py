@@ -1,6 +1,7 @@
 """Pictures of strangers: what every odd kind becomes, and what is refused."""
 
 import contextlib
+import errno
 import gc
 import io
 import os
@@ -18,10 +19,14 @@ from PIL import Image, ImageOps
 from tests.patience import LIMIT_SECONDS
 from tests.server import ROOT
 from var_core import VARPipeline, generators_from_seeds
+from var_core.animations import is_still
+from var_core.checkpoints import CheckpointError
 from var_core.editing import Margins
-from var_core.images import MAX_FILE_BYTES, VISITORS, read_image
+from var_core.images import MAX_FILE_BYTES, VISITORS, read_image, read_layers
+from var_core.jobs.clip_files import read_clip_recipe
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.jobs.reconstruction import reconstruct
+from var_core.official.convert import read_official
 
 GREY = np.arange(20, dtype=np.uint8).reshape(4, 5) * 13
 COLOURS = np.stack([GREY, GREY[::-1], 255 - GREY], axis=2)
@@ -402,3 +407,18 @@ def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
     for limits in (VISITORS, None):
         with pytest.raises(ValueError, match=r"pipe\.png is no file"):
             read_image(tmp_path / "pipe.png", limits)
+
+
+def test_a_file_that_may_not_be_read_is_said_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    (tmp_path / "mine.png").write_bytes(flat("PNG", (4, 4)))
+    monkeypatch.setattr(Path, "open", refuse)  # the administrator may read all
+    for read in (read_image, read_layers, is_still, read_clip_recipe, read_png_recipe):
+        with pytest.raises(ValueError, match=r"^mine\.png cannot be read: Permission denied"):
+            read(tmp_path / "mine.png")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_official(tmp_path / "mine.png", "tokenizer", "0" * 64)

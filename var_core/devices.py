@@ -24,10 +24,13 @@ def pick_dtype(device: torch.device, precision: str = "auto") -> torch.dtype:
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r:.40}")
     if precision == "auto":
-        has_bf16 = (
-            torch.cuda.is_bf16_supported()
-            if device.type == "cuda"
-            else torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-        )
-        precision = "bf16" if has_bf16 else "fp32"
+        precision = "bf16" if _has_bf16(device) else "fp32"
     return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+def _has_bf16(device: torch.device) -> bool:
+    """Whether the hardware of a device computes in bf16; emulated, it is slower than fp32."""
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()

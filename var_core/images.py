@@ -60,7 +60,8 @@ def open_source(
     """What Pillow can open, and a name for messages.
 
     Raises:
-        ValueError: if it is larger than a picture may be, not there, or no regular file.
+        ValueError: if it is larger than a picture may be, not there, no regular file, or not to be
+            read.
     """
     if isinstance(source, bytes):
         file, name, size = io.BytesIO(source), "the picture", len(source)
@@ -73,6 +74,10 @@ def open_source(
             raise ValueError(f"there is no file {name}") from error
         if not stat.S_ISREG(found.st_mode):  # a pipe could be waited for without end
             raise ValueError(f"{name} is no file")
+        try:
+            file.open("rb").close()
+        except PermissionError as error:  # of the file; other errors are the machine's
+            raise ValueError(f"{name} cannot be read: {error.strerror}") from error
         size = found.st_size
     if limits is not None:
         limits.check_bytes(name, size)

@@ -13,8 +13,9 @@ from var_core.ranges import plain, unknown_name
 LABELS_FILE = "labels.json"
 RESERVED_NAMES = frozenset(
     {
-        *("attribute", "best_of", "bottom", "count", "guidance", "help", "image", "keep_scales"),
-        *("left", "mask", "model", "negative_prompt", "out", "precision", "prompt", "right"),
+        *("attribute", "best_of", "bottom", "count", "frames", "guidance", "help", "image"),
+        *("keep_scales", "left", "loop", "mask", "model", "negative_prompt", "out", "precision"),
+        *("prompt", "right"),
         *("rule", "scales_dir", "seed", "smooth", "temperature", "top", "top_k", "top_p"),
     }
 )  # options of the command line, where attributes are options too
@@ -31,7 +32,8 @@ Label = (
 def is_option_name(name: str) -> bool:
     """Whether an attribute or menu can be an option of the command line under its name."""
     fits = re.fullmatch(r"[^\W\d_][\w-]{0,39}", name) is not None
-    return fits and name.replace("-", "_").lower() not in RESERVED_NAMES
+    option = name.replace("-", "_").lower().removeprefix("no_")  # which turns a switch off
+    return fits and option not in RESERVED_NAMES
 
 
 def check_attribute_name(name: str) -> None:

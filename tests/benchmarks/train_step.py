@@ -32,7 +32,8 @@ from var_core.devices import pick_device, pick_dtype
 from var_core.scales import SIDES_256, ScaleSchedule
 from var_core.tokenizer import VectorQuantizer
 from var_core.transformer import VARTransformer, init_weights
-from var_core.transformer.block_causal import BLOCK_CAUSAL_BACKENDS, BlockCausal
+from var_core.transformer.attention_kernels import BLOCK_CAUSAL_BACKENDS
+from var_core.transformer.block_causal import BlockCausal
 
 VOCAB_SIZE, CODE_DIM = 4096, 32
 NUM_CACHED = 64  # pictures whose tokens are known

@@ -13,7 +13,14 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import EMBEDDED_MODEL, make_tokenizer, make_transformer
 from tests.patience import LIMIT_SECONDS
 from tests.prompted_models import make_prompted
-from var_core import EditOptions, LabelSpace, Margins, VARPipeline, generators_from_seeds
+from var_core import (
+    EditOptions,
+    LabelSpace,
+    Margins,
+    SamplingOptions,
+    VARPipeline,
+    generators_from_seeds,
+)
 from var_core.command_line.main import _parser, main
 from var_core.jobs.png_recipe import read_png_recipe
 from var_core.labels import RESERVED_NAMES, Attribute
@@ -232,12 +239,16 @@ def test_a_number_on_the_command_line_is_a_name(tmp_path: Path, flags: list[str]
     assert read_png_recipe(out)["labels"] == {"class": "2"}
 
 
-@pytest.mark.parametrize("name", ["seed", "a%d", "top-k", "out", "-x", "two words", "n" * 50])
+@pytest.mark.parametrize(
+    "name", ["seed", "a%d", "top-k", "out", "-x", "two words", "n" * 50, "loop", "no-smooth"]
+)
 def test_an_attribute_of_any_name_breaks_no_command(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture
 ) -> None:
     labels, model = LabelSpace((Attribute(name, ("cat", "dog")),)), tmp_path / "odd"
-    VARPipeline(make_tokenizer(), make_transformer((2,)), labels).save_pretrained(model)
+    networks = make_tokenizer(), make_transformer((2,))
+    defaults = SamplingOptions(smooth=True)
+    VARPipeline(*networks, labels, defaults=defaults).save_pretrained(model)
     command = ["generate", "--model", str(model), "--out", str(tmp_path / "x.png")]
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
@@ -252,7 +263,7 @@ def test_all_options_of_drawing_commands_are_reserved() -> None:
     assert commands is not None
     (choices,) = [action.choices for action in commands._group_actions]
     own = {"thing", "place", "time", "weather", "style"}
-    for command in ("generate", "edit", "outpaint", "vary"):
+    for command in ("generate", "edit", "outpaint", "vary", "animate"):
         flags = [flag for flag in choices[command]._option_string_actions if flag[:2] == "--"]
         assert {flag[2:].replace("-", "_") for flag in flags} - own <= RESERVED_NAMES
 

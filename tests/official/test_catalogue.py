@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,7 +14,6 @@ from tests.official.test_convert import sides_of, write_pair
 from var_core import VARPipeline
 from var_core.command_line.main import main
 from var_core.official.catalogue import (
-    DOWNLOADS,
     MODELS,
     TOKENIZER_FILE,
     ModelCard,
@@ -132,7 +131,7 @@ def test_a_file_with_another_hash_is_refused(hub: Hub, tmp_path: Path) -> None:
     hub.lie = True
     with pytest.raises(ValueError, match="another SHA-256"):
         download(CARD, tmp_path / "models", hub.url)
-    assert not (tmp_path / "models" / DOWNLOADS / TOKENIZER_FILE).exists()
+    assert not (CARD.downloads(tmp_path / "models") / TOKENIZER_FILE).exists()
     hub.lie = False
     assert download(CARD, tmp_path / "models", hub.url)
 
@@ -144,17 +143,26 @@ def test_without_a_network_it_says_what_is_missing_and_where_to_put_it(
     with pytest.raises(ValueError, match="cannot be fetched") as caught:
         download(CARD, models, "http://127.0.0.1:9")
     words = str(caught.value)
-    assert TOKENIZER_FILE in words and CARD.file in words and str(models / DOWNLOADS) in words
+    assert TOKENIZER_FILE in words and CARD.file in words and str(CARD.downloads(models)) in words
     for name, content in hub.files.items():
-        (models / DOWNLOADS / name).write_bytes(content)
+        (CARD.downloads(models) / name).write_bytes(content)
     assert download(CARD, models, "http://127.0.0.1:9") == CARD.folder(models)
+
+
+def test_a_download_leaves_that_of_another_model_alone(hub: Hub, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    half_done = replace(CARD, name="var-other").downloads(models) / TOKENIZER_FILE
+    half_done.parent.mkdir(parents=True)
+    half_done.write_bytes(b"half of it")
+    assert download(CARD, models, hub.url)
+    assert half_done.read_bytes() == b"half of it"
 
 
 def test_a_file_that_the_hub_does_not_have_is_said(hub: Hub, tmp_path: Path) -> None:
     del hub.files[CARD.file]
     with pytest.raises(ValueError, match=f"{CARD.file} of FoundationVision/var"):
         download(CARD, tmp_path / "models", hub.url)
-    assert (tmp_path / "models" / DOWNLOADS / TOKENIZER_FILE).exists()  # for the next try
+    assert (CARD.downloads(tmp_path / "models") / TOKENIZER_FILE).exists()  # for the next try
 
 
 def test_no_space_keeps_what_was_fetched(
@@ -168,7 +176,7 @@ def test_no_space_keeps_what_was_fetched(
         patch.setattr("var_core.weight_files.save_file", full)
         with pytest.raises(OSError, match="No space left"):
             download(CARD, models, hub.url)
-    assert [path.name for path in models.iterdir()] == [DOWNLOADS]
+    assert list(models.iterdir()) == [CARD.downloads(models)]
     hub.files.clear()
     assert download(CARD, models, hub.url)  # from what is there
 

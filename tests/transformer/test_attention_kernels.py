@@ -55,6 +55,11 @@ def test_the_environment_forces_a_kernel_and_unknown_names_are_refused(
     monkeypatch.setenv("VAR_ATTENTION", "math")
     assert select_backend(*operands()) == "math"
     assert select_backend(*operands(), backend="sdpa") == "sdpa"
+    for name in ("prefix", "flex"):  # which are for whole pyramids alone
+        monkeypatch.setenv("VAR_ATTENTION", name)
+        assert select_backend(*operands()) == "sdpa"
+        with pytest.raises(ValueError, match=name):
+            select_backend(*operands(), backend=name)
     monkeypatch.setenv("VAR_ATTENTION", "fast")
     with pytest.raises(ValueError, match="fast"):
         select_backend(*operands())

@@ -238,7 +238,9 @@ def test_a_kernel_can_be_forced_and_what_cannot_run_is_refused(
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "math")
     assert select_block_causal(CPU) == "math"
     assert select_block_causal(CPU, "prefix") == "prefix"
-    for name in ("flex", "xformers", "fast"):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "bmm")  # which is for drawing alone
+    assert select_block_causal(CPU) == "prefix"
+    for name in ("flex", "xformers", "fast", "bmm"):
         with pytest.raises(ValueError, match=name):
             select_block_causal(CPU, name)
     with pytest.raises(ValueError, match="159 tokens, 4 were given"):

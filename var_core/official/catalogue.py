@@ -48,6 +48,10 @@ class ModelCard:
         """The model folder, which may not exist yet."""
         return (SHIPPED if self.file is None else models) / self.name
 
+    def downloads(self, models: Path) -> Path:
+        """Where its files are until they are converted; no other model's are there."""
+        return models / f"{DOWNLOADS}-{self.name}"
+
     def is_installed(self, models: Path) -> bool:
         """Whether it can be loaded."""
         return (self.folder(models) / INDEX_FILE).is_file()
@@ -111,7 +115,7 @@ def download(card: ModelCard, models: Path, endpoint: str | None = None) -> Path
     if card.is_installed(models):
         return folder
     assert card.file is not None
-    downloads = models / DOWNLOADS
+    downloads = card.downloads(models)
     downloads.mkdir(parents=True, exist_ok=True)
     files = [_fetch(name, downloads, card, endpoint) for name in (TOKENIZER_FILE, card.file)]
     convert(files[0], files[1], folder, card.sides)

@@ -44,8 +44,8 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
     """
     if not os.path.isfile(path):  # also where the name is too long for one
         raise CheckpointError(f"there is no file {path}")
-    if sha256 is not None and (found := sha256_of(path)) != sha256.lower():
-        raise CheckpointError(f"{path} has the SHA-256 {found}, not {sha256.lower()}")
+    if sha256 is not None:
+        _check_hash(path, sha256.lower())
     try:
         is_zip = zipfile.is_zipfile(path)
         if is_zip:
@@ -64,6 +64,16 @@ def read_official(path: Path, part: str, sha256: str | None = None) -> dict[str,
         if key != MASK and value.is_floating_point() and not torch.isfinite(value).all():
             raise CheckpointError(f"{path}: {key} holds values that are not finite")
     return dict(content)
+
+
+def _check_hash(path: Path, sha256: str) -> None:
+    """Raise CheckpointError if a file cannot be read, or has another SHA-256."""
+    try:
+        found = sha256_of(path)
+    except PermissionError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    if found != sha256:
+        raise CheckpointError(f"{path} has the SHA-256 {found}, not {sha256}")
 
 
 def _check_sums(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from var_core.scales import ScaleSchedule
 
 BACKENDS = ("auto", "sdpa", "xformers", "bmm", "math")
+BLOCK_CAUSAL_BACKENDS = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
 ENVIRONMENT_VARIABLE = "VAR_ATTENTION"
 BMM_QUERIES = 64  # from which on two batched products beat SDPA on a CPU
 GROUP_BYTES = 4 << 20  # of their scores at a time, which then stay in the cache
@@ -34,7 +36,7 @@ def attention(
         scale: factor on the scores.
         mask: (N, M) bool, True where attending is allowed; None allows everything.
         backend: "auto", or one of `BACKENDS` to force a kernel. The environment variable
-            VAR_ATTENTION forces one wherever the argument says "auto".
+            VAR_ATTENTION forces one wherever the argument says "auto", see `forced_backend`.
 
     Returns:
         (B, h, N, d) in the dtype of `q`.
@@ -61,7 +63,7 @@ def select_backend(
         ValueError: if the name is unknown or a forced kernel cannot take these operands.
     """
     if backend == "auto":
-        backend = os.environ.get(ENVIRONMENT_VARIABLE, "auto")
+        backend = forced_backend(BACKENDS)
     if backend not in BACKENDS:
         raise ValueError(f"attention backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
     if backend == "auto":
@@ -77,6 +79,20 @@ def select_backend(
             "use the backend sdpa or auto"
         )
     return backend
+
+
+def forced_backend(names: Sequence[str]) -> str:
+    """What VAR_ATTENTION says for one kind of attention.
+
+    Args:
+        names: backends of this kind, `BACKENDS` or `BLOCK_CAUSAL_BACKENDS`.
+
+    Returns:
+        Its value; "auto" where that names a backend of the other kind alone.
+    """
+    name = os.environ.get(ENVIRONMENT_VARIABLE, "auto")
+    is_of_other = name not in names and name in (*BACKENDS, *BLOCK_CAUSAL_BACKENDS)
+    return "auto" if is_of_other else name
 
 
 def _bmm_accepts(q: Tensor, mask: Tensor | None) -> bool:

@@ -1,6 +1,5 @@
 """Attention of a whole pyramid at once: every scale sees itself and all coarser ones."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -12,13 +11,13 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 
 from var_core.scales import ScaleSchedule
 from var_core.transformer.attention_kernels import (
-    ENVIRONMENT_VARIABLE,
+    BLOCK_CAUSAL_BACKENDS,
     attention,
     block_causal_mask,
+    forced_backend,
     needed_xformers_ops,
 )
 
-BLOCK_CAUSAL_BACKENDS = ("auto", "prefix", "math", "sdpa", "flex", "xformers")
 CUDA_ONLY = ("flex", "xformers")
 FEW_TOKENS = 128  # so many go through one masked call: more calls cost more than they leave out
 
@@ -86,7 +85,7 @@ def select_block_causal(device: torch.device, backend: str = "auto") -> str:
         ValueError: if the name is unknown or the kernel cannot run on the device.
     """
     if backend == "auto":
-        backend = os.environ.get(ENVIRONMENT_VARIABLE, "auto")
+        backend = forced_backend(BLOCK_CAUSAL_BACKENDS)
     if backend not in BLOCK_CAUSAL_BACKENDS:
         names = ", ".join(BLOCK_CAUSAL_BACKENDS)
         raise ValueError(f"block-causal attention must be one of {names}, got {backend!r}")
