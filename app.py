@@ -64,8 +64,10 @@ def serve(arguments: Arguments) -> None:
     folders = ModelFolders(arguments.model, arguments.clips, arguments.adapter)
     how = arguments.precision, executor, metrics, queue, arguments.replicas
     missing = [card for card in MODELS if not card.is_installed(models_folder())]
+    refused = partial(metrics.refuse, "handler")
     with started_engines(folders, *how) as engines, TempFolder() as files:
-        tools = ToolServer(engines[0], metrics.fault) if arguments.mcp else None
+        how_told = engines[0], metrics.fault, refused, limits
+        tools = ToolServer(*how_told) if arguments.mcp else None
         log_to_stderr()
         os.environ["GRADIO_TEMP_DIR"] = str(files.pictures)  # whose files gradio shows
         engines[0].prepare()  # the front page can draw as soon as it opens

@@ -245,6 +245,22 @@ def test_a_closed_iterator_frees_its_place(pipeline: VARPipeline, request_: Draw
     assert engine.queue.counts() == (0, 0)
 
 
+def test_a_job_that_gets_no_thread_frees_its_place(
+    pipeline: VARPipeline, request_: DrawRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = GatedEngine(pipeline)
+    with monkeypatch.context() as full:
+
+        def fail(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        full.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="can't start"):
+            next(engine.generate(request_))
+    assert engine.queue.counts() == (0, 0)
+    assert [run.number for run in engine.generate(request_)] == [1, 2, 3, 4]
+
+
 def test_a_slow_reader_holds_nobody_up(pipeline: VARPipeline, request_: DrawRequest) -> None:
     engine = GatedEngine(pipeline)
     slow = engine.generate(request_, "slow")

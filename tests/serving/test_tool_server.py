@@ -2,17 +2,20 @@
 
 import asyncio
 import base64
+import errno
 import io
 import json
 import math
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from anyio.to_thread import current_default_thread_limiter as limiter_of_all
 from PIL import Image
 
 from tests.clients import Client, serving_site
@@ -23,12 +26,14 @@ from var_core import VARPipeline, generators_from_seeds
 from var_core.devices import pick_device, pick_dtype
 from var_core.jobs.data_url import png_url
 from var_core.jobs.png_recipe import read_png_recipe
-from var_core.serving.fair_queue import QueueLimits
+from var_core.serving.fair_queue import BusyError, LateError, QueueLimits
 from var_core.serving.local_engine import LocalEngine
+from var_core.serving.machine_troubles import ModelGoneError
 from var_core.serving.tool_server import ToolServer
 from var_core.serving.tools import MAX_VALUES, TOOLS, Tool
 
 APPLE = {"thing": "apple", "style": "noto"}
+TOLD = {"name": "describe", "arguments": {}}
 
 
 def test_without_the_package_the_option_is_one_sentence(
@@ -204,6 +209,68 @@ def test_a_call_stops_within_one_scale_when_its_assistant_leaves(
         engine.gate.let(1)
         until(lambda: engine.num_jobs("cancelled") or engine.num_jobs("ok"))
     assert (engine.num_jobs("cancelled"), engine.num_jobs("ok")) == (1, 0)
+
+
+def answering(
+    pipeline: VARPipeline, answer: Callable[..., list], **how: Any
+) -> tuple[ToolServer, Callable[[], Any]]:
+    """A server whose tools answer in a way, and what calls one."""
+    pytest.importorskip("mcp", reason="the extra mcp is not installed")
+    server = ToolServer(LocalEngine(pipeline.info, lambda dtype: pipeline), **how)
+    server._answer = answer
+    return server, lambda: server._call(SimpleNamespace(params=SimpleNamespace(**TOLD)))
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "counts"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "The disk of this server is full", (1, 0)),
+        (MemoryError(), "This server is out of memory", (1, 0)),
+        (ModelGoneError("/srv/secret"), "The model cannot be loaded", (1, 0)),
+        (KeyError("secret"), "this server failed. Reference: fff", (1, 0)),
+        (ValueError("seed must be"), "seed must be", (0, 1)),
+        (BusyError("others are waiting"), "others are waiting", (0, 0)),
+        (LateError("took longer"), "took longer", (0, 0)),
+    ],
+)
+def test_what_goes_wrong_is_counted_and_troubles_are_logged(
+    pipeline: VARPipeline, error: Exception, words: str, counts: tuple[int, int]
+) -> None:
+    def fail(*_: object) -> list:
+        raise error
+
+    faults, refused = [], []
+    how = {"fault": lambda one: faults.append(one) or "fff", "refused": lambda: refused.append(1)}
+    _, call_one = answering(pipeline, fail, **how)
+    result = asyncio.run(call_one()).root
+    assert result.isError and words in result.content[0].text
+    assert (len(faults), len(refused)) == counts
+
+
+def test_jobs_of_assistants_take_no_thread_that_others_need(pipeline: VARPipeline) -> None:
+    started, ended = [], threading.Event()
+
+    def wait(*_: object) -> list:
+        started.append(1)
+        ended.wait()
+        return []
+
+    limits = QueueLimits(running=1, waiting=40)
+    _, call_one = answering(pipeline, wait, fault=str, limits=limits)
+
+    async def ask() -> None:
+        free = limiter_of_all().available_tokens
+        calls = [asyncio.ensure_future(call_one()) for _ in range(41)]
+        try:
+            while len(started) < 40:
+                await asyncio.sleep(0.01)
+            assert limiter_of_all().available_tokens == free
+        finally:
+            ended.set()
+            await asyncio.gather(*calls)
+
+    asyncio.run(ask())
+    assert len(started) == 41
 
 
 def test_arguments_are_checked_while_others_are_served(

@@ -98,10 +98,11 @@ class LocalEngine:
             try:
                 while ahead := self.queue.wait(turn, TICK_SECONDS):
                     yield JobProgress(request, ahead=ahead)
+                steps = run_ahead(self._draw(request, turn, job))  # gives up the turn itself
             except BaseException:
                 self.queue.leave(turn)
                 raise
-            yield from run_ahead(self._draw(request, turn, job))
+            yield from steps
 
     def _draw(
         self, request: Request, turn: Turn, job: JobTimer

@@ -18,6 +18,9 @@ def run_ahead(steps: Generator[Item, None, None]) -> Generator[Item, None, None]
 
     Args:
         steps: a generator of few items; those that nobody has read yet are kept.
+
+    Raises:
+        RuntimeError: at once, if no thread can be started; the generator has not begun then.
     """
     found: SimpleQueue[tuple[Item] | BaseException | None] = SimpleQueue()
     is_left = threading.Event()
@@ -35,9 +38,15 @@ def run_ahead(steps: Generator[Item, None, None]) -> Generator[Item, None, None]
             found.put(None)
 
     context = contextvars.copy_context()  # holds whose request this is, for a lent GPU
-    thread = threading.Thread(target=context.run, args=(run,), name="run ahead", daemon=True)
+    threading.Thread(target=context.run, args=(run,), name="run ahead", daemon=True).start()
+    return _until_left(found, is_left)
+
+
+def _until_left(
+    found: SimpleQueue[tuple[Item] | BaseException | None], is_left: threading.Event
+) -> Generator[Item, None, None]:
+    """As `items_of`; tells when it is closed."""
     try:
-        thread.start()
         yield from items_of(found)
     finally:
         is_left.set()

@@ -12,19 +12,22 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from var_core.jobs.parsing import MAX_COUNT
 from var_core.sampling import MAX_SEED
 from var_core.serving.all_endpoints import Api
 from var_core.serving.asgi import Message, Receive, Send
-from var_core.serving.bodies import RefusedError
+from var_core.serving.bodies import GoneError, RefusedError
 from var_core.serving.engine import Engine
+from var_core.serving.fair_queue import BusyError, LateError, QueueLimits
 from var_core.serving.machine_troubles import words_for
 from var_core.serving.tools import MAX_VALUES, TOOLS, is_small
 
 MISSING = "--mcp needs the package mcp: pip install '.[mcp]' in VAR Studio's checkout"
 MAX_NAMES = 40  # names of one attribute that a description lists
+SPARE_THREADS = 8  # for calls that answer at once; every job holds one more
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,20 @@ class ToolServer:
     Args:
         engine: engine that draws.
         fault: called with every unforeseen error; returns a reference for the assistant.
+        refused: called for every call that is refused, but for want of room or time.
+        limits: limits of the queue of the engine.
 
     Raises:
         ValueError: if the package mcp is missing.
     """
 
-    def __init__(self, engine: Engine, fault: Callable[[BaseException], str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        fault: Callable[[BaseException], str],
+        refused: Callable[[], None] = lambda: None,
+        limits: QueueLimits | None = None,
+    ) -> None:
         try:
             self._types = importlib.import_module("mcp").types
             lowlevel = importlib.import_module("mcp.server.lowlevel")
@@ -60,7 +71,10 @@ class ToolServer:
             raise ValueError(MISSING) from error
         self._visit: contextvars.ContextVar[Visit] = contextvars.ContextVar("tool_visit")
         self._api = Api(engine, lambda: self._visit.get().client)
-        self._fault = fault
+        self._fault, self._refused = fault, refused
+        limits = limits or QueueLimits()
+        # threads of its own: files of the page are sent from those that all others share
+        self._threads = CapacityLimiter(limits.running + limits.waiting + SPARE_THREADS)
         self._server = lowlevel.Server("VAR Studio")
         self._server.list_tools()(self._list)
         # not by the library's decorator: that checks arguments while everybody waits
@@ -108,16 +122,27 @@ class ToolServer:
     async def _call(self, request: Any) -> Any:
         """Answer one call of a tool, in a thread."""
         name, arguments = request.params.name, request.params.arguments or {}
+        content, is_error = [], False
         try:
-            content, is_error = await run_sync(lambda: [*self._answer(name, arguments)]), False
-        except ValueError as error:
-            content, is_error = [self._text(str(error))], True
+            content = await run_sync(
+                lambda: [*self._answer(name, arguments)], limiter=self._threads
+            )
+        except GoneError:
+            is_error = True
         except Exception as error:
-            words = words_for(error) or f"this server failed. Reference: {self._fault(error)}"
-            content, is_error = [self._text(words)], True
+            content, is_error = [self._text(self._words(error))], True
         return self._types.ServerResult(
             self._types.CallToolResult(content=content, isError=is_error)
         )
+
+    def _words(self, error: Exception) -> str:
+        """One sentence for an error, which is counted, and logged if it is none of the call."""
+        if isinstance(error, ValueError):
+            if not isinstance(error, BusyError | LateError):
+                self._refused()
+            return str(error)
+        reference = self._fault(error)
+        return words_for(error) or f"this server failed. Reference: {reference}"
 
     def _text(self, words: str) -> Any:
         return self._types.TextContent(type="text", text=words)
@@ -147,7 +172,7 @@ class ToolServer:
         with closing(getattr(self._api, name)(**arguments)) as steps:
             for drawn in steps:  # noqa: B007
                 if visit.has_ended.is_set():
-                    raise ValueError("nobody waits for this any more")
+                    raise GoneError
         return drawn
 
     def _describe(self, search: str = "") -> str:

@@ -1,7 +1,7 @@
-"""Chooses the guidance of a model of scenes: what is right with each of some values.
+"""Chooses a sampling option of a model of scenes: what is right with each of some values.
 
-`python -m training.evaluation.scenes.guidance --model assets/models/scenes256 --data data/scenes
---judge runs/judge/judge.safetensors --out runs/guidance.json`
+`python -m training.evaluation.scenes.sampling --model assets/models/scenes256 --data data/scenes
+--judge runs/judge/judge.safetensors --vary top_p --values 0.3,0.5,0.8 --out runs/top_p.json`
 
 The prompts are validation prompts that no figure of the card uses: those after them. The value to
 take is the one whose rates of things, places and styles have the largest mean. The file is written
@@ -10,6 +10,7 @@ after each value and set of prompts; the same command goes on with those that ar
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -31,13 +32,14 @@ from var_core.devices import PRECISIONS, pick_device, pick_dtype
 from var_core.files import sha256_of
 from var_core.option_fields import about, option
 from var_core.pipeline import VARPipeline
-from var_core.sampling import SamplingOptions
+from var_core.sampling.options import DEFAULTS
 
+VARIED = ("guidance_scale", "temperature", "top_k", "top_p")
 COUNTED = ("one_thing", "two_things", "place", "style")  # rates whose mean decides
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuidanceSettings(Settings):
+class SearchSettings(Settings):
     """What to measure, and with what."""
 
     out_is_file = True
@@ -47,12 +49,13 @@ class GuidanceSettings(Settings):
     judge: str = field(metadata=about("safetensors file of training.evaluation.scenes.judge"))
     out: str = field(metadata=about("JSON file to write, or to go on with"))
     nets: str = option("data/nets", "folder of training.prepare.nets")
-    values: str = option("1.5,2,3,4,5", "values of guidance, with commas between them")
+    vary: str = option("guidance_scale", "sampling option to choose", choices=VARIED)
+    values: str = field(metadata=about("its values, with commas between them"))
     prompts: int = option(200, "prompts with one thing, and as many with two", low=1)
     precision: str = option("auto", "numbers of the networks", choices=PRECISIONS)
 
 
-def choose(settings: GuidanceSettings) -> None:
+def choose(settings: SearchSettings) -> None:
     """Measure each value, write the file, print the rates and the value to take.
 
     Raises:
@@ -60,7 +63,8 @@ def choose(settings: GuidanceSettings) -> None:
             holds figures of something else.
         OSError: if the file cannot be written.
     """
-    values = read_values(settings.values)
+    name = settings.vary
+    values = read_values(settings.values, name)
     dtype = pick_dtype(pick_device(), settings.precision)
     pipeline = VARPipeline.from_pretrained(settings.model, dtype).to(pick_device())
     judge = load_scene_judge(settings.judge).to(pipeline.device)
@@ -71,34 +75,36 @@ def choose(settings: GuidanceSettings) -> None:
         "judge": sha256_of(Path(settings.judge))[:16],
         "numbers": str(dtype).removeprefix("torch."),
         "limit": settings.prompts,
-        "options": asdict(replace(pipeline.info.options, guidance_scale=0.0)),
+        "options": asdict(pipeline.info.options) | {name: None},
     }
     file = FiguresFile(Path(settings.out), depends_on)
-    rates = {value: rates_with(bench, file, value) for value in values}
+    rates = {value: rates_with(bench, file, {name: value}) for value in values}
     for value, found in rates.items():
-        print(f"guidance {value:g}: {json.dumps(found)}")
+        print(f"{name} {value:g}: {json.dumps(found)}")
     best = max(rates, key=lambda value: mean_rate(rates[value]))
     print(f"take {best:g}: mean of {', '.join(COUNTED)} {mean_rate(rates[best]):.3f}")
 
 
-def read_values(text: str) -> list[float]:
-    """Values of guidance from a text with commas between them, each of them once.
+def read_values(text: str, name: str) -> list[float]:
+    """Values of a sampling option from a text with commas between them, each of them once.
 
     Raises:
         ValueError: if one is no number, or out of range.
     """
     try:
-        values = list(dict.fromkeys(float(part) for part in text.split(",")))
+        kind = type(getattr(DEFAULTS, name))
+        values = list(dict.fromkeys(kind(part) for part in text.split(",")))
     except ValueError as error:
-        raise ValueError(f"values are like 1.5,2,3, not {text!r:.40}") from error
-    return [SamplingOptions(guidance_scale=value).guidance_scale for value in values]
+        like = getattr(DEFAULTS, name)
+        raise ValueError(f"values of {name} are numbers like {like}, not {text!r:.40}") from error
+    return [getattr(replace(DEFAULTS, **{name: value}), name) for value in values]
 
 
-def rates_with(bench: Bench, file: FiguresFile, value: float) -> dict[str, Any]:
-    """What is right with a value of guidance: question -> rate with n and interval."""
-    options = replace(bench.pipeline.info.options, guidance_scale=value)
-    guided = replace(bench, pipeline=VARPipeline.from_pipe(bench.pipeline, defaults=options))
-    marks = {name: marked(guided, file, name, value) for name in (ONE, TWO)}
+def rates_with(bench: Bench, file: FiguresFile, changed: Mapping[str, float]) -> dict[str, Any]:
+    """What is right with changed options: question -> rate with n and interval."""
+    options = replace(bench.pipeline.info.options, **changed)
+    varied = replace(bench, pipeline=VARPipeline.from_pipe(bench.pipeline, defaults=options))
+    marks = {name: marked(varied, file, name, changed) for name in (ONE, TWO)}
     found = {name: rate(marks[name][THINGS]) for name in (ONE, TWO)}
     both = join_marks(list(marks.values()))
     return found | {name: rate(both[name]) for name in QUESTIONS}
@@ -110,9 +116,9 @@ def later_cases(pictures: ScenePictures, name: str, count: int) -> list[Case]:
     return list(islice(chosen.cases(pictures), chosen.size, chosen.size + count))
 
 
-def marked(bench: Bench, file: FiguresFile, name: str, value: float) -> Marks:
+def marked(bench: Bench, file: FiguresFile, name: str, changed: Mapping[str, float]) -> Marks:
     """Marks of the drawings of later cases of a set; the file keeps them."""
-    title = f"{name} with {value:g}"
+    title = f"{name} with {', '.join(f'{key} {value:g}' for key, value in changed.items())}"
     if title not in file.marks:
         cases, parts = later_cases(bench.pictures, name, bench.limit), []
         for start in range(0, len(cases), AT_ONCE):
@@ -130,7 +136,7 @@ def mean_rate(found: dict[str, Any]) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    return run_command(choose, GuidanceSettings, "Choose the guidance of a model of scenes.", argv)
+    return run_command(choose, SearchSettings, "Choose how a model of scenes draws.", argv)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The guidance of a model is chosen on prompts that its card does not use."""
+"""Sampling options of a model are chosen on prompts that its card does not use."""
 
 from itertools import islice
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from training.data.scenes.pictures import ScenePictures
-from training.evaluation.scenes import guidance
+from training.evaluation.scenes import sampling
 from training.evaluation.scenes.figures_file import FiguresFile
-from training.evaluation.scenes.guidance import COUNTED, later_cases, mean_rate, rates_with
 from training.evaluation.scenes.judge_network import save_scene_judge
 from training.evaluation.scenes.measured_model import Bench
 from training.evaluation.scenes.prompts import SETS, prompt_cases
+from training.evaluation.scenes.sampling import COUNTED, later_cases, mean_rate, rates_with
 
 SETTINGS = {"weights": "abc"}
 
@@ -36,12 +36,12 @@ def test_each_value_has_its_drawings_and_a_file_that_goes_on(
 
     monkeypatch.setattr(Bench, "draw", counted)
     file = FiguresFile(tmp_path / "guidance.json", SETTINGS)
-    found = rates_with(bench, file, 4.0)
+    found = rates_with(bench, file, {"guidance_scale": 4.0})
     assert asked == [4.0, 4.0] and bench.pipeline.info.options.guidance_scale == 1.5
     assert found["one_thing"]["n"] == found["two_things"]["n"] == 3 and found["style"]["n"] == 6
-    assert rates_with(bench, FiguresFile(file.path, SETTINGS), 4.0) == found
+    assert rates_with(bench, FiguresFile(file.path, SETTINGS), {"guidance_scale": 4.0}) == found
     assert len(asked) == 2
-    rates_with(bench, file, 0.0)
+    rates_with(bench, file, {"guidance_scale": 0.0})
     assert asked[2:] == [0.0, 0.0]
 
 
@@ -52,19 +52,30 @@ def test_the_value_with_the_largest_mean_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    def made_up(_: Bench, __: object, value: float) -> dict:
+    def made_up(_: Bench, __: object, changed: dict[str, float]) -> dict:
+        (value,) = changed.values()
         return {name: {"value": 1 - abs(value - 3) / 10} for name in COUNTED}
 
     rates = {name: {"value": one} for name, one in zip(COUNTED, (0, 1, 0, 1), strict=True)}
     assert mean_rate(rates) == 0.5
     monkeypatch.setattr(ScenePictures, "open", lambda *_: pictures)
-    monkeypatch.setattr(guidance, "rates_with", made_up)
+    monkeypatch.setattr(sampling, "rates_with", made_up)
     bench.pipeline.save_pretrained(tmp_path / "model")
     save_scene_judge(bench.judge, tmp_path / "judge.safetensors")
     words = f"--model {tmp_path}/model --data here --judge {tmp_path}/judge.safetensors"
     out = tmp_path / "guidance.json"
-    assert guidance.main([*words.split(), "--out", str(out), "--values", "1.5,3,2.5"]) == 0
+    assert sampling.main([*words.split(), "--out", str(out), "--values", "1.5,3,2.5"]) == 0
     assert "take 3: mean of one_thing, two_things, place, style 1.000" in capsys.readouterr().out
-    for values, message in (("3,x", "like 1.5,2,3, not '3,x'"), ("21", "from 0 to 20, got 21")):
-        assert guidance.main([*words.split(), "--out", str(out), "--values", values]) == 2
+    for more, message in (
+        (
+            "--values 3,x",
+            "are numbers like 1.5, not '3,x'",
+        ),
+        ("--values 21", "from 0 to 20, got 21"),
+        (
+            "--vary top_k --values 0.5",
+            "are numbers like 900, not '0.5'",
+        ),
+    ):
+        assert sampling.main([*words.split(), "--out", str(out), *more.split()]) == 2
         assert message in capsys.readouterr().err
