@@ -54,8 +54,12 @@ const openTab = (wanted) => {
   if (button && button.getAttribute("aria-selected") !== "true") button.click();
 };
 
+/** Forget the links that wait; what is opened now takes their place. */
+const forgetLinks = () => Object.values(window.varStudio.runs).forEach((one) => one.forgetLink());
+
 /** Draw what a query names: a sheet in Compare, pictures in Draw. */
 const open = (query) => {
+  forgetLinks();
   const isSheet = hasAny(query, OF_SHEET);
   const isBuilt = Boolean(window.varStudio.drawSheet);
   if (isSheet && !isBuilt) window.varStudio.wantedSheet = query; // until the tab is built
@@ -68,6 +72,7 @@ const open = (query) => {
 const followAddress = () => {
   const query = new URLSearchParams(location.search);
   if (hasAny(query, OF_PICTURES)) return open(query);
+  forgetLinks();
   window.varStudio.stage?.clear();
   return openTab(query.get("tab"));
 };
@@ -90,4 +95,5 @@ if (row) {
     if (isOpen && button.dataset.tabId === "draw") showCanvas(false); // back to the pictures
   }, true);
 }
-window.varStudio = { ...window.varStudio, showAddress, copyLink, open, openTab, followAddress };
+const shared = { showAddress, copyLink, open, openTab, showCanvas, followAddress };
+window.varStudio = { ...window.varStudio, ...shared };

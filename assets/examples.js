@@ -8,22 +8,13 @@ element.addEventListener("click", (event) => {
   if (query) window.varStudio.stage.open(new URLSearchParams(query));
 });
 
-try {
-  if (!localStorage.getItem(VISITED)) dataset.firstVisit = ""; // the stage keeps its place free
-} catch {
-  // nothing is kept, and nothing forms by itself
-}
+if (!window.varStudio.recall(VISITED)) dataset.firstVisit = ""; // the stage keeps its place free
 
 /** Draw an example where nobody has drawn anything yet, once. */
 const welcome = async () => {
-  let isFirst = false;
-  try {
-    isFirst = !localStorage.getItem(VISITED) && !(await window.varStudio.hasDrawn());
-    if (isFirst) localStorage.setItem(VISITED, "yes");
-  } catch {
-    isFirst = false; // the browser keeps nothing, so that every visit would be the first one
-  }
-  if (isFirst) window.varStudio.stage.demo(Math.floor(Math.random() * buttons.length));
+  const isNew = !window.varStudio.recall(VISITED) && !(await window.varStudio.hasDrawn());
+  // where the browser keeps nothing, every visit would be the first one
+  if (isNew && window.varStudio.keep(VISITED, "yes")) window.varStudio.stage.demo(Math.floor(Math.random() * buttons.length));
   else delete dataset.firstVisit;
 };
 window.varStudio = { ...window.varStudio, welcome };

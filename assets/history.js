@@ -23,7 +23,7 @@ const opened = new Promise((done) => {
   request.addEventListener("error", () => done(null));
   request.addEventListener("blocked", () => done(null));
   return undefined;
-});
+}).catch(() => null);
 
 const inStore = async (mode, work) => {
   const store = await opened;

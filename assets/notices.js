@@ -3,7 +3,8 @@ const STATUSES = ["status", "edit-status", "compare-status", "report", "clip-sta
 let pressed = null; // the last button: a clip has a status of its own beside that of the stage
 const statusInView = () =>
   pressed?.closest("#clip-column")?.querySelector("#clip-status") ??
-  STATUSES.map((id) => document.querySelector(`#${id}`)).find((line) => line?.offsetParent);
+  STATUSES.map((id) => document.querySelector(`#${id}`)).find((line) => line?.offsetParent) ??
+  document.querySelector("#ask"); // a tab may have no status
 
 const withdraw = () => {
   document.querySelectorAll(".notice").forEach((notice) => notice.remove());

@@ -42,7 +42,8 @@ const showStop = ([draw, stop, mark], isDrawing) => {
 const isReset = ({ name }) => name.endsWith("/gradio_api/reset");
 
 const watchRuns = ({ status, buttons, swapped }) => {
-  const waiting = [];
+  const waiting = []; // names of buttons
+  let link = null; // opens what the address names
   let running = "";
   let wasBusy = false;
   let isStopping = false; // until gradio has told the server, it drops every click
@@ -60,8 +61,11 @@ const watchRuns = ({ status, buttons, swapped }) => {
     wasBusy = false;
     isStopping = false;
     document.dispatchEvent(new CustomEvent("var-idle", { detail: status }));
-    const name = waiting.shift();
+    const open = link;
+    link = null;
+    const name = open ? "" : waiting.shift();
     if (name) setTimeout(() => press(name));
+    open?.();
     tell();
   };
   /** Press a button that waited; it is looked for now, as what it stands in may just have been built anew. */
@@ -75,8 +79,8 @@ const watchRuns = ({ status, buttons, swapped }) => {
     if (isBusy()) {
       wasBusy = true;
       clearTimeout(timer);
-    } else if (running && wasBusy) {
-      next();
+    } else if (wasBusy) {
+      next(); // also after what no button has begun, as a link
     }
     tell();
   };
@@ -115,6 +119,20 @@ const watchRuns = ({ status, buttons, swapped }) => {
   }).observe({ type: "resource" });
   const all = { attributes: true, attributeFilter: ["class"], childList: true, subtree: true };
   new MutationObserver(follow).observe(document.body, all); // a tab is built when it is opened
+  return {
+    /** Open a link once nothing is drawn: what is asked for by steps back and forth is the last of them. */
+    openLink(open) {
+      if (wasBusy || isStopping || isBusy()) link = open;
+      else open();
+    },
+    forgetLink() {
+      link = null;
+    },
+    get hasLink() {
+      return Boolean(link);
+    },
+  };
 };
 
-RUNS.forEach(watchRuns);
+const runs = Object.fromEntries(RUNS.map((one) => [one.status, watchRuns(one)]));
+window.varStudio = { ...window.varStudio, runs };

@@ -3,6 +3,7 @@ const part = (name) => element.querySelector(`[data-part=${name}]`);
 const { makeTiles, makeLightbox, makeClock } = window.varStudio;
 const cells = part("cells");
 let sheet = null; // what is drawn, or what would be
+let before = null; // what was here, until a new one has its first scale
 let read = "";
 
 const urlAt = (place) => sheet.files?.[place]?.[0] ?? sheet.scales[sheet.shown - 1]?.[place];
@@ -17,7 +18,7 @@ const act = (what, place) => {
   if (what === "press" && can("open", place)) enlarge(place);
   if (what === "press" || !can(what, place)) return;
   if (what === "open") enlarge(place);
-  else if (what === "copy") window.varStudio.copyLink(sheet.queries[place], "");
+  else if (what === "copy") window.varStudio.copyLink(sheet.queries[place], "", "");
   else if (what === "save") {
     const link = document.createElement("a");
     [link.href, link.download] = sheet.files[place];
@@ -70,16 +71,24 @@ const build = () => {
   cells.prepend(...heads);
 };
 
+const runOf = () => window.varStudio.runs["compare-status"];
 const clock = makeClock(
-  () => Number(localStorage.getItem("var-studio-pace")) || 150,
+  () => Number(window.varStudio.recall("var-studio-pace")) || 150,
   () => {
     if (!sheet || sheet.shown >= sheet.scales.length) return undefined;
-    if (!sheet.shown && sheet.query) window.varStudio.showAddress(sheet.query);
+    if (!sheet.shown && sheet.query && !runOf().hasLink) window.varStudio.showAddress(sheet.query);
     sheet.shown += 1;
     show();
     return sheet.shown < sheet.scales.length;
   },
 );
+
+/** Show what was here before a sheet that has no scale. */
+const bringBack = () => {
+  if (!sheet?.run || sheet.hasEnded || sheet.scales.length) return;
+  sheet = before;
+  build();
+};
 
 const take = (line) => {
   if (line.plan) {
@@ -89,14 +98,19 @@ const take = (line) => {
     sheet = { axes: line.plan, captions, scales: [], shown: 0 };
     build();
   } else if (line.count) {
+    if (line.run === sheet?.run) return; // a text that is read again
+    if (!sheet?.run || sheet.scales.length) before = sheet;
     sheet = { ...line, scales: [], shown: 0 };
     build();
+  } else if (line.nothing) {
+    bringBack();
   } else if (line.pictures) {
     sheet.scales[line.scale - 1] = line.pictures;
   } else if (line.files) {
+    const isTold = sheet.hasEnded && sheet.files; // a text that is read again
     Object.assign(sheet, line, { run: sheet.run, hasEnded: true });
     if (!line.is_drawn) sheet.sheet = null;
-    else if (sheet.query) {
+    else if (sheet.query && !isTold) {
       const detail = { query: sheet.query, words: sheet.captions, files: line.files, model: MODEL.name };
       document.dispatchEvent(new CustomEvent("var-drawn", { detail }));
     }
@@ -122,10 +136,12 @@ element.addEventListener("click", ({ target }) => {
 // a sheet that ended without a word about it, as after a stop
 document.addEventListener("var-idle", ({ detail }) => {
   if (detail !== "compare-status" || !sheet?.run) return;
-  sheet.hasEnded = true;
+  bringBack();
+  sheet.hasEnded = Boolean(sheet.run);
   show();
 });
 
-const drawSheet = (query) => trigger("open_link", { query: Object.fromEntries(query) });
+const drawSheet = (query) =>
+  runOf().openLink(() => trigger("open_link", { query: Object.fromEntries(query) }));
 if (window.varStudio.wantedSheet) setTimeout(() => drawSheet(window.varStudio.wantedSheet));
 window.varStudio = { ...window.varStudio, drawSheet };

@@ -8,6 +8,7 @@ const box = element.querySelector(".stage");
 let drawing = null;
 let before = null; // the drawing that was here, until a new one has its first scale
 let read = "";
+let wanted = ""; // the tab that a link asks for
 
 const isForming = () => Boolean(drawing) && !drawing.hasEnded;
 const last = () => (drawing.hasEnded ? drawing.scale : drawing.previews.length);
@@ -199,22 +200,27 @@ new ResizeObserver(([entry]) => {
 
 // the pace at which scales are shown, while a picture forms and when it is played
 const pace = part("pace");
-const remembered = localStorage.getItem("var-studio-pace");
+const remembered = window.varStudio.recall("var-studio-pace");
 if ([...pace.options].some((one) => one.value === remembered)) pace.value = remembered;
 else pace.value = "150";
-pace.addEventListener("change", () => localStorage.setItem("var-studio-pace", pace.value));
+pace.addEventListener("change", () => window.varStudio.keep("var-studio-pace", pace.value));
 
+/** Show the scales up to one. */
+const reach = (scale) => {
+  if (!drawing.shown) {
+    before = null;
+    // after a step back meanwhile the address names what comes next
+    if (drawing.query && !window.varStudio.runs.status.hasLink) window.varStudio.showAddress(drawing.query);
+  }
+  drawing.shown = scale;
+  if (drawing.follows) drawing.at = scale;
+  show();
+};
 const forming = window.varStudio.makeClock(
   () => Number(pace.value),
   () => {
     if (!drawing || drawing.shown >= last()) return undefined;
-    if (!drawing.shown) {
-      before = null;
-      if (drawing.query) window.varStudio.showAddress(drawing.query);
-    }
-    drawing.shown += 1;
-    if (drawing.follows) drawing.at = drawing.shown;
-    show();
+    reach(drawing.shown + 1);
     return drawing.shown < last();
   },
 );
@@ -265,10 +271,12 @@ const begin = (line) => {
     asked: -1,
     follows: true,
     hasEnded: false,
+    wanted, // the tab that shows its picture
   };
+  wanted = "";
   box.style.setProperty("--most", `${MOST}px`);
   build(line);
-  window.varStudio.openTab(); // where an edit is in the place of the stage
+  window.varStudio.showCanvas(false); // an edit may be in the place of the stage
 };
 
 /** Show another drawing, or none. */
@@ -279,7 +287,9 @@ const bring = (other) => {
 };
 
 const end = (line) => {
+  const isTold = drawing.hasEnded && drawing.files; // a text that is read again
   Object.assign(drawing, line, { hasEnded: true, isSmooth: line.smooth, isDrawn: line.is_drawn });
+  if (isTold) return;
   const { query, words, files, is_drawn: isDrawn } = drawing;
   if (isDrawn && query) {
     const said = words.map((one, place) => one || `seed ${drawing.seeds[place]}`);
@@ -290,7 +300,7 @@ const end = (line) => {
 
 const take = (line) => {
   if (line.open) return window.varStudio.open(new URLSearchParams(line.open));
-  if (line.count) return begin(line);
+  if (line.count) return line.run === drawing?.run ? undefined : begin(line);
   if (!drawing || (line.run && line.run !== drawing.run)) return undefined;
   if (line.nothing) {
     if (!drawing.shown && !drawing.previews.length) bring(before);
@@ -314,9 +324,11 @@ watch("value", () => {
   for (const line of fresh.split("\n")) if (line) take(JSON.parse(line));
   show();
   forming.run();
-  if (drawing?.isDrawn && wanted) {
-    const what = wanted;
-    wanted = "";
+  if (drawing?.isDrawn && drawing.wanted) {
+    const what = drawing.wanted;
+    drawing.wanted = "";
+    drawing.follows = true;
+    reach(last()); // what was asked for is the picture, however far the clock has come
     act(what === "edit" ? "edit" : "look");
   }
 });
@@ -342,16 +354,22 @@ document.addEventListener("var-idle", (event) => {
   show();
 });
 
-let wanted = ""; // the tab that a link asks for, once its picture is there
 // who presses something meanwhile wants something else
-document.addEventListener("click", () => (wanted = ""), true);
+const wantNothing = () => {
+  wanted = "";
+  if (drawing) drawing.wanted = "";
+};
+document.addEventListener("click", wantNothing, true);
 const stage = {
   /** Draw what a query names. */
   open(query) {
     const tab = query.get("tab") ?? "";
-    wanted = ["edit", "inside"].includes(tab) ? tab : "";
-    if (tab !== wanted) window.varStudio.openTab(tab);
-    trigger("open_link", { query: Object.fromEntries(query) });
+    const isLater = ["edit", "inside"].includes(tab); // once its picture is there
+    window.varStudio.openTab(isLater ? "" : tab);
+    window.varStudio.runs.status.openLink(() => {
+      wanted = isLater ? tab : "";
+      trigger("open_link", { query: Object.fromEntries(query) });
+    });
   },
   /** Draw an example that nobody asked for. */
   demo(place) {

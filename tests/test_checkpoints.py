@@ -57,10 +57,26 @@ def test_a_saved_model_holds_no_pickle(folder: Path) -> None:
     }
 
 
-def test_half_precision_leaves_the_quantizer_in_float32(folder: Path) -> None:
-    pipeline = VARPipeline.from_pretrained(folder, torch_dtype=torch.bfloat16)
-    assert pipeline.transformer.dtype == torch.bfloat16
-    assert pipeline.tokenizer.quantizer.codebook.weight.dtype == torch.float32
+@pytest.mark.parametrize("way", ["loaded", "cast", "half", "double"])
+def test_no_dtype_rounds_codes_sums_over_scales_and_pixels(
+    way: str, pipeline: VARPipeline, folder: Path
+) -> None:
+    before = {key: value.clone() for key, value in pipeline.tokenizer.state_dict().items()}
+    wanted = {"half": torch.float16, "double": torch.float64}.get(way, torch.bfloat16)
+    if way == "loaded":
+        pipeline = VARPipeline.from_pretrained(folder, torch_dtype=wanted)
+    elif way == "cast":
+        pipeline.tokenizer.decoder.conv_out.bias.grad = torch.ones(3)
+        assert pipeline.to(wanted) is pipeline
+    else:
+        getattr(pipeline.tokenizer, way)()
+        getattr(pipeline.transformer, way)()
+    assert pipeline.transformer.dtype == pipeline.tokenizer.dtype == wanted
+    for key, value in pipeline.tokenizer.state_dict().items():
+        is_exact = key.startswith(("quantizer.", "decoder.conv_out."))
+        assert torch.equal(value, before[key] if is_exact else before[key].to(wanted))
+        assert value.dtype == (torch.float32 if is_exact else wanted)
+    assert {one.device.type for one in pipeline.tokenizer.to("meta").parameters()} == {"meta"}
 
 
 def test_a_missing_folder_and_missing_files_are_named(folder: Path) -> None:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from var_core.tokenizer import MultiScaleVQVAE
+from var_core.tokenizer.exact import exact_weights
 from var_core.transformer import VARTransformer
 
 CONFIG_FILE = "config.json"
@@ -47,14 +48,12 @@ def outline_network(folder: str | Path, network_type: type[Network]) -> Network:
 
 
 def load_tokenizer(folder: str | Path, torch_dtype: torch.dtype = torch.float32) -> MultiScaleVQVAE:
-    """Load a tokenizer in eval mode; quantizer and last convolution stay float32 in any case.
+    """Load a tokenizer in eval mode; its quantizer and last convolution are never rounded.
 
     Raises:
         CheckpointError: if the folder is missing, damaged or not a tokenizer.
     """
-    tokenizer = _load_network(Path(folder), MultiScaleVQVAE, torch_dtype)
-    tokenizer.keep_exact()
-    return tokenizer
+    return _load_network(Path(folder), MultiScaleVQVAE, torch_dtype)
 
 
 def load_transformer(
@@ -146,11 +145,12 @@ def _load_network(folder: Path, network_type: type[Network], dtype: torch.dtype)
         with safe_open(path, "pt") as file:
             keys = list(file.keys())
             check_state(expected, {key: file.get_slice(key).get_shape() for key in keys})
-        state = {}
+        state, exact = {}, exact_weights(network)
         for start in range(0, len(keys), KEYS_AT_ONCE):
             with safe_open(path, "pt") as file:  # closing it releases its pages
                 for key in keys[start : start + KEYS_AT_ONCE]:
-                    state[key] = _checked(key, file.get_tensor(key), dtype)
+                    kept = torch.float32 if key in exact else dtype
+                    state[key] = _checked(key, file.get_tensor(key), kept)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     except CheckpointError as error:

@@ -106,7 +106,7 @@ class PipelineParts(DiffusionPipeline):
 
         Args:
             path: a folder written by `save_pretrained`.
-            torch_dtype: dtype of both networks; the quantizer stays float32.
+            torch_dtype: dtype of both networks; quantizer and last convolution stay float32.
             text_encoder: folder of a `transformers` text model; None takes the one inside the
                 model folder (`text_encoder`), or else the embedded encoder.
             dtype: other name of `torch_dtype`.

@@ -48,6 +48,11 @@ export class Mask {
     return new Mask(this.width, this.height, this.pixels.slice());
   }
 
+  /** Paint all that is painted on another one of this size. */
+  add({ pixels }) {
+    pixels.forEach((pixel, place) => (this.pixels[place] |= pixel));
+  }
+
   /** The same on another picture, whose place (x, y) is `find(x, y)` here. */
   moved(width, height, find) {
     const found = new Mask(width, height);

@@ -164,7 +164,7 @@ const update = () => {
     seen = text;
     load();
   } else if (sent && !props.forming) {
-    strokes.mask.pixels.forEach((_, place, pixels) => (pixels[place] |= sent.pixels[place])); // nothing is lost
+    strokes.restore(sent); // nothing is lost
     sent = null;
     tell();
   } else if (!sent && props.forming && scene) {

@@ -11,6 +11,7 @@ export class Strokes {
   points = null; // of the stroke that is being painted
   done = []; // the masks before the last strokes
   undone = [];
+  taken = []; // what could be done again before the stroke that is being painted
 
   /** Whether the tool paints along its way. */
   get isBrush() {
@@ -19,7 +20,13 @@ export class Strokes {
 
   /** Go on with another mask, and none of the strokes so far. */
   reset(mask) {
-    Object.assign(this, { mask, done: [], undone: [] });
+    Object.assign(this, { mask, done: [], undone: [], taken: [] });
+  }
+
+  /** Take a mask back that an edit had taken, as if it had been painted before all that was since. */
+  restore(mask) {
+    if (this.points && !this.done.length) this.done.push(this.before());
+    for (const one of [this.mask, ...this.done, ...this.undone, ...this.taken]) one.add(mask);
   }
 
   remember() {
@@ -38,6 +45,7 @@ export class Strokes {
   }
 
   begin(pixel, radius, erases) {
+    this.taken = this.undone;
     this.remember();
     this.points = [pixel];
     this.value = erases || this.tool === TOOLS.e ? 0 : 1;
@@ -63,6 +71,7 @@ export class Strokes {
   forget() {
     this.mask = this.before();
     this.done.pop();
+    this.undone = this.taken;
     this.points = null;
   }
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from diffusers.models.modeling_utils import ModelMixin
+from torch import nn
 
 from var_core import MultiScaleVQVAE, VARPipeline, VARTransformer
 from var_core.scales import SIDES_256
@@ -59,14 +60,11 @@ def recast(pipeline: VARPipeline, dtype: torch.dtype) -> VARPipeline:
     def twin_of(network: ModelMixin) -> ModelMixin:
         with torch.device("meta"):
             twin = type(network).from_config(network.config)
-        state = network.state_dict().items()
-        cast = {key: v.to(dtype) if v.is_floating_point() else v for key, v in state}
-        twin.load_state_dict(cast, assign=True)
-        return twin.eval().requires_grad_(False)
+        twin.load_state_dict(network.state_dict(), assign=True)
+        return nn.Module.to(twin.eval().requires_grad_(False), dtype)
 
-    tokenizer = twin_of(pipeline.tokenizer)
-    tokenizer.keep_exact()
-    return VARPipeline(tokenizer, twin_of(pipeline.transformer), pipeline.labels)
+    twins = twin_of(pipeline.tokenizer), twin_of(pipeline.transformer)
+    return VARPipeline(*twins, pipeline.labels)
 
 
 def guided_label(pipeline: VARPipeline) -> tuple[int | None, ...]:

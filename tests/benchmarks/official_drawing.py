@@ -142,7 +142,6 @@ class OfficialDrawing:
         settings["sketch_width"] = WIDTH
         state |= {f"sketch.{key}": value for key, value in sketch.state_dict().items()}
         tokenizer = network_of(MultiScaleVQVAE, settings, state, dtype)
-        tokenizer.keep_exact()
         official = self.transformer.state_dict()
         settings = transformer_settings(official, self.shape.sides, None)
         state = convert_transformer_state(official)
@@ -184,6 +183,5 @@ def network_of(
     """One of our networks with weights in a dtype."""
     with torch.device("meta"):
         network = kind(**settings)
-    cast = {key: v.to(dtype) if v.is_floating_point() else v for key, v in state.items()}
-    network.load_state_dict(cast, assign=True)
-    return network.eval().requires_grad_(False)
+    network.load_state_dict(state, assign=True)
+    return nn.Module.to(network.eval().requires_grad_(False), dtype)

@@ -81,6 +81,14 @@ def test_a_sheet_is_drawn_by_the_settings_above_the_tabs(
     assert last[tab.progress].request.seeds == (3, 3)
     assert {label[:2] for label in last[tab.progress].labels} == {(0, 0)}
     assert last[tab.status].startswith("Done in ")
+    before = steps[2][
+        tab.progress
+    ]  # is what there was when the next sheet was stopped at its start
+    stopped = [
+        tab.stopped({tab.progress: before, tab.reached: count})[tab.view] for count in (2, 0)
+    ]
+    assert ['"nothing":true' in one for one in stopped] == [False, True]
+    assert [steps[place][tab.reached] for place in (0, 2)] == [0, 2]
 
 
 def test_a_model_of_words_compares_styles_and_places_at_first(tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ def test_the_tab_looks_at_once_into_what_was_drawn(tab: InsideTab, engine: Local
     values[tab.beside] = shown[tab.beside]
     values[stage.progress] = replace(progress, latents=())  # its sketches have become true decodes
     assert tab.view not in tab.take_new(values)  # what is shown stays
+    half = replace(
+        progress, frames=progress.frames[:2], token_maps=progress.token_maps[:2], number=2
+    )
+    seen = tab.take_new({**values, stage.progress: half})  # while it formed
+    assert tab.view in tab.take_new({**values, tab.beside: seen[tab.beside]})
     again = list(engine.generate(count_up(settings, 2)))[-1]
     assert tab.view in tab.take_new({**values, stage.progress: again})
     sent = tab.take_drawn(values, gr.EventData(None, {"place": 0, "scale": 4}))

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from var_core.packing import Packable
+from var_core.tokenizer.exact import ExactConv2d
 from var_core.tokenizer.rerun import Rerun
 
 NORM_EPS = 1e-6
@@ -270,7 +271,7 @@ class Decoder(nn.Module):
             HeadLevel(before, after, norm_groups) for before, after in pairwise(widths)
         )
         self.norm_out = nn.GroupNorm(norm_groups, widths[-1], eps=NORM_EPS)
-        self.conv_out = nn.Conv2d(widths[-1], 3 * self.patch**2, kernel_size=3, padding=1)
+        self.conv_out = ExactConv2d(widths[-1], 3 * self.patch**2, kernel_size=3, padding=1)
 
     def forward(self, latent: Tensor) -> Tensor:
         """(B, D, H, W) -> (B, 3, stride*H, stride*W), nominally in [-1, 1], not clamped."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from var_core.packing import convolve
 from var_core.scales import ScaleSchedule
+from var_core.tokenizer.exact import Exact
 from var_core.tokenizer.frames import fold_frames, stretch, unfold_frames
 
 
@@ -76,10 +77,11 @@ def bicubic_weights(side: int, new_side: int, device: torch.device) -> Tensor:
         return F.interpolate(lines, size=(new_side, 1), mode="bicubic").flatten(1).to(device)
 
 
-class MultiScaleQuantizer(nn.Module, ABC):
+class MultiScaleQuantizer(Exact, ABC):
     """The residual pyramid over scales (arXiv 2404.02905, Alg. 1 and 2), whatever the codes are.
 
-    All arithmetic is float32 whatever the dtype of the weights: sums over scales must not drift.
+    Weights and arithmetic are float32 whatever the dtype of the rest: sums over scales must not
+    drift.
     A subclass says what the V codes are and which one is the nearest.
 
     Of a clip, the picture's scales explain the first frame, and with it all frames as if nothing

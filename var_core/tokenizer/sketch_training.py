@@ -68,7 +68,6 @@ def _lessons(tokenizer: MultiScaleVQVAE, pictures: Tensor) -> tuple[Tensor, Tens
     """Latents of the coarse scales, (M, D, H, W), of clips frame by frame, and their decodes."""
     teacher = copy.deepcopy(tokenizer)
     nn.Module.to(teacher, dtype=pick_dtype(tokenizer.device))
-    teacher.keep_exact()
     if tokenizer.device.type == "cpu":
         pack_weights(teacher.decoder)
     latents, targets = [], []

@@ -112,11 +112,6 @@ class MultiScaleVQVAE(ModelMixin, ConfigMixin):
         height, width = self.schedule.final_shape[-2:]
         return self.stride * height, self.stride * width
 
-    def keep_exact(self) -> None:
-        """Back to float32 with what must not be rounded: sums over scales, and pixels."""
-        self.quantizer.float()
-        self.decoder.conv_out.float()
-
     @in_fixed_threads
     def encode_features(self, images: Tensor) -> Tensor:
         """Images to features before quantization.

@@ -44,7 +44,8 @@ class Ask:
             with gr.Row(elem_id="drawers"):
                 self.examples = read_examples(controls)
                 if self.examples:
-                    scripted_html(examples_html(self.examples), "examples.js", "examples")
+                    scripts = ("memory.js", "examples.js")
+                    scripted_html(examples_html(self.examples), scripts, "examples")
                 self.drawer = Drawer(controls, defaults)
                 photo = gr.Button("Edit a photo", elem_id="edit-photo", scale=0)
         photo.click(None, None, None, js="() => varStudio.openTab('edit')", **QUICK)

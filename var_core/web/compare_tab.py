@@ -16,6 +16,9 @@ from var_core.web.page import Page
 from var_core.web.sheet_settings import Preset, Side, describe, first_values, presets, titled
 from var_core.web.widgets import built_in_browser, sentence
 
+TEMPLATES = ("sheet.html", "lightbox.html")
+SCRIPTS = ("memory.js", "sheet.js")  # in this order, one text
+
 
 class CompareTab:
     """Two settings with their values, and the sheet that is drawn of them.
@@ -30,6 +33,7 @@ class CompareTab:
         first, *_ = self.presets = presets(self.info)
         with gr.Tab("Compare", id="compare"), gr.Column(elem_id="compare-column"):
             self.progress = gr.State(None, time_to_live=MAX_AGE_SECONDS)
+            self.reached = gr.State(0, time_to_live=MAX_AGE_SECONDS)  # scales of the newest sheet
             with gr.Row(elem_id="compare-presets"):
                 self.buttons = [gr.Button(one.words, size="sm", scale=0) for one in self.presets]
             with gr.Column(elem_id="sides"):
@@ -42,15 +46,14 @@ class CompareTab:
                 self.stop = gr.Button("Stop", variant="stop", elem_id="compare-stop", scale=0)
                 words, axes = describe(self.info, first.rows, first.columns)
                 self.status = sentence(words, elem_id="compare-status")
-            self.view = built_in_browser(
-                self.info, ("sheet.html", "lightbox.html"), ("sheet.js",), "sheet", plan_line(axes)
-            )
+            self.view = built_in_browser(self.info, TEMPLATES, SCRIPTS, "sheet", plan_line(axes))
         self.sides: list[Component] = [*self.rows, *self.columns]
         self.parts: dict[str, Component] = {
             "status": self.status,
             "seed": draw.controls.inputs["seed"],
             "stage": self.view,
             "progress": self.progress,
+            "reached": self.reached,
         }
         self._connect_sides()
         self._connect_drawing()
@@ -92,7 +95,7 @@ class CompareTab:
             events.open_link(self.open_link, None, opened, show_progress_on=self.status, **DRAWING),
         ]
         self.stop.click(None, None, None, cancels=running).then(  # after the last preview
-            self.stopped, {self.progress}, shown, **QUICK
+            self.stopped, {self.progress, self.reached}, shown, **QUICK
         )
 
     def _setting(self, preset: Preset) -> Any:
@@ -141,7 +144,8 @@ class CompareTab:
 
     def stopped(self, values: Values) -> Updates:
         """Show what was drawn before Stop was pressed."""
-        return moment_updates(self.draw.handlers.stopped(values[self.progress]), self.parts)
+        progress = values[self.progress] if values[self.reached] else None
+        return moment_updates(self.draw.handlers.stopped(progress), self.parts)
 
     def _stream(self, order: Order) -> Iterator[Updates]:
         for moment in self.draw.handlers.stream(order):

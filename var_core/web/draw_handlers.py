@@ -149,14 +149,15 @@ class DrawHandlers:
     def _stream(self, order: Order, request: DrawRequest, query: str) -> Iterator[Moment]:
         feed, progress, seed = self._feed(), None, cast(int, order.values["seed"])
         start = feed.start(request, self.engine.info.image_shape, query)
-        yield Moment(seed=seed, stage=start, selected=0)
+        yield Moment(seed=seed, stage=start, selected=0, reached=0)
         for progress in self.engine.generate(request, self.client()):
             if progress.ahead:
                 yield Moment(progress.status)
             elif progress.is_drawn:
                 yield self._finish(order, feed, progress)
             else:
-                yield Moment(progress.status, seed, feed.scale(progress), progress)
+                shown, reached = feed.scale(progress), progress.number
+                yield Moment(progress.status, seed, shown, progress, reached=reached)
         if progress is not None and progress.num_sketches and not order.sides:
             sharper = sharpen_while_idle(self.engine, progress, self.client())
             if sharper is not progress:

@@ -57,6 +57,7 @@ class DrawTab:
             "stage": self.stage.view,
             "progress": self.stage.progress,
             "selected": self.stage.selected,
+            "reached": self.stage.reached,
         }
         self.shown: list[Component] = [*self.parts.values()]
         self.everything = list(dict.fromkeys([*self.shown, *self.controls.shown]))
@@ -81,11 +82,12 @@ class DrawTab:
         running.append(view.open_link(self.open_link, None, self.everything, **run()))
         running.append(view.demo(self.demo, None, self.shown, **run()))
         controls.stop.click(None, None, None, cancels=running).then(  # after the last preview
-            self.stopped, {self.stage.progress}, self.shown, **QUICK
+            self.stopped, {self.stage.progress, self.stage.reached}, self.shown, **QUICK
         )
 
     def _connect_settings(self) -> None:
-        self.drop.upload(self.restore, {self.drop}, self.everything, **SPOKEN)
+        restored = [self.page.tabs, *self.everything]
+        self.drop.upload(self.restore, {self.drop}, restored, **SPOKEN)
         self.controls.load_link(self.page.blocks)
 
     def drawing(self, what: str) -> Callable[..., Iterator[Updates]]:
@@ -170,7 +172,8 @@ class DrawTab:
 
     def stopped(self, values: Values) -> Updates:
         """Show what was drawn before Stop was pressed."""
-        return self.updates(self.handlers.stopped(values[self.stage.progress]))
+        progress = values[self.stage.progress] if values[self.stage.reached] else None
+        return self.updates(self.handlers.stopped(progress))
 
     def restore(self, values: Values) -> Iterator[Updates]:
         """Show the settings of a PNG that was drawn here; one that kept scales is drawn too."""
@@ -181,6 +184,7 @@ class DrawTab:
         if order.sides:
             yield {self.stage.view: self.handlers.opening(order)}
         elif order.kept:
+            yield {self.page.tabs: gr.Tabs(selected="draw")}  # where it forms
             yield from self._show(order)
 
     def updates(self, moment: Moment) -> Updates:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from var_core.jobs.progress import JobProgress
+from var_core.jobs.progress import JobProgress, Request
 from var_core.serving.temp_files import MAX_AGE_SECONDS
 from var_core.web.assets import read_asset
 from var_core.web.draw_tab import DrawTab
@@ -94,7 +94,7 @@ class InsideTab:
         """Look into what has been drawn since the tab showed something, if anything has."""
         stage = self.draw.stage
         progress: JobProgress | None = values[stage.progress]
-        if progress is None or progress.request is values[self.beside]:
+        if progress is None or is_of(progress, values[self.beside]):
             return gr.skip()
         return self._updates(self.handlers.look(progress, values[stage.selected]), progress)
 
@@ -117,10 +117,15 @@ class InsideTab:
     def _updates(self, view: View, progress: JobProgress | None) -> Updates:
         return {
             self.view: view,
-            self.beside: None if progress is None else progress.request,
+            self.beside: None if progress is None else (progress.request, progress.number),
             self.inside: gr.update(value=view.content, patches=""),
             self.report: view.report,
         }
+
+
+def is_of(progress: JobProgress, beside: tuple[Request, int] | None) -> bool:
+    """Whether a drawing is the one that was there, with as many scales."""
+    return beside is not None and progress.request is beside[0] and progress.number == beside[1]
 
 
 def place_of(event: gr.EventData) -> tuple[object, object, object, object]:

@@ -42,7 +42,7 @@ class Page:
         self.blocks, self.folder, self.client = site.blocks, site.folder, site.blocks.client
         info = engine.info
         header = header_html(info, engine.device.type, site.names, site.missing)
-        scripted_html(header, "header.js", "header")
+        scripted_html(header, ("memory.js", "header.js"), "header")
         self.ask = Ask(Controls(info))
         with gr.Tabs(selected="draw", overflow_behavior="wrap", elem_id="tabs") as self.tabs:
             add_tabs(self)  # and nothing else: gradio counts the children of this block

@@ -21,6 +21,7 @@ class Moment:
         seed: seed of the first picture.
         stage: text for the stage, as `Feed` writes it.
         progress: what has been drawn so far.
+        reached: number of scales of this drawing that are there; 0 as it begins.
         selected: place of the picture that is looked at, from 0.
         picture: a preview of an edit.
         version: at the end of an edit, the finished picture.
@@ -30,6 +31,7 @@ class Moment:
     seed: int | None = None
     stage: str | None = None
     progress: JobProgress | None = None
+    reached: int | None = None
     selected: int | None = None
     picture: Image.Image | None = None
     version: Version | None = None

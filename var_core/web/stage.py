@@ -14,7 +14,7 @@ from var_core.web.events import SPOKEN, TOLD, Updates, Values, told
 from var_core.web.widgets import built_in_browser, sentence
 
 TEMPLATES = ("stage.html", "lightbox.html")
-SCRIPTS = ("tiles.js", "scrubber.js", "contact_sheet.js", "stage.js")  # in this order, one text
+SCRIPTS = ("memory.js", "tiles.js", "scrubber.js", "contact_sheet.js", "stage.js")  # in this order
 
 
 class Stage:
@@ -29,6 +29,7 @@ class Stage:
     Attributes:
         progress: the last drawing.
         selected: place of the picture that is looked at, from 0.
+        reached: number of scales of the drawing that began last.
         view: what the browser shows.
         status: a sentence about the drawing.
         download: hidden; the browser saves the file that it holds.
@@ -38,6 +39,7 @@ class Stage:
         self.handlers = handlers
         self.progress = gr.State(None, time_to_live=MAX_AGE_SECONDS)
         self.selected = gr.State(0, time_to_live=MAX_AGE_SECONDS)
+        self.reached = gr.State(0, time_to_live=MAX_AGE_SECONDS)
         self.status = sentence("Ready: choose what to draw, or leave it open", elem_id="status")
         self.view = built_in_browser(handlers.engine.info, TEMPLATES, SCRIPTS, "stage")
         self.download = gr.DownloadButton(elem_id="download", visible="hidden")

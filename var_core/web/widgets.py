@@ -13,15 +13,15 @@ from var_core.web.assets import read_asset
 from var_core.web.html import plain_html
 
 
-def scripted_html(html: str, script: str, elem_id: str) -> gr.HTML:
-    """HTML whose clicks a script turns into events.
+def scripted_html(html: str, scripts: Sequence[str], elem_id: str) -> gr.HTML:
+    """HTML whose clicks scripts turn into events.
 
     Args:
         html: what it shows at first.
-        script: file name of the script, which also names the events.
+        scripts: files that are run one after the other, as one text, which also names the events.
         elem_id: id of the element.
     """
-    return gr.HTML(html, elem_id=elem_id, js_on_load=read_asset(script))
+    return gr.HTML(html, elem_id=elem_id, js_on_load="".join(map(read_asset, scripts)))
 
 
 def built_in_browser(
