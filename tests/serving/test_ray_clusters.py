@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.clients import Client
@@ -85,29 +84,6 @@ def test_a_page_joins_and_draws_the_same(
         next(stream)
         stream.close()
         assert client.draw(6) == Client(url).draw(6)
-    assert "Traceback" not in log.read_text()
-
-
-def test_a_page_outside_draws_on_when_its_door_has_ended(
-    cluster: Cluster, tmp_path: Path, url: str, small_scenes: Path
-) -> None:
-    log, expected = tmp_path / "log.txt", Client(url).draw(5)
-    options = ("--engine", "ray", "--address", cluster.outside, "--replicas", "1")
-
-    def draws(client: Client) -> bool:
-        try:
-            return client.draw(5) == expected
-        except AssertionError:  # the machines that draw have failed several times
-            return False
-
-    with app_process(log, *options, "--model", str(small_scenes)) as (address, _):
-        client = Client(address)
-        assert draws(client)
-        doors = [one for one in psutil.process_iter() if "ray::Door" in " ".join(one.cmdline())]
-        assert doors
-        for one in doors:
-            one.kill()
-        assert until(lambda: draws(client))
     assert "Traceback" not in log.read_text()
 
 
