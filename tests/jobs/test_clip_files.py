@@ -86,7 +86,7 @@ def test_a_video_has_all_frames_at_the_right_pace(tmp_path: Path) -> None:
 
 def test_a_video_without_its_package_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("var_core.jobs.clip_files.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install 'var-studio\[mp4\]'"):
+    with pytest.raises(ValueError, match=r"pip install '\.\[mp4\]'"):
         clip_format(Path("clip.mp4"))
 
 

@@ -55,6 +55,10 @@ class GivenSourceRun(StudyRun):
         self.tokens = self.held_back = HeldBack(source, num_validation)
         self.conditioning = conditioning
 
+    def made_from(self) -> dict[str, str]:
+        """Nothing: what it learns from is given, and the points of a study know whose that is."""
+        return {}
+
     def details(self) -> dict[str, Any]:
         """Precision of the network."""
         return {"precision": self.precision}
