@@ -43,7 +43,7 @@ def test_the_files_that_it_names_are_there(path: str) -> None:
 def test_its_command_makes_the_pictures_anew(tmp_path: Path) -> None:
     explaining.main(["--out", str(tmp_path)])
     made = {path.name for path in tmp_path.iterdir()}
-    written = {"how.html", page.PICTURE, page.NUMBERS}
+    written = {"how.html", page.LAWS_PICTURE, page.RIVALS_PICTURE, page.NUMBERS}
     assert made == {path.name for path in asset_path("how").iterdir()} - written
     told, shipped = (
         json.loads((folder / "how.json").read_text()) for folder in (tmp_path, asset_path("how"))

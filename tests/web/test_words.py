@@ -21,6 +21,7 @@ from var_core.serving.local_engine import LocalEngine
 from var_core.serving.metrics import JobMetrics
 from var_core.web.assets import read_asset
 from var_core.web.edit_versions import Versions
+from var_core.web.how_tab import how_html
 from var_core.web.page import Site
 from var_core.web.words import LANGUAGES, read_words
 
@@ -77,6 +78,11 @@ def test_every_language_has_every_sentence_with_its_places() -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_word_of_a_template_has_a_translation(name: str) -> None:
     assert [one for one in spoken(read_asset(name)) if not is_known(one)] == []
+
+
+def test_every_word_of_how_it_works_has_a_translation() -> None:
+    html = re.sub("<code>.*?</code>", "<code></code>", how_html())
+    assert [one for one in spoken(html) if not is_known(one)] == []
 
 
 def test_every_word_of_a_widget_has_a_translation(engine: LocalEngine, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.study.report_tables import interval, millions, percent, table
-from training.study.rival_tables import distance_words, things
+from training.study.rival_tables import distance_words, qualities
 from training.study.variants import VARIANTS
 
 Record = Mapping[str, Any]
@@ -18,12 +18,12 @@ def ablation_lines(rivals: Record) -> list[str]:
         figures = points.get(name, {}).get("probes", {}).get(probe)
         if figures is not None:
             count, frechet = millions(points[name]["parameters"]), figures["frechet"]
-            rows.append([title, count, probe, interval(frechet), things(figures)])
+            rows.append([title, count, probe, *qualities(figures)])
     if not rows:
         return []
-    head = ["network", "parameters", "drawn", "Frechet distance", "things right"]
+    head = ["network", "parameters", "drawn", "Frechet distance", "things right", "place right"]
     words = "Plain: no guidance, all codes. Top-k: a fifth of the codes. Guided: weight 2 as well."
-    return ["### Ablations", "", *table(head, rows), words, distance_words(frechet), ""]
+    return ["### Ablations", "", *table(head, rows), words, *distance_words(frechet), ""]
 
 
 def ablations(points: Record) -> list[tuple[str, str, str]]:

@@ -52,8 +52,8 @@ def write_figures(folder: Path, points: PointsFile) -> None:
     found_kinds = {point["kind"] for point in points.points.values()}
     for kind in (kind for kind in KINDS if kind in found_kinds):
         records = [point for point in points.points.values() if point["kind"] == kind]
-        kept_out = largest(records)
-        known = [record for record in records if record is not kept_out]
+        left_out = largest(records)
+        known = [record for record in records if record["parameters"] != left_out]
         laws = laws_of(known)
         kinds[kind] = {
             "runs": len(known),
@@ -64,19 +64,19 @@ def write_figures(folder: Path, points: PointsFile) -> None:
                 }
                 for axis, some in laws.items()
             },
-            "kept_out": predictions(laws, kept_out),
+            "kept_out": predictions(
+                laws, [record for record in records if record["parameters"] == left_out]
+            ),
         }
-        plot_laws(folder / "plots", kind, records, laws, kept_out)
+        plot_laws(folder / "plots", kind, records, laws, left_out)
     found = {"about": points.about, "published_exponents": PUBLISHED, "kinds": kinds}
     write_atomically(folder / FITS_FILE, (json.dumps(found, indent=1) + "\n").encode())
 
 
-def largest(records: Sequence[Record]) -> Record | None:
-    """The run of the largest size, to be predicted; None where the others are too few for a law."""
+def largest(records: Sequence[Record]) -> int | None:
+    """The largest size, to be predicted; None where the others are too few for a law."""
     sizes = {record["parameters"] for record in records}
-    if len(sizes) <= FEWEST_FREE:
-        return None
-    return max(records, key=lambda record: record["parameters"])
+    return None if len(sizes) <= FEWEST_FREE else max(sizes)
 
 
 def sizes_of(records: Sequence[Record], axis: str, figure: str) -> list[list[Points]]:
@@ -124,16 +124,16 @@ def law_json(fitted: FittedLaw, axis: str, sizes: Sequence[Sequence[Points]]) ->
     }
 
 
-def predictions(laws: Laws, kept_out: Record | None) -> dict[str, Any] | None:
-    """What the laws say of the size that was kept out, and what was measured."""
-    if kept_out is None or "parameters" not in laws:
+def predictions(laws: Laws, kept_out: Sequence[Record]) -> dict[str, Any] | None:
+    """What the laws say of the size that was kept out, and what its runs came to on average."""
+    if not kept_out or "parameters" not in laws:
         return None
-    found: dict[str, Any] = {"depth": kept_out["depth"], "parameters": kept_out["parameters"]}
+    size = kept_out[0]["parameters"]
+    found: dict[str, Any] = {"depth": kept_out[0]["depth"], "parameters": size}
     for figure, law in laws["parameters"].items():
-        predicted = law.predict(kept_out["parameters"])
         found[figure] = {
-            "predicted": estimate_json(predicted),
-            "measured": rounded(kept_out[figure]),
+            "predicted": estimate_json(law.predict(size)),
+            "measured": rounded(float(np.mean([record[figure] for record in kept_out]))),
         }
     return found
 

@@ -1,50 +1,33 @@
-"""Makes what the page shows of a study: a picture of the laws, and the numbers of its sentences.
+"""Makes what the page shows of a study: two pictures, and the numbers of its sentences.
 
-`python -m training.study.page` after `training.study.report`; the background of the
-picture is transparent and its ink grey, so that it fits both themes of the page.
+`python -m training.study.page` after `training.study.report`.
 """
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from PIL import Image
-
 from training.loop.command_line import Settings, run_command
 from training.study.figures import FITS_FILE
-from training.study.plots import write_ticks
-from training.study.power_laws import PowerLaw
+from training.study.page_pictures import FIGURE, picture_of_laws, picture_of_rivals
 from training.study.report import RESULTS, read
 from training.study.report_tables import exact, number
+from training.study.rival_reading import METHOD_NAMES, THROUGH_CODES, passes_of
+from training.study.rival_seconds import SECONDS
+from training.study.rivals import POINTS_FILE as RIVALS_FILE
 from training.study.scaling import POINTS_FILE
-from training.study.scaling_tables import NAMES
 from training.study.settings import KINDS
 from var_core.files import write_atomically
 from var_core.option_fields import option
 
-PICTURE, NUMBERS = "laws.webp", "study.json"
-FIGURE = "loss_all"
-COLOURS = {"pictures": "#6c63ff", "captions": "#d97706"}
-INK = "#7d8590"  # reads on white and on black
-STYLE: Any = {  # its annotation names every key that there is
-    "font.size": 11,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
-INCHES, DPI = (5.0, 3.6), 150
+LAWS_PICTURE, RIVALS_PICTURE, NUMBERS = "laws.webp", "rivals.webp", "study.json"
 SHOWN = "assets/how"
 FEWEST = 4  # sizes, which any three free numbers fit nearly
+
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,26 +37,32 @@ class PageSettings(Settings):
     results: str = option(
         "", "folder of the results of one machine; as a rule, results/laptop beside this"
     )
-    out: str = option(SHOWN, "folder that gets the picture and the numbers")
+    out: str = option(SHOWN, "folder that gets the pictures and the numbers")
 
 
 def write_page(settings: PageSettings) -> None:
-    """Write picture and numbers.
+    """Write pictures and numbers.
 
     Raises:
-        ValueError: if there are no laws yet, or the files are damaged.
+        ValueError: if there are no laws or no compared methods yet, or the files are damaged.
         OSError: if something cannot be written.
     """
     results = Path(settings.results or RESULTS / "laptop")
     sizes, fits = read(results / POINTS_FILE), read(results / FITS_FILE)
-    numbers = numbers_of(sizes, fits)
+    rivals = read(results / RIVALS_FILE)
+    numbers = {"laws": numbers_of_laws(sizes, fits), "rivals": numbers_of_rivals(rivals)}
+    records = {kind: records_of(sizes, kind) for kind in KINDS}
+    kept_out = {kind: fits["kinds"][kind]["kept_out"] for kind in KINDS}
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / PICTURE, picture_of(sizes, fits))
+    write_atomically(out / LAWS_PICTURE, picture_of_laws(records, laws_of(fits), kept_out))
+    seconds = rivals["points"][SECONDS]["seconds_to_draw"]
+    limit = rivals["points"][THROUGH_CODES]["frechet"]["value"]
+    write_atomically(out / RIVALS_PICTURE, picture_of_rivals(methods_of(rivals), seconds, limit))
     write_atomically(out / NUMBERS, (json.dumps(numbers, indent=1) + "\n").encode())
 
 
-def laws_of(fits: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def laws_of(fits: Record) -> dict[str, Record]:
     """The law of all tokens by parameters, by kind of network.
 
     Raises:
@@ -86,14 +75,13 @@ def laws_of(fits: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def numbers_of(sizes: Mapping[str, Any], fits: Mapping[str, Any]) -> dict[str, str]:
-    """The numbers of the page's sentences, as they stand there.
+def numbers_of_laws(sizes: Record, fits: Record) -> dict[str, str]:
+    """The numbers of the sentences on the scaling laws, as they stand there.
 
     Raises:
         ValueError: if there is no law yet.
     """
     laws = laws_of(fits)
-    about = sizes["about"]
     pictures = records_of(sizes, "pictures")
     count = [one["parameters"] for one in pictures]
     kept_out = fits["kinds"]["pictures"]["kept_out"]
@@ -108,7 +96,7 @@ def numbers_of(sizes: Mapping[str, Any], fits: Mapping[str, Any]) -> dict[str, s
         "runs": str(len(pictures)),
         "smallest": f"{min(count) / 1e6:.2g}",
         "largest": f"{max(count) / 1e6:.2g}",
-        "scenes": f"{about['pool'] - about['validation']:,}",
+        "scenes": scenes_of(sizes),
         "limit": number(law["irreducible"]["value"]),
         "exponent": number(law["exponent"]["value"]),
         "low": number(law["exponent"]["low"]),
@@ -119,50 +107,74 @@ def numbers_of(sizes: Mapping[str, Any], fits: Mapping[str, Any]) -> dict[str, s
     }
 
 
-def records_of(sizes: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
+def scenes_of(results: Record) -> str:
+    """How many scenes each network learned."""
+    about = results["about"]
+    return f"{about['pool'] - about['validation']:,}"
+
+
+def records_of(sizes: Record, kind: str) -> list[Record]:
     """The points of a kind of network."""
     return [one for one in sizes["points"].values() if one["kind"] == kind]
 
 
-def picture_of(sizes: Mapping[str, Any], fits: Mapping[str, Any]) -> bytes:
-    """Loss against parameters of both kinds, as a WebP with a transparent background."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=INCHES, layout="constrained", facecolor="none")
-        place = figure.add_subplot(facecolor="none")
-        for kind, law in laws_of(fits).items():
-            draw_kind(place, kind, records_of(sizes, kind), law, fits["kinds"][kind]["kept_out"])
-        place.set(
-            xscale="log", yscale="log", xlabel="parameters", ylabel="loss above its limit, nats"
-        )
-        write_ticks(place, "parameters")
-        place.spines[["top", "right"]].set_visible(False)
-        place.legend(frameon=False, labelcolor=INK)
-        content = BytesIO()
-        figure.savefig(content, dpi=DPI, transparent=True, format="png")
-    made = BytesIO()
-    Image.open(content).save(made, "WEBP", quality=80, method=6)
-    return made.getvalue()
+def methods_of(rivals: Record) -> dict[str, Record]:
+    """The points of the methods, measured and timed, by name.
+
+    Raises:
+        ValueError: if one of the methods was not compared yet.
+    """
+    points = rivals.get("points", {})
+    timed = points.get(SECONDS, {}).get("seconds_to_draw", {})
+    found = {name: one for name, one in points.items() if one.get("stages") and name in timed}
+    if {one["kind"] for one in found.values()} != set(METHOD_NAMES):
+        raise ValueError("not all methods were compared yet: python -m training.study.rivals")
+    return found
 
 
-def draw_kind(
-    place: Axes,
-    kind: str,
-    records: Sequence[Mapping[str, Any]],
-    fitted: Mapping[str, Any],
-    kept_out: Mapping[str, Any] | None,
-) -> None:
-    """The end of every run, the line of the law, and what was kept out of it as an open mark."""
-    irreducible = fitted["irreducible"]["value"]
-    law = PowerLaw(fitted["exponent"]["value"], fitted["factor"], 0.0, fitted["pearson_r"])
-    left_out = None if kept_out is None else kept_out["parameters"]
-    for record in records:
-        size = record["parameters"]
-        face = "none" if size == left_out else COLOURS[kind]
-        above = record[FIGURE] - irreducible
-        place.plot(size, above, "o", color=COLOURS[kind], markerfacecolor=face, markersize=7)
-    sizes = [one["parameters"] for one in records]
-    x = np.geomspace(min(sizes), max(sizes), 50)
-    place.plot(x, law.at(x), color=COLOURS[kind], linewidth=1.5, label=NAMES[kind])
+def numbers_of_rivals(rivals: Record) -> dict[str, Any]:
+    """The numbers of the sentences and of the table on the methods, as they stand there.
+
+    Raises:
+        ValueError: if one of the methods was not compared yet.
+    """
+    records = methods_of(rivals)
+    points = rivals["points"]
+    real, through = (points[name] for name in ("real", THROUGH_CODES))
+    seconds = points[SECONDS]["seconds_to_draw"]
+    largest = max(one["parameters"] for one in records.values() if one["kind"] == "var")
+    depth = max(one["depth"] for one in records.values())
+    return {
+        "scenes": scenes_of(rivals),
+        "largest": f"{largest / 1e6:.2g}",
+        "drawings": str(real["frechet"]["n"]),
+        "real": number(real["frechet"]["value"]),
+        "through": number(through["frechet"]["value"]),
+        "place_through": share(through, "place"),
+        "rows": [
+            row_of(one, seconds[name]) for name, one in records.items() if one["depth"] == depth
+        ],
+    }
+
+
+def row_of(record: Record, seconds: Mapping[str, float]) -> list[str]:
+    """Method, passes and seconds a picture, distance, shares of right things and places."""
+    last = record["stages"][-1]
+    passes = passes_of(record, seconds)
+    return [
+        METHOD_NAMES[record["kind"]],
+        passes,
+        f"{seconds[passes]:.2g} s",
+        number(last["frechet"]["value"]),
+        share(last, "things"),
+        share(last, "place"),
+    ]
+
+
+def share(figures: Record, topic: str) -> str:
+    """How often a topic is right, "-" where nobody judged."""
+    right = figures.get("right", {}).get(topic)
+    return "-" if right is None else f"{100 * right['value']:.0f} %"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

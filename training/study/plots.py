@@ -33,7 +33,7 @@ def plot_laws(
     kind: str,
     records: Sequence[Mapping[str, Any]],
     laws: Mapping[str, Mapping[str, FittedLaw]],
-    kept_out: Mapping[str, Any] | None,
+    left_out: int | None,
 ) -> None:
     """Write a plot of every figure of a kind of network, against parameters and compute.
 
@@ -42,7 +42,7 @@ def plot_laws(
         kind: kind of the networks, in the names of the files.
         records: points of all runs.
         laws: laws by axis and figure, as far as there are some.
-        kept_out: run that the laws do not know.
+        left_out: size that the laws do not know.
 
     Raises:
         OSError: if a plot cannot be written.
@@ -54,7 +54,7 @@ def plot_laws(
         for place, name in zip(axes, names, strict=True):
             law = laws.get(axis, {}).get(name)
             draw = draw_sizes if axis == "parameters" else draw_curves
-            draw(place, records, name, law, kept_out)
+            draw(place, records, name, law, left_out)
             draw_law(place, law)
             place.set(xscale="log", yscale="log", xlabel=LABELS[axis], title=TITLES[name])
             place.set_ylabel(label_of(name, law))
@@ -68,20 +68,20 @@ def draw_sizes(
     records: Sequence[Mapping[str, Any]],
     name: str,
     law: FittedLaw | None,
-    kept_out: Mapping[str, Any] | None,
+    left_out: int | None,
 ) -> None:
     """The end of every run against its parameters."""
     part = law.law.irreducible if law else 0.0
-    for record in records:
-        is_known = record is not kept_out
-        place.plot(
-            record["parameters"],
-            record[name] - part,
-            "o" if is_known else "D",
-            color=INK if is_known else ACCENT,
-            markerfacecolor=INK if is_known else "white",
-            label=None if is_known else "kept out of the fit",
-        )
+    known = [one for one in records if one["parameters"] != left_out]
+    others = [one for one in records if one["parameters"] == left_out]
+    for some, marker, colour, face, label in (
+        (known, "o", INK, INK, None),
+        (others, "D", ACCENT, "white", "kept out of the fit"),
+    ):
+        if some:
+            x = [record["parameters"] for record in some]
+            y = [record[name] - part for record in some]
+            place.plot(x, y, marker, color=colour, markerfacecolor=face, label=label)
 
 
 def draw_curves(
@@ -89,14 +89,14 @@ def draw_curves(
     records: Sequence[Mapping[str, Any]],
     name: str,
     law: FittedLaw | None,
-    kept_out: Mapping[str, Any] | None,
+    left_out: int | None,
 ) -> None:
     """The curve of every run against the compute so far."""
     part = law.law.irreducible if law else 0.0
     for record in records:
         x = [point["compute"] for point in record["curve"]]
         y = [point[name] - part for point in record["curve"]]
-        place.plot(x, y, color=GREY if record is not kept_out else ACCENT, linewidth=1)
+        place.plot(x, y, color=GREY if record["parameters"] != left_out else ACCENT, linewidth=1)
 
 
 def draw_law(place: Axes, law: FittedLaw | None) -> None:

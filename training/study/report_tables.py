@@ -1,15 +1,22 @@
 """Tables and numbers in Markdown."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 NOTHING = "-"
+COLUMNS = 120
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a table, with an empty one after it."""
     lines = [head, ["---"] * len(head), *rows]
     return [*(f"| {' | '.join(row)} |" for row in lines), ""]
+
+
+def wrapped(text: str) -> list[str]:
+    """The lines of a text; of an item of a list, further ones are indented."""
+    return wrap(text, COLUMNS, subsequent_indent="  " if text.startswith("- ") else "")
 
 
 def number(value: float | None) -> str:

@@ -11,6 +11,11 @@ from training.study.plots import save
 from training.study.rival_seconds import SECONDS
 
 COLOURS = {"var": "#2563eb", "raster": "#d97706", "diffusion": "#059669"}
+LIMITS = {
+    "var": "through-pyramid-tokenizer",
+    "raster": "through-raster-tokenizer",
+    "diffusion": "through-latents",
+}
 MARKERS = "os^Dv"  # of sizes, the smallest first
 GRID = "#e5e7eb"
 
@@ -27,7 +32,7 @@ def plot_rivals(folder: Path, points: Mapping[str, Record]) -> None:
     records = {name: one for name, one in points.items() if one.get("stages")}
     if not records:
         return
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
     time, data = figure.subplots(1, 2)
     depths = sorted({one["depth"] for one in records.values()})
     seconds = points.get(SECONDS, {}).get("seconds_to_draw", {})
@@ -37,16 +42,23 @@ def plot_rivals(folder: Path, points: Mapping[str, Record]) -> None:
             draw_line(time, record, times_of(record, seconds[name]), marker)
         draw_line(data, record, parts_of(record), marker)
     label = "seconds a picture" if seconds else "seconds a picture: not measured yet"
-    # extrapolated distances can be negative
-    time.set(xscale="log", yscale="symlog", xlabel=label, ylabel="Frechet distance")
-    data.set(yscale="symlog", xlabel="training pictures seen", ylabel="Frechet distance")
-    if real := points.get("real"):
-        for place in (time, data):
-            place.axhline(real["frechet"]["value"], color="#9ca3af", linestyle=":", label="real")
+    time.set(xscale="log", xlabel=label, ylabel="Frechet distance")
+    data.set(xlabel="training pictures seen", ylabel="Frechet distance")
     for place in (time, data):
+        draw_limits(place, points)
         place.grid(True, which="both", color=GRID, linewidth=0.5)
-    data.legend(fontsize=8, frameon=False)
+    handles, labels = data.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
     save(figure, folder / "rivals")
+
+
+def draw_limits(place: Axes, points: Mapping[str, Record]) -> None:
+    """How far real scenes are that only went through what a method draws with."""
+    for kind, name in LIMITS.items():
+        if found := points.get(name):
+            words = f"real, {name.replace('-', ' ')}"
+            height = found["frechet"]["value"]
+            place.axhline(height, color=COLOURS[kind], linewidth=1, linestyle=":", label=words)
 
 
 def times_of(record: Record, seconds: Mapping[str, float]) -> list[Place]:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from training.study.report_tables import interval, millions, number, percent, table
+from training.study.report_tables import interval, millions, number, percent, table, wrapped
+from training.study.rival_reading import METHOD_NAMES, reading
 from training.study.rival_seconds import SECONDS
 
 THROUGH = "through-"
-HEAD = ("method", "parameters", "seen", "options", "Frechet distance", "things right", "diversity")
+HEAD = ("method", "parameters", "seen", "options", "Frechet distance", "things right")
+HEAD += ("place right", "diversity")
 
 
 def rival_lines(folder: str, rivals: Mapping[str, Any]) -> list[str]:
@@ -23,18 +25,19 @@ def rival_lines(folder: str, rivals: Mapping[str, Any]) -> list[str]:
     if rows:
         real = points["real"]
         diversity = interval(real["diversity"])
-        limits = [["real scenes", *["-"] * 3, interval(real["frechet"]), things(real), diversity]]
+        limits = [["real scenes", *["-"] * 3, *qualities(real), diversity]]
         nothing = ["-"] * 3
         limits += [
-            [through(name), *nothing, interval(one["frechet"]), things(one), "-"]
+            [through(name), *nothing, *qualities(one), "-"]
             for name, one in points.items()
             if name.startswith(THROUGH)
         ]
         lines += table(HEAD, [*rows, *limits])
-        lines += [distance_words(real["frechet"]), ""]
+        lines += [*distance_words(real["frechet"]), ""]
     else:
         lines += ["Drawings were not measured yet: losses and costs are all there is.", ""]
     lines += cost_table(records, points.get(SECONDS))
+    lines += reading(points, points.get(SECONDS, {}).get("seconds_to_draw", {}))
     if rows:
         lines += [f"![quality against time and data]({folder}/plots/rivals.png)", ""]
     return lines
@@ -44,21 +47,21 @@ def stage_rows(record: Mapping[str, Any]) -> list[list[str]]:
     """A row for each part of the training of a method."""
     return [
         [
-            record["kind"],
+            METHOD_NAMES[record["kind"]],
             millions(record["parameters"]),
             f"{100 * stage['part']:.0f} %",
             words_of(record["choice"]),
-            interval(stage["frechet"]),
-            things(stage),
+            *qualities(stage),
             interval(stage["diversity"]),
         ]
         for stage in record.get("stages", [])
     ]
 
 
-def things(figures: Mapping[str, Any]) -> str:
-    """How often all things that were asked for are right."""
-    return percent(figures.get("right", {}).get("things"))
+def qualities(figures: Mapping[str, Any]) -> list[str]:
+    """Frechet distance, and how often all things and the place that were asked for are right."""
+    right = figures.get("right", {})
+    return [interval(figures["frechet"]), percent(right.get("things")), percent(right.get("place"))]
 
 
 def words_of(choice: Mapping[str, Any]) -> str:
@@ -66,14 +69,15 @@ def words_of(choice: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', '-')} {value:g}" for name, value in choice.items())
 
 
-def distance_words(frechet: Mapping[str, Any]) -> str:
-    """How distances were measured."""
+def distance_words(frechet: Mapping[str, Any]) -> list[str]:
+    """How distances were measured, in lines."""
     n, references = frechet["n"], frechet["references"]
-    return (
+    words = (
         f"Frechet distance: of {n} drawings to {references:,} real scenes, extrapolated to "
         f"endless drawings as 2 F({n}) - F({n // 2}), the latter a mean over both halves, so that "
         "it can be negative."
     )
+    return wrapped(words)
 
 
 def cost_table(
@@ -83,7 +87,7 @@ def cost_table(
     seconds = {} if timed is None else timed["seconds_to_draw"]
     rows = [
         [
-            record["kind"],
+            METHOD_NAMES[record["kind"]],
             millions(record["parameters"]),
             millions(record["all_parameters"]),
             steps,

@@ -6,7 +6,7 @@ from typing import Any
 
 from training.study.plots import LABELS, TITLES
 from training.study.points_file import FIGURES
-from training.study.report_tables import exact, interval, millions, number, table
+from training.study.report_tables import exact, interval, millions, number, table, wrapped
 from training.study.settings import KINDS
 
 PUBLISHED_R = -0.998  # of arXiv 2404.02905, about, of all lines
@@ -85,7 +85,7 @@ def reading(fits: Mapping[str, Any]) -> list[str]:
             ("with E = 0", law["without_irreducible"]["pearson_r"]),
         ):
             reached = "reaches" if r is not None and r <= PUBLISHED_R else "does not reach"
-            lines.append(
+            lines += wrapped(
                 f"- Loss of all tokens by {LABELS[axis]}, {words}: r = {exact(r)}, which {reached} "
                 f"the published {PUBLISHED_R}."
             )

@@ -5,6 +5,8 @@ Made by `python -m tests.explaining` and `python -m training.study.page`.
 
 import base64
 import json
+from collections.abc import Sequence
+from html import escape
 from string import Template
 
 import gradio as gr
@@ -13,7 +15,8 @@ from var_core.web.assets import asset_path, read_asset
 from var_core.web.events import QUICK
 
 FOLDER = "how"
-PICTURES = ("maps", "added", "pictures", "mask", "input", "entropy", "tokens", "after", "laws")
+PICTURES = ("maps", "added", "pictures", "mask", "input", "entropy", "tokens", "after")
+PICTURES += ("laws", "rivals")
 
 
 class HowTab:
@@ -33,7 +36,9 @@ def how_html() -> str:
     step: int = told["step"]
     values = {
         **{name: picture_url(name) for name in PICTURES},
-        **studied,
+        **studied["laws"],
+        **{f"rivals_{name}": value for name, value in studied["rivals"].items()},
+        "rivals_rows": "".join(map(row_html, studied["rivals"]["rows"])),
         "grids": ", ".join(grids),
         "sides": "".join(f"<span>{grid}</span>" for grid in grids),
         "scales": len(shapes),
@@ -45,6 +50,12 @@ def how_html() -> str:
         "words": told["words"],
     }
     return Template(read_asset(f"{FOLDER}/how.html")).substitute(values)
+
+
+def row_html(cells: Sequence[str]) -> str:
+    """A row of a table, whose first cell names it."""
+    name, *others = map(escape, cells)
+    return f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in others)}</tr>'
 
 
 def picture_url(name: str) -> str:

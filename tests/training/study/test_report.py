@@ -1,17 +1,22 @@
 """The page of results says what the points say."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from training.study import page, power_laws
 from training.study.figures import FITS_FILE, write_figures
-from training.study.page import numbers_of
+from training.study.page import numbers_of_laws, numbers_of_rivals
 from training.study.points_file import PointsFile
 from training.study.report import REPORT_FILE, RESULTS, main, read, report_text
+from training.study.report_tables import COLUMNS
+from training.study.rival_reading import METHOD_NAMES, reading
+from training.study.rival_seconds import SECONDS
+from training.study.rivals import POINTS_FILE as RIVALS_FILE
 from training.study.scaling import POINTS_FILE
 from training.study.settings import KINDS
 from training.study.sizes import Size
@@ -28,7 +33,8 @@ def test_the_page_of_results_is_what_the_points_say() -> None:
 def test_what_the_app_tells_of_the_study_is_what_the_points_say() -> None:
     folder = RESULTS / "laptop"
     told = json.loads(asset_path("how/study.json").read_text("utf-8"))
-    assert told == numbers_of(read(folder / POINTS_FILE), read(folder / FITS_FILE))
+    assert told["laws"] == numbers_of_laws(read(folder / POINTS_FILE), read(folder / FITS_FILE))
+    assert told["rivals"] == numbers_of_rivals(read(folder / RIVALS_FILE))
 
 
 def write_points(
@@ -67,7 +73,49 @@ def test_laws_and_their_reading_follow_from_the_points(
     assert (tmp_path / "laptop" / "plots" / "pictures-parameters.png").exists()
 
 
-def test_the_app_is_given_a_picture_and_numbers_of_the_laws(
+def write_rivals(folder: Path) -> None:
+    """Three methods at two sizes, each a little farther from real scenes than the one before."""
+    points = PointsFile(folder / RIVALS_FILE, ABOUT)
+    passes = {"var": ["7"], "raster": ["64"], "diffusion": ["10", "50"]}
+    seconds, right = {}, {"things": {"value": 0.25}, "place": {"value": 0.5}}
+    for depth in (4, 6):
+        for far, kind in enumerate(METHOD_NAMES):
+            distance = {"value": 40 + far, "low": 39 + far, "high": 41 + far, "n": 20}
+            figures = {"frechet": distance, "right": right}
+            point = {"kind": kind, "variant": "", "depth": depth, "stages": [figures]}
+            point |= {"parameters": (depth - 2) * 500_000, "choice": {"guidance": 1.0}}
+            if kind == "diffusion":
+                point["choice"]["steps"] = 50
+                point["by_steps"] = dict.fromkeys(passes[kind], figures)
+            name = f"{kind}-d{depth:02d}"
+            points.add(name, point)
+            seconds[name] = {count: int(count) / 100 for count in passes[kind]}
+    for name in ("real", "through-pyramid-tokenizer"):
+        points.add(name, {"kind": name, "frechet": {"value": 7.0, "n": 20}, "right": right})
+    points.add(SECONDS, {"kind": SECONDS, "seconds_to_draw": seconds})
+
+
+def read_aloud(points: Mapping[str, Any]) -> str:
+    """What is read from points, as one line."""
+    lines = reading(points, points[SECONDS]["seconds_to_draw"])
+    assert max(map(len, lines)) <= COLUMNS
+    return " ".join(map(str.strip, lines))
+
+
+def test_what_methods_differ_by_is_read_from_intervals(tmp_path: Path) -> None:
+    write_rivals(tmp_path)
+    points = read(tmp_path / RIVALS_FILE)["points"]
+    said = read_aloud(points)
+    assert said.startswith("- Frechet distance at 1 M: VAR 40, raster tokens 41, diffusion 42; ")
+    assert "of raster tokens and of diffusion meets that of the first. - A picture" in said
+    assert "VAR 0.07 s, raster tokens 0.64 s (9.1 times), diffusion 0.5 s (7.1 times)" in said
+    assert "Real scenes lie 7 from others, and 7 once they went through" in said
+    assert "as much as 17 to 18 % of the distances" in said
+    points["diffusion-d06"]["stages"][-1]["frechet"]["low"] = 41.5
+    assert "; the interval of raster tokens meets that of the first" in read_aloud(points)
+
+
+def test_the_app_is_given_pictures_and_numbers_of_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(power_laws, "RESAMPLES", 20)
@@ -78,12 +126,19 @@ def test_the_app_is_given_a_picture_and_numbers_of_the_laws(
     assert page.main(folders) == 2
     assert "4 sizes are too few" in capsys.readouterr().err
     write_points(tmp_path / "laptop", 6, kinds=KINDS)
+    assert page.main(folders) == 2
+    assert "not all methods were compared yet" in capsys.readouterr().err
+    write_rivals(tmp_path / "laptop")
     assert page.main(folders) == 0
     numbers = json.loads((tmp_path / "how" / page.NUMBERS).read_text("utf-8"))
-    assert (numbers["networks"], numbers["exponent"]) == ("6", "0.2")
-    assert numbers["correlation"] == "-1.0000" and numbers["predicted"] == numbers["measured"]
-    with Image.open(tmp_path / "how" / page.PICTURE) as picture:
-        assert picture.mode == "RGBA" and picture.getextrema()[3] == (0, 255)
+    laws, methods = numbers["laws"], numbers["rivals"]
+    assert (laws["networks"], laws["exponent"]) == ("6", "0.2")
+    assert laws["correlation"] == "-1.0000" and laws["predicted"] == laws["measured"]
+    assert methods["rows"][0] == ["VAR", "7", "0.07 s", "40", "25 %", "50 %"]
+    assert methods["rows"][-1] == ["diffusion", "50", "0.5 s", "42", "25 %", "50 %"]
+    for name in (page.LAWS_PICTURE, page.RIVALS_PICTURE):
+        with Image.open(tmp_path / "how" / name) as picture:
+            assert picture.mode == "RGBA" and picture.getextrema()[3] == (0, 255)
 
 
 def test_no_law_is_made_up_where_more_compute_never_helped(
@@ -94,6 +149,22 @@ def test_no_law_is_made_up_where_more_compute_never_helped(
     text = report_text(tmp_path)
     assert "| loss, all tokens, by parameters outside tables |" in text
     assert "by training compute in FLOP" not in text
+
+
+def test_no_run_of_the_size_that_is_kept_out_is_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(power_laws, "RESAMPLES", 20)
+    write_points(tmp_path, 6)
+    before = read(tmp_path / FITS_FILE)["kinds"]["pictures"]
+    points = PointsFile(tmp_path / POINTS_FILE, ABOUT)
+    other = points.points["pictures-d07"] | {"seed": 1, "loss_all": 9.0}
+    points.add("pictures-d07-s1", other)
+    write_figures(tmp_path, points)
+    after = read(tmp_path / FITS_FILE)["kinds"]["pictures"]
+    assert after["runs"] == before["runs"] == 5 and after["fits"] == before["fits"]
+    mean = (before["kept_out"]["loss_all"]["measured"] + 9) / 2
+    assert after["kept_out"]["loss_all"]["measured"] == pytest.approx(mean, rel=1e-4)
 
 
 def test_too_few_sizes_are_no_law(tmp_path: Path) -> None:
