@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.study.plots import save
+from training.study.rival_reading import THROUGH_CODES
 from training.study.rival_seconds import SECONDS
 
 COLOURS = {"var": "#2563eb", "raster": "#d97706", "diffusion": "#059669"}
 LIMITS = {
-    "var": "through-pyramid-tokenizer",
+    "var": THROUGH_CODES,
     "raster": "through-raster-tokenizer",
     "diffusion": "through-latents",
 }
